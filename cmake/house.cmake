@@ -1,0 +1,35 @@
+# The house, floor by floor (DESIGN.md section 2): a room may use rooms below it, never a sibling on its own floor.
+# tools/check_layers.py holds the includes against this table.
+
+# F0
+assay_room(base fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::XXHASH)
+# F1
+assay_room(system room_base Threads::Threads)
+assay_room(number room_base)
+assay_room(statistics room_base Boost::boost)
+# F2
+assay_room(tensor room_system room_number)
+assay_room(text room_system PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+assay_room(record room_system room_statistics SQLite::SQLite3)
+# F3
+assay_room(format room_tensor room_number room_system)
+assay_room(evidence room_record room_statistics)
+# F4
+assay_room(kernel room_format)
+assay_room(checkpoint room_format room_text)
+assay_room(report room_record room_evidence)
+# F5
+assay_room(model room_kernel room_checkpoint room_text)
+assay_room(quantize room_format room_checkpoint)
+assay_room(task room_record room_text PkgConfig::PCRE2)
+# F6
+assay_room(engine room_model room_task)
+# F7
+assay_room(convert room_quantize room_checkpoint)
+# F8
+file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc)
+if(cli_sources)
+  add_executable(assay ${cli_sources})
+  target_link_libraries(assay PRIVATE room_engine room_convert room_report CLI11::CLI11)
+  set_target_properties(assay PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+endif()

@@ -1,0 +1,87 @@
+#pragma once
+// The seam of block formats: how a matrix of weights is packed with its scales.
+//
+// A weight matrix W [rows = out_features, cols = in_features] is stored as up to two planes that are read row by row:
+//   codes   the packed weights; GGUF block formats keep their scales inside the block, so this is their only plane
+//   scales  one entry per run of weights along a row (or one per row), for formats whose checkpoints keep scales in a tensor apart
+// plus, for two-level formats, one scale of the whole matrix. A format is one file in this folder and one row of table.cc.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace assay {
+
+struct Format;
+
+/// One matrix in some block format; borrowed memory. Decoded weight = code value * block scale * global_scale / global_divisor.
+struct PackedView {
+  const Format* format = nullptr;
+  int64_t rows = 0;                   // out_features
+  int64_t cols = 0;                   // in_features
+  const std::byte* codes = nullptr;   // CodesBytes(*format, rows, cols)
+  const std::byte* scales = nullptr;  // ScalesBytes(*format, rows, cols); null when the format has none apart
+  float global_scale = 1.0f;          // NVFP4 as ModelOpt writes it
+  float global_divisor = 1.0f;        // NVFP4 as compressed-tensors writes it
+};
+
+/// What the activations become when a matrix of this format is multiplied in deployed arithmetic (DESIGN.md section 6).
+enum class ActivationKind : uint8_t {
+  kFloat,         // float32 as they are (F32 weights, and every format in reference arithmetic)
+  kF16,           // rounded to IEEE half (F16 weights)
+  kBF16,          // rounded to bfloat16 (BF16 weights and the weight-only schemes W4A16, W8A16, FP8 weight-only, NF4)
+  kQ8_0,          // int8 blocks of 32 with an F16 scale (GGUF legacy types)
+  kQ8_1,          // the same with the block's sum (GGUF types with a minimum: Q4_1, Q5_1)
+  kQ8_K,          // int8 blocks of 256 with a float scale and sums of 16 (GGUF K-quants)
+  kInt8PerToken,  // int8 with one float scale per token: W8A8
+  kFp8PerToken,   // E4M3 with one float scale per token: FP8 dynamic
+};
+
+/// A row of the format table.
+struct Format {
+  std::string_view name;         // "q4_k": lower case, as files and presets name it
+  std::string_view description;  // one line for people
+  int block_weights;             // weights per packed unit of the codes plane
+  int block_bytes;               // bytes of that unit
+  int scale_weights;             // weights along a row that share one entry of the scales plane; 0: no plane; -1: one entry per row
+  int scale_bytes;               // bytes of one entry (4: float, 1: E4M3 or E8M0)
+  bool flat;                     // blocks and scales run over row ends (bitsandbytes); else cols must be a multiple of both
+  bool has_global;               // uses a scale of the whole matrix
+  ActivationKind activation;     // in deployed arithmetic
+
+  /// Decodes one row: out [cols]. Exact: float32 products in the order the format defines.
+  void (*decode_row)(const PackedView& view, int64_t row, float* out);
+
+  /// Encodes n_rows rows [n_rows, cols] by the format's own reference rule. `importance` [cols] weighs the squared error of each
+  /// column where the rule searches (null: the rule without an importance matrix). For a flat format rows must be whole blocks
+  /// together. Null when the format is only read. NaN and infinity must have been refused before.
+  void (*encode_rows)(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
+                      float global_divisor, std::byte* codes, std::byte* scales);
+
+  /// Scale of the whole matrix from its largest magnitude, in whichever of the two fields the format's checkpoints use.
+  void (*choose_global)(float abs_max, float* global_scale, float* global_divisor);
+
+  /// False when the bytes of a row cannot be what an encoder wrote (NaN or infinite scales); null: any bytes are valid.
+  bool (*valid_row)(const PackedView& view, int64_t row);
+};
+
+/// Bytes of the planes. Throws Error{kInvalid} when cols does not fit the format.
+int64_t CodesBytes(const Format& format, int64_t rows, int64_t cols);
+int64_t ScalesBytes(const Format& format, int64_t rows, int64_t cols);
+/// True when a matrix with this many columns can be stored in the format.
+bool FitsColumns(const Format& format, int64_t cols);
+/// All bits stored, scales included, per weight.
+double BitsPerWeight(const Format& format, int64_t rows, int64_t cols);
+
+/// All formats, in table order.
+std::span<const Format> Formats();
+/// Null when there is no such format.
+const Format* FindFormat(std::string_view name);
+/// Throws Error{kUnsupported} with the nearest name.
+const Format& GetFormat(std::string_view name);
+
+/// The rows [begin, begin + n) of a matrix as a matrix of their own (formats that are not flat).
+PackedView SliceRows(const PackedView& view, int64_t begin, int64_t n);
+
+}  // namespace assay

@@ -1,0 +1,163 @@
+#include "model/blocks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+
+namespace assay {
+namespace {
+
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += fmt::format("{}{}", i ? ", " : "", shape[i]);
+  return text + "]";
+}
+
+// Rows per piece: enough pieces that two threads end together, large enough that a piece is worth a wake-up.
+int64_t RowGrain(int64_t rows, int threads) {
+  int64_t grain = (rows + threads * 4 - 1) / (threads * 4);
+  return std::max<int64_t>(32, (grain + 15) / 16 * 16);
+}
+
+}  // namespace
+
+PackedView WeightReader::ReadMatrix(const std::string& name, int64_t rows, int64_t cols) const {
+  const Tensor& tensor = checkpoint_.Get(name);
+  if (tensor.shape != std::vector<int64_t>{rows, cols})
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected shape [{}, {}] from the configuration, found {}", checkpoint_.path().string(),
+         tensor.source_name, rows, cols, ShapeText(tensor.shape));
+  return tensor.view;
+}
+
+Vector WeightReader::ReadVector(const std::string& name, int64_t n) const {
+  const Tensor& tensor = checkpoint_.Get(name);
+  if (tensor.shape != std::vector<int64_t>{n})
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected shape [{}] from the configuration, found {}", checkpoint_.path().string(),
+         tensor.source_name, n, ShapeText(tensor.shape));
+  Vector out(static_cast<size_t>(n));
+  tensor.view.format->decode_row(tensor.view, 0, out.data());
+  return out;
+}
+
+Vector WeightReader::ReadOptionalVector(const std::string& name, int64_t n) const {
+  return checkpoint_.Find(name) ? ReadVector(name, n) : Vector{};
+}
+
+Linear WeightReader::ReadLinear(const std::string& name, int64_t out, int64_t in, const Vector& bias) const {
+  Linear linear;
+  linear.weight = ReadMatrix(name, out, in);
+  linear.kernel = &ChooseLinear(*linear.weight.format, options_.arithmetic, Cpu(), options_.kernel);
+  linear.bias = bias.empty() ? nullptr : bias.data();
+  return linear;
+}
+
+void RunLinears(std::initializer_list<const Linear*> linears, const float* x, int64_t n_tokens, std::initializer_list<float*> out,
+                Workspace& workspace, int slot, ThreadPool& pool) {
+  int64_t cols = (*linears.begin())->weight.cols;
+  const Linear* prepared = nullptr;
+  std::byte* activations = nullptr;
+  auto output = out.begin();
+  for (auto it = linears.begin(); it != linears.end();) {
+    const Linear* first = *it;
+    if (!prepared || first->kernel->prepare != prepared->kernel->prepare) {
+      int64_t stride = first->kernel->activation_bytes(cols);
+      activations = workspace.Bytes(slot, stride * n_tokens);
+      auto prepare = first->kernel->prepare;
+      std::byte* target = activations;
+      pool.For(n_tokens, 8, [=](int64_t begin, int64_t end, int) {
+        for (int64_t t = begin; t < end; ++t) prepare(x + t * cols, cols, target + t * stride);
+      });
+      prepared = first;
+    }
+    // All following linears that read the same prepared tokens run in one loop over their rows together.
+    struct Part {
+      const Linear* linear;
+      float* out;
+      int64_t first_row;
+    };
+    Part parts[4];
+    int n_parts = 0;
+    int64_t rows = 0;
+    for (; it != linears.end() && n_parts < 4 && (*it)->kernel->prepare == prepared->kernel->prepare; ++it, ++output) {
+      parts[n_parts++] = {*it, *output, rows};
+      rows += (*it)->weight.rows;
+    }
+    pool.For(rows, RowGrain(rows, pool.threads()), [&](int64_t begin, int64_t end, int) {
+      for (int p = 0; p < n_parts; ++p) {
+        const Part& part = parts[p];
+        int64_t n = part.linear->weight.rows;
+        int64_t from = std::max<int64_t>(0, begin - part.first_row), to = std::min(n, end - part.first_row);
+        if (from >= to) continue;
+        part.linear->kernel->multiply(part.linear->weight, activations, n_tokens, from, to, part.out, n);
+        if (const float* bias = part.linear->bias)
+          for (int64_t t = 0; t < n_tokens; ++t)
+            for (int64_t r = from; r < to; ++r) part.out[t * n + r] += bias[r];
+      }
+    });
+  }
+}
+
+RopeTable::RopeTable(const ModelConfig& config, const Vector& factors) {
+  int64_t dim = config.rotary_dim;
+  auto half = static_cast<size_t>(dim / 2);
+  frequencies_.resize(half);
+  auto base = static_cast<float>(config.rope_theta);
+  for (size_t i = 0; i < half; ++i)
+    frequencies_[i] = 1.0f / std::pow(base, static_cast<float>(2 * i) / static_cast<float>(dim));
+  const RopeScaling& scaling = config.rope_scaling;
+  double factor = scaling.factor;
+  switch (scaling.kind) {
+    case RopeScaling::Kind::kNone:
+      break;
+    case RopeScaling::Kind::kLinear:
+      for (float& f : frequencies_) f = static_cast<float>(f / factor);
+      break;
+    case RopeScaling::Kind::kLlama3: {
+      double context = static_cast<double>(scaling.original_context);
+      for (float& f : frequencies_) {
+        double wavelength = 2 * std::numbers::pi / f;
+        if (wavelength > context / scaling.low_freq_factor) {
+          f = static_cast<float>(f / factor);
+        } else if (wavelength > context / scaling.high_freq_factor) {
+          double smooth = (context / wavelength - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
+          f = static_cast<float>((1 - smooth) * f / factor + smooth * f);
+        }
+      }
+      break;
+    }
+    case RopeScaling::Kind::kYarn: {
+      // Peng et al. 2023, arXiv 2309.00071, section 3.2: frequencies that turn often are kept, slow ones are interpolated.
+      double context = static_cast<double>(scaling.original_context);
+      auto dimension_of = [&](double rotations) {
+        return static_cast<double>(dim) * std::log(context / (rotations * 2 * std::numbers::pi)) / (2 * std::log(config.rope_theta));
+      };
+      double low = std::max(0.0, std::floor(dimension_of(scaling.beta_fast)));
+      double high = std::min(static_cast<double>(dim - 1), std::ceil(dimension_of(scaling.beta_slow)));
+      if (high <= low) high = low + 0.001;
+      for (size_t i = 0; i < half; ++i) {
+        double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+        frequencies_[i] = static_cast<float>(frequencies_[i] / factor * ramp + frequencies_[i] * (1 - ramp));
+      }
+      magnitude_ = static_cast<float>(scaling.attention_factor > 0 ? scaling.attention_factor
+                                      : factor > 1                 ? 0.1 * std::log(factor) + 1.0
+                                                                   : 1.0);
+      break;
+    }
+  }
+  if (!factors.empty()) {
+    ASSAY_CHECK(factors.size() == half);
+    for (size_t i = 0; i < half; ++i) frequencies_[i] /= factors[i];
+  }
+}
+
+void RopeTable::Angles(int64_t position, float* cosine, float* sine) const {
+  for (size_t i = 0; i < frequencies_.size(); ++i) {
+    float angle = static_cast<float>(position) * frequencies_[i];  // float32, as the reference implementation
+    cosine[i] = static_cast<float>(std::cos(static_cast<double>(angle))) * magnitude_;
+    sine[i] = static_cast<float>(std::sin(static_cast<double>(angle))) * magnitude_;
+  }
+}
+
+}  // namespace assay

@@ -1,0 +1,59 @@
+#pragma once
+// What architectures are built from.
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+
+namespace assay {
+
+/// y = x · Wᵀ + b with the kernel that was chosen for W's format.
+struct Linear {
+  PackedView weight;                    // [out, in]
+  const LinearKernel* kernel = nullptr;
+  const float* bias = nullptr;          // [out] or null
+};
+
+/// One float32 vector of a checkpoint, decoded once.
+using Vector = std::vector<float>;
+
+/// Reads tensors of a checkpoint with the shapes the configuration promises; every mismatch names tensor, expected and found.
+class WeightReader {
+ public:
+  WeightReader(const Checkpoint& checkpoint, const LoadOptions& options) : checkpoint_(checkpoint), options_(options) {}
+  Vector ReadVector(const std::string& name, int64_t n) const;
+  /// Empty when the checkpoint has none.
+  Vector ReadOptionalVector(const std::string& name, int64_t n) const;
+  /// `bias` must outlive the result (pass the vector the caller keeps).
+  Linear ReadLinear(const std::string& name, int64_t out, int64_t in, const Vector& bias) const;
+  PackedView ReadMatrix(const std::string& name, int64_t rows, int64_t cols) const;
+
+ private:
+  const Checkpoint& checkpoint_;
+  const LoadOptions& options_;
+};
+
+/// Runs several linears on the same input x [n_tokens, in]: out[i] is [n_tokens, linears[i]->weight.rows], row stride = its rows.
+/// Prepared activations are shared where kernels agree. `slot` names two free workspace slots (slot, slot + 1).
+void RunLinears(std::initializer_list<const Linear*> linears, const float* x, int64_t n_tokens, std::initializer_list<float*> out,
+                Workspace& workspace, int slot, ThreadPool& pool);
+
+/// The rotation angles of a configuration: inverse frequencies after scaling, and the factor on cosine and sine (YaRN).
+class RopeTable {
+ public:
+  /// `factors` (rope_freqs.weight, [rotary_dim/2]) divide the frequencies; empty: none.
+  RopeTable(const ModelConfig& config, const Vector& factors);
+  /// cosine, sine: [rotary_dim / 2].
+  void Angles(int64_t position, float* cosine, float* sine) const;
+  int64_t half() const { return static_cast<int64_t>(frequencies_.size()); }
+  const std::vector<float>& frequencies() const { return frequencies_; }
+  float magnitude() const { return magnitude_; }
+
+ private:
+  std::vector<float> frequencies_;
+  float magnitude_ = 1.0f;
+};
+
+}  // namespace assay

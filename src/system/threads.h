@@ -1,0 +1,34 @@
+#pragma once
+// A fixed set of threads for data-parallel loops. Idle workers spin for some microseconds, then sleep.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace assay {
+
+class ThreadPool {
+ public:
+  /// `threads` counts the calling thread too; 0 means one per processor this process may run on.
+  explicit ThreadPool(int threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return threads_; }
+
+  /// Calls body(begin, end, worker) for consecutive pieces of [0, n), each at most `grain` long, and returns when all are done.
+  /// Which worker (0 … threads()-1) gets which piece is not fixed, so results must not depend on it. A call from inside a body runs
+  /// on the calling thread alone. The first exception thrown by a body is rethrown here.
+  void For(int64_t n, int64_t grain, const std::function<void(int64_t begin, int64_t end, int worker)>& body);
+
+ private:
+  struct Shared;
+  int threads_;
+  std::unique_ptr<Shared> shared_;
+};
+
+/// Processors this process may run on (affinity mask), at least 1.
+int ProcessorCount();
+
+}  // namespace assay

@@ -1,0 +1,54 @@
+#pragma once
+// What a task needs of whatever answers it: the engine in this process, or a server. A task never sees more than this.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/progress.h"
+
+namespace assay {
+
+struct Sampling {
+  double temperature = 0.0;  // 0: greedy
+  int64_t top_k = 0;         // 0: off
+  double top_p = 1.0, min_p = 0.0, repetition_penalty = 1.0;
+  uint64_t seed = 0;
+  int64_t max_tokens = 256;
+  std::vector<std::string> stop;
+};
+Json ToJson(const Sampling& sampling);
+/// Overrides `defaults` by the members present; unknown members are refused by name.
+Sampling SamplingFromJson(const Json& json, const Sampling& defaults, std::string_view where);
+
+struct Request {
+  std::string prompt;              // rendered text, or empty when `ids` is given
+  std::vector<int32_t> ids;        // prompt tokens; the backend tokenizes `prompt` when empty
+  Sampling sampling;
+};
+
+struct Answer {
+  std::string text;                // without special tokens
+  std::vector<int32_t> ids;        // the stop token not included
+  std::vector<float> logprobs;     // of each id
+  std::string finish;              // "stop" | "length" | "error"
+  std::string error;
+  int64_t prompt_tokens = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  /// The tokens of a chat prompt or raw prompt, as the model will see them.
+  virtual std::vector<int32_t> Tokenize(const std::string& prompt) const = 0;
+  /// Renders messages with the model's own chat template. tools: OpenAI format or null.
+  virtual std::string RenderChat(const Json& messages, const Json& tools) const = 0;
+  /// Answers all requests; `done(index, answer)` is called once each, in any order, from the calling thread.
+  /// Throws Interrupted when progress.Cancelled().
+  virtual void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done, Progress& progress) = 0;
+};
+
+}  // namespace assay
