@@ -1,0 +1,79 @@
+#pragma once
+// What the commands share: the table, the flags every command has, and the console.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/progress.h"
+#include "kernel/linear.h"
+#include "model/model.h"
+
+namespace CLI {
+class App;
+}
+
+namespace assay {
+
+/// Exit codes, fixed for ever.
+enum ExitCode { kHolds = 0, kError = 1, kUsage = 2, kCracks = 3, kCantTell = 4, kInterrupted = 130 };
+
+struct CommonFlags {
+  int threads = 0;
+  bool json = false, quiet = false, verbose = false;
+};
+
+/// A row of the command table (main.cc). `add` declares flags on `command` and returns what runs it; the result is the exit code.
+struct Command {
+  std::string_view name, summary;
+  std::function<int()> (*add)(CLI::App& command, CommonFlags& flags);
+};
+
+std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddRun(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddBench(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddTask(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddChat(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddTokenize(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddFormats(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddCompletion(CLI::App& command, CommonFlags& flags);
+
+/// Results: one line to stdout (a newline is added).
+void Print(std::string_view line);
+/// Remarks: to stderr unless --quiet.
+void Note(const CommonFlags& flags, std::string_view line);
+/// True when stdout (stderr) is a terminal and NO_COLOR is not set.
+bool ColorOutput();
+/// Columns of the terminal behind stdout, 100 when it is none.
+int TerminalWidth();
+
+/// A bar with rate and ETA on a terminal, a line every ten seconds elsewhere, nothing with --quiet. Ctrl-C makes Cancelled() true;
+/// a second Ctrl-C ends the process at once.
+std::unique_ptr<Progress> MakeProgress(const CommonFlags& flags);
+
+/// Adds --arithmetic and --kernel.
+struct ModelFlags {
+  std::string arithmetic = "deployed", kernel;
+  LoadOptions options() const;
+};
+void AddModelFlags(CLI::App& command, ModelFlags& flags);
+
+/// MODEL as people write it: a file, a folder, or org/name in the Hugging Face cache (HF_HUB_CACHE, HF_HOME). The error says where it looked.
+std::string ResolveModel(const std::string& model);
+std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags, const CommonFlags& flags);
+
+/// "assay 0.1.0 (g++ 12.2.0)".
+std::string BuildText();
+/// "Intel(R) Xeon(R) Processor, avx512+vnni+bf16".
+std::string MachineText();
+/// A folder of this user's for caches: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay. Created when missing.
+std::string CacheFolder();
+
+}  // namespace assay

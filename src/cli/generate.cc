@@ -1,0 +1,180 @@
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "engine/engine.h"
+#include "statistics/divergence.h"
+#include "system/machine.h"
+
+namespace assay {
+namespace {
+
+struct SamplingFlags {
+  Sampling values;
+  bool greedy = false;
+  CLI::Option *temperature = nullptr, *top_k = nullptr, *top_p = nullptr;
+};
+
+void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
+  flags.temperature = command.add_option("--temperature", flags.values.temperature, "0 is greedy (default: as the model's file says)");
+  flags.top_k = command.add_option("--top-k", flags.values.top_k, "keep the k most likely tokens");
+  flags.top_p = command.add_option("--top-p", flags.values.top_p, "keep the most likely tokens up to this probability");
+  command.add_option("--min-p", flags.values.min_p, "keep tokens at least this share as likely as the best");
+  command.add_option("--repetition-penalty", flags.values.repetition_penalty, "above 1 discourages repetition");
+  command.add_option("--seed", flags.values.seed, "seed of the draws");
+  command.add_option("--max-tokens", flags.values.max_tokens, "most tokens of the answer")->capture_default_str();
+  command.add_option("--stop", flags.values.stop, "end the answer before this text (repeatable)");
+  command.add_flag("--greedy", flags.greedy, "always the most likely token")->excludes(flags.temperature);
+}
+
+// What the user did not set comes from the file.
+Sampling Resolve(const SamplingFlags& flags, const ModelConfig& config) {
+  Sampling sampling = flags.values;
+  if (flags.greedy) {
+    sampling.temperature = 0;
+    return sampling;
+  }
+  if (!flags.temperature->count()) sampling.temperature = config.temperature;
+  if (!flags.top_k->count()) sampling.top_k = config.top_k;
+  if (!flags.top_p->count()) sampling.top_p = config.top_p;
+  return sampling;
+}
+
+Json TopLogprobsJson(const Engine& engine, const std::vector<std::pair<int32_t, float>>& top) {
+  Json out = Json::array();
+  for (const auto& [id, logprob] : top) out.push_back({{"id", id}, {"token", engine.tokenizer().TokenBytes(id)}, {"logprob", logprob}});
+  return out;
+}
+
+Json PromptLogprobs(Engine& engine, const std::vector<int32_t>& ids) {
+  Json out = Json::array({nullptr});
+  auto vocab = static_cast<size_t>(engine.model().config().vocab);
+  engine.Score(ids, 0, [&](int64_t position, int64_t count, const float* logits) {
+    for (int64_t i = 0; i < count; ++i) {
+      auto next = static_cast<size_t>(position + i + 1);
+      if (next >= ids.size()) return;
+      out.push_back(LogProbability({logits + static_cast<size_t>(i) * vocab, vocab}, ids[next]));
+    }
+  });
+  return out;
+}
+
+Answer One(Engine& engine, Request request, Progress& progress) {
+  Answer result;
+  engine.Generate(std::span(&request, 1), [&](size_t, const Answer& answer) { result = answer; }, progress);
+  if (!result.error.empty()) Fail(ErrorKind::kInvalid, "{}", result.error);
+  return result;
+}
+
+void NoteDefaults(const CommonFlags& flags, const Engine& engine, const Sampling& s, bool raw) {
+  if (!flags.verbose) return;
+  Note(flags, fmt::format("prompt: {}", raw ? "raw" : engine.has_chat_template() ? "the model's chat template" : "raw (the model ships no chat template)"));
+  std::string stops;
+  for (int32_t id : engine.model().config().stop_tokens) stops += fmt::format(" {} {}", id, engine.tokenizer().TokenBytes(id));
+  Note(flags, fmt::format("stops at:{}", stops));
+  Note(flags, fmt::format("sampling: {}", DumpJson(ToJson(s))));
+}
+
+}  // namespace
+
+std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
+  struct Options {
+    std::string model, prompt;
+    ModelFlags model_flags;
+    SamplingFlags sampling;
+    bool raw = false;
+    int64_t logprobs = 0;
+  };
+  auto o = std::make_shared<Options>();
+  command.add_option("MODEL", o->model, "model file or folder")->required();
+  command.add_option("PROMPT", o->prompt, "what to ask")->required();
+  command.add_flag("--raw", o->raw, "no chat template; special tokens in the prompt count as such");
+  command.add_option("--logprobs", o->logprobs, "with --json: this many most likely tokens at each step")->check(CLI::Range(0, 1000));
+  AddSamplingFlags(command, o->sampling);
+  AddModelFlags(command, o->model_flags);
+  return [o, &flags] {
+    auto model = LoadModel(o->model, o->model_flags, flags);
+    ThreadPool pool(flags.threads);
+    Engine engine(model, pool, {});
+    bool raw = o->raw || !engine.has_chat_template();
+    std::string prompt = raw ? o->prompt : engine.RenderChat(Json::array({{{"role", "user"}, {"content", o->prompt}}}), nullptr);
+    Request request;
+    request.ids = engine.Tokenize(prompt);
+    request.sampling = Resolve(o->sampling, model->config());
+    request.top_logprobs = o->logprobs;
+    NoteDefaults(flags, engine, request.sampling, raw);
+    auto progress = MakeProgress(flags);
+    if (!flags.json) {
+      request.stream = [](std::string_view piece) {
+        std::fwrite(piece.data(), 1, piece.size(), stdout);
+        std::fflush(stdout);
+      };
+      double start = Now();
+      Answer answer = One(engine, request, *progress);
+      std::fputc('\n', stdout);
+      if (flags.verbose)
+        Note(flags, fmt::format("{} tokens of prompt, {} of answer, {:.1f} s, ended by {}", answer.prompt_tokens, answer.ids.size(), Now() - start,
+                                answer.finish));
+      return static_cast<int>(kHolds);
+    }
+    Answer answer = One(engine, request, *progress);
+    Json out = {{"model", o->model},
+                {"arithmetic", o->model_flags.arithmetic},
+                {"prompt_ids", request.ids},
+                {"prompt_logprobs", o->logprobs > 0 ? PromptLogprobs(engine, request.ids) : Json(nullptr)},
+                {"ids", answer.ids},
+                {"logprobs", answer.logprobs},
+                {"text", answer.text},
+                {"finish", answer.finish}};
+    Json top = Json::array();
+    for (const auto& step : answer.top_logprobs) top.push_back(TopLogprobsJson(engine, step));
+    out["top_logprobs"] = top;
+    Print(DumpJson(out));
+    return static_cast<int>(kHolds);
+  };
+}
+
+std::function<int()> AddChat(CLI::App& command, CommonFlags& flags) {
+  struct Options {
+    std::string model, system;
+    ModelFlags model_flags;
+    SamplingFlags sampling;
+  };
+  auto o = std::make_shared<Options>();
+  command.add_option("MODEL", o->model, "model file or folder")->required();
+  command.add_option("--system", o->system, "system message");
+  AddSamplingFlags(command, o->sampling);
+  AddModelFlags(command, o->model_flags);
+  return [o, &flags] {
+    auto model = LoadModel(o->model, o->model_flags, flags);
+    ThreadPool pool(flags.threads);
+    Engine engine(model, pool, {});
+    if (!engine.has_chat_template()) Fail(ErrorKind::kInvalid, "{}: the model ships no chat template; use generate --raw", o->model);
+    Sampling sampling = Resolve(o->sampling, model->config());
+    NoteDefaults(flags, engine, sampling, false);
+    Note(flags, "An empty line or Ctrl-D ends the chat.");
+    Json messages = Json::array();
+    if (!o->system.empty()) messages.push_back({{"role", "system"}, {"content", o->system}});
+    auto progress = MakeProgress(flags);
+    for (std::string line; std::fputs("> ", stderr), std::getline(std::cin, line) && !line.empty();) {
+      messages.push_back({{"role", "user"}, {"content", line}});
+      Request request;
+      request.prompt = engine.RenderChat(messages, nullptr);
+      request.sampling = sampling;
+      request.stream = [](std::string_view piece) {
+        std::fwrite(piece.data(), 1, piece.size(), stdout);
+        std::fflush(stdout);
+      };
+      Answer answer = One(engine, request, *progress);
+      std::fputc('\n', stdout);
+      messages.push_back({{"role", "assistant"}, {"content", answer.text}});
+    }
+    return static_cast<int>(kHolds);
+  };
+}
+
+}  // namespace assay

@@ -1,0 +1,84 @@
+// The program: finds the command, runs it, turns errors into messages and exit codes.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/command.h"
+
+namespace assay {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"check", "quantize a model, run your examples on both, say whether it holds", AddCheck},
+    {"quantize", "write a model in another format", AddQuantize},
+    {"run", "run a task on one model and save the answers", AddRun},
+    {"compare", "verdict from two saved runs", AddCompare},
+    {"perplexity", "perplexity of a text, KL divergence against another model", AddPerplexity},
+    {"bench", "prefill and decode speed, memory", AddBench},
+    {"inspect", "tensors, formats and sizes of a model", AddInspect},
+    {"task", "check or show a task file", AddTask},
+    {"generate", "answer one prompt", AddGenerate},
+    {"chat", "talk to a model", AddChat},
+    {"tokenize", "token ids of a text", AddTokenize},
+    {"formats", "number and block formats, presets", AddFormats},
+    {"completion", "print a shell completion script", AddCompletion},
+};
+
+int Run(int argc, char** argv) {
+  CLI::App app{"Assay: does the quantized model still do your task?", "assay"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", BuildText());
+  app.footer("Exit codes: 0 holds or done, 1 error, 2 usage, 3 cracks, 4 can't tell.\nStart with: assay check --help");
+  CommonFlags flags;
+  std::function<int()> chosen;
+  for (const Command& command : kCommands) {
+    CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
+    auto run = command.add(*sub, flags);
+    sub->add_option("--threads", flags.threads, "threads to use (default: every processor)")->check(CLI::Range(1, 1024));
+    sub->add_flag("--json", flags.json, "print JSON on stdout and nothing else");
+    sub->add_flag("-q,--quiet", flags.quiet, "no progress and no remarks");
+    sub->add_flag("-v,--verbose", flags.verbose, "say which kernels, templates and defaults are used");
+    sub->callback([&chosen, run] { chosen = run; });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    std::vector<std::string> names;
+    for (const Command& command : kCommands) names.emplace_back(command.name);
+    std::fprintf(stderr, "assay: %s\n", e.what());
+    if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+      std::string nearest = Nearest(argv[1], names);
+      if (!nearest.empty()) std::fprintf(stderr, "Did you mean: assay %s\n", nearest.c_str());
+    }
+    std::fprintf(stderr, "Run 'assay %s--help' for usage.\n", app.get_subcommands().empty() ? "" : (app.get_subcommands()[0]->get_name() + " ").c_str());
+    return kUsage;
+  }
+  return chosen();
+}
+
+}  // namespace
+}  // namespace assay
+
+int main(int argc, char** argv) {
+  try {
+    if (const char* level = std::getenv("ASSAY_ISA")) assay::LimitCpu(level);
+    return assay::Run(argc, argv);
+  } catch (const assay::Interrupted&) {
+    std::fprintf(stderr, "\nassay: interrupted; what was finished is saved, run the same command again to go on\n");
+    return assay::kInterrupted;
+  } catch (const assay::Error& e) {
+    std::fprintf(stderr, "assay: %s\n", e.what());
+    return assay::kError;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "assay: out of memory\n");
+    return assay::kError;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "assay: unexpected error: %s\n", e.what());
+    return assay::kError;
+  }
+}

@@ -1,0 +1,94 @@
+// How commands find and load what the user names.
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/command.h"
+#include "system/file.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+fs::path HubCache() {
+  if (std::string cache = Environment("HF_HUB_CACHE"); !cache.empty()) return cache;
+  if (std::string home = Environment("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
+  return fs::path(Environment("HOME")) / ".cache" / "huggingface" / "hub";
+}
+
+fs::path Snapshot(const fs::path& repository) {
+  fs::path head = repository / "refs" / "main";
+  if (fs::exists(head)) {
+    fs::path snapshot = repository / "snapshots" / std::string(Trim(ReadFile(head, 4096)));
+    if (fs::is_directory(snapshot)) return snapshot;
+  }
+  return {};
+}
+
+}  // namespace
+
+LoadOptions ModelFlags::options() const {
+  LoadOptions options;
+  options.arithmetic = arithmetic == "reference" ? Arithmetic::kReference : Arithmetic::kDeployed;
+  options.kernel = kernel;
+  return options;
+}
+
+void AddModelFlags(CLI::App& command, ModelFlags& flags) {
+  command.add_option("--arithmetic", flags.arithmetic, "deployed: as the engine the file is meant for; reference: float32 throughout")
+      ->check(CLI::IsMember({"deployed", "reference"}))
+      ->capture_default_str();
+  command.add_option("--kernel", flags.kernel, "force a kernel by name")->group("");
+}
+
+std::string ResolveModel(const std::string& model) {
+  if (fs::exists(model)) return model;
+  auto parts = Split(model, '/');
+  if (parts.size() == 2 && !parts[0].empty() && !parts[1].empty() && parts[0] != "." && parts[0] != "..") {
+    fs::path repository = HubCache() / ("models--" + parts[0] + "--" + parts[1]);
+    if (fs::path snapshot = Snapshot(repository); !snapshot.empty()) return snapshot.string();
+    Fail(ErrorKind::kNotFound, "{}: no such file or folder, and no snapshot of it in the Hugging Face cache ({})", model,
+         HubCache().string());
+  }
+  Fail(ErrorKind::kNotFound, "{}: no such file or folder (expected a .gguf file, a Hugging Face folder, or org/name in the cache)", model);
+}
+
+std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags, const CommonFlags& flags) {
+  auto checkpoint = Checkpoint::Open(ResolveModel(model));
+  auto loaded = Model::Load(checkpoint, model_flags.options());
+  if (flags.verbose) {
+    const ModelConfig& c = loaded->config();
+    Note(flags, fmt::format("{}: {} {}, {} layers, width {}, {} weights, {:.2f} bits per weight, {}", checkpoint->path().string(),
+                            c.architecture, checkpoint->scheme(), c.n_layers, c.hidden, checkpoint->parameter_count(),
+                            checkpoint->bits_per_weight(), model_flags.arithmetic));
+    for (const std::string& line : loaded->KernelReport()) Note(flags, "  kernel " + line);
+  }
+  return loaded;
+}
+
+std::string BuildText() { return fmt::format("assay {} (g++ {})", ASSAY_VERSION, __VERSION__); }
+
+std::string MachineText() { return CpuName() + ", " + CpuFeatureText(Cpu()); }
+
+std::string CacheFolder() {
+  fs::path folder = Environment("ASSAY_CACHE");
+  if (folder.empty()) {
+    fs::path base = Environment("XDG_CACHE_HOME");
+    if (base.empty()) base = fs::path(Environment("HOME")) / ".cache";
+    folder = base / "assay";
+  }
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) Fail(ErrorKind::kIo, "{}: cannot create the cache folder: {}", folder.string(), error.message());
+  return folder.string();
+}
+
+}  // namespace assay

@@ -1,0 +1,38 @@
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "system/file.h"
+#include "text/tokenizer.h"
+
+namespace assay {
+
+std::function<int()> AddTokenize(CLI::App& command, CommonFlags& flags) {
+  struct Options {
+    std::string model, text, file;
+    bool plain = false, bos = false;
+  };
+  auto o = std::make_shared<Options>();
+  command.add_option("MODEL", o->model, "model file or folder")->required();
+  auto* text = command.add_option("TEXT", o->text, "the text");
+  command.add_option("--file", o->file, "read the text from a file")->excludes(text);
+  command.add_flag("--plain", o->plain, "special tokens in the text are just text");
+  command.add_flag("--bos", o->bos, "begin (and end) as the model does");
+  return [o, &flags, text] {
+    if (o->file.empty() && text->count() == 0) Fail(ErrorKind::kInvalid, "tokenize: give a TEXT or --file");
+    auto checkpoint = Checkpoint::Open(ResolveModel(o->model));
+    auto tokenizer = Tokenizer::Create(checkpoint->tokenizer(), o->model);
+    std::string input = o->file.empty() ? o->text : ReadFile(o->file);
+    std::vector<TokenId> ids = tokenizer->Encode(input, !o->plain, o->bos);
+    if (flags.json) {
+      Json out = {{"ids", ids}};
+      Print(DumpJson(out));
+    } else {
+      for (TokenId id : ids) Print(fmt::format("{:7}  {}", id, DumpJson(Json(tokenizer->TokenBytes(id)))));
+    }
+    return static_cast<int>(kHolds);
+  };
+}
+
+}  // namespace assay

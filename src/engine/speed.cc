@@ -1,0 +1,72 @@
+#include "engine/speed.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "system/machine.h"
+
+namespace assay {
+namespace {
+
+constexpr int64_t kBatchTokens = 512;
+
+// Arbitrary ids, the same every time.
+int32_t TokenAt(int64_t index, int64_t vocab) { return static_cast<int32_t>((index * 7919 + 13) % vocab); }
+
+}  // namespace
+
+std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const SpeedOptions& options, Progress& progress) {
+  int64_t vocab = model.config().vocab, capacity = std::max(options.prompt_tokens, options.generated_tokens);
+  Sequence sequence(model.config(), model.arithmetic(), capacity);
+  Workspace workspace;
+  std::vector<float> logits(static_cast<size_t>(vocab));
+  auto prefill = [&] {
+    sequence.Truncate(0);
+    std::vector<BatchToken> batch;
+    for (int64_t t = 0; t < options.prompt_tokens; ++t) {
+      batch.push_back({TokenAt(t, vocab), &sequence, t + 1 == options.prompt_tokens});
+      if (static_cast<int64_t>(batch.size()) == kBatchTokens || t + 1 == options.prompt_tokens) {
+        model.Forward(batch, workspace, pool, logits.data());
+        batch.clear();
+      }
+    }
+  };
+  auto decode = [&] {
+    sequence.Truncate(0);
+    for (int64_t t = 0; t < options.generated_tokens; ++t) {
+      BatchToken token{TokenAt(t, vocab), &sequence, true};
+      model.Forward(std::span(&token, 1), workspace, pool, logits.data());
+    }
+  };
+  std::vector<BenchRow> rows;
+  progress.Begin("speed", static_cast<uint64_t>(2 * (options.repetitions + 1)), "runs");
+  auto measure = [&](const char* prefix, int64_t tokens, auto&& run) {
+    if (tokens <= 0) return;
+    BenchRow row;
+    row.test = prefix + std::to_string(tokens);
+    row.tokens = tokens;
+    for (int i = 0; i <= options.repetitions; ++i) {
+      double start = Now();
+      run();
+      if (i > 0) row.tokens_per_s.push_back(static_cast<double>(tokens) / (Now() - start));
+      progress.Advance(1);
+      if (progress.Cancelled()) throw Interrupted();
+    }
+    rows.push_back(std::move(row));
+  };
+  measure("pp", options.prompt_tokens, prefill);
+  measure("tg", options.generated_tokens, decode);
+  progress.End();
+  return rows;
+}
+
+PlannedMemory PlanMemory(const Model& model, int64_t context) {
+  const ModelConfig& c = model.config();
+  PlannedMemory plan;
+  for (const Tensor& tensor : model.checkpoint().tensors()) plan.weights_bytes += tensor.stored_bytes;
+  int64_t element_bytes = model.arithmetic() == Arithmetic::kDeployed ? 2 : 4;
+  plan.kv_bytes = static_cast<uint64_t>(c.n_layers * 2 * c.n_kv_heads * c.head_dim * element_bytes * context);
+  return plan;
+}
+
+}  // namespace assay

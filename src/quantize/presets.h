@@ -1,0 +1,54 @@
+#pragma once
+// Presets: which format each tensor of a model gets. A preset is a row of a table; GGUF mixes follow llama-quantize's rules tensor by
+// tensor, so that a file of the same name means the same thing.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "format/format.h"
+
+namespace assay {
+
+/// What a rule may look at.
+struct TensorRole {
+  std::string name;                 // canonical, "blk.3.attn_v.weight"
+  int64_t rows = 0, cols = 0;       // of a matrix
+  int64_t layer = -1, n_layers = 0;
+  int64_t n_heads = 0, n_kv_heads = 0;
+  bool tied_output = false;         // token_embd.weight is the output matrix too
+  bool grouped4() const { return n_kv_heads > 0 && n_heads / n_kv_heads >= 4; }
+};
+
+/// Description of a preset for people and for writers.
+struct PresetInfo {
+  std::string_view name;         // "q4_k_m"
+  Container container;           // what it is written as
+  std::string_view base;         // format of most matrices
+  int gguf_file_type;            // general.file_type; -1 outside GGUF
+  std::string_view description;
+};
+
+class Preset {
+ public:
+  /// Names are taken in any case and with '-' for '_'. Throws Error{kInvalid} with the nearest name.
+  static const Preset& Get(std::string_view name);
+  static std::span<const PresetInfo> All();
+
+  const PresetInfo& info() const { return info_; }
+  /// The format of a matrix; null: it stays unquantized (Hugging Face schemes leave embedding and lm_head alone).
+  /// Where the columns do not fit the mix's format, the type that llama-quantize falls back to; never fails for a matrix.
+  const Format* Choose(const TensorRole& role) const;
+
+  explicit Preset(const PresetInfo& info) : info_(info) {}
+
+ private:
+  PresetInfo info_;
+};
+
+/// The role of a tensor of a checkpoint.
+TensorRole RoleOf(const Tensor& tensor, const ModelConfig& config, bool tied_output);
+
+}  // namespace assay
