@@ -25,7 +25,7 @@ assay_room(task room_record room_text PkgConfig::PCRE2)
 # F6
 assay_room(engine room_model room_task)
 # F7
-assay_room(convert room_quantize room_checkpoint)
+assay_room(convert room_quantize room_checkpoint room_record)
 # F8
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc)
 if(cli_sources)

@@ -1,0 +1,198 @@
+#include "cli/arm.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "cli/identity.h"
+#include "system/machine.h"
+#include "system/subprocess.h"
+#include "task/runner.h"
+
+namespace assay {
+namespace {
+
+// Key of anything that one measurement gives: what was measured, on which weights, by which build on which machine.
+std::string KeyOf(std::initializer_list<std::string_view> parts) {
+  Hasher hasher;
+  for (std::string_view part : parts) hasher.AddText(part);
+  hasher.AddText(BuildText());
+  hasher.AddText(MachineText());
+  return hasher.Hex();
+}
+
+Json AnswerToJson(const Answer& a) {
+  return {{"text", a.text}, {"ids", a.ids}, {"logprobs", a.logprobs}, {"finish", a.finish}, {"prompt_tokens", a.prompt_tokens}};
+}
+
+Answer AnswerFromJson(const Json& json) {
+  Answer a;
+  a.text = json.at("text");
+  a.ids = json.at("ids").get<std::vector<int32_t>>();
+  a.logprobs = json.at("logprobs").get<std::vector<float>>();
+  a.finish = json.at("finish");
+  a.prompt_tokens = json.at("prompt_tokens");
+  return a;
+}
+
+const ExampleResult* FindExample(const RunRecord& run, const std::string& id) {
+  auto it = std::find_if(run.examples.begin(), run.examples.end(), [&](const ExampleResult& e) { return e.id == id; });
+  return it == run.examples.end() ? nullptr : &*it;
+}
+
+// A tokenizer is known by its vocabulary and by what it makes of a probe text.
+std::string TokenizerHash(const Tokenizer& tokenizer) {
+  Hasher hasher;
+  for (const std::string& token : tokenizer.spec().tokens) hasher.AddText(token);
+  auto ids = tokenizer.Encode("The quick brown fox, 12345 jumps\n\n  über 日本語 🙂 {\"a\": [1.5, null]}", true, true);
+  hasher.Add(std::as_bytes(std::span(ids)));
+  return hasher.Hex();
+}
+
+}  // namespace
+
+Cache::Cache(bool enabled) {
+  if (enabled) store_ = std::make_unique<ResultCache>(std::filesystem::path(CacheFolder()) / "results.sqlite");
+}
+Cache::~Cache() = default;
+
+std::optional<Json> Cache::Get(const std::string& key) {
+  if (!store_) return std::nullopt;
+  auto text = store_->Get(key);
+  if (!text) return std::nullopt;
+  return ParseJson(*text, "result cache");
+}
+void Cache::Put(const std::string& key, const Json& value) {
+  if (store_) store_->Put(key, DumpJson(value));
+}
+
+LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags, const EngineOptions& options,
+                  ThreadPool& pool, const CommonFlags& flags) {
+  LoadedArm arm;
+  arm.path = path;
+  arm.model = LoadModel(path, model_flags, flags);
+  arm.engine = std::make_unique<Engine>(arm.model, pool, options);
+  arm.identity = IdentityOf(arm.model->checkpoint(), preset);
+  return arm;
+}
+
+RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults) {
+  RunHeader header;
+  header.model = arm.identity;
+  header.task_name = task.name;
+  header.task_hash = task.hash;
+  header.tokenizer_hash = TokenizerHash(arm.engine->tokenizer());
+  const std::string& chat_template = arm.model->checkpoint().chat_template();
+  header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
+  header.sampling = ToJson(defaults);
+  header.arithmetic = ArithmeticName(arm.model->arithmetic());
+  header.build = BuildText();
+  header.machine = MachineText();
+  header.started = UtcTimestamp();
+  return header;
+}
+
+RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer, Cache& cache,
+                     Progress& progress) {
+  AnswerLookup lookup;
+  lookup.get = [&](const std::string& key) -> std::optional<Answer> {
+    auto found = cache.Get(key);
+    if (!found) return std::nullopt;
+    return AnswerFromJson(*found);
+  };
+  lookup.put = [&](const std::string& key, const Answer& answer) { cache.Put(key, AnswerToJson(answer)); };
+  return RunTask(task, *arm.engine, header, writer, progress, lookup);
+}
+
+ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCache& base_logits, const std::string& text,
+                          const PerplexityOptions& options, Cache& cache, Progress& progress) {
+  std::string key = KeyOf({"quality", arm.identity.fingerprint, base ? base->identity.fingerprint : "", HashHex(text),
+                           std::to_string(options.context), std::to_string(options.chunks), ArithmeticName(arm.model->arithmetic())});
+  Json measured;
+  if (auto found = cache.Get(key)) {
+    measured = *found;
+  } else {
+    PerplexityResult r = MeasurePerplexity(*arm.engine, base ? base->engine.get() : nullptr, &base_logits, text, options, progress);
+    measured = {{"perplexity", r.perplexity}, {"error", r.perplexity * r.standard_error}};
+    if (r.against) {
+      measured["mean_kl"] = r.divergence.mean;
+      measured["p99_kl"] = r.divergence.p99;
+      measured["same_top"] = r.divergence.same_top;
+    }
+    cache.Put(key, measured);
+  }
+  ArmQuality quality;
+  quality.has_perplexity = true;
+  quality.perplexity = measured.at("perplexity");
+  quality.perplexity_error = measured.at("error");
+  if (measured.contains("mean_kl")) {
+    quality.has_kl = true;
+    quality.mean_kl = measured.at("mean_kl");
+    quality.p99_kl = measured.at("p99_kl");
+    quality.same_top = measured.at("same_top");
+  }
+  return quality;
+}
+
+std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const LoadedArm& base, const Task& task, const RunRecord& run,
+                                               const RunRecord& base_run, LogitCache& base_logits, Cache& cache, Progress& progress) {
+  std::vector<Displacement> all;
+  progress.Begin(fmt::format("displacement of {}", arm.identity.format), task.examples.size(), "examples");
+  class Inner : public Progress {
+   public:
+    explicit Inner(Progress& outer) : outer_(outer) {}
+    void Begin(std::string_view, uint64_t, std::string_view) override {}
+    void Advance(uint64_t) override {}
+    void End() override {}
+    bool Cancelled() const override { return outer_.Cancelled(); }
+
+   private:
+    Progress& outer_;
+  } inner(progress);
+  for (const Example& example : task.examples) {
+    progress.Advance(1);
+    const ExampleResult *answered = FindExample(run, example.id), *baseline = FindExample(base_run, example.id);
+    if (!answered || !baseline || !answered->error.empty() || !baseline->error.empty()) continue;
+    Hasher ids;
+    ids.Add(std::as_bytes(std::span(baseline->answer_ids)));
+    ids.AddText("/");
+    ids.Add(std::as_bytes(std::span(answered->answer_ids)));
+    std::string key = KeyOf({"displacement", arm.identity.fingerprint, base.identity.fingerprint, baseline->prompt_hash, ids.Hex(),
+                             ArithmeticName(arm.model->arithmetic())});
+    if (auto found = cache.Get(key)) {
+      Displacement d = DisplacementFromJson(*found, "result cache");
+      d.id = example.id;
+      all.push_back(d);
+      continue;
+    }
+    std::vector<int32_t> prompt = base.engine->Tokenize(RenderPrompt(example, *base.engine));
+    all.push_back(MeasureDisplacement(*arm.engine, *base.engine, &base_logits, example.id, prompt, baseline->answer_ids,
+                                      answered->answer_ids, inner));
+    cache.Put(key, ToJson(all.back()));
+  }
+  progress.End();
+  return all;
+}
+
+ArmCost MeasureCost(const LoadedArm& arm, const ModelFlags& model_flags, const CommonFlags& flags, Cache& cache) {
+  std::string threads = std::to_string(flags.threads > 0 ? flags.threads : ProcessorCount());
+  std::string key = KeyOf({"cost", arm.identity.fingerprint, model_flags.arithmetic, threads});
+  Json measured;
+  if (auto found = cache.Get(key)) {
+    measured = *found;
+  } else {
+    SubprocessResult result = RunSubprocess({SelfPath(), "bench", arm.path, "-p", "128", "-n", "32", "-r", "3", "--json", "--quiet", "--threads",
+                                             threads, "--arithmetic", model_flags.arithmetic});
+    if (result.exit_code != 0) Fail(ErrorKind::kIo, "measuring the speed of {} failed: {}", arm.path, result.error_output);
+    measured = ParseJson(result.output, "assay bench");
+    cache.Put(key, measured);
+  }
+  BenchRecord record = BenchRecordFromJson(measured, "assay bench");
+  ArmCost cost;
+  for (const BenchRow& row : record.rows) (row.test[0] == 'p' ? cost.prefill_tokens_per_s : cost.decode_tokens_per_s) = row.median();
+  cost.peak_memory_bytes = record.peak_memory_bytes;
+  return cost;
+}
+
+}  // namespace assay

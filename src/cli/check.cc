@@ -1,0 +1,171 @@
+// The main job: quantize, run the same examples on both, say whether it holds.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "cli/arm.h"
+#include "cli/command.h"
+#include "cli/verdict.h"
+#include "convert/convert.h"
+#include "report/report.h"
+#include "system/file.h"
+#include "system/machine.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+struct Options {
+  std::string model, task, text, report, keep, fail_on = "cant-tell";
+  std::vector<std::string> to, candidates;
+  double margin = 0;
+  ModelFlags model_flags;
+  Sampling sampling;
+  EngineOptions engine;
+  PerplexityOptions perplexity;
+  bool no_cache = false, no_speed = false;
+};
+
+constexpr uint64_t kLogitBudget = uint64_t{1} << 30;
+// Part of the name of cached quants: raise it when an encoder's output changes.
+constexpr int kEncoderVersion = 1;
+
+std::string TextOf(const Json& content) {
+  if (content.is_string()) return content.get<std::string>();
+  return content.is_null() ? "" : DumpJson(content);
+}
+
+ExampleText DescribeExample(const Example& example) {
+  ExampleText text{example.id, example.slice, {}, ""};
+  if (!example.tools.is_null()) text.prompt.push_back({"tools", DumpJson(example.tools, 1)});
+  if (example.is_chat())
+    for (const Json& message : example.messages) text.prompt.push_back({message.value("role", ""), TextOf(message.value("content", Json(nullptr)))});
+  else
+    text.prompt.push_back({"", example.prompt});
+  for (const Check& check : example.expect) text.expected += (text.expected.empty() ? "" : "\n") + DumpJson(check.spec);
+  return text;
+}
+
+// Where the quantized model of a preset lies; made when it is not there yet.
+std::string Quantized(const Checkpoint& source, const Preset& preset, const Options& o, ThreadPool& pool, Progress& progress) {
+  fs::path out;
+  if (!o.keep.empty()) {
+    fs::create_directories(o.keep);
+    out = fs::path(o.keep) / DefaultOutputName(source, preset);
+  } else {
+    fs::path folder = fs::path(CacheFolder()) / "quants" / source.fingerprint();
+    fs::create_directories(folder);
+    out = folder / fmt::format("{}-v{}{}", preset.info().name, kEncoderVersion, preset.info().container == Container::kGguf ? ".gguf" : "");
+    if (fs::exists(out)) return out.string();
+  }
+  ConvertCheckpoint(source, preset, out, {.measure_error = false}, pool, progress);
+  return out.string();
+}
+
+class Checking {
+ public:
+  Checking(const Options& o, const CommonFlags& flags)
+      : o_(o), flags_(flags), pool_(flags.threads), cache_(!o.no_cache), progress_(MakeProgress(flags)), logits_(kLogitBudget) {}
+
+  CheckRecord Run() {
+    task_ = LoadTask(o_.task);
+    if (!o_.text.empty()) text_ = ReadFile(o_.text);
+    std::vector<const Preset*> presets;  // a wrong name is told before any work
+    for (const std::string& name : o_.to) presets.push_back(&Preset::Get(name));
+    std::string path = ResolveModel(o_.model);
+    base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_);
+    base_.identity.format = base_.model->checkpoint().main_format();
+    record_.started = UtcTimestamp();
+    record_.build = BuildText();
+    record_.machine = MachineText();
+    record_.task_name = task_.name;
+    record_.text_name = o_.text.empty() ? "" : fs::path(o_.text).filename().string();
+    record_.margin = o_.margin;
+    for (const Example& example : task_.examples) record_.examples.push_back(DescribeExample(example));
+    if (task_.examples.size() < kAdvisedExamples)
+      Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(), kAdvisedExamples));
+
+    double start = Now();
+    record_.baseline = Measure(base_, nullptr);
+    for (const Preset* preset : presets)
+      AddCandidate(Quantized(base_.model->checkpoint(), *preset, o_, pool_, *progress_), preset->info().name);
+    for (const std::string& candidate : o_.candidates) AddCandidate(ResolveModel(candidate), "");
+    record_.elapsed_s = Now() - start;
+    return std::move(record_);
+  }
+
+ private:
+  Arm Measure(const LoadedArm& loaded, const LoadedArm* base) {
+    Arm arm;
+    arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, o_.sampling), nullptr, cache_, *progress_);
+    if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
+    if (base) arm.displacement = MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);
+    if (!o_.no_speed) arm.cost = MeasureCost(loaded, o_.model_flags, flags_, cache_);
+    return arm;
+  }
+
+  void AddCandidate(const std::string& path, std::string_view name) {
+    LoadedArm candidate = LoadArm(path, name, o_.model_flags, o_.engine, pool_, flags_);
+    record_.candidates.push_back(Measure(candidate, &base_));
+  }
+
+  const Options& o_;
+  const CommonFlags& flags_;
+  ThreadPool pool_;
+  Cache cache_;
+  std::unique_ptr<Progress> progress_;
+  LogitCache logits_;
+  Task task_;
+  std::string text_;
+  LoadedArm base_;
+  CheckRecord record_;
+};
+
+}  // namespace
+
+std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
+  auto o = std::make_shared<Options>();
+  command.add_option("MODEL", o->model, "the full-precision model: file, folder or org/name")->required();
+  command.add_option("--task", o->task, "your examples (JSON lines; docs/tasks.md)")->required();
+  command.add_option("--to", o->to, "presets to try, comma-separated: see `assay formats`")->delimiter(',');
+  command.add_option("--candidate", o->candidates, "an already quantized model to judge (repeatable)");
+  command.add_option("--text", o->text, "text file for perplexity and KL divergence");
+  command.add_option("--context", o->perplexity.context, "tokens per chunk of the text")->capture_default_str();
+  command.add_option("--chunks", o->perplexity.chunks, "at most so many chunks of the text (default: all)");
+  command.add_option("--margin", o->margin, "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
+      ->check(CLI::Range(0.1, 100.0));
+  command.add_option("--report", o->report, "HTML report to write")->default_val("assay-report.html");
+  command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
+  command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")->capture_default_str();
+  command.add_option("--temperature", o->sampling.temperature, "0 is greedy")->capture_default_str();
+  command.add_option("--seed", o->sampling.seed, "seed of the draws")->capture_default_str();
+  command.add_option("--batch", o->engine.batch_size, "examples that decode together")->capture_default_str()->check(CLI::Range(1, 256));
+  command.add_flag("--no-cache", o->no_cache, "measure everything anew");
+  command.add_flag("--no-speed", o->no_speed, "do not measure speed and memory");
+  AddFailOn(command, o->fail_on);
+  AddModelFlags(command, o->model_flags);
+  return [o, &flags] {
+    if (o->to.empty() && o->candidates.empty()) o->to = {"q8_0", "q4_k_m"};
+    CheckRecord record = Checking(*o, flags).Run();
+    std::vector<Comparison> comparisons = Judge(record);
+    WriteFileAtomically(o->report, RenderHtml(record, comparisons));
+    fs::path data = fs::path(o->report).replace_extension(".json");
+    WriteCheckRecord(data, record);
+    if (flags.json) {
+      Print(DumpJson(RenderJson(record, comparisons)));
+    } else {
+      TerminalOptions terminal{TerminalWidth(), ColorOutput()};
+      std::string text = RenderTerminal(record, comparisons, terminal);
+      if (!text.empty() && text.back() == '\n') text.pop_back();
+      Print(text);
+      Print(fmt::format("\nreport: {} (all answers side by side); data: {}", o->report, data.string()));
+    }
+    return VerdictExitCode(comparisons, o->fail_on);
+  };
+}
+
+}  // namespace assay

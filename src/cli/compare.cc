@@ -1,0 +1,56 @@
+#include <CLI/CLI.hpp>
+
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/verdict.h"
+#include "report/report.h"
+#include "system/file.h"
+#include "system/machine.h"
+
+namespace assay {
+
+std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
+  struct Options {
+    std::string baseline, html, fail_on = "cant-tell";
+    std::vector<std::string> candidates;
+    double margin = 0;
+  };
+  auto o = std::make_shared<Options>();
+  command.add_option("BASELINE", o->baseline, "saved run of the full-precision model")->required();
+  command.add_option("CANDIDATE", o->candidates, "saved runs of quantized models")->required();
+  command.add_option("--margin", o->margin, "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
+      ->check(CLI::Range(0.1, 100.0));
+  command.add_option("--html", o->html, "also write the report to this file");
+  AddFailOn(command, o->fail_on);
+  return [o, &flags] {
+    CheckRecord record;
+    record.started = UtcTimestamp();
+    record.build = BuildText();
+    record.machine = MachineText();
+    record.margin = o->margin;
+    record.baseline.run = ReadRunRecord(o->baseline);
+    record.task_name = record.baseline.run.header.task_name;
+    for (const std::string& path : o->candidates) {
+      Arm arm;
+      arm.run = ReadRunRecord(path);
+      record.candidates.push_back(std::move(arm));
+    }
+    for (const ExampleResult& e : record.baseline.run.examples) record.examples.push_back({e.id, e.slice, {}, ""});
+    std::vector<Comparison> comparisons = Judge(record);
+    if (flags.json) {
+      Print(DumpJson(RenderJson(record, comparisons)));
+    } else {
+      TerminalOptions terminal{TerminalWidth(), ColorOutput()};
+      std::string text = RenderTerminal(record, comparisons, terminal);
+      if (!text.empty() && text.back() == '\n') text.pop_back();
+      Print(text);
+    }
+    if (!o->html.empty()) {
+      WriteFileAtomically(o->html, RenderHtml(record, comparisons));
+      Note(flags, "report: " + o->html);
+    }
+    return VerdictExitCode(comparisons, o->fail_on);
+  };
+}
+
+}  // namespace assay

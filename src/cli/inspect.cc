@@ -1,0 +1,87 @@
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "cli/command.h"
+#include "cli/identity.h"
+
+namespace assay {
+namespace {
+
+struct Share {
+  int tensors = 0;
+  uint64_t weights = 0, bytes = 0;
+};
+
+// "attn_q", "ffn_down", "token_embd": what a tensor is for, whichever layer it is in.
+std::string KindOf(const std::string& name) {
+  auto parts = Split(name, '.');
+  if (parts.size() >= 3 && parts[0] == "blk") return parts[2];
+  return parts[0];
+}
+
+std::string Shape(const Tensor& tensor) {
+  std::string text;
+  for (size_t i = 0; i < tensor.shape.size(); ++i) text += fmt::format("{}{}", i ? " × " : "", tensor.shape[i]);
+  return text;
+}
+
+uint64_t Count(const Tensor& tensor) { return static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols); }
+
+double Bits(const Share& share) { return share.weights ? 8.0 * static_cast<double>(share.bytes) / static_cast<double>(share.weights) : 0; }
+
+}  // namespace
+
+std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
+  struct Options {
+    std::string model;
+    bool tensors = false;
+  };
+  auto o = std::make_shared<Options>();
+  command.add_option("MODEL", o->model, "model file or folder")->required();
+  command.add_flag("--tensors", o->tensors, "list every tensor");
+  return [o, &flags] {
+    auto checkpoint = Checkpoint::Open(ResolveModel(o->model));
+    const ModelConfig& c = checkpoint->config();
+    ModelIdentity identity = IdentityOf(*checkpoint, "");
+    std::map<std::string, Share> formats, kinds;
+    for (const Tensor& t : checkpoint->tensors())
+      for (Share* share : {&formats[std::string(t.view.format->name)], &kinds[KindOf(t.name)]}) {
+        ++share->tensors;
+        share->weights += Count(t);
+        share->bytes += t.stored_bytes;
+      }
+    if (flags.json) {
+      Json out = {{"path", o->model}, {"fingerprint", identity.fingerprint}, {"architecture", c.architecture}, {"scheme", checkpoint->scheme()},
+                  {"parameters", checkpoint->parameter_count()}, {"bits_per_weight", identity.bits_per_weight}, {"file_bytes", identity.file_bytes},
+                  {"config", {{"layers", c.n_layers}, {"hidden", c.hidden}, {"heads", c.n_heads}, {"kv_heads", c.n_kv_heads}, {"head_dim", c.head_dim},
+                              {"feed_forward", c.feed_forward}, {"vocab", c.vocab}, {"context", c.context}, {"tied_output", c.tied_output}}},
+                  {"tensors", Json::array()}};
+      for (const Tensor& t : checkpoint->tensors())
+        out["tensors"].push_back({{"name", t.name}, {"source_name", t.source_name}, {"shape", t.shape}, {"format", t.view.format->name}, {"bytes", t.stored_bytes}});
+      Print(DumpJson(out));
+      return static_cast<int>(kHolds);
+    }
+    Print(fmt::format("{}", o->model));
+    Print(fmt::format("  {} {}{}, {}", checkpoint->container() == Container::kGguf ? "GGUF" : "Hugging Face folder", c.architecture,
+                      c.name.empty() ? "" : fmt::format(" \"{}\"", c.name), checkpoint->scheme()));
+    Print(fmt::format("  {} weights, {:.3f} bits per weight, {} on disk", checkpoint->parameter_count(), identity.bits_per_weight, FormatBytes(identity.file_bytes)));
+    Print(fmt::format("  {} layers, width {}, {} heads over {} (dimension {}), feed-forward {}, vocabulary {}, context {}{}", c.n_layers, c.hidden,
+                      c.n_heads, c.n_kv_heads, c.head_dim, c.feed_forward, c.vocab, c.context, c.tied_output ? ", output tied to the embedding" : ""));
+    Print(fmt::format("  chat template: {}; fingerprint {}", checkpoint->chat_template().empty() ? "none" : "yes", identity.fingerprint));
+    for (auto [title, shares] : {std::pair{"format", &formats}, std::pair{"tensor", &kinds}}) {
+      Print(fmt::format("\n  {:<16} {:>8} {:>14} {:>12} {:>8}", title, "tensors", "weights", "bytes", "bits"));
+      for (const auto& [name, share] : *shares)
+        Print(fmt::format("  {:<16} {:>8} {:>14} {:>12} {:>8.3f}", name, share.tensors, share.weights, FormatBytes(share.bytes), Bits(share)));
+    }
+    if (o->tensors) {
+      Print("");
+      for (const Tensor& t : checkpoint->tensors())
+        Print(fmt::format("  {:<28} {:<14} {:<16} {}", t.name, t.view.format->name, Shape(t), FormatBytes(t.stored_bytes)));
+    }
+    return static_cast<int>(kHolds);
+  };
+}
+
+}  // namespace assay

@@ -1,0 +1,82 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "cli/command.h"
+#include "cli/identity.h"
+#include "convert/convert.h"
+#include "system/machine.h"
+
+namespace assay {
+namespace {
+
+void PrintSummary(const QuantRecord& record, const std::string& out) {
+  std::map<std::string, std::pair<int, uint64_t>> formats;
+  double error = 0, weights = 0;
+  for (const TensorQuantization& t : record.tensors) {
+    auto& [count, bytes] = formats[t.to];
+    ++count;
+    bytes += t.bytes;
+    if (t.shape.size() < 2) continue;
+    double n = static_cast<double>(t.shape[0]) * static_cast<double>(t.shape[1]);
+    error += t.rmse * t.rmse * n;
+    weights += n;
+  }
+  std::string parts;
+  for (const auto& [format, use] : formats) parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", use.first, format);
+  Print(fmt::format("{}: {}, {:.2f} bits per weight (from {}, {:.2f}), RMSE {:.6f}, {:.1f} s", out, FormatBytes(record.result.file_bytes),
+                    record.result.bits_per_weight, FormatBytes(record.source.file_bytes), record.source.bits_per_weight,
+                    weights > 0 ? std::sqrt(error / weights) : 0, record.elapsed_s));
+  Print("tensors: " + parts);
+}
+
+void PrintWorst(const QuantRecord& record) {
+  std::vector<const TensorQuantization*> worst;
+  for (const TensorQuantization& t : record.tensors)
+    if (t.shape.size() >= 2) worst.push_back(&t);
+  std::sort(worst.begin(), worst.end(), [](auto* a, auto* b) { return a->relative_error > b->relative_error; });
+  worst.resize(std::min<size_t>(worst.size(), 10));
+  Print("\nlargest relative error        format    rmse       relative");
+  for (const TensorQuantization* t : worst) Print(fmt::format("{:<29} {:<9} {:.6f}   {:.3f} %", t->name, t->to, t->rmse, 100 * t->relative_error));
+}
+
+}  // namespace
+
+std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
+  struct Options {
+    std::string model, preset, out;
+    bool force = false;
+  };
+  auto o = std::make_shared<Options>();
+  command.add_option("MODEL", o->model, "model file or folder")->required();
+  command.add_option("--to", o->preset, "preset: see `assay formats`")->required();
+  command.add_option("-o,--output", o->out, "file or folder to write (default: MODEL-PRESET in this folder)");
+  command.add_flag("--force", o->force, "replace an output that exists");
+  return [o, &flags] {
+    const Preset& preset = Preset::Get(o->preset);
+    auto source = Checkpoint::Open(ResolveModel(o->model));
+    std::string out = o->out.empty() ? DefaultOutputName(*source, preset) : o->out;
+    if (std::filesystem::exists(out) && !o->force) Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);
+    ThreadPool pool(flags.threads);
+    auto progress = MakeProgress(flags);
+    QuantRecord record = ConvertCheckpoint(*source, preset, out, {}, pool, *progress);
+    auto result = Checkpoint::Open(out);
+    record.source = IdentityOf(*source, "");
+    record.result = IdentityOf(*result, preset.info().name);
+    record.build = BuildText();
+    record.machine = MachineText();
+    if (flags.json) {
+      Print(DumpJson(ToJson(record)));
+    } else {
+      PrintSummary(record, out);
+      if (flags.verbose) PrintWorst(record);
+    }
+    return static_cast<int>(kHolds);
+  };
+}
+
+}  // namespace assay

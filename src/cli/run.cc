@@ -1,0 +1,80 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "cli/arm.h"
+#include "cli/command.h"
+
+namespace assay {
+namespace {
+
+void PrintSummary(const RunRecord& run, const std::string& out) {
+  std::map<std::string, std::pair<int, int>> slices;
+  std::map<std::string, int> failures;
+  int passed = 0, errors = 0;
+  for (const ExampleResult& e : run.examples) {
+    auto& [good, all] = slices[e.slice];
+    ++all;
+    good += e.pass;
+    passed += e.pass;
+    errors += !e.error.empty();
+    if (!e.pass && e.error.empty()) ++failures[e.failure()];
+  }
+  Print(fmt::format("{} on {}: {} of {} passed{}", run.header.model.name, run.header.task_name, passed, run.examples.size(),
+                    errors ? fmt::format(", {} could not be answered", errors) : ""));
+  for (const auto& [name, counts] : slices) Print(fmt::format("  {:<20} {:>3} of {}", name, counts.first, counts.second));
+  for (const auto& [name, count] : failures) Print(fmt::format("  failed: {:<12} {:>3}", name, count));
+  for (const ExampleResult& e : run.examples)
+    if (!e.error.empty()) Print(fmt::format("  {}: {}", e.id, e.error));
+  Print("saved to " + out);
+}
+
+}  // namespace
+
+std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
+  struct Options {
+    std::string model, task, out;
+    ModelFlags model_flags;
+    Sampling sampling;
+    EngineOptions engine;
+    bool no_cache = false;
+  };
+  auto o = std::make_shared<Options>();
+  command.add_option("MODEL", o->model, "model file or folder")->required();
+  command.add_option("--task", o->task, "task file (JSON lines)")->required();
+  command.add_option("-o,--output", o->out, "where to save the run (default: MODEL.TASK.run.jsonl in this folder)");
+  command.add_option("--temperature", o->sampling.temperature, "0 is greedy")->capture_default_str();
+  command.add_option("--seed", o->sampling.seed, "seed of the draws")->capture_default_str();
+  command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")->capture_default_str();
+  command.add_option("--batch", o->engine.batch_size, "examples that decode together")->capture_default_str()->check(CLI::Range(1, 256));
+  command.add_flag("--no-cache", o->no_cache, "answer anew even what the cache knows");
+  AddModelFlags(command, o->model_flags);
+  return [o, &flags] {
+    Task task = LoadTask(o->task);
+    ThreadPool pool(flags.threads);
+    LoadedArm arm = LoadArm(ResolveModel(o->model), "", o->model_flags, o->engine, pool, flags);
+    std::string out = o->out;
+    if (out.empty()) out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity.name).stem().string(), std::filesystem::path(o->task).stem().string());
+    RunHeader header = MakeRunHeader(arm, task, o->sampling);
+    RunRecordWriter writer(out, header);
+    if (!writer.resumed().empty()) Note(flags, fmt::format("{}: going on after {} finished examples", out, writer.resumed().size()));
+    Cache cache(!o->no_cache);
+    auto progress = MakeProgress(flags);
+    RunRecord run = AnswerTask(arm, task, header, &writer, cache, *progress);
+    writer.Finish();
+    if (flags.json) {
+      Json json = {{"header", ToJson(run.header)}, {"file", out}, {"examples", Json::array()}};
+      for (const ExampleResult& e : run.examples) json["examples"].push_back(ToJson(e));
+      Print(DumpJson(json));
+    } else {
+      PrintSummary(run, out);
+    }
+    return static_cast<int>(kHolds);
+  };
+}
+
+}  // namespace assay

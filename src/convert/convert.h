@@ -1,0 +1,28 @@
+#pragma once
+// From one checkpoint to another: preset in, file out, a few rows at a time.
+
+#include <filesystem>
+
+#include "base/progress.h"
+#include "checkpoint/checkpoint.h"
+#include "quantize/presets.h"
+#include "record/quant_record.h"
+#include "system/threads.h"
+
+namespace assay {
+
+struct ConvertOptions {
+  bool measure_error = true;  // decode what was written and compare: fills rmse and relative_error
+};
+
+/// Quantizes every matrix by the preset's choice and writes the result to `out` (GGUF file or Hugging Face folder, as the preset says).
+/// Round to nearest by each format's own encoder, without calibration. Streams from the mapped source: memory stays within some tens of
+/// MiB whatever the model's size. Nothing is visible at `out` until all is written. Weights that are NaN or infinite are refused by
+/// tensor and row. Progress counts bytes of float32 weights read. Throws Interrupted on cancellation.
+QuantRecord ConvertCheckpoint(const Checkpoint& source, const Preset& preset, const std::filesystem::path& out,
+                              const ConvertOptions& options, ThreadPool& pool, Progress& progress);
+
+/// "model-Q4_K_M.gguf" or "model-fp8" beside nothing: the usual name of the output.
+std::string DefaultOutputName(const Checkpoint& source, const Preset& preset);
+
+}  // namespace assay
