@@ -6,7 +6,9 @@
 // ffn_norm,ffn_gate,ffn_up,ffn_down}.{weight,bias}), because they are short and architecture-neutral.
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,8 +42,10 @@ class Checkpoint {
   const std::filesystem::path& path() const { return path_; }
   const ModelConfig& config() const { return config_; }
   const TokenizerSpec& tokenizer() const { return tokenizer_; }
-  /// Empty when the model ships none. `tool_use` variants and others by name in chat_templates of GGUF/HF are kept in extra().
+  /// Empty when the model ships none.
   const std::string& chat_template() const { return chat_template_; }
+  /// Further templates by name (`tool_use`, `rag` …).
+  const std::map<std::string, std::string>& extra_chat_templates() const { return extra_chat_templates_; }
   const std::vector<Tensor>& tensors() const { return tensors_; }
   const Tensor* Find(std::string_view name) const;
   /// Throws Error{kCorrupt} naming the file and the tensor.
@@ -68,10 +72,15 @@ class Checkpoint {
   ModelConfig config_;
   TokenizerSpec tokenizer_;
   std::string chat_template_;
-  std::vector<Tensor> tensors_;
+  std::map<std::string, std::string> extra_chat_templates_;
+  std::vector<Tensor> tensors_;  // sorted by name once opened
   uint64_t file_bytes_ = 0;
   std::string scheme_;
   Json metadata_;
+
+ private:
+  mutable std::once_flag fingerprint_once_;
+  mutable std::string fingerprint_;
 };
 
 }  // namespace assay

@@ -24,6 +24,7 @@ struct ModelConfig {
   int64_t rotary_dim = 0;            // = head_dim unless partial
   bool rope_interleaved = false;     // true: q and k rows are permuted for pairs (2i, 2i+1), as GGUF stores llama
   RopeScaling rope_scaling;
+  std::vector<float> rope_factors;   // [rotary_dim / 2] divide the frequencies; empty: none. Only when rope_scaling cannot say it
   int64_t sliding_window = 0;        // 0: none
   bool tied_output = false;          // output.weight is token_embd.weight
 

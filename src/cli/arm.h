@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "engine/divergence.h"
 #include "record/cache.h"
+#include "record/bench_record.h"
 #include "record/check_record.h"
 #include "task/task.h"
 

@@ -1,6 +1,8 @@
 #pragma once
 // What the commands share: the table, the flags every command has, and the console.
 
+#include <fmt/core.h>
+
 #include <functional>
 #include <memory>
 #include <span>

@@ -35,7 +35,7 @@ int Show(const std::string& path, const CommonFlags& flags) {
     Json out = {{"file", path}, {"hash", task.hash}, {"examples", Json::array()}};
     for (const Example& e : task.examples) {
       Json checks = Json::array();
-      for (const Check& check : e.expect) checks.push_back(check.type());
+      for (const Check& check : e.expect) checks.push_back(check.type);
       out["examples"].push_back({{"id", e.id}, {"slice", e.slice}, {"line", e.line}, {"checks", checks}});
     }
     Print(DumpJson(out));
@@ -47,7 +47,7 @@ int Show(const std::string& path, const CommonFlags& flags) {
     for (const Example& e : task.examples) {
       if (e.slice != slice) continue;
       std::string checks, question = e.prompt;
-      for (const Check& check : e.expect) checks += (checks.empty() ? "" : ", ") + std::string(check.type());
+      for (const Check& check : e.expect) checks += (checks.empty() ? "" : ", ") + std::string(check.type);
       if (e.is_chat() && !e.messages.empty() && e.messages.back()["content"].is_string()) question = e.messages.back()["content"].get<std::string>();
       for (char& c : question)
         if (c == '\n') c = ' ';

@@ -99,7 +99,7 @@ void RunLinears(std::initializer_list<const Linear*> linears, const float* x, in
   }
 }
 
-RopeTable::RopeTable(const ModelConfig& config, const Vector& factors) {
+RopeTable::RopeTable(const ModelConfig& config) {
   int64_t dim = config.rotary_dim;
   auto half = static_cast<size_t>(dim / 2);
   frequencies_.resize(half);
@@ -146,9 +146,9 @@ RopeTable::RopeTable(const ModelConfig& config, const Vector& factors) {
       break;
     }
   }
-  if (!factors.empty()) {
-    ASSAY_CHECK(factors.size() == half);
-    for (size_t i = 0; i < half; ++i) frequencies_[i] /= factors[i];
+  if (!config.rope_factors.empty()) {
+    ASSAY_CHECK(config.rope_factors.size() == half);
+    for (size_t i = 0; i < half; ++i) frequencies_[i] /= config.rope_factors[i];
   }
 }
 

@@ -43,8 +43,7 @@ void RunLinears(std::initializer_list<const Linear*> linears, const float* x, in
 /// The rotation angles of a configuration: inverse frequencies after scaling, and the factor on cosine and sine (YaRN).
 class RopeTable {
  public:
-  /// `factors` (rope_freqs.weight, [rotary_dim/2]) divide the frequencies; empty: none.
-  RopeTable(const ModelConfig& config, const Vector& factors);
+  explicit RopeTable(const ModelConfig& config);
   /// cosine, sine: [rotary_dim / 2].
   void Angles(int64_t position, float* cosine, float* sine) const;
   int64_t half() const { return static_cast<int64_t>(frequencies_.size()); }

@@ -1,11 +1,11 @@
 #pragma once
 // The saved answers and scores of one model on one task, with everything needed to prove that two runs are comparable.
-// File: JSON lines. Line 1 is the header, then one line per example as it is finished, last a line {"end": …} with the counts: a file
-// without it was interrupted and can be resumed.
+// File: JSON lines. Line 1 is the header, then one line per example as it is finished, last a line {"end": …} with the
+// counts: a file without it was interrupted and can be resumed.
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,33 +27,35 @@ struct ModelIdentity {
 struct RunHeader {
   int version = kRunRecordVersion;
   ModelIdentity model;
-  std::string task_name;         // file name
-  std::string task_hash;         // XXH3-128 of the canonical examples
-  std::string tokenizer_hash;    // ids of a fixed probe text and vocabulary
-  std::string template_hash;     // chat template source; empty: none used
-  Json sampling;                 // defaults of the run, as given
-  std::string arithmetic;        // "reference" | "deployed"
-  std::string build;             // version and compiler
-  std::string machine;           // processor and instruction set
-  std::string started;           // UTC
+  std::string task_name;       // file name
+  std::string task_hash;       // XXH3-128 of the canonical examples
+  std::string tokenizer_hash;  // ids of a fixed probe text and vocabulary
+  std::string template_hash;   // chat template source; empty: none used
+  Json sampling;               // defaults of the run, as given
+  std::string arithmetic;      // "reference" | "deployed"
+  std::string build;           // version and compiler
+  std::string machine;         // processor and instruction set
+  std::string started;         // UTC
 };
 
 struct CheckResult {
-  std::string type;     // "tool_calls"
+  std::string type;  // "tool_calls"
   bool pass = false;
-  std::string failure;  // class, empty on a pass: "no call", "wrong tool", "malformed JSON", "missing", "extra", "wrong type", "wrong value", "truncated", "empty" …
+  std::string failure;  // class, empty on a pass: "no call", "wrong tool", "malformed JSON", "missing", "extra", "wrong
+                        // type", "wrong value", "truncated", "empty" …
   std::string detail;   // "arguments.date: expected \"2026-05-01\", found \"2026-05-10\""
 };
 
 struct ExampleResult {
   std::string id, slice, cluster;
-  std::string prompt_hash;       // of the rendered prompt's token ids
+  int64_t index = -1;       // place in the task; a record that is read back is sorted by it
+  std::string prompt_hash;  // of the rendered prompt's token ids
   int64_t prompt_tokens = 0;
-  std::string answer;            // raw text, special tokens left out
+  std::string answer;  // raw text, special tokens left out
   std::vector<int32_t> answer_ids;
-  std::vector<float> logprobs;   // of each generated token under the run's own model
-  std::string finish;            // "stop" | "length" | "error"
-  std::string error;             // not empty: the example is excluded pairwise and reported, it is not a failure
+  std::vector<float> logprobs;  // of each generated token under the run's own model
+  std::string finish;           // "stop" | "length" | "error"
+  std::string error;            // not empty: the example is excluded pairwise and reported, it is not a failure
   bool pass = false;
   std::vector<CheckResult> checks;
   /// Class of the first failing check; empty on a pass.
@@ -66,27 +68,30 @@ struct RunRecord {
   bool complete = false;
 };
 
-/// How far a candidate's distributions moved from the baseline's along the baseline's own answer (teacher forced), per example.
+/// How far a candidate's distributions moved from the baseline's along the baseline's own answer (teacher forced), per
+/// example.
 struct Displacement {
   std::string id;
-  int64_t tokens = 0;             // scored positions
-  double mean_kl = 0, max_kl = 0; // nats, KL(baseline || candidate), full vocabulary
-  double same_top = 1;            // share of positions with the same most likely token
-  int64_t first_divergence = -1;  // index in the answer of the first differing greedy token; -1: the answers are equal
+  int64_t tokens = 0;              // scored positions
+  double mean_kl = 0, max_kl = 0;  // nats, KL(baseline || candidate), full vocabulary
+  double same_top = 1;             // share of positions with the same most likely token
+  int64_t first_divergence = -1;   // index in the answer of the first differing greedy token; -1: the answers are equal
 };
 
 Json ToJson(const RunHeader& header);
 Json ToJson(const ExampleResult& result);
 Json ToJson(const Displacement& displacement);
-/// Throw Error{kCorrupt} naming `where` and the member.
+/// Throw Error naming `where` and the member.
 RunHeader RunHeaderFromJson(const Json& json, std::string_view where);
 ExampleResult ExampleResultFromJson(const Json& json, std::string_view where);
 
 /// Reads a record; an interrupted one (or one cut in its last line) gives complete = false. Errors name file and line.
 RunRecord ReadRunRecord(const std::filesystem::path& path);
 
-/// Appends as examples finish; Finish writes the end line. The file is `path`.part until then. When `path`.part of an interrupted run
-/// with the same header (times apart) exists, its results are taken over: see resumed().
+/// Appends as examples finish, in any order; Finish writes the end line. The file is `path`.part until then. When
+/// `path`.part of an interrupted run with the same header (times apart) exists, its results are taken over, except
+/// those that were errors: see resumed(). A part with another header is moved aside to `path`.part.stale. Two writers
+/// of one path at once: the second throws Error{kResource}.
 class RunRecordWriter {
  public:
   RunRecordWriter(const std::filesystem::path& path, const RunHeader& header);
@@ -99,7 +104,8 @@ class RunRecordWriter {
   std::filesystem::path path_, part_;
   int fd_ = -1;
   std::vector<ExampleResult> resumed_;
-  int64_t count_ = 0;
+  std::set<std::string> written_;
+  int64_t count_ = 0;  // different ids
 };
 
 }  // namespace assay

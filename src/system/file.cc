@@ -112,6 +112,13 @@ void AtomicFile::WriteAt(uint64_t offset, std::span<const std::byte> data) {
   }
 }
 
+void AtomicFile::Extend(uint64_t size) {
+  ASSAY_CHECK(size >= position_);
+  if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) FailErrno("extend", part_, errno);
+  if (::lseek(fd_, 0, SEEK_END) < 0) FailErrno("seek in", part_, errno);
+  position_ = size;
+}
+
 void AtomicFile::Commit() {
   if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", part_, errno);
   ::close(fd_);

@@ -40,6 +40,8 @@ class AtomicFile {
   void Write(std::string_view text) { Write(std::as_bytes(std::span(text))); }
   /// Overwrites bytes at `offset`, which must have been written already; the write position stays at the end.
   void WriteAt(uint64_t offset, std::span<const std::byte> data);
+  /// Grows the file to `size` bytes, zeros, so that WriteAt can fill it in any order.
+  void Extend(uint64_t size);
   uint64_t position() const { return position_; }
   /// Flushes to the disk and renames.
   void Commit();

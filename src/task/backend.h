@@ -28,12 +28,15 @@ struct Request {
   std::string prompt;              // rendered text, or empty when `ids` is given
   std::vector<int32_t> ids;        // prompt tokens; the backend tokenizes `prompt` when empty
   Sampling sampling;
+  int64_t top_logprobs = 0;        // most likely tokens to return per generated token
+  std::function<void(std::string_view)> stream;  // optional: whole characters of the answer as they appear
 };
 
 struct Answer {
   std::string text;                // without special tokens
   std::vector<int32_t> ids;        // the stop token not included
   std::vector<float> logprobs;     // of each id
+  std::vector<std::vector<std::pair<int32_t, float>>> top_logprobs;  // per id, best first; empty unless asked for
   std::string finish;              // "stop" | "length" | "error"
   std::string error;
   int64_t prompt_tokens = 0;

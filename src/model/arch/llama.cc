@@ -40,12 +40,8 @@ class Llama : public Model {
   RopeTable rope_;
 };
 
-Vector RopeFactors(const Checkpoint& checkpoint, const LoadOptions& options) {
-  return WeightReader(checkpoint, options).ReadOptionalVector("rope_freqs.weight", checkpoint.config().rotary_dim / 2);
-}
-
 Llama::Llama(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options)
-    : Model(checkpoint, options), rope_(checkpoint->config(), RopeFactors(*checkpoint, options)) {
+    : Model(checkpoint, options), rope_(checkpoint->config()) {
   const ModelConfig& c = config();
   WeightReader reader(*checkpoint_, options_);
   int64_t q_width = c.n_heads * c.head_dim, kv_width = c.n_kv_heads * c.head_dim;

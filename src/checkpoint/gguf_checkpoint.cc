@@ -1,0 +1,154 @@
+#include "checkpoint/gguf_checkpoint.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "checkpoint/gguf_config.h"
+#include "checkpoint/gguf_types.h"
+#include "checkpoint/layout.h"
+
+namespace assay {
+namespace {
+
+constexpr int kMaxSplit = 9999;
+
+struct SplitName {
+  std::string stem;  // before "-00001-of-00003.gguf"
+  int number = 0, count = 0;
+};
+
+std::optional<SplitName> ParseSplitName(const std::string& name) {
+  constexpr size_t kTail = sizeof("-00001-of-00003.gguf") - 1;
+  if (name.size() <= kTail) return std::nullopt;
+  std::string tail = name.substr(name.size() - kTail);
+  SplitName split;
+  auto digits = [&](size_t at, int* out) {
+    *out = 0;
+    for (size_t i = at; i < at + 5; ++i) {
+      if (tail[i] < '0' || tail[i] > '9') return false;
+      *out = *out * 10 + (tail[i] - '0');
+    }
+    return true;
+  };
+  if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || tail.substr(15) != ".gguf") return std::nullopt;
+  if (!digits(1, &split.number) || !digits(10, &split.count)) return std::nullopt;
+  split.stem = name.substr(0, name.size() - kTail);
+  return split;
+}
+
+std::vector<float> ReadRopeFreqs(const std::vector<GgufFile>& files) {
+  for (const GgufFile& file : files)
+    for (const GgufTensor& tensor : file.tensors) {
+      if (tensor.name != "rope_freqs.weight") continue;
+      if (tensor.format->name != "f32" || tensor.shape.size() != 1)
+        Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: expected a vector of f32, found {} {}", file.where, tensor.format->name,
+             ShapeText(tensor.shape));
+      std::vector<float> out(static_cast<size_t>(tensor.cols));
+      std::memcpy(out.data(), tensor.data, out.size() * sizeof(float));
+      return out;
+    }
+  return {};
+}
+
+}  // namespace
+
+void GgufCheckpoint::CheckSplit() const {
+  const GgufFile& first = files_.front();
+  int64_t stated = first.Int("split.count", 1);
+  if (stated != static_cast<int64_t>(files_.size()) && !(stated == 0 && files_.size() == 1))
+    Fail(ErrorKind::kCorrupt, "{}: metadata split.count says {} files, found {}", first.where, stated, files_.size());
+  if (files_.size() == 1) return;
+  uint64_t n_tensors = 0;
+  for (size_t i = 0; i < files_.size(); ++i) {
+    const GgufFile& file = files_[i];
+    n_tensors += file.tensors.size();
+    if (file.Int("split.no") != static_cast<int64_t>(i))
+      Fail(ErrorKind::kCorrupt, "{}: metadata split.no: expected {}, found {}", file.where, i, file.Int("split.no"));
+    if (file.Int("split.count") != stated)
+      Fail(ErrorKind::kCorrupt, "{}: metadata split.count: expected {}, found {}", file.where, stated, file.Int("split.count"));
+    for (const GgufEntry& entry : file.metadata) {
+      if (i == 0 || entry.key == "split.no") continue;
+      const GgufValue* same = first.Find(entry.key);
+      if (same && !std::equal(same->encoded.begin(), same->encoded.end(), entry.value.encoded.begin(), entry.value.encoded.end()))
+        Fail(ErrorKind::kCorrupt, "{}: metadata {} differs from {}: not files of one set", file.where, entry.key, first.where);
+    }
+  }
+  int64_t expected = first.Int("split.tensors.count", static_cast<int64_t>(n_tensors));
+  if (expected != static_cast<int64_t>(n_tensors))
+    Fail(ErrorKind::kCorrupt, "{}: metadata split.tensors.count says {} tensors, the {} files have {}", first.where, expected,
+         files_.size(), n_tensors);
+}
+
+GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile> files, std::vector<MappedFile> keep)
+    : files_(std::move(files)), keep_(std::move(keep)) {
+  container_ = Container::kGguf;
+  path_ = std::move(path);
+  CheckSplit();
+  const GgufFile& head = files_.front();
+  config_ = GgufModelConfig(head, ReadRopeFreqs(files_));
+  std::unordered_map<std::string_view, const GgufFile*> names;
+  for (const GgufFile& file : files_) {
+    file_bytes_ += file.file_bytes;
+    for (const GgufTensor& source : file.tensors) {
+      auto [before, fresh] = names.emplace(source.name, &file);
+      if (!fresh) Fail(ErrorKind::kCorrupt, "{}: tensor {} is in {} too", file.where, source.name, before->second->where);
+      Tensor tensor;
+      tensor.name = tensor.source_name = std::string(source.name);
+      tensor.shape = source.shape;
+      tensor.view.format = source.format;
+      tensor.view.rows = source.rows;
+      tensor.view.cols = source.cols;
+      tensor.view.codes = source.data;
+      tensor.stored_bytes = source.bytes;
+      tensors_.push_back(std::move(tensor));
+    }
+  }
+  config_.tied_output = !names.contains("output.weight");
+  std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
+  CheckTensors(config_, tensors_, head.where);
+
+  tokenizer_ = GgufTokenizer(head);
+  for (TokenId id : {tokenizer_.eos, tokenizer_.eot, tokenizer_.eom})
+    if (id >= 0 && std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), id) == config_.stop_tokens.end())
+      config_.stop_tokens.push_back(id);
+  chat_template_ = GgufChatTemplate(head);
+  extra_chat_templates_ = GgufExtraChatTemplates(head);
+  metadata_ = GgufMetadataJson(head);
+  if (head.Find("general.file_type")) {
+    int64_t file_type = head.Int("general.file_type") & 1023;  // 1024: "guessed"
+    scheme_ = std::string(GgufFileTypeName(static_cast<uint64_t>(file_type)));
+    if (scheme_.empty()) scheme_ = fmt::format("file type {}", file_type);
+  } else {
+    scheme_ = std::string(main_format());
+  }
+}
+
+std::shared_ptr<const GgufCheckpoint> GgufCheckpoint::Open(const std::filesystem::path& path) {
+  std::vector<MappedFile> mapped;
+  std::vector<GgufFile> files;
+  auto add = [&](const std::filesystem::path& file) {
+    mapped.push_back(MappedFile::Open(file));
+    files.push_back(GgufFile::Parse(mapped.back().bytes(), file.string()));
+  };
+  add(path);
+  std::optional<SplitName> split = ParseSplitName(path.filename().string());
+  int64_t stated = files.front().Int("split.count", 1);
+  if (stated > 1) {
+    if (!split)
+      Fail(ErrorKind::kInvalid, "{}: one of {} files that belong together; expected a name like NAME-00001-of-{:05}.gguf", path.string(),
+           stated, stated);
+    if (stated > kMaxSplit || split->count != stated)
+      Fail(ErrorKind::kCorrupt, "{}: metadata split.count says {} files, the name says {}", path.string(), stated, split->count);
+    auto name_of = [&](int number) {
+      return path.parent_path() / fmt::format("{}-{:05}-of-{:05}.gguf", split->stem, number, split->count);
+    };
+    if (split->number != 1) Fail(ErrorKind::kInvalid, "{}: open the first file of the set, {}", path.string(), name_of(1).string());
+    for (int i = 2; i <= split->count; ++i) add(name_of(i));
+  }
+  return std::make_shared<GgufCheckpoint>(path, std::move(files), std::move(mapped));
+}
+
+}  // namespace assay

@@ -1,0 +1,33 @@
+#pragma once
+// A Checkpoint out of one GGUF file or a split set.
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/gguf_file.h"
+#include "system/file.h"
+
+namespace assay {
+
+class GgufCheckpoint : public Checkpoint {
+ public:
+  /// The files of a set in order, already parsed; `keep` holds the memory they point into. Checks the set, the configuration, the
+  /// tokenizer and the tensors. Throws Error.
+  GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile> files, std::vector<MappedFile> keep);
+
+  /// Opens `path` and, when it is the first of a split set, the others.
+  static std::shared_ptr<const GgufCheckpoint> Open(const std::filesystem::path& path);
+
+  /// The file with the metadata.
+  const GgufFile& head() const { return files_.front(); }
+
+ private:
+  void CheckSplit() const;
+
+  std::vector<GgufFile> files_;
+  std::vector<MappedFile> keep_;
+};
+
+}  // namespace assay

@@ -1,0 +1,209 @@
+#include "checkpoint/gguf_config.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "checkpoint/layout.h"
+
+namespace assay {
+namespace {
+
+/// Some writers give these per layer; a Llama has the same in all.
+int64_t PerLayer(const GgufFile& file, const std::string& key, int64_t fallback) {
+  const GgufValue* value = file.Find(key);
+  if (!value || value->type != GgufType::kArray) return file.Int(key, fallback);
+  bool integers = value->element != GgufType::kString && value->element != GgufType::kArray && value->element != GgufType::kFloat32 &&
+                  value->element != GgufType::kFloat64 && value->element != GgufType::kBool;
+  if (!integers || value->count == 0) Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected integers", file.where, key);
+  for (uint64_t i = 1; i < value->count; ++i)
+    if (value->ItemInteger(i) != value->ItemInteger(0))
+      Fail(ErrorKind::kUnsupported, "{}: metadata {}: layers that differ ({} and {})", file.where, key, value->ItemInteger(0),
+           value->ItemInteger(i));
+  return value->ItemInteger(0);
+}
+
+RopeScaling ReadRopeScaling(const GgufFile& file, const std::string& prefix, int64_t context) {
+  RopeScaling rope;
+  std::string kind(file.String(prefix + "rope.scaling.type", ""));
+  rope.factor = file.Number(prefix + "rope.scaling.factor", file.Number(prefix + "rope.scale_linear", 0.0));
+  if (rope.factor == 0.0) rope.factor = 1.0;
+  rope.original_context = file.Int(prefix + "rope.scaling.original_context_length", context);
+  if (kind == "linear" || (kind.empty() && rope.factor != 1.0)) {
+    rope.kind = RopeScaling::Kind::kLinear;
+  } else if (kind == "yarn") {
+    rope.kind = RopeScaling::Kind::kYarn;
+    rope.beta_fast = file.Number(prefix + "rope.scaling.yarn_beta_fast", 32.0);
+    rope.beta_slow = file.Number(prefix + "rope.scaling.yarn_beta_slow", 1.0);
+    // Relative to YaRN's own factor; engines do not read yarn_attn_factor.
+    double relative = file.Number(prefix + "rope.scaling.attn_factor", 1.0);
+    if (relative != 1.0) rope.attention_factor = relative * DefaultYarnAttention(rope.factor);
+  } else if (!kind.empty() && kind != "none") {
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.scaling.type: expected none, linear or yarn, found {}", file.where, prefix, kind);
+  }
+  if (rope.kind == RopeScaling::Kind::kNone) rope = RopeScaling{};
+  if (rope.kind == RopeScaling::Kind::kLinear) rope.original_context = 0;
+  return rope;
+}
+
+/// Byte-level BPE vocabularies whose engine puts BOS in front unless the file says otherwise.
+constexpr std::array<std::string_view, 9> kBosByDefault = {"llama3",    "llama-v3", "llama-bpe", "falcon3",  "falcon-h1",
+                                                           "pixtral",   "midm-2.0", "tekken",    "chameleon"};
+
+void ReadIds(const GgufFile& file, TokenizerSpec& spec) {
+  auto id = [&](std::string_view name, TokenId fallback) -> TokenId {
+    std::string key = fmt::format("tokenizer.ggml.{}_token_id", name);
+    const GgufValue* value = file.Find(key);
+    if (!value) return fallback < static_cast<TokenId>(spec.tokens.size()) ? fallback : -1;
+    int64_t number = file.Int(key);
+    if (number == static_cast<int64_t>(UINT32_MAX) || number == -1) return -1;
+    if (number < 0 || number >= static_cast<int64_t>(spec.tokens.size()))
+      Fail(ErrorKind::kCorrupt, "{}: metadata {}: token {} of {}", file.where, key, number, spec.tokens.size());
+    return static_cast<TokenId>(number);
+  };
+  bool sentencepiece = spec.model == TokenizerModel::kSentencePieceBpe;
+  spec.bos = id("bos", sentencepiece ? 1 : -1);
+  spec.eos = id("eos", sentencepiece ? 2 : spec.model == TokenizerModel::kUnigram ? 1 : -1);
+  spec.unk = id("unknown", sentencepiece ? 0 : spec.model == TokenizerModel::kUnigram ? 2 : -1);
+  spec.pad = id("padding", -1);
+  spec.eot = id("eot", -1);
+  spec.eom = id("eom", -1);
+}
+
+void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
+  const GgufValue* tokens = file.Array("tokenizer.ggml.tokens", GgufType::kString);
+  if (!tokens || tokens->strings.empty()) Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.tokens is missing", file.where);
+  if (tokens->count > (1u << 24)) Fail(ErrorKind::kUnsupported, "{}: a vocabulary of {} tokens", file.where, tokens->count);
+  spec.tokens.assign(tokens->strings.begin(), tokens->strings.end());
+  size_t n = spec.tokens.size();
+  auto same_count = [&](std::string_view key, const GgufValue* array) {
+    if (array->count != n)
+      Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected {} items, one a token, found {}", file.where, key, n, array->count);
+  };
+  if (const GgufValue* scores = file.Array("tokenizer.ggml.scores", GgufType::kFloat32)) {
+    same_count("tokenizer.ggml.scores", scores);
+    if (spec.model != TokenizerModel::kByteLevelBpe)
+      for (size_t i = 0; i < n; ++i) spec.scores.push_back(static_cast<float>(scores->ItemNumber(i)));
+  } else if (spec.model != TokenizerModel::kByteLevelBpe) {
+    Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.scores is missing", file.where);
+  }
+  spec.types.assign(n, TokenType::kNormal);
+  if (const GgufValue* types = file.Find("tokenizer.ggml.token_type")) {
+    if (types->type != GgufType::kArray || (types->element != GgufType::kInt32 && types->element != GgufType::kUint32))
+      Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.token_type: expected an array of int32", file.where);
+    same_count("tokenizer.ggml.token_type", types);
+    for (size_t i = 0; i < n; ++i) {
+      int64_t type = types->ItemInteger(i);
+      if (type < 0 || type > 6)
+        Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.token_type: token {}: expected 1 to 6, found {}", file.where, i, type);
+      spec.types[i] = type == 0 ? TokenType::kNormal : static_cast<TokenType>(type);
+    }
+  }
+  if (const GgufValue* merges = file.Array("tokenizer.ggml.merges", GgufType::kString))
+    spec.merges.assign(merges->strings.begin(), merges->strings.end());
+  if (spec.model == TokenizerModel::kSentencePieceBpe) spec.merges.clear();  // scores rule
+}
+
+}  // namespace
+
+ModelConfig GgufModelConfig(const GgufFile& file, const std::vector<float>& rope_freqs) {
+  ModelConfig config;
+  config.architecture = std::string(file.String("general.architecture"));
+  if (config.architecture != "llama")
+    Fail(ErrorKind::kUnsupported, "{}: general.architecture is {}; supported: llama", file.where, config.architecture);
+  config.name = std::string(file.String("general.name", ""));
+  const std::string p = "llama.";
+  if (file.Int(p + "expert_count", 0) > 0)
+    Fail(ErrorKind::kUnsupported, "{}: a mixture of {} experts; only dense models of architecture llama are supported", file.where,
+         file.Int(p + "expert_count"));
+  config.n_layers = file.Int(p + "block_count");
+  config.hidden = file.Int(p + "embedding_length");
+  config.context = file.Int(p + "context_length");
+  config.feed_forward = PerLayer(file, p + "feed_forward_length", 0);
+  config.n_heads = PerLayer(file, p + "attention.head_count", 0);
+  config.n_kv_heads = PerLayer(file, p + "attention.head_count_kv", config.n_heads);
+  if (config.n_heads < 1) Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.head_count: found {}", file.where, p, config.n_heads);
+  config.head_dim = file.Int(p + "attention.key_length", config.hidden / config.n_heads);
+  int64_t value_length = file.Int(p + "attention.value_length", config.head_dim);
+  if (value_length != config.head_dim)
+    Fail(ErrorKind::kUnsupported, "{}: keys of length {} and values of length {}", file.where, config.head_dim, value_length);
+  config.rotary_dim = file.Int(p + "rope.dimension_count", config.head_dim);
+  config.rms_epsilon = file.Number(p + "attention.layer_norm_rms_epsilon", -1.0);
+  if (config.rms_epsilon < 0)
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.layer_norm_rms_epsilon is missing", file.where, p);
+  // Written as float32: 1e-5 comes back as 9.9999997e-06, which is what engines compute with.
+  config.rope_theta = file.Number(p + "rope.freq_base", 10000.0);
+  config.rope_interleaved = true;
+  const GgufValue* tokens = file.Array("tokenizer.ggml.tokens", GgufType::kString);
+  config.vocab = file.Int(p + "vocab_size", tokens ? static_cast<int64_t>(tokens->count) : 0);
+  if (tokens && config.vocab != static_cast<int64_t>(tokens->count))
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}vocab_size says {}, but tokenizer.ggml.tokens has {}", file.where, p, config.vocab,
+         tokens->count);
+  // Engines run architecture llama without a window; files of Mistral 7B v0.1 carry the key all the same.
+  config.sliding_window = 0;
+  config.rope_scaling = ReadRopeScaling(file, p, config.context);
+  CheckConfig(config, file.where);
+  if (!rope_freqs.empty()) {
+    if (static_cast<int64_t>(rope_freqs.size()) != config.rotary_dim / 2)
+      Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: expected {} factors, found {}", file.where, config.rotary_dim / 2,
+           rope_freqs.size());
+    for (float factor : rope_freqs)
+      if (!(factor > 1e-6f && factor < 1e6f))
+        Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: {} is not a usable factor", file.where, factor);
+    bool all_one = std::all_of(rope_freqs.begin(), rope_freqs.end(), [](float f) { return f == 1.0f; });
+    std::optional<RopeScaling> llama3;
+    if (config.rope_scaling.kind == RopeScaling::Kind::kNone) llama3 = Llama3ScalingFromFactors(config, rope_freqs);
+    if (llama3 && !all_one)
+      config.rope_scaling = *llama3;
+    else if (!all_one)
+      config.rope_factors = rope_freqs;
+  }
+  config.temperature = file.Number("general.sampling.temp", 0.0);
+  config.top_p = file.Number("general.sampling.top_p", 1.0);
+  config.top_k = file.Int("general.sampling.top_k", 0);
+  return config;
+}
+
+TokenizerSpec GgufTokenizer(const GgufFile& file) {
+  TokenizerSpec spec;
+  std::string model(file.String("tokenizer.ggml.model"));
+  if (model == "gpt2") {
+    spec.model = TokenizerModel::kByteLevelBpe;
+  } else if (model == "llama") {
+    spec.model = TokenizerModel::kSentencePieceBpe;
+  } else if (model == "t5") {
+    spec.model = TokenizerModel::kUnigram;
+  } else {
+    Fail(ErrorKind::kUnsupported, "{}: tokenizer.ggml.model is {}; supported: gpt2, llama, t5", file.where, model);
+  }
+  bool bytes = spec.model == TokenizerModel::kByteLevelBpe;
+  spec.pre = std::string(file.String("tokenizer.ggml.pre", bytes ? "default" : ""));
+  ReadVocabulary(file, spec);
+  ReadIds(file, spec);
+  bool bos_default = spec.model == TokenizerModel::kSentencePieceBpe ||
+                     (bytes && std::find(kBosByDefault.begin(), kBosByDefault.end(), spec.pre) != kBosByDefault.end());
+  spec.add_bos = file.Bool("tokenizer.ggml.add_bos_token", bos_default);
+  spec.add_eos = file.Bool("tokenizer.ggml.add_eos_token", spec.model == TokenizerModel::kUnigram);
+  spec.add_space_prefix = file.Bool("tokenizer.ggml.add_space_prefix", !bytes);
+  spec.remove_extra_whitespaces = file.Bool("tokenizer.ggml.remove_extra_whitespaces", false);
+  if (const GgufValue* map = file.Find("tokenizer.ggml.precompiled_charsmap")) {
+    if (map->type != GgufType::kArray || GgufTypeBytes(map->element) != 1)
+      Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.precompiled_charsmap: expected an array of bytes", file.where);
+    spec.precompiled_charsmap.assign(reinterpret_cast<const char*>(map->items.data()), map->items.size());
+  }
+  CompleteGgufSpec(spec, file.where);
+  return spec;
+}
+
+std::string GgufChatTemplate(const GgufFile& file) { return std::string(file.String("tokenizer.chat_template", "")); }
+
+std::map<std::string, std::string> GgufExtraChatTemplates(const GgufFile& file) {
+  std::map<std::string, std::string> out;
+  const std::string_view prefix = "tokenizer.chat_template.";
+  for (const GgufEntry& entry : file.metadata)
+    if (entry.key.starts_with(prefix) && entry.value.type == GgufType::kString)
+      out[std::string(entry.key.substr(prefix.size()))] = std::string(entry.value.text);
+  return out;
+}
+
+}  // namespace assay

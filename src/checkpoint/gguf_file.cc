@@ -1,0 +1,391 @@
+#include "checkpoint/gguf_file.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "checkpoint/gguf_types.h"
+
+static_assert(std::endian::native == std::endian::little, "GGUF numbers are copied as they are");
+
+namespace assay {
+namespace {
+
+constexpr uint64_t kMaxString = uint64_t{1} << 30;
+constexpr uint64_t kMaxNested = uint64_t{1} << 20;  // arrays inside arrays, all together
+constexpr int kMaxArrayDepth = 4;
+constexpr uint32_t kMaxDims = 4;
+constexpr size_t kMinTensorInfo = 8 + 4 + 8 + 4 + 8;  // name length, n_dims, one dimension, type, offset
+constexpr size_t kMinEntry = 8 + 4 + 1;               // key length, type, one byte
+
+template <typename T>
+T Load(const std::byte* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+uint64_t WidenBits(GgufType type, const std::byte* p) {
+  switch (type) {
+    case GgufType::kUint8:
+    case GgufType::kBool: return Load<uint8_t>(p);
+    case GgufType::kInt8: return static_cast<uint64_t>(int64_t{Load<int8_t>(p)});
+    case GgufType::kUint16: return Load<uint16_t>(p);
+    case GgufType::kInt16: return static_cast<uint64_t>(int64_t{Load<int16_t>(p)});
+    case GgufType::kUint32: return Load<uint32_t>(p);
+    case GgufType::kInt32: return static_cast<uint64_t>(int64_t{Load<int32_t>(p)});
+    case GgufType::kUint64:
+    case GgufType::kInt64: return Load<uint64_t>(p);
+    case GgufType::kFloat32: return std::bit_cast<uint64_t>(static_cast<double>(Load<float>(p)));
+    case GgufType::kFloat64: return Load<uint64_t>(p);
+    default: return 0;
+  }
+}
+
+double BitsNumber(GgufType type, uint64_t bits) {
+  if (type == GgufType::kFloat32 || type == GgufType::kFloat64) return std::bit_cast<double>(bits);
+  if (type == GgufType::kUint64) return static_cast<double>(bits);
+  return static_cast<double>(static_cast<int64_t>(bits));
+}
+
+/// Names come from the file: shown without control characters and not at full length.
+std::string Shown(std::string_view name) {
+  std::string out;
+  for (char c : name.substr(0, 100)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  if (name.size() > 100) out += "…";
+  return out;
+}
+
+class Reader {
+ public:
+  Reader(std::span<const std::byte> bytes, const std::string& where) : bytes_(bytes), where_(where) {}
+
+  uint64_t position() const { return position_; }
+  uint64_t remaining() const { return bytes_.size() - position_; }
+  const std::byte* here() const { return bytes_.data() + position_; }
+
+  const std::byte* Take(uint64_t n, std::string_view what) {
+    if (n > remaining())
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: expected {} more bytes, found {} before the end of the file", where_, what,
+           position_, n, remaining());
+    const std::byte* p = here();
+    position_ += n;
+    return p;
+  }
+
+  template <typename T>
+  T Number(std::string_view what) {
+    return Load<T>(Take(sizeof(T), what));
+  }
+
+  std::string_view String(std::string_view what) {
+    uint64_t at = position_;
+    uint64_t size = Number<uint64_t>(what);
+    if (size > kMaxString || size > remaining())
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: a string of {} bytes where {} remain", where_, what, at, size, remaining());
+    return {reinterpret_cast<const char*>(Take(size, what)), size};
+  }
+
+  GgufType Type(std::string_view what) {
+    uint64_t at = position_;
+    uint32_t id = Number<uint32_t>(what);
+    if (id > static_cast<uint32_t>(GgufType::kFloat64))
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: expected a value type of 0 to 12, found {}", where_, what, at, id);
+    return static_cast<GgufType>(id);
+  }
+
+  GgufValue Value(std::string_view what) {
+    uint64_t begin = position_;
+    GgufValue value = ValueOf(Type(what), what, 0);
+    value.encoded = bytes_.subspan(begin, position_ - begin);
+    return value;
+  }
+
+ private:
+  GgufValue ValueOf(GgufType type, std::string_view what, int depth) {
+    GgufValue value;
+    value.type = type;
+    if (type == GgufType::kString) {
+      value.text = String(what);
+    } else if (type == GgufType::kArray) {
+      ReadArray(value, what, depth + 1);
+    } else {
+      value.bits = WidenBits(type, Take(GgufTypeBytes(type), what));
+    }
+    return value;
+  }
+
+  void ReadArray(GgufValue& value, std::string_view what, int depth) {
+    uint64_t at = position_;
+    if (depth > kMaxArrayDepth)
+      Fail(ErrorKind::kUnsupported, "{}: {} at byte {}: arrays nested deeper than {}", where_, what, at, kMaxArrayDepth);
+    value.element = Type(what);
+    value.count = Number<uint64_t>(what);
+    // The least that an element can take: a string its length, an array its type and count.
+    size_t least = value.element == GgufType::kString ? 8 : value.element == GgufType::kArray ? 12 : GgufTypeBytes(value.element);
+    if (value.count > remaining() / least)
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: an array of {} {} elements where {} bytes remain", where_, what, at, value.count,
+           GgufTypeName(value.element), remaining());
+    if (value.element == GgufType::kString) {
+      value.strings.reserve(value.count);
+      for (uint64_t i = 0; i < value.count; ++i) value.strings.push_back(String(what));
+    } else if (value.element == GgufType::kArray) {
+      nested_ += value.count;
+      if (nested_ > kMaxNested)
+        Fail(ErrorKind::kUnsupported, "{}: {} at byte {}: more than {} arrays inside arrays", where_, what, at, kMaxNested);
+      for (uint64_t i = 0; i < value.count; ++i) value.arrays.push_back(ValueOf(GgufType::kArray, what, depth));
+    } else {
+      uint64_t size = value.count * least;
+      value.items = {Take(size, what), size};
+    }
+  }
+
+  std::span<const std::byte> bytes_;
+  const std::string& where_;
+  uint64_t position_ = 0;
+  uint64_t nested_ = 0;
+};
+
+struct Directory {
+  GgufTensor tensor;
+  uint64_t offset = 0;  // from the start of the data
+  uint64_t info_at = 0;
+};
+
+Directory ReadTensorInfo(Reader& reader, const std::string& where, uint64_t index) {
+  Directory entry;
+  entry.info_at = reader.position();
+  std::string number = fmt::format("tensor {}", index);
+  entry.tensor.name = reader.String(number);
+  std::string what = fmt::format("tensor {}", Shown(entry.tensor.name));
+  uint32_t n_dims = reader.Number<uint32_t>(what);
+  if (n_dims < 1 || n_dims > kMaxDims)
+    Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: expected 1 to {} dimensions, found {}", where, what, entry.info_at, kMaxDims, n_dims);
+  uint64_t elements = 1;
+  for (uint32_t i = 0; i < n_dims; ++i) {
+    uint64_t dim = reader.Number<uint64_t>(what);
+    if (dim == 0 || dim > (uint64_t{1} << 48) || __builtin_mul_overflow(elements, dim, &elements) || elements > (uint64_t{1} << 50))
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: dimension {} is {}: empty, or too many elements", where, what, entry.info_at, i, dim);
+    entry.tensor.shape.insert(entry.tensor.shape.begin(), static_cast<int64_t>(dim));
+  }
+  uint32_t type = reader.Number<uint32_t>(what);
+  entry.offset = reader.Number<uint64_t>(what);
+  entry.tensor.format = GgufTensorFormat(type);
+  if (!entry.tensor.format) {
+    std::string_view name = GgufTensorTypeName(type);
+    if (name.empty()) Fail(ErrorKind::kUnsupported, "{}: {}: unknown tensor type {}", where, what, type);
+    Fail(ErrorKind::kUnsupported, "{}: {}: tensor type {} ({}) is not supported", where, what, type, name);
+  }
+  entry.tensor.cols = entry.tensor.shape.back();
+  entry.tensor.rows = static_cast<int64_t>(elements) / entry.tensor.cols;
+  if (!FitsColumns(*entry.tensor.format, entry.tensor.cols))
+    Fail(ErrorKind::kCorrupt, "{}: {}: rows of {} elements do not fit type {}, whose blocks have {}", where, what, entry.tensor.cols,
+         GgufTensorTypeName(type), entry.tensor.format->block_weights);
+  entry.tensor.bytes = static_cast<uint64_t>(CodesBytes(*entry.tensor.format, entry.tensor.rows, entry.tensor.cols));
+  return entry;
+}
+
+void PlaceTensors(std::span<const std::byte> bytes, uint64_t data_begin, std::vector<Directory>& entries, const GgufFile& file) {
+  uint64_t data_bytes = bytes.size() > data_begin ? bytes.size() - data_begin : 0;
+  for (Directory& entry : entries) {
+    std::string name = Shown(entry.tensor.name);
+    if (entry.offset % file.alignment != 0)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: offset {} is not a multiple of the alignment {}", file.where, name, entry.offset,
+           file.alignment);
+    if (entry.offset > data_bytes || entry.tensor.bytes > data_bytes - entry.offset)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {} bytes at offset {} of the data, found {} bytes of data (truncated file?)",
+           file.where, name, entry.tensor.bytes, entry.offset, data_bytes);
+    entry.tensor.data = bytes.data() + data_begin + entry.offset;
+  }
+  std::vector<const Directory*> order;
+  for (const Directory& entry : entries) order.push_back(&entry);
+  std::sort(order.begin(), order.end(), [](const Directory* a, const Directory* b) { return a->offset < b->offset; });
+  for (size_t i = 1; i < order.size(); ++i)
+    if (order[i - 1]->offset + order[i - 1]->tensor.bytes > order[i]->offset)
+      Fail(ErrorKind::kCorrupt, "{}: tensors {} and {} overlap at offset {} of the data", file.where, Shown(order[i - 1]->tensor.name),
+           Shown(order[i]->tensor.name), order[i]->offset);
+}
+
+void ReadHeader(Reader& reader, GgufFile& file, uint64_t& n_tensors, uint64_t& n_entries) {
+  const std::byte* magic = reader.Take(4, "magic");
+  if (std::memcmp(magic, "GGUF", 4) != 0)
+    Fail(ErrorKind::kCorrupt, "{}: expected a GGUF file, which begins with \"GGUF\", found bytes {:02x} {:02x} {:02x} {:02x}", file.where,
+         static_cast<int>(magic[0]), static_cast<int>(magic[1]), static_cast<int>(magic[2]), static_cast<int>(magic[3]));
+  file.version = reader.Number<uint32_t>("version");
+  if ((file.version & 0xffff) == 0 && file.version != 0)
+    Fail(ErrorKind::kUnsupported, "{}: big-endian GGUF (version field {:#010x}); only little-endian files are read", file.where,
+         file.version);
+  if (file.version != 2 && file.version != 3)
+    Fail(ErrorKind::kUnsupported, "{}: GGUF version {}; versions 2 and 3 are read", file.where, file.version);
+  n_tensors = reader.Number<uint64_t>("tensor count");
+  n_entries = reader.Number<uint64_t>("metadata count");
+  if (n_entries > reader.remaining() / kMinEntry)
+    Fail(ErrorKind::kCorrupt, "{}: metadata count at byte 16: {} entries cannot be in the {} bytes that remain", file.where, n_entries,
+         reader.remaining());
+  if (n_tensors > reader.remaining() / kMinTensorInfo)
+    Fail(ErrorKind::kCorrupt, "{}: tensor count at byte 8: {} tensors cannot be in the {} bytes that remain", file.where, n_tensors,
+         reader.remaining());
+}
+
+}  // namespace
+
+std::string_view GgufTypeName(GgufType type) {
+  constexpr std::string_view kNames[] = {"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32",
+                                         "bool",  "string", "array", "uint64", "int64", "float64"};
+  return kNames[static_cast<size_t>(type)];
+}
+
+size_t GgufTypeBytes(GgufType type) {
+  constexpr size_t kBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+  return kBytes[static_cast<size_t>(type)];
+}
+
+bool GgufValue::is_integer() const {
+  return type != GgufType::kFloat32 && type != GgufType::kFloat64 && type != GgufType::kBool && type != GgufType::kString &&
+         type != GgufType::kArray;
+}
+double GgufValue::number() const { return BitsNumber(type, bits); }
+double GgufValue::ItemNumber(uint64_t i) const {
+  return BitsNumber(element, WidenBits(element, items.data() + i * GgufTypeBytes(element)));
+}
+int64_t GgufValue::ItemInteger(uint64_t i) const {
+  return static_cast<int64_t>(WidenBits(element, items.data() + i * GgufTypeBytes(element)));
+}
+
+const GgufValue* GgufFile::Find(std::string_view key) const {
+  for (const GgufEntry& entry : metadata)
+    if (entry.key == key) return &entry.value;
+  return nullptr;
+}
+
+namespace {
+
+const GgufValue& Require(const GgufFile& file, std::string_view key) {
+  const GgufValue* value = file.Find(key);
+  if (!value) Fail(ErrorKind::kCorrupt, "{}: metadata {} is missing", file.where, key);
+  return *value;
+}
+
+[[noreturn]] void WrongType(const GgufFile& file, std::string_view key, std::string_view expected, const GgufValue& value) {
+  Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected {}, found {}{}", file.where, key, expected, GgufTypeName(value.type),
+       value.type == GgufType::kArray ? fmt::format(" of {}", GgufTypeName(value.element)) : std::string());
+}
+
+}  // namespace
+
+std::string_view GgufFile::String(std::string_view key) const {
+  const GgufValue& value = Require(*this, key);
+  if (value.type != GgufType::kString) WrongType(*this, key, "a string", value);
+  return value.text;
+}
+std::string_view GgufFile::String(std::string_view key, std::string_view fallback) const { return Find(key) ? String(key) : fallback; }
+
+int64_t GgufFile::Int(std::string_view key) const {
+  const GgufValue& value = Require(*this, key);
+  if (!value.is_integer()) WrongType(*this, key, "an integer", value);
+  if (value.type == GgufType::kUint64 && value.bits > static_cast<uint64_t>(INT64_MAX))
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}: {} is too large", where, key, value.bits);
+  return value.integer();
+}
+int64_t GgufFile::Int(std::string_view key, int64_t fallback) const { return Find(key) ? Int(key) : fallback; }
+
+double GgufFile::Number(std::string_view key, double fallback) const {
+  const GgufValue* value = Find(key);
+  if (!value) return fallback;
+  if (!value->is_number()) WrongType(*this, key, "a number", *value);
+  double number = value->number();
+  if (!(number >= -1e30 && number <= 1e30)) Fail(ErrorKind::kCorrupt, "{}: metadata {}: {} is not a usable number", where, key, number);
+  return number;
+}
+
+bool GgufFile::Bool(std::string_view key, bool fallback) const {
+  const GgufValue* value = Find(key);
+  if (!value) return fallback;
+  if (value->type != GgufType::kBool) WrongType(*this, key, "a bool", *value);
+  return value->bits != 0;
+}
+
+const GgufValue* GgufFile::Array(std::string_view key, GgufType element) const {
+  const GgufValue* value = Find(key);
+  if (!value) return nullptr;
+  if (value->type != GgufType::kArray || value->element != element)
+    WrongType(*this, key, fmt::format("an array of {}", GgufTypeName(element)), *value);
+  return value;
+}
+
+GgufFile GgufFile::Parse(std::span<const std::byte> bytes, std::string where) {
+  GgufFile file;
+  file.where = std::move(where);
+  file.file_bytes = bytes.size();
+  Reader reader(bytes, file.where);
+  uint64_t n_tensors = 0, n_entries = 0;
+  ReadHeader(reader, file, n_tensors, n_entries);
+
+  std::unordered_set<std::string_view> keys;
+  for (uint64_t i = 0; i < n_entries; ++i) {
+    GgufEntry entry;
+    entry.offset = reader.position();
+    entry.key = reader.String(fmt::format("metadata key {}", i));
+    if (entry.key.empty() || entry.key.size() > 65535)
+      Fail(ErrorKind::kCorrupt, "{}: metadata key {} at byte {}: {} characters", file.where, i, entry.offset, entry.key.size());
+    entry.value = reader.Value(fmt::format("metadata {}", Shown(entry.key)));
+    if (!keys.insert(entry.key).second)
+      Fail(ErrorKind::kCorrupt, "{}: metadata {} at byte {} is there twice", file.where, Shown(entry.key), entry.offset);
+    file.metadata.push_back(std::move(entry));
+  }
+
+  int64_t alignment = file.Int("general.alignment", 32);
+  if (alignment <= 0 || alignment > (1 << 24) || (alignment & (alignment - 1)) != 0)
+    Fail(ErrorKind::kCorrupt, "{}: metadata general.alignment: expected a power of two, found {}", file.where, alignment);
+  file.alignment = static_cast<uint64_t>(alignment);
+
+  std::vector<Directory> entries;
+  std::unordered_set<std::string_view> names;
+  for (uint64_t i = 0; i < n_tensors; ++i) {
+    entries.push_back(ReadTensorInfo(reader, file.where, i));
+    if (!names.insert(entries.back().tensor.name).second)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} at byte {} is there twice", file.where, Shown(entries.back().tensor.name),
+           entries.back().info_at);
+  }
+  uint64_t data_begin = (reader.position() + file.alignment - 1) / file.alignment * file.alignment;
+  PlaceTensors(bytes, data_begin, entries, file);
+  for (Directory& entry : entries) file.tensors.push_back(std::move(entry.tensor));
+  return file;
+}
+
+namespace {
+
+Json ValueJson(const GgufValue& value) {
+  if (value.type == GgufType::kString) return std::string(value.text);
+  if (value.type == GgufType::kBool) return value.bits != 0;
+  if (value.type == GgufType::kUint64) return value.bits;
+  if (value.is_integer()) return value.integer();
+  if (value.type != GgufType::kArray) return value.number();
+  constexpr uint64_t kShown = 64;
+  if (value.count > kShown) return fmt::format("[{} {}]", value.count, GgufTypeName(value.element));
+  Json out = Json::array();
+  for (std::string_view text : value.strings) out.push_back(std::string(text));
+  for (const GgufValue& array : value.arrays) out.push_back(ValueJson(array));
+  for (uint64_t i = 0; !value.items.empty() && i < value.count; ++i) {
+    if (value.element == GgufType::kBool)
+      out.push_back(value.ItemInteger(i) != 0);
+    else if (value.element == GgufType::kFloat32 || value.element == GgufType::kFloat64)
+      out.push_back(value.ItemNumber(i));
+    else
+      out.push_back(value.ItemInteger(i));
+  }
+  return out;
+}
+
+}  // namespace
+
+Json GgufMetadataJson(const GgufFile& file) {
+  Json out = Json::object();
+  for (const GgufEntry& entry : file.metadata) out[std::string(entry.key)] = ValueJson(entry.value);
+  return out;
+}
+
+}  // namespace assay

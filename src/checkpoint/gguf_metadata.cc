@@ -1,0 +1,228 @@
+#include "checkpoint/gguf_metadata.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "checkpoint/gguf_checkpoint.h"
+#include "checkpoint/gguf_types.h"
+#include "checkpoint/layout.h"
+
+namespace assay {
+
+template <typename T>
+void GgufMetadata::Raw(T value) {
+  char raw[sizeof value];
+  std::memcpy(raw, &value, sizeof value);
+  bytes_.append(raw, sizeof value);
+}
+
+void GgufMetadata::Text(std::string_view text) {
+  Raw<uint64_t>(text.size());
+  bytes_.append(text);
+}
+
+void GgufMetadata::Key(std::string_view key, GgufType type) {
+  Text(key);
+  Raw(static_cast<uint32_t>(type));
+  ++count_;
+}
+
+void GgufMetadata::Array(std::string_view key, GgufType element, uint64_t n) {
+  Key(key, GgufType::kArray);
+  Raw(static_cast<uint32_t>(element));
+  Raw(n);
+}
+
+void GgufMetadata::AddUint32(std::string_view key, uint64_t value) {
+  ASSAY_CHECK(value <= UINT32_MAX);
+  Key(key, GgufType::kUint32);
+  Raw(static_cast<uint32_t>(value));
+}
+void GgufMetadata::AddInt32(std::string_view key, int32_t value) {
+  Key(key, GgufType::kInt32);
+  Raw(value);
+}
+void GgufMetadata::AddUint16(std::string_view key, uint16_t value) {
+  Key(key, GgufType::kUint16);
+  Raw(value);
+}
+void GgufMetadata::AddFloat32(std::string_view key, double value) {
+  Key(key, GgufType::kFloat32);
+  Raw(static_cast<float>(value));
+}
+void GgufMetadata::AddBool(std::string_view key, bool value) {
+  Key(key, GgufType::kBool);
+  Raw(static_cast<uint8_t>(value));
+}
+void GgufMetadata::AddString(std::string_view key, std::string_view value) {
+  Key(key, GgufType::kString);
+  Text(value);
+}
+void GgufMetadata::AddStrings(std::string_view key, const std::vector<std::string>& values) {
+  Array(key, GgufType::kString, values.size());
+  for (const std::string& value : values) Text(value);
+}
+void GgufMetadata::AddFloats(std::string_view key, const std::vector<float>& values) {
+  Array(key, GgufType::kFloat32, values.size());
+  for (float value : values) Raw(value);
+}
+void GgufMetadata::AddInts(std::string_view key, const std::vector<int32_t>& values) {
+  Array(key, GgufType::kInt32, values.size());
+  for (int32_t value : values) Raw(value);
+}
+void GgufMetadata::AddBytes(std::string_view key, std::string_view values) {
+  Array(key, GgufType::kUint8, values.size());
+  bytes_.append(values);
+}
+void GgufMetadata::AddEncoded(std::string_view key, std::span<const std::byte> encoded) {
+  Text(key);
+  bytes_.append(reinterpret_cast<const char*>(encoded.data()), encoded.size());
+  ++count_;
+}
+
+namespace {
+
+void AddModel(GgufMetadata& out, const ModelConfig& config) {
+  const std::string p = config.architecture + ".";
+  out.AddUint32(p + "block_count", static_cast<uint64_t>(config.n_layers));
+  out.AddUint32(p + "context_length", static_cast<uint64_t>(config.context));
+  out.AddUint32(p + "embedding_length", static_cast<uint64_t>(config.hidden));
+  out.AddUint32(p + "feed_forward_length", static_cast<uint64_t>(config.feed_forward));
+  out.AddUint32(p + "attention.head_count", static_cast<uint64_t>(config.n_heads));
+  out.AddUint32(p + "attention.head_count_kv", static_cast<uint64_t>(config.n_kv_heads));
+  out.AddUint32(p + "attention.key_length", static_cast<uint64_t>(config.head_dim));
+  out.AddUint32(p + "attention.value_length", static_cast<uint64_t>(config.head_dim));
+  out.AddFloat32(p + "attention.layer_norm_rms_epsilon", config.rms_epsilon);
+  out.AddUint32(p + "vocab_size", static_cast<uint64_t>(config.vocab));
+  out.AddUint32(p + "rope.dimension_count", static_cast<uint64_t>(config.rotary_dim));
+  out.AddFloat32(p + "rope.freq_base", config.rope_theta);
+  const RopeScaling& rope = config.rope_scaling;
+  if (rope.kind == RopeScaling::Kind::kLinear) {
+    out.AddString(p + "rope.scaling.type", "linear");
+    out.AddFloat32(p + "rope.scaling.factor", rope.factor);
+  } else if (rope.kind == RopeScaling::Kind::kYarn) {
+    out.AddString(p + "rope.scaling.type", "yarn");
+    out.AddFloat32(p + "rope.scaling.factor", rope.factor);
+    out.AddUint32(p + "rope.scaling.original_context_length", static_cast<uint64_t>(rope.original_context));
+    out.AddFloat32(p + "rope.scaling.yarn_beta_fast", rope.beta_fast);
+    out.AddFloat32(p + "rope.scaling.yarn_beta_slow", rope.beta_slow);
+    if (rope.attention_factor != 0.0)
+      out.AddFloat32(p + "rope.scaling.attn_factor", rope.attention_factor / DefaultYarnAttention(rope.factor));
+  }
+  if (config.temperature > 0.0) {
+    out.AddFloat32("general.sampling.temp", config.temperature);
+    out.AddFloat32("general.sampling.top_p", config.top_p);
+    out.AddInt32("general.sampling.top_k", static_cast<int32_t>(config.top_k));
+  }
+}
+
+/// SentencePiece BPE in tokenizer.json has merges by rank and no scores; GGUF has scores alone. The score of a merge's result falls with
+/// its rank, which gives the same order of merging.
+std::vector<float> ScoresFromMerges(const TokenizerSpec& spec, const std::vector<std::string>& tokens) {
+  std::unordered_map<std::string, size_t> rank;
+  for (size_t i = 0; i < spec.merges.size(); ++i) {
+    std::string joined = spec.merges[i];
+    if (size_t space = joined.find(' '); space != std::string::npos) joined.erase(space, 1);
+    rank.emplace(joined, i);
+  }
+  std::vector<float> scores;
+  for (const std::string& token : tokens) {
+    auto it = rank.find(token);
+    scores.push_back(it == rank.end() ? -1e9f : -static_cast<float>(it->second));
+  }
+  return scores;
+}
+
+void AddTokenizer(GgufMetadata& out, const Checkpoint& source) {
+  const TokenizerSpec& spec = source.tokenizer();
+  const bool bytes = spec.model == TokenizerModel::kByteLevelBpe;
+  out.AddString("tokenizer.ggml.model", bytes ? "gpt2" : spec.model == TokenizerModel::kUnigram ? "t5" : "llama");
+  out.AddString("tokenizer.ggml.pre", PreTokenizerName(spec));
+  std::vector<std::string> tokens = spec.tokens;
+  std::vector<int32_t> types;
+  for (size_t i = 0; i < tokens.size(); ++i)
+    types.push_back(static_cast<int32_t>(i < spec.types.size() ? spec.types[i] : TokenType::kNormal));
+  std::vector<float> scores = spec.scores;
+  if (!bytes && scores.empty()) scores = ScoresFromMerges(spec, tokens);
+  // Embeddings often have more rows than the tokenizer has tokens.
+  while (static_cast<int64_t>(tokens.size()) < source.config().vocab) {
+    tokens.push_back(fmt::format("[PAD{}]", tokens.size()));
+    types.push_back(static_cast<int32_t>(TokenType::kUnused));
+    if (!bytes) scores.push_back(-1e9f);
+  }
+  out.AddStrings("tokenizer.ggml.tokens", tokens);
+  if (!bytes) out.AddFloats("tokenizer.ggml.scores", scores);
+  out.AddInts("tokenizer.ggml.token_type", types);
+  if (bytes) out.AddStrings("tokenizer.ggml.merges", spec.merges);
+  // Engines stop at three ids: eos, eot, eom; a model may have any of its own there.
+  std::vector<int32_t> stops = source.config().stop_tokens;
+  auto take = [&](TokenId stated) {
+    TokenId id = stated >= 0 ? stated : stops.empty() ? -1 : stops.front();
+    std::erase(stops, id);
+    return id;
+  };
+  TokenId eos = take(spec.eos);
+  std::erase(stops, spec.eot);
+  std::erase(stops, spec.eom);
+  TokenId eot = take(spec.eot), eom = take(spec.eom);
+  auto id = [&](std::string_view name, TokenId value) {
+    if (value >= 0) out.AddUint32(fmt::format("tokenizer.ggml.{}_token_id", name), static_cast<uint64_t>(value));
+  };
+  id("bos", spec.bos);
+  id("eos", eos);
+  id("eot", eot);
+  id("eom", eom);
+  id("unknown", spec.unk);
+  id("padding", spec.pad);
+  out.AddBool("tokenizer.ggml.add_bos_token", spec.add_bos);
+  out.AddBool("tokenizer.ggml.add_eos_token", spec.add_eos);
+  out.AddBool("tokenizer.ggml.add_space_prefix", spec.add_space_prefix);
+  if (spec.model == TokenizerModel::kUnigram) {
+    out.AddBool("tokenizer.ggml.remove_extra_whitespaces", spec.remove_extra_whitespaces);
+    if (!spec.precompiled_charsmap.empty()) out.AddBytes("tokenizer.ggml.precompiled_charsmap", spec.precompiled_charsmap);
+  }
+  if (!source.chat_template().empty()) out.AddString("tokenizer.chat_template", source.chat_template());
+  std::vector<std::string> names;
+  for (const auto& [name, text] : source.extra_chat_templates()) {
+    out.AddString("tokenizer.chat_template." + name, text);
+    names.push_back(name);
+  }
+  if (!names.empty()) out.AddStrings("tokenizer.chat_templates", names);
+}
+
+}  // namespace
+
+GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, const Format& main_format) {
+  GgufMetadata out;
+  int file_type = GgufFileType(preset);
+  if (file_type < 0) file_type = GgufFileType(main_format.name);
+  if (file_type < 0) {
+    // K-quants are numbered by mix: the plain name stands for the usual one.
+    file_type = GgufFileType(std::string(main_format.name) + "_m");
+  }
+  auto add_general = [&] {
+    if (file_type >= 0) out.AddUint32("general.file_type", static_cast<uint64_t>(file_type));
+    out.AddUint32("general.quantization_version", 2);
+  };
+  if (const auto* gguf = dynamic_cast<const GgufCheckpoint*>(&source)) {
+    for (const GgufEntry& entry : gguf->head().metadata) {
+      if (entry.key == "general.file_type" || entry.key == "general.quantization_version" || entry.key == "general.alignment" ||
+          entry.key.starts_with("split."))
+        continue;
+      out.AddEncoded(entry.key, entry.value.encoded);
+    }
+    add_general();
+    return out;
+  }
+  out.AddString("general.architecture", source.config().architecture);
+  out.AddString("general.type", "model");
+  if (!source.config().name.empty()) out.AddString("general.name", source.config().name);
+  add_general();
+  AddModel(out, source.config());
+  AddTokenizer(out, source);
+  return out;
+}
+
+}  // namespace assay

@@ -1,0 +1,234 @@
+#include "checkpoint/hf_checkpoint.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "checkpoint/hf_config.h"
+#include "checkpoint/hf_tensors.h"
+#include "checkpoint/layout.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kMaxConfigBytes = 64u << 20;
+constexpr uint64_t kMaxTokenizerBytes = 512u << 20;
+
+std::string ReadIfThere(const fs::path& path, uint64_t limit) {
+  std::error_code ignored;
+  return fs::exists(path, ignored) ? ReadFile(path, limit) : std::string();
+}
+
+Json ReadJsonIfThere(const fs::path& path) {
+  std::string text = ReadIfThere(path, kMaxConfigBytes);
+  if (text.empty()) return nullptr;
+  Json json = ParseJson(text, path.string());
+  if (!json.is_object()) Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", path.string(), json.type_name());
+  return json;
+}
+
+/// Which safetensors files make the model.
+std::vector<fs::path> WeightFiles(const fs::path& folder) {
+  fs::path index_path = folder / "model.safetensors.index.json";
+  std::error_code ignored;
+  if (fs::exists(folder / "model.safetensors", ignored)) return {folder / "model.safetensors"};
+  if (fs::exists(index_path, ignored)) {
+    Json index = ReadJsonIfThere(index_path);
+    auto map = index.is_object() ? index.find("weight_map") : index.end();
+    if (!index.is_object() || map == index.end() || !map->is_object() || map->empty())
+      Fail(ErrorKind::kCorrupt, "{}: \"weight_map\" should be an object that is not empty", index_path.string());
+    std::set<std::string> names;
+    for (const auto& [tensor, file] : map->items()) {
+      if (!file.is_string()) Fail(ErrorKind::kCorrupt, "{}: weight_map: {}: expected a file name", index_path.string(), tensor);
+      std::string name = file.get<std::string>();
+      if (name.empty() || name.find('/') != std::string::npos || name.find('\\') != std::string::npos || !name.ends_with(".safetensors"))
+        Fail(ErrorKind::kCorrupt, "{}: weight_map: {}: \"{}\" is not the name of a safetensors file in this folder", index_path.string(),
+             tensor, name);
+      names.insert(name);
+    }
+    std::vector<fs::path> out;
+    for (const std::string& name : names) out.push_back(folder / name);
+    return out;
+  }
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    std::string name = entry.path().filename().string();
+    if (name.ends_with(".safetensors") && !name.starts_with("consolidated")) found.push_back(entry.path());
+    if (name == "pytorch_model.bin" || name == "pytorch_model.bin.index.json")
+      Fail(ErrorKind::kUnsupported, "{}: weights as pickled PyTorch files are not read; save them as safetensors", entry.path().string());
+  }
+  if (found.size() == 1) return found;
+  Fail(ErrorKind::kNotFound, "{}: expected model.safetensors or model.safetensors.index.json, found {} safetensors files", folder.string(),
+       found.size());
+}
+
+/// Every tensor that the index names has to be in the file that it names.
+void CheckIndex(const fs::path& folder, const std::vector<SafetensorsFile>& files) {
+  fs::path path = folder / "model.safetensors.index.json";
+  if (files.size() < 2) return;
+  std::set<std::pair<std::string, std::string>> present;
+  for (const SafetensorsFile& file : files)
+    for (const SafetensorsTensor& tensor : file.tensors) present.emplace(tensor.name, fs::path(file.where).filename().string());
+  Json index = ReadJsonIfThere(path);
+  for (const auto& [tensor, file] : index["weight_map"].items())
+    if (!present.contains({tensor, file.get<std::string>()}))
+      Fail(ErrorKind::kCorrupt, "{}: weight_map says that {} is in {}, but it is not", path.string(), tensor, file.get<std::string>());
+}
+
+TokenId AddedId(const TokenizerSpec& spec, const std::string& content) {
+  for (const AddedToken& token : spec.added)
+    if (token.content == content) return token.id;
+  auto it = std::find(spec.tokens.begin(), spec.tokens.end(), content);
+  return it == spec.tokens.end() ? -1 : static_cast<TokenId>(it - spec.tokens.begin());
+}
+
+/// tokenizer_config.json's added tokens and flags on top of a SentencePiece model.
+void ApplyTokenizerConfig(const Json& config, TokenizerSpec& spec, const std::string& where) {
+  spec.add_bos = true;
+  if (!config.is_object()) return;
+  spec.add_bos = JsonBool(config, "add_bos_token", where, true);
+  spec.add_eos = JsonBool(config, "add_eos_token", where, false);
+  auto decoder = config.find("added_tokens_decoder");
+  if (decoder != config.end() && decoder->is_object()) {
+    for (const auto& [key, value] : decoder->items()) {
+      if (key.empty() || key.size() > 8 || key.find_first_not_of("0123456789") != std::string::npos)
+        Fail(ErrorKind::kCorrupt, "{}: added_tokens_decoder: \"{}\" is not a token id", where, key);
+      AddedToken token;
+      token.id = static_cast<TokenId>(std::stol(key));
+      token.content = JsonString(value, "content", where);
+      token.special = JsonBool(value, "special", where, false);
+      token.lstrip = JsonBool(value, "lstrip", where, false);
+      token.rstrip = JsonBool(value, "rstrip", where, false);
+      token.single_word = JsonBool(value, "single_word", where, false);
+      token.normalized = JsonBool(value, "normalized", where, !token.special);
+      if (token.id > (1 << 24)) Fail(ErrorKind::kCorrupt, "{}: added_tokens_decoder: token id {}", where, token.id);
+      std::erase_if(spec.added, [&](const AddedToken& old) { return old.id == token.id || old.content == token.content; });
+      spec.added.push_back(token);
+      size_t at = static_cast<size_t>(token.id);
+      while (spec.tokens.size() <= at) {
+        spec.tokens.push_back(fmt::format("[PAD{}]", spec.tokens.size()));
+        spec.types.push_back(TokenType::kUnused);
+        if (!spec.scores.empty()) spec.scores.push_back(0.0f);
+      }
+      spec.tokens[at] = token.content;
+      spec.types[at] = token.special ? TokenType::kControl : TokenType::kUserDefined;
+    }
+  }
+  auto named = [&](const char* key, TokenId& id) {
+    auto it = config.find(key);
+    if (it == config.end()) return;
+    std::string content = it->is_string() ? it->get<std::string>() : it->is_object() ? JsonString(*it, "content", where, "") : "";
+    if (TokenId found = content.empty() ? -1 : AddedId(spec, content); found >= 0) id = found;
+  };
+  named("bos_token", spec.bos);
+  named("eos_token", spec.eos);
+  named("unk_token", spec.unk);
+  named("pad_token", spec.pad);
+}
+
+TokenizerSpec ReadTokenizer(const fs::path& folder) {
+  std::string config_text = ReadIfThere(folder / "tokenizer_config.json", kMaxConfigBytes);
+  std::string json = ReadIfThere(folder / "tokenizer.json", kMaxTokenizerBytes);
+  if (!json.empty()) return TokenizerSpecFromJson(json, config_text, (folder / "tokenizer.json").string());
+  std::string proto = ReadIfThere(folder / "tokenizer.model", kMaxTokenizerBytes);
+  if (proto.empty()) Fail(ErrorKind::kNotFound, "{}: neither tokenizer.json nor tokenizer.model", folder.string());
+  TokenizerSpec spec =
+      TokenizerSpecFromSentencePiece(std::as_bytes(std::span(proto)), (folder / "tokenizer.model").string());
+  Json config = config_text.empty() ? Json() : ParseJson(config_text, (folder / "tokenizer_config.json").string());
+  ApplyTokenizerConfig(config, spec, (folder / "tokenizer_config.json").string());
+  return spec;
+}
+
+void ReadChatTemplates(const fs::path& folder, std::string& main, std::map<std::string, std::string>& extra) {
+  main = ReadIfThere(folder / "chat_template.jinja", kMaxConfigBytes);
+  std::error_code ignored;
+  if (fs::is_directory(folder / "additional_chat_templates", ignored))
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "additional_chat_templates"))
+      if (entry.path().extension() == ".jinja") extra[entry.path().stem().string()] = ReadFile(entry.path(), kMaxConfigBytes);
+  if (!main.empty()) return;
+  Json config = ReadJsonIfThere(folder / "chat_template.json");
+  if (!config.is_object() || !config.contains("chat_template")) config = ReadJsonIfThere(folder / "tokenizer_config.json");
+  if (!config.is_object()) return;
+  auto it = config.find("chat_template");
+  if (it == config.end() || it->is_null()) return;
+  std::string where = (folder / "tokenizer_config.json").string();
+  if (it->is_string()) {
+    main = it->get<std::string>();
+  } else if (it->is_array()) {
+    for (const Json& item : *it) extra[JsonString(item, "name", where)] = JsonString(item, "template", where);
+    if (auto found = extra.find("default"); found != extra.end()) {
+      main = found->second;
+      extra.erase(found);
+    }
+  } else {
+    Fail(ErrorKind::kCorrupt, "{}: chat_template: expected text or a list, found {}", where, it->type_name());
+  }
+}
+
+class HfCheckpoint : public Checkpoint {
+ public:
+  explicit HfCheckpoint(const fs::path& folder) {
+    container_ = Container::kHuggingFace;
+    path_ = folder;
+    const std::string config_where = (folder / "config.json").string();
+    metadata_ = ReadJsonIfThere(folder / "config.json");
+    if (!metadata_.is_object()) Fail(ErrorKind::kCorrupt, "{}: empty", config_where);
+    config_ = HfModelConfig(metadata_, ReadJsonIfThere(folder / "generation_config.json"), config_where);
+    if (config_.name.empty()) config_.name = folder.filename().string();
+    HfQuantization quantization = HfQuantization::Parse(metadata_, config_where);
+
+    std::vector<SafetensorsFile> files;
+    for (const fs::path& path : WeightFiles(folder)) {
+      keep_.push_back(MappedFile::Open(path));
+      files.push_back(SafetensorsFile::Parse(keep_.back().bytes(), path.string()));
+      file_bytes_ += files.back().file_bytes;
+    }
+    CheckIndex(folder, files);
+    assembled_ = AssembleHfTensors(config_, quantization, files, folder.string());
+    tensors_ = std::move(assembled_.tensors);
+    std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
+    CheckTensors(config_, tensors_, folder.string());
+    CheckBiases(config_where);
+
+    tokenizer_ = ReadTokenizer(folder);
+    if (static_cast<int64_t>(tokenizer_.tokens.size()) > config_.vocab)
+      Fail(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, but config.json says vocab_size {}", folder.string(),
+           tokenizer_.tokens.size(), config_.vocab);
+    if (tokenizer_.eos >= 0 && std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), tokenizer_.eos) == config_.stop_tokens.end())
+      config_.stop_tokens.push_back(tokenizer_.eos);
+    ReadChatTemplates(folder, chat_template_, extra_chat_templates_);
+    scheme_ = quantization.description().empty() ? std::string(main_format()) : quantization.description();
+  }
+
+ private:
+  /// Biases that the class would not create are weights that its library would ignore.
+  void CheckBiases(const std::string& where) const {
+    bool attention = JsonBool(metadata_, "attention_bias", where, false), mlp = JsonBool(metadata_, "mlp_bias", where, false);
+    for (const Tensor& tensor : tensors_) {
+      if (!tensor.name.ends_with(".bias")) continue;
+      bool of_attention = tensor.name.find(".attn_") != std::string::npos;
+      if (!(of_attention ? attention : mlp))
+        Fail(ErrorKind::kCorrupt, "{}: \"{}\" is false, but there is a tensor {}", where, of_attention ? "attention_bias" : "mlp_bias",
+             tensor.source_name);
+    }
+    for (int64_t i = 0; i < config_.n_layers; ++i) {
+      if (attention)
+        for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) Get(fmt::format("blk.{}.{}.bias", i, name));
+      if (mlp)
+        for (const char* name : {"ffn_gate", "ffn_up", "ffn_down"}) Get(fmt::format("blk.{}.{}.bias", i, name));
+    }
+  }
+
+  std::vector<MappedFile> keep_;
+  HfTensors assembled_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Checkpoint> OpenHuggingFace(const fs::path& folder) { return std::make_shared<HfCheckpoint>(folder); }
+
+}  // namespace assay

@@ -1,0 +1,14 @@
+#pragma once
+// A Checkpoint out of a Hugging Face folder.
+
+#include <filesystem>
+#include <memory>
+
+#include "checkpoint/checkpoint.h"
+
+namespace assay {
+
+/// `folder` holds config.json, safetensors and a tokenizer. Throws Error.
+std::shared_ptr<const Checkpoint> OpenHuggingFace(const std::filesystem::path& folder);
+
+}  // namespace assay

@@ -1,0 +1,186 @@
+#include "checkpoint/layout.h"
+
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <numbers>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/error.h"
+
+namespace assay {
+namespace {
+
+constexpr int64_t kMaxLayers = 4096;
+constexpr int64_t kMaxWidth = int64_t{1} << 24;
+
+void Positive(int64_t value, int64_t limit, std::string_view what, std::string_view where) {
+  if (value < 1 || value > limit) Fail(ErrorKind::kCorrupt, "{}: {}: expected 1 to {}, found {}", where, what, limit, value);
+}
+
+void Finite(double value, double low, double high, std::string_view what, std::string_view where) {
+  if (!(value >= low && value <= high)) Fail(ErrorKind::kCorrupt, "{}: {}: expected {} to {}, found {}", where, what, low, high, value);
+}
+
+}  // namespace
+
+std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
+  const int64_t hidden = config.hidden, q = config.n_heads * config.head_dim, kv = config.n_kv_heads * config.head_dim;
+  std::vector<TensorSlot> slots;
+  slots.push_back({"token_embd.weight", "model.embed_tokens.weight", {config.vocab, hidden}, true, false});
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    auto add = [&](std::string_view name, std::string_view module, int64_t out, int64_t in) {
+      std::string ours = fmt::format("blk.{}.{}", i, name), theirs = fmt::format("model.layers.{}.{}", i, module);
+      if (in == 0) {
+        slots.push_back({ours + ".weight", theirs + ".weight", {out}, true, false});
+      } else {
+        slots.push_back({ours + ".weight", theirs + ".weight", {out, in}, true, true});
+        slots.push_back({ours + ".bias", theirs + ".bias", {out}, false, false});
+      }
+    };
+    add("attn_norm", "input_layernorm", hidden, 0);
+    add("attn_q", "self_attn.q_proj", q, hidden);
+    add("attn_k", "self_attn.k_proj", kv, hidden);
+    add("attn_v", "self_attn.v_proj", kv, hidden);
+    add("attn_output", "self_attn.o_proj", hidden, q);
+    add("ffn_norm", "post_attention_layernorm", hidden, 0);
+    add("ffn_gate", "mlp.gate_proj", config.feed_forward, hidden);
+    add("ffn_up", "mlp.up_proj", config.feed_forward, hidden);
+    add("ffn_down", "mlp.down_proj", hidden, config.feed_forward);
+  }
+  slots.push_back({"output_norm.weight", "model.norm.weight", {hidden}, true, false});
+  if (!config.tied_output) slots.push_back({"output.weight", "lm_head.weight", {config.vocab, hidden}, true, true});
+  return slots;
+}
+
+void CheckConfig(const ModelConfig& config, std::string_view where) {
+  Positive(config.n_layers, kMaxLayers, "layers", where);
+  Positive(config.hidden, kMaxWidth, "hidden size", where);
+  Positive(config.n_heads, 65536, "attention heads", where);
+  Positive(config.n_kv_heads, 65536, "key-value heads", where);
+  Positive(config.head_dim, 65536, "head size", where);
+  Positive(config.feed_forward, kMaxWidth, "feed-forward size", where);
+  Positive(config.vocab, kMaxWidth, "vocabulary size", where);
+  Positive(config.context, int64_t{1} << 32, "context length", where);
+  if (config.n_heads % config.n_kv_heads != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {} attention heads are not a multiple of {} key-value heads", where, config.n_heads, config.n_kv_heads);
+  if (config.rotary_dim < 2 || config.rotary_dim > config.head_dim || config.rotary_dim % 2 != 0)
+    Fail(ErrorKind::kCorrupt, "{}: rotary dimensions: expected an even number up to the head size {}, found {}", where, config.head_dim,
+         config.rotary_dim);
+  if (config.sliding_window < 0) Fail(ErrorKind::kCorrupt, "{}: sliding window is {}", where, config.sliding_window);
+  Finite(config.rms_epsilon, 0.0, 1.0, "RMS norm epsilon", where);
+  Finite(config.rope_theta, 1.0, 1e15, "RoPE base frequency", where);
+  const RopeScaling& rope = config.rope_scaling;
+  if (rope.kind == RopeScaling::Kind::kNone) return;
+  Finite(rope.factor, 1e-6, 1e6, "RoPE scaling factor", where);
+  if (rope.kind == RopeScaling::Kind::kLlama3) {
+    Positive(rope.original_context, int64_t{1} << 32, "RoPE scaling's original context", where);
+    Finite(rope.low_freq_factor, 1e-6, 1e6, "RoPE scaling low_freq_factor", where);
+    Finite(rope.high_freq_factor, 1e-6, 1e6, "RoPE scaling high_freq_factor", where);
+    if (rope.high_freq_factor <= rope.low_freq_factor)
+      Fail(ErrorKind::kCorrupt, "{}: RoPE scaling high_freq_factor {} should exceed low_freq_factor {}", where, rope.high_freq_factor,
+           rope.low_freq_factor);
+  }
+  if (rope.kind == RopeScaling::Kind::kYarn) {
+    Positive(rope.original_context, int64_t{1} << 32, "RoPE scaling's original context", where);
+    Finite(rope.beta_fast, 1e-6, 1e6, "RoPE scaling beta_fast", where);
+    Finite(rope.beta_slow, 1e-6, 1e6, "RoPE scaling beta_slow", where);
+    Finite(rope.attention_factor, 0.0, 1e6, "RoPE scaling attention_factor", where);
+  }
+}
+
+void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors, std::string_view where) {
+  std::unordered_map<std::string_view, const Tensor*> by_name;
+  for (const Tensor& tensor : tensors) by_name.emplace(tensor.name, &tensor);
+  std::unordered_set<std::string_view> known;
+  std::vector<TensorSlot> slots = TensorSlots(config);
+  for (const TensorSlot& slot : slots) {
+    known.insert(slot.name);
+    auto found = by_name.find(slot.name);
+    if (found == by_name.end()) {
+      if (slot.required)
+        Fail(ErrorKind::kCorrupt, "{}: tensor {} {} is missing (the configuration says {} layers)", where, slot.name,
+             ShapeText(slot.shape), config.n_layers);
+      continue;
+    }
+    if (found->second->shape != slot.shape)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: the configuration expects shape {}, found {}", where, found->second->source_name,
+           ShapeText(slot.shape), ShapeText(found->second->shape));
+    if (slot.shape.size() == 1) {
+      std::string_view format = found->second->view.format->name;
+      if (format != "f32" && format != "f16" && format != "bf16")
+        Fail(ErrorKind::kUnsupported, "{}: tensor {}: norms and biases are expected in f32, f16 or bf16, found {}", where,
+             found->second->source_name, format);
+    }
+  }
+  for (const Tensor& tensor : tensors) {
+    if (known.contains(tensor.name) || tensor.name == "rope_freqs.weight") continue;
+    Fail(ErrorKind::kUnsupported, "{}: tensor {} {} has no place in the {} architecture with {} layers", where, tensor.source_name,
+         ShapeText(tensor.shape), config.architecture, config.n_layers);
+  }
+}
+
+std::vector<int64_t> RopeRowOrder(const ModelConfig& source, bool for_q, bool target_interleaved) {
+  const int64_t heads = for_q ? source.n_heads : source.n_kv_heads, dim = source.head_dim, half = dim / 2;
+  std::vector<int64_t> order(static_cast<size_t>(heads * dim));
+  for (int64_t row = 0; row < heads * dim; ++row) {
+    int64_t head = row / dim, at = row % dim, from = at;
+    if (source.rope_interleaved != target_interleaved && dim % 2 == 0)
+      from = target_interleaved ? (at % 2) * half + at / 2 : (at % half) * 2 + at / half;
+    order[static_cast<size_t>(row)] = head * dim + from;
+  }
+  return order;
+}
+
+bool NeedsRopeOrder(std::string_view canonical_name, bool* for_q) {
+  if (!canonical_name.starts_with("blk.")) return false;
+  for (std::string_view end : {".attn_q.weight", ".attn_q.bias", ".attn_k.weight", ".attn_k.bias"}) {
+    if (!canonical_name.ends_with(end)) continue;
+    *for_q = end[6] == 'q';
+    return true;
+  }
+  return false;
+}
+
+double DefaultYarnAttention(double factor) { return factor > 1.0 ? 0.1 * std::log(factor) + 1.0 : 1.0; }
+
+std::vector<float> Llama3RopeFactors(const ModelConfig& config) {
+  const RopeScaling& rope = config.rope_scaling;
+  const double original = static_cast<double>(rope.original_context);
+  std::vector<float> factors;
+  for (int64_t i = 0; i < config.rotary_dim / 2; ++i) {
+    double frequency = std::pow(config.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(config.rotary_dim));
+    double wavelength = 2.0 * std::numbers::pi / frequency;
+    double factor = 1.0;
+    if (wavelength > original / rope.low_freq_factor) {
+      factor = rope.factor;
+    } else if (wavelength >= original / rope.high_freq_factor) {
+      double smooth = (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+      factor = 1.0 / ((1.0 - smooth) / rope.factor + smooth);
+    }
+    factors.push_back(static_cast<float>(factor));
+  }
+  return factors;
+}
+
+std::optional<RopeScaling> Llama3ScalingFromFactors(const ModelConfig& config, const std::vector<float>& factors) {
+  if (factors.empty()) return std::nullopt;
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kLlama3;
+  scaling.factor = factors.back();
+  for (int64_t original : {8192, 4096, 2048, 16384, 32768, 1024, 512, 256, 128, 64}) {
+    scaling.original_context = original;
+    ModelConfig trial = config;
+    trial.rope_scaling = scaling;
+    std::vector<float> expected = Llama3RopeFactors(trial);
+    bool same = expected.size() == factors.size();
+    for (size_t i = 0; same && i < factors.size(); ++i) same = std::abs(expected[i] - factors[i]) <= 1e-5f * std::abs(expected[i]);
+    if (same) return scaling;
+  }
+  return std::nullopt;
+}
+
+std::string ShapeText(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+}  // namespace assay

@@ -1,0 +1,73 @@
+#include "checkpoint/writer.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "checkpoint/gguf_types.h"
+#include "checkpoint/layout.h"
+#include "checkpoint/writer_base.h"
+#include "number/bf16.h"
+
+namespace assay {
+
+int64_t CodesOffset(const Format& format, int64_t row, int64_t cols) {
+  if (!format.flat) return row * CodesBytes(format, 1, cols);
+  return row * cols / format.block_weights * format.block_bytes;
+}
+
+int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols) {
+  if (!format.flat || format.scale_weights <= 0) return row * ScalesBytes(format, 1, cols);
+  return row * cols / format.scale_weights * format.scale_bytes;
+}
+
+void WriteCursor::Accept(size_t tensor, int64_t row_begin, int64_t n_rows, size_t codes_bytes, size_t scales_bytes) {
+  if (tensor == tensor_ + 1 && TensorDone()) {
+    ++tensor_;
+    row_ = 0;
+  }
+  ASSAY_CHECK(tensor == tensor_ && tensor < tensors_.size());
+  const OutputTensor& out = tensors_[tensor];
+  ASSAY_CHECK(row_begin == row_ && n_rows > 0 && n_rows <= out.rows - row_begin);
+  bool last = row_begin + n_rows == out.rows;
+  const Format& format = *out.format;
+  if (format.flat) {
+    // Pieces begin at a block; the last one may end inside one.
+    ASSAY_CHECK(row_begin * out.cols % std::max(format.block_weights, format.scale_weights) == 0);
+    ASSAY_CHECK(last || (row_begin + n_rows) * out.cols % std::max(format.block_weights, format.scale_weights) == 0);
+  }
+  ASSAY_CHECK(static_cast<int64_t>(codes_bytes) == CodesBytes(format, n_rows, out.cols));
+  ASSAY_CHECK(static_cast<int64_t>(scales_bytes) == ScalesBytes(format, n_rows, out.cols));
+  row_ += n_rows;
+}
+
+bool WriteCursor::AllDone() const { return tensors_.empty() || (tensor_ + 1 == tensors_.size() && TensorDone()); }
+
+Container DefaultContainer(const Format& format) { return HasGgufType(format) ? Container::kGguf : Container::kHuggingFace; }
+
+float StoredScale(const Format& format, float scale) {
+  return format.scale_bytes == 4 && !format.flat ? RoundToBf16(scale) : scale;
+}
+
+std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, const std::filesystem::path& out, const Checkpoint& source,
+                                                           std::string_view preset, const std::vector<OutputTensor>& tensors,
+                                                           uint64_t shard_bytes) {
+  if (out.empty()) Fail(ErrorKind::kInvalid, "the output has no name");
+  std::vector<Tensor> shapes;
+  for (const OutputTensor& tensor : tensors) {
+    Tensor shape;
+    shape.name = shape.source_name = tensor.name;
+    shape.shape = tensor.shape;
+    shape.view.format = tensor.format;
+    int64_t elements = 1;
+    for (int64_t dim : tensor.shape) elements *= dim;
+    ASSAY_CHECK(tensor.format && tensor.rows * tensor.cols == elements && tensor.cols == tensor.shape.back());
+    if (!FitsColumns(*tensor.format, tensor.cols))
+      Fail(ErrorKind::kInvalid, "{}: tensor {}: {} columns do not fit format {}", out.string(), tensor.name, tensor.cols, tensor.format->name);
+    shapes.push_back(std::move(shape));
+  }
+  CheckTensors(source.config(), shapes, out.string());
+  if (container == Container::kGguf) return CreateGgufWriter(out, source, preset, tensors);
+  return CreateHfWriter(out, source, tensors, shard_bytes);
+}
+
+}  // namespace assay

@@ -1,0 +1,35 @@
+#pragma once
+// What the two writers share. Internal to checkpoint/.
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/writer.h"
+
+namespace assay {
+
+/// The order of calls: tensors in order, rows in order, planes of the right size. Our own callers' duty, so failing is our bug.
+class WriteCursor {
+ public:
+  explicit WriteCursor(const std::vector<OutputTensor>& tensors) : tensors_(tensors) {}
+  void Accept(size_t tensor, int64_t row_begin, int64_t n_rows, size_t codes_bytes, size_t scales_bytes);
+  bool TensorDone() const { return row_ == tensors_[tensor_].rows; }
+  bool AllDone() const;
+
+ private:
+  const std::vector<OutputTensor>& tensors_;
+  size_t tensor_ = 0;
+  int64_t row_ = 0;
+};
+
+/// Bytes in front of row `row` in a plane.
+int64_t CodesOffset(const Format& format, int64_t row, int64_t cols);
+int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols);
+
+std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source, std::string_view preset,
+                                                   const std::vector<OutputTensor>& tensors);
+std::unique_ptr<CheckpointWriter> CreateHfWriter(const std::filesystem::path& out, const Checkpoint& source,
+                                                 const std::vector<OutputTensor>& tensors, uint64_t shard_bytes);
+
+}  // namespace assay

@@ -1,0 +1,226 @@
+#include "evidence/comparison.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "evidence/judge.h"
+
+namespace assay {
+namespace {
+
+std::string Short(const std::string& hash) {
+  return hash.empty() ? "none" : hash.substr(0, 12);
+}
+
+/// What the two headers say about comparability.
+void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Comparison& comparison) {
+  const RunHeader &a = baseline.header, &b = candidate.header;
+  auto differ = [&](std::string_view what, const std::string& left, const std::string& right) {
+    if (left != right)
+      comparison.obstacles.push_back(fmt::format("different {}: {} and {}", what, Short(left), Short(right)));
+  };
+  differ("task", a.task_hash, b.task_hash);
+  differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
+  differ("chat template", a.template_hash, b.template_hash);
+  if (a.sampling != b.sampling)
+    comparison.obstacles.push_back(
+        fmt::format("different sampling: {} and {}", DumpJson(a.sampling), DumpJson(b.sampling)));
+  for (auto [run, name] : {std::pair(&baseline, "baseline"), std::pair(&candidate, "candidate")})
+    if (!run->complete)
+      comparison.obstacles.push_back(fmt::format("the run of the {} was interrupted; run it again to finish it", name));
+  auto note = [&](std::string_view what, const std::string& left, const std::string& right) {
+    if (left != right)
+      comparison.notes.push_back(
+          fmt::format("{} differs: {} for the baseline, {} for the candidate", what, left, right));
+  };
+  note("arithmetic", a.arithmetic, b.arithmetic);
+  note("build", a.build, b.build);
+  note("machine", a.machine, b.machine);
+}
+
+bool AnswersDiffer(const ExampleResult& a, const ExampleResult& b) {
+  // Ids where both have them: text may have lost bytes that were no UTF-8.
+  if (!a.answer_ids.empty() && !b.answer_ids.empty()) return a.answer_ids != b.answer_ids;
+  return a.answer != b.answer;
+}
+
+/// Ids joined by commas, at most `most` of them.
+std::string Listed(const std::vector<std::string>& ids, size_t most = 5) {
+  std::string text;
+  for (size_t i = 0; i < ids.size() && i < most; ++i) text += (i ? ", " : "") + ids[i];
+  if (ids.size() > most) text += fmt::format(" and {} more", ids.size() - most);
+  return text;
+}
+
+std::unordered_map<std::string, const ExampleResult*> ById(const RunRecord& run, std::string_view arm,
+                                                           Comparison& comparison) {
+  std::unordered_map<std::string, const ExampleResult*> by_id;
+  for (const ExampleResult& result : run.examples)
+    if (!by_id.emplace(result.id, &result).second)
+      comparison.obstacles.push_back(fmt::format("the {} has two results for example {}", arm, result.id));
+  return by_id;
+}
+
+/// Fills pairs and excluded; what keeps examples from pairing becomes an obstacle.
+void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
+            Comparison& comparison) {
+  ById(baseline, "baseline", comparison);
+  const auto by_id = ById(candidate, "candidate", comparison);
+  std::unordered_map<std::string, const Displacement*> moved;
+  for (const Displacement& item : displacement) moved.emplace(item.id, &item);
+  std::vector<std::string> missing, other_prompt;
+  std::set<std::string> seen;
+  for (const ExampleResult& result : baseline.examples) {
+    if (!seen.insert(result.id).second) continue;
+    auto found = by_id.find(result.id);
+    if (found == by_id.end()) {
+      missing.push_back(result.id);
+      continue;
+    }
+    const ExampleResult& other = *found->second;
+    if (result.prompt_hash != other.prompt_hash) other_prompt.push_back(result.id);
+    ExamplePair pair;
+    pair.id = result.id;
+    pair.slice = result.slice;
+    pair.baseline = &result;
+    pair.candidate = &other;
+    if (auto it = moved.find(result.id); it != moved.end()) pair.displacement = it->second;
+    if (!result.error.empty() || !other.error.empty()) {
+      comparison.excluded.push_back(result.id);
+    } else {
+      pair.outcome = result.pass ? (other.pass ? Outcome::kBothPass : Outcome::kRegression)
+                                 : (other.pass ? Outcome::kFix : Outcome::kBothFail);
+      pair.changed = AnswersDiffer(result, other);
+    }
+    comparison.pairs.push_back(std::move(pair));
+  }
+  std::vector<std::string> extra;
+  for (const ExampleResult& result : candidate.examples)
+    if (!seen.count(result.id)) extra.push_back(result.id);
+  if (!missing.empty()) comparison.obstacles.push_back("the candidate lacks examples " + Listed(missing));
+  if (!extra.empty()) comparison.obstacles.push_back("the baseline lacks examples " + Listed(extra));
+  if (!other_prompt.empty())
+    comparison.obstacles.push_back("the models saw different prompt tokens in examples " + Listed(other_prompt));
+  if (comparison.pairs.empty()) comparison.obstacles.push_back("the runs share no example");
+  const size_t excluded = comparison.excluded.size(), total = comparison.pairs.size();
+  if (static_cast<double>(excluded) > kMaxErrorShare * static_cast<double>(total))
+    comparison.obstacles.push_back(fmt::format("{} of {} examples ended in an error (more than {:.0f}%): {}", excluded,
+                                               total, 100 * kMaxErrorShare, Listed(comparison.excluded)));
+}
+
+void CountFailures(Comparison& comparison) {
+  std::map<std::string, FailureCount> by_class;
+  for (const ExamplePair& pair : comparison.pairs) {
+    if (pair.outcome == Outcome::kExcluded) continue;
+    if (!pair.baseline->pass) ++by_class[pair.baseline->failure()].baseline;
+    if (!pair.candidate->pass) ++by_class[pair.candidate->failure()].candidate;
+  }
+  for (auto& [failure, count] : by_class) {
+    count.failure = failure;
+    comparison.failures.push_back(count);
+  }
+  std::stable_sort(
+      comparison.failures.begin(), comparison.failures.end(),
+      [](const FailureCount& a, const FailureCount& b) { return a.candidate - a.baseline > b.candidate - b.baseline; });
+}
+
+void AddNotes(Comparison& comparison) {
+  if (!comparison.excluded.empty())
+    comparison.notes.push_back("left out of both models because one of them had an error: " +
+                               Listed(comparison.excluded));
+  int64_t cut_before = 0, cut_after = 0;
+  std::map<std::string, int> clusters;
+  bool shared = false;
+  for (const ExamplePair& pair : comparison.pairs) {
+    cut_before += pair.baseline->finish == "length";
+    cut_after += pair.candidate->finish == "length";
+    if (!pair.baseline->cluster.empty()) shared |= ++clusters[pair.baseline->cluster] > 1;
+  }
+  if (cut_after > cut_before)
+    comparison.notes.push_back(fmt::format("{} answer{} of the candidate ran into the token limit, {} of the baseline",
+                                           cut_after, cut_after == 1 ? "" : "s", cut_before));
+  if (shared)
+    comparison.notes.push_back(
+        "some examples share a source (cluster), the tests take them as independent: true uncertainty is larger");
+  const Judgement& all = comparison.all;
+  if (!all.judged) return;
+  const double margin = comparison.margin / 100;
+  if (TangoInterval({all.counts.n, 0, 0}, 1 - 2 * kLevel).upper >= margin) {
+    const double z = NormalQuantile(1 - kLevel);
+    // With no flips at all the Tango bound is z^2 / (n + z^2).
+    const auto needed = static_cast<int64_t>(std::floor(z * z * (1 - margin) / margin)) + 1;
+    comparison.notes.push_back(
+        fmt::format("{} examples cannot show a margin of {:g} points even without a single regression; {} can",
+                    all.counts.n, comparison.margin, needed));
+  }
+  if (all.verdict == Verdict::kHolds && all.mid_p <= kLevel)
+    comparison.notes.push_back(fmt::format("holds within {:g} points, with a measured loss of {:.1f}",
+                                           comparison.margin, 100 * all.counts.drop()));
+}
+
+}  // namespace
+
+double DefaultMargin(int64_t examples) {
+  return examples < kSmallSample ? 10 : 5;
+}
+
+std::string_view VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kHolds:
+      return "holds";
+    case Verdict::kCracks:
+      return "cracks";
+    case Verdict::kCantTell:
+      return "can't tell";
+  }
+  return "";
+}
+
+std::string_view OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kBothPass:
+      return "both pass";
+    case Outcome::kRegression:
+      return "regression";
+    case Outcome::kFix:
+      return "fix";
+    case Outcome::kBothFail:
+      return "both fail";
+    case Outcome::kExcluded:
+      return "excluded";
+  }
+  return "";
+}
+
+Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
+                   double margin) {
+  if (!(margin >= 0 && margin < 100))
+    Fail(ErrorKind::kInvalid, "margin: expected 0 (the default) to 100 points, found {:g}", margin);
+  Comparison comparison;
+  comparison.baseline = baseline.header.model.format;
+  comparison.candidate = candidate.header.model.format;
+  comparison.margin = margin > 0 ? margin : DefaultMargin(static_cast<int64_t>(baseline.examples.size()));
+  CheckHeaders(baseline, candidate, comparison);
+  PairUp(baseline, candidate, displacement, comparison);
+  comparison.comparable = comparison.obstacles.empty();
+  CountFailures(comparison);
+  JudgeGroups(comparison);
+  AddNotes(comparison);
+  return comparison;
+}
+
+std::vector<Comparison> Judge(const CheckRecord& record) {
+  std::vector<Comparison> comparisons;
+  for (const Arm& arm : record.candidates)
+    comparisons.push_back(Compare(record.baseline.run, arm.run, arm.displacement, record.margin));
+  return comparisons;
+}
+
+}  // namespace assay

@@ -1,0 +1,112 @@
+#pragma once
+// The verdict on a candidate: does it hold where the baseline holds? Pure functions of saved runs.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "record/check_record.h"
+#include "record/run_record.h"
+#include "statistics/paired.h"
+
+namespace assay {
+
+inline constexpr int kComparisonVersion = 1;
+
+/// One-sided level of every test here.
+inline constexpr double kLevel = 0.05;
+/// More examples than this share failing with an error of the machinery (not a wrong answer): not comparable.
+inline constexpr double kMaxErrorShare = 0.02;
+/// A slice (or task) that the baseline itself fails more often than this has too little to lose: it is not judged.
+inline constexpr double kMinBaselineRate = 0.5;
+/// Displacement that counts as large: what llama.cpp's Q2_K does to LLaMA-3-8B on running text (mean KL 0.445 nats,
+/// same top token 71.1%; Q4_K_M 0.031 and 91.9%). Along a model's own greedy answers distributions are sharper, so
+/// reaching it there is more, not less, alarming.
+inline constexpr double kLargeMeanKl = 0.445;
+inline constexpr double kLargeSameTopLoss = 1.0 - 0.711;
+/// Below so many examples a large displacement turns "holds" into "can't tell": few passes are then weak evidence
+/// against it.
+inline constexpr int64_t kSmallSample = 100;
+
+/// Margin in points when the user fixed none: 10 below 100 examples, 5 from there on.
+double DefaultMargin(int64_t examples);
+
+enum class Verdict { kHolds, kCracks, kCantTell };
+/// "holds", "cracks", "can't tell".
+std::string_view VerdictName(Verdict verdict);
+
+enum class Outcome { kBothPass, kRegression, kFix, kBothFail, kExcluded };
+/// "both pass", "regression", "fix", "both fail", "excluded".
+std::string_view OutcomeName(Outcome outcome);
+
+/// One example under both models. Pointers lead into the compared runs, which must outlive the comparison.
+struct ExamplePair {
+  std::string id, slice;
+  Outcome outcome = Outcome::kExcluded;
+  bool changed = false;  // the answers differ
+  const ExampleResult* baseline = nullptr;
+  const ExampleResult* candidate = nullptr;
+  const Displacement* displacement = nullptr;  // null: not measured
+};
+
+struct DisplacementSummary {
+  bool measured = false;
+  int64_t tokens = 0, examples = 0;
+  double mean_kl = 0, max_kl = 0;  // nats per token, pooled over tokens
+  double same_top = 1;             // share of tokens
+  double diverged =
+      0;  // share of examples whose greedy answers part; grows with answer length, so it is shown and not judged
+  bool large() const { return measured && (mean_kl >= kLargeMeanKl || 1.0 - same_top >= kLargeSameTopLoss); }
+};
+
+/// What the counts of a group of examples say.
+struct Judgement {
+  std::string name;  // slice; empty: all examples
+  PairedCounts counts;
+  int64_t baseline_passed = 0, candidate_passed = 0;
+  bool judged = false;  // false: verdict is "can't tell" and `reason` says why it was not attempted
+  Verdict verdict = Verdict::kCantTell;
+  std::string reason;                               // one sentence
+  Interval drop;                                    // 90% Tango interval, share
+  double mid_p = 1, exact_p = 1;                    // one-sided McNemar
+  double holds_p = 1;                               // one-sided, against "the drop is at least the margin"
+  double adjusted_mid_p = 1, adjusted_holds_p = 1;  // Holm over the judged slices; equal to the above for all examples
+  double chance_worse = 0.5, chance_beyond_margin = 0;  // posterior, shown beside the tests, decides nothing
+  std::optional<double> detectable_drop;      // share: the smallest true drop that so many examples find in 4 of 5 runs
+  std::optional<int64_t> examples_to_settle;  // only with "can't tell"
+  DisplacementSummary displacement;
+  bool downgraded = false;  // the counts say holds, the displacement is too large to believe them
+};
+
+struct FailureCount {
+  std::string failure;  // class
+  int64_t baseline = 0, candidate = 0;
+};
+
+struct Comparison {
+  int version = kComparisonVersion;
+  std::string baseline, candidate;  // format names
+  double margin = 0;                // points
+  bool comparable = false;
+  std::vector<std::string> obstacles;  // why not comparable; empty otherwise
+  std::vector<std::string> notes;      // what a reader should know about a valid comparison
+  std::vector<std::string> excluded;   // ids left out pairwise because an arm had an error
+  Judgement all;
+  std::vector<Judgement> slices;       // in order of first appearance
+  std::vector<FailureCount> failures;  // classes seen, most gained by the candidate first
+  std::vector<ExamplePair> pairs;      // in the baseline's order
+};
+
+/// `margin` in points; 0: DefaultMargin. When the runs are not comparable the counts and pairs are still filled where
+/// ids match, but nothing is judged.
+Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
+                   double margin);
+/// One comparison per candidate, in order. The record must outlive them.
+std::vector<Comparison> Judge(const CheckRecord& record);
+
+/// Numbers rounded to 6 decimals, no times: the same runs give the same bytes. Pairs are listed as ids by outcome.
+Json ToJson(const Comparison& comparison);
+
+}  // namespace assay

@@ -1,0 +1,40 @@
+#pragma once
+// Rows of packed blocks whose scales lie inside the block: what the GGUF formats share.
+
+#include <cstring>
+
+#include "format/format.h"
+
+namespace assay {
+
+/// A Format::decode_row from a function that decodes one block; blocks may lie at any address.
+template <typename Block, int weights, void (*decode)(const Block& block, float* out)>
+void DecodeBlockRow(const PackedView& view, int64_t row, float* out) {
+  const int64_t n_blocks = view.cols / weights;
+  const std::byte* in = view.codes + row * n_blocks * static_cast<int64_t>(sizeof(Block));
+  for (int64_t i = 0; i < n_blocks; ++i) {
+    Block block;
+    std::memcpy(&block, in + i * static_cast<int64_t>(sizeof(Block)), sizeof block);
+    decode(block, out + i * weights);
+  }
+}
+
+/// A Format::valid_row from a function that judges one block.
+template <typename Block, int weights, bool (*valid)(const Block& block)>
+bool ValidBlockRow(const PackedView& view, int64_t row) {
+  const int64_t n_blocks = view.cols / weights;
+  const std::byte* in = view.codes + row * n_blocks * static_cast<int64_t>(sizeof(Block));
+  for (int64_t i = 0; i < n_blocks; ++i) {
+    Block block;
+    std::memcpy(&block, in + i * static_cast<int64_t>(sizeof(Block)), sizeof block);
+    if (!valid(block)) return false;
+  }
+  return true;
+}
+
+/// Neither infinity nor NaN.
+constexpr bool FiniteF16(uint16_t code) { return (code & 0x7c00u) != 0x7c00u; }
+constexpr bool FiniteBf16(uint16_t code) { return (code & 0x7f80u) != 0x7f80u; }
+constexpr bool FiniteF32(uint32_t code) { return (code & 0x7f800000u) != 0x7f800000u; }
+
+}  // namespace assay

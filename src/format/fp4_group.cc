@@ -1,0 +1,100 @@
+#include "format/fp4_group.h"
+
+#include <cmath>
+#include <limits>
+
+#include "format/vector_codes.h"
+#include "number/e8m0.h"
+#include "number/fp4_e2m1.h"
+#include "number/fp8_e4m3.h"
+
+namespace assay {
+namespace {
+
+constexpr int kNvGroup = 16;
+constexpr int kMxGroup = 32;
+
+float NvScale(uint8_t code, float global_scale, float global_divisor) {
+  return DecodeFp8E4m3(code) * global_scale / global_divisor;
+}
+
+template <int group, typename Scale>
+ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out, Scale scale_of) {
+  const std::byte* in = view.codes + row * (view.cols / 2);
+  const std::byte* scales = view.scales + row * (view.cols / group);
+  for (int64_t g = 0; g < view.cols / group; ++g) {
+    const float scale = scale_of(static_cast<uint8_t>(scales[g]));
+    for (int i = 0; i < group / 2; ++i, ++in, out += 2) {
+      out[0] = kFp4E2m1Values[static_cast<uint8_t>(*in) & 15] * scale;
+      out[1] = kFp4E2m1Values[static_cast<uint8_t>(*in) >> 4] * scale;
+    }
+  }
+}
+
+template <int group>
+ASSAY_INLINE void EncodeGroup(const float* x, float scale, std::byte* codes) {
+  for (int i = 0; i < group; i += 8) {
+    uint8_t bytes[4];
+    PackLowFirst(Fp4E2m1Codes(Load8(x + i) / scale), bytes);
+    std::memcpy(codes + i / 2, bytes, 4);
+  }
+}
+
+}  // namespace
+
+void DecodeRowNvfp4(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<kNvGroup>(view, row, out, [&view](uint8_t code) { return NvScale(code, view.global_scale, view.global_divisor); });
+}
+
+void DecodeRowMxfp4(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<kMxGroup>(view, row, out, [](uint8_t code) { return DecodeE8m0(code); });
+}
+
+ASSAY_CLONES void EncodeRowsNvfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float global_scale,
+                                  float global_divisor, std::byte* codes, std::byte* scales) {
+  for (int64_t g = 0; g < n_rows * cols / kNvGroup; ++g) {
+    const float* x = weights + g * kNvGroup;
+    const float wanted = LargestMagnitudeOf(x, kNvGroup) / kFp4E2m1Max * global_divisor / global_scale;
+    uint8_t code = EncodeFp8E4m3(wanted);
+    if (code == 0) code = EncodeFp8E4m3(0.125f);
+    scales[g] = static_cast<std::byte>(code);
+    EncodeGroup<kNvGroup>(x, NvScale(code, global_scale, global_divisor), codes + g * (kNvGroup / 2));
+  }
+}
+
+ASSAY_CLONES void EncodeRowsMxfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                                  std::byte* scales) {
+  for (int64_t g = 0; g < n_rows * cols / kMxGroup; ++g) {
+    const float* x = weights + g * kMxGroup;
+    const uint32_t bits = std::bit_cast<uint32_t>(LargestMagnitudeOf(x, kMxGroup));
+    const int exponent = static_cast<int>((bits + 0x200000u) >> 23) - 2;  // a quarter of a mantissa step carries from 1.75 up
+    const uint8_t code = static_cast<uint8_t>(exponent < 0 ? 0 : exponent);
+    scales[g] = static_cast<std::byte>(code);
+    EncodeGroup<kMxGroup>(x, DecodeE8m0(code), codes + g * (kMxGroup / 2));
+  }
+}
+
+bool ValidRowNvfp4(const PackedView& view, int64_t row) {
+  const int64_t n = view.cols / kNvGroup;
+  for (int64_t g = row * n; g < (row + 1) * n; ++g) {
+    if (!std::isfinite(NvScale(static_cast<uint8_t>(view.scales[g]), view.global_scale, view.global_divisor))) return false;
+  }
+  return true;
+}
+
+bool ValidRowMxfp4(const PackedView& view, int64_t row) {
+  const int64_t n = view.cols / kMxGroup;
+  for (int64_t g = row * n; g < (row + 1) * n; ++g) {
+    if (static_cast<uint8_t>(view.scales[g]) == 255) return false;
+  }
+  return true;
+}
+
+void ChooseGlobalNvfp4(float abs_max, float* global_scale, float* global_divisor) {
+  // A product with the reciprocal, as the reference computes it.
+  const float divisor = 1.0f / std::fmax(abs_max, std::numeric_limits<float>::min()) * (kFp8E4m3Max * kFp4E2m1Max);
+  *global_scale = 1.0f;
+  *global_divisor = std::isfinite(divisor) ? divisor : 1.0f;
+}
+
+}  // namespace assay

@@ -1,0 +1,115 @@
+#include "format/iq4_nl.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "format/block_rows.h"
+#include "format/gguf_blocks.h"
+#include "format/search.h"
+#include "number/f16.h"
+
+namespace assay {
+namespace {
+
+using V = Float8;
+
+void DecodeIq4Nl(const BlockIq4Nl& block, float* out) {
+  const float d = DecodeF16(block.d);
+  for (int i = 0; i < kQ / 2; ++i) {
+    out[i] = d * static_cast<float>(kIq4Values[block.qs[i] & 15]);
+    out[i + kQ / 2] = d * static_cast<float>(kIq4Values[block.qs[i] >> 4]);
+  }
+}
+
+bool ValidScale(const BlockIq4Nl& block) { return FiniteF16(block.d); }
+
+constexpr float Bound(int i) { return static_cast<float>(kIq4Values[i] + kIq4Values[i + 1]) / 2; }
+
+// The table value nearest to a, and its index.
+ASSAY_INLINE V NearestValue(V a) {
+  V value = Broadcast<V>(kIq4Values[0]);
+  for (int i = 0; i < 15; ++i) {
+    value += a >= Broadcast<V>(Bound(i)) ? Broadcast<V>(static_cast<float>(kIq4Values[i + 1] - kIq4Values[i])) : V{};
+  }
+  return value;
+}
+ASSAY_INLINE V NearestIndex(V a) {
+  V index{};
+  for (int i = 0; i < 15; ++i) index += a >= Broadcast<V>(Bound(i)) ? Broadcast<V>(1.0f) : V{};
+  return index;
+}
+
+ASSAY_INLINE LinearFit<V> Fit(const V* x, const V* w, V inverse_step) {
+  V wqq{}, wqx{};
+  for (int i = 0; i < kQ; ++i) {
+    const V q = NearestValue(x[i] * inverse_step);
+    const V t = w[i] * q;
+    wqq += t * q;
+    wqx += t * x[i];
+  }
+  LinearFit<V> fit;
+  fit.scale = wqx * Reciprocal(wqq);
+  fit.gain = fit.scale * wqx;
+  return fit;
+}
+
+constexpr int kReach = 7;  // table units tried on either side of an end
+
+ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, BlockIq4Nl* blocks) {
+  V xv[kQ], wv[kQ], q[kQ];
+  LoadRuns<V, kQ>(x, n_blocks, xv);
+  LoadRuns<V, kQ>(w, n_blocks, wv);
+  V low, high;
+  RangeOfRuns<V, kQ>(xv, &low, &high);
+  const V largest = high > -low ? high : low;
+  const V inverse = Reciprocal(largest);
+  LinearFit<V> best;
+  for (int step = -kReach; step <= kReach; ++step) {
+    KeepBetter(best, Fit(xv, wv, static_cast<float>(kIq4Values[0] + step) * inverse));
+    if (step % 2 == 0) KeepBetter(best, Fit(xv, wv, static_cast<float>(kIq4Values[15] + step) * inverse));
+  }
+  KeepBetter(best, Fit(xv, wv, Reciprocal(best.scale)));
+  V d{};
+  for (int lane = 0; lane < n_blocks; ++lane) {
+    blocks[lane].d = EncodeF16(std::fmax(std::fmin(best.scale[lane], kF16Max), -kF16Max));
+    d[lane] = DecodeF16(blocks[lane].d);
+  }
+  const V inverse_d = Reciprocal(d);
+  for (int i = 0; i < kQ; ++i) q[i] = NearestIndex(xv[i] * inverse_d);
+  uint8_t codes[8 * kQ];
+  StoreRuns<V, kQ>(q, codes);
+  for (int lane = 0; lane < n_blocks; ++lane) {
+    const uint8_t* in = codes + lane * kQ;
+    for (int i = 0; i < kQ / 2; ++i) blocks[lane].qs[i] = static_cast<uint8_t>(in[i] | in[i + kQ / 2] << 4);
+  }
+}
+
+}  // namespace
+
+void DecodeRowIq4Nl(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockIq4Nl, kQ, DecodeIq4Nl>(view, row, out); }
+
+ASSAY_CLONES void EncodeRowsIq4Nl(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
+                                  std::byte* codes, std::byte*) {
+  const int64_t n_blocks = cols / kQ;
+  for (int64_t row = 0; row < n_rows; ++row, weights += cols) {
+    const float mean_square = MeanSquare(weights, cols);
+    for (int64_t i = 0; i < n_blocks; i += 8) {
+      const int n = static_cast<int>(std::min<int64_t>(8, n_blocks - i));
+      const float* x = weights + i * kQ;
+      float w[8 * kQ];
+      if (importance != nullptr) {
+        SearchWeights(x, importance + i * kQ, mean_square, n * kQ, w);
+      } else {
+        RunWeights(x, n * kQ, kQ, 0.5f, mean_square, w);
+      }
+      BlockIq4Nl blocks[8];
+      EncodeEight(x, w, n, blocks);
+      std::memcpy(codes, blocks, static_cast<size_t>(n) * sizeof(BlockIq4Nl));
+      codes += n * static_cast<int>(sizeof(BlockIq4Nl));
+    }
+  }
+}
+
+bool ValidRowIq4Nl(const PackedView& view, int64_t row) { return ValidBlockRow<BlockIq4Nl, kQ, ValidScale>(view, row); }
+
+}  // namespace assay

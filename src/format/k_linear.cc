@@ -1,0 +1,214 @@
+#include "format/k_linear.h"
+
+#include <cmath>
+
+#include "format/block_rows.h"
+#include "format/gguf_blocks.h"
+#include "format/search.h"
+#include "number/f16.h"
+
+namespace assay {
+namespace {
+
+using V = Float16;
+constexpr int kCount = 16;  // weights of a sub-block, and sub-blocks of a super-block
+
+// --- decoding -----------------------------------------------------------------------------------------------------------------------
+
+void DecodeQ3K(const BlockQ3K& block, float* out) {
+  const float d = DecodeF16(block.d);
+  for (int i = 0; i < kCount; ++i) {
+    const float scale = d * static_cast<float>(ScaleQ3K(i, block.scales) - 32);
+    const uint8_t* qs = block.qs + 32 * (i / 8) + 16 * (i % 2);
+    const uint8_t* hmask = block.hmask + 16 * (i % 2);
+    const int shift = 2 * (i / 2 % 4);
+    for (int j = 0; j < 16; ++j) {
+      const int q = (qs[j] >> shift & 3) + ((hmask[j] >> (i / 2) & 1) << 2) - 4;
+      out[16 * i + j] = scale * static_cast<float>(q);
+    }
+  }
+}
+
+void DecodeQ6K(const BlockQ6K& block, float* out) {
+  const float d = DecodeF16(block.d);
+  for (int i = 0; i < kCount; ++i) {
+    const float scale = d * static_cast<float>(block.scales[i]);
+    const int half = i / 8, part = i / 2 % 4, start = 16 * (i % 2);
+    const uint8_t* ql = block.ql + 64 * half + 32 * (part % 2) + start;
+    const uint8_t* qh = block.qh + 32 * half + start;
+    for (int j = 0; j < 16; ++j) {
+      const int q = (ql[j] >> (4 * (part / 2)) & 15) | (qh[j] >> (2 * part) & 3) << 4;
+      out[16 * i + j] = scale * static_cast<float>(q - 32);
+    }
+  }
+}
+
+template <typename Block>
+bool ValidScale(const Block& block) {
+  return FiniteF16(block.d);
+}
+
+// --- packing ------------------------------------------------------------------------------------------------------------------------
+
+// q: 256 codes from 0 up; scale: signed integers.
+ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, BlockQ3K& block) {
+  for (int i = 0; i < 12; ++i) block.scales[i] = 0;
+  for (int i = 0; i < kCount; ++i) {
+    const int stored = scale[i] + 32;
+    block.scales[i % 8] |= static_cast<uint8_t>((stored & 15) << (4 * (i / 8)));
+    block.scales[8 + i % 4] |= static_cast<uint8_t>(stored >> 4 << (2 * (i / 4)));
+  }
+  for (int h = 0; h < 2; ++h) {
+    const uint8_t* in = q + 128 * h;
+    for (int j = 0; j < 32; ++j) {
+      block.qs[32 * h + j] =
+          static_cast<uint8_t>((in[j] & 3) | (in[j + 32] & 3) << 2 | (in[j + 64] & 3) << 4 | (in[j + 96] & 3) << 6);
+    }
+  }
+  for (int j = 0; j < 32; ++j) {
+    int bits = 0;
+    for (int g = 0; g < 8; ++g) bits |= (q[32 * g + j] >> 2) << g;
+    block.hmask[j] = static_cast<uint8_t>(bits);
+  }
+}
+
+ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, BlockQ6K& block) {
+  for (int i = 0; i < kCount; ++i) block.scales[i] = static_cast<int8_t>(scale[i]);
+  for (int h = 0; h < 2; ++h) {
+    const uint8_t* in = q + 128 * h;
+    for (int j = 0; j < 32; ++j) {
+      block.ql[64 * h + j] = static_cast<uint8_t>((in[j] & 15) | (in[j + 64] & 15) << 4);
+      block.ql[64 * h + 32 + j] = static_cast<uint8_t>((in[j + 32] & 15) | (in[j + 96] & 15) << 4);
+      block.qh[32 * h + j] =
+          static_cast<uint8_t>(in[j] >> 4 | in[j + 32] >> 4 << 2 | in[j + 64] >> 4 << 4 | in[j + 96] >> 4 << 6);
+    }
+  }
+}
+
+// --- the search ---------------------------------------------------------------------------------------------------------------------
+
+struct Q3KRules {
+  using Block = BlockQ3K;
+  static constexpr float kMaxCode = 4;      // codes -4 … 3
+  static constexpr float kMaxInteger = 32;  // scales -32 … 31
+  static constexpr float kRmsShare = 0.5f;
+  static constexpr LinearSearch kSearch{-0.8f, 0.2f, 9, true, 2};
+};
+struct Q6KRules {
+  using Block = BlockQ6K;
+  static constexpr float kMaxCode = 32;
+  static constexpr float kMaxInteger = 128;
+  static constexpr float kRmsShare = 0.5f;
+  static constexpr LinearSearch kSearch{-0.8f, 0.2f, 9, true, 1};
+};
+
+// The integers of all sub-blocks for a given unit, the weighted error they leave, and what a refit of the unit needs.
+struct Integers {
+  V scale{}, error{}, wqq{}, wqx{};
+};
+
+template <typename Rules>
+ASSAY_INLINE Integers ChooseIntegers(const V* x, const V* w, const LinearFit<V>& fit, float d) {
+  const V nearest = Round(Clamp(fit.scale * (1.0f / d), -Rules::kMaxInteger, Rules::kMaxInteger - 1));
+  Integers best;
+  best.error = Broadcast<V>(3e38f);
+  for (int step = -1; step <= 1; ++step) {
+    const V integer = Clamp(nearest + static_cast<float>(step), -Rules::kMaxInteger, Rules::kMaxInteger - 1);
+    const V scale = integer * d;
+    const V inverse = Reciprocal(scale);
+    V error{}, wqq{}, wqx{};
+    for (int i = 0; i < kCount; ++i) {
+      const V q = Round(Clamp(x[i] * inverse, -Rules::kMaxCode, Rules::kMaxCode - 1));
+      const V difference = scale * q - x[i];
+      const V t = w[i] * q;
+      error += w[i] * difference * difference;
+      wqq += t * q;
+      wqx += t * x[i];
+    }
+    const auto better = error < best.error;
+    best.scale = better ? integer : best.scale;
+    best.error = better ? error : best.error;
+    best.wqq = better ? wqq : best.wqq;
+    best.wqx = better ? wqx : best.wqx;
+  }
+  return best;
+}
+
+ASSAY_INLINE float Sum(V a) {
+  float sum = 0;
+  for (int lane = 0; lane < kLanes<V>; ++lane) sum += a[lane];
+  return sum;
+}
+
+template <typename Rules>
+ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, typename Rules::Block& block) {
+  V xv[kCount], wv[kCount];
+  LoadRuns<V, kCount>(x, kCount, xv);
+  LoadRuns<V, kCount>(w, kCount, wv);
+  const LinearFit<V> fit = SearchLinear<V, kCount>(xv, wv, Rules::kMaxCode, Rules::kSearch);
+  float largest = 0;
+  for (int lane = 0; lane < kCount; ++lane) {
+    if (std::fabs(fit.scale[lane]) > std::fabs(largest)) largest = fit.scale[lane];
+  }
+  // The scale of largest magnitude becomes the integer that has no opposite.
+  float d = RoundToF16(std::fmax(std::fmin(largest / -Rules::kMaxInteger, kF16Max), -kF16Max));
+  if (d == 0) d = RoundToF16(0x1p-24f);
+  Integers best = ChooseIntegers<Rules>(xv, wv, fit, d);
+  float best_error = Sum(best.error);
+  Integers current = best;
+  for (int round = 0; round < 2; ++round) {
+    const float a = Sum(current.scale * current.scale * current.wqq);
+    if (!(a > 0)) break;
+    const float refitted = RoundToF16(Sum(current.scale * current.wqx) / a);
+    if (refitted == 0 || std::fabs(refitted) > kF16Max || refitted == d) break;
+    current = ChooseIntegers<Rules>(xv, wv, fit, refitted);
+    const float error = Sum(current.error);
+    if (!(error < best_error)) break;
+    best = current;
+    best_error = error;
+    d = refitted;
+  }
+  block.d = EncodeF16(d);
+  const V inverse = Reciprocal(best.scale * d);
+  V q[kCount];
+  for (int i = 0; i < kCount; ++i) q[i] = Round(Clamp(xv[i] * inverse, -Rules::kMaxCode, Rules::kMaxCode - 1)) + Rules::kMaxCode;
+  uint8_t codes[kQk];
+  StoreRuns<V, kCount>(q, codes);
+  int scale[kCount];
+  for (int lane = 0; lane < kCount; ++lane) scale[lane] = static_cast<int>(best.scale[lane]);
+  Pack(codes, scale, block);
+}
+
+template <typename Rules>
+ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance, std::byte* codes) {
+  for (int64_t row = 0; row < n_rows; ++row) {
+    for (int64_t i = 0; i < cols; i += kQk, weights += kQk) {
+      typename Rules::Block block{};
+      float w[kQk];
+      if (SuperBlockWeights(weights, importance == nullptr ? nullptr : importance + i, kCount, Rules::kRmsShare, w)) {
+        EncodeSuperBlock<Rules>(weights, w, block);
+      }
+      std::memcpy(codes, &block, sizeof block);
+      codes += sizeof block;
+    }
+  }
+}
+
+}  // namespace
+
+void DecodeRowQ3K(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ3K, kQk, DecodeQ3K>(view, row, out); }
+void DecodeRowQ6K(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ6K, kQk, DecodeQ6K>(view, row, out); }
+
+ASSAY_CLONES void EncodeRowsQ3K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
+                                std::byte* codes, std::byte*) {
+  EncodeRows<Q3KRules>(weights, n_rows, cols, importance, codes);
+}
+ASSAY_CLONES void EncodeRowsQ6K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
+                                std::byte* codes, std::byte*) {
+  EncodeRows<Q6KRules>(weights, n_rows, cols, importance, codes);
+}
+
+bool ValidRowQ3K(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ3K, kQk, ValidScale<BlockQ3K>>(view, row); }
+bool ValidRowQ6K(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ6K, kQk, ValidScale<BlockQ6K>>(view, row); }
+
+}  // namespace assay

@@ -1,0 +1,72 @@
+#include "format/plain.h"
+
+#include <cstring>
+
+#include "format/block_rows.h"
+#include "format/lanes.h"
+#include "number/bf16.h"
+#include "number/f16.h"
+
+namespace assay {
+namespace {
+
+template <typename Code, typename Convert>
+ASSAY_INLINE void ReadCodes(const std::byte* in, int64_t n, float* out, Convert convert) {
+  for (int64_t i = 0; i < n; ++i) {
+    Code code;
+    std::memcpy(&code, in + i * static_cast<int64_t>(sizeof code), sizeof code);
+    out[i] = convert(code);
+  }
+}
+
+template <typename Code, typename Convert>
+ASSAY_INLINE void WriteCodes(const float* in, int64_t n, std::byte* out, Convert convert) {
+  for (int64_t i = 0; i < n; ++i) {
+    const Code code = convert(in[i]);
+    std::memcpy(out + i * static_cast<int64_t>(sizeof code), &code, sizeof code);
+  }
+}
+
+template <typename Code, typename Finite>
+bool AllFinite(const PackedView& view, int64_t row, Finite finite) {
+  const std::byte* in = view.codes + row * view.cols * static_cast<int64_t>(sizeof(Code));
+  for (int64_t i = 0; i < view.cols; ++i) {
+    Code code;
+    std::memcpy(&code, in + i * static_cast<int64_t>(sizeof code), sizeof code);
+    if (!finite(code)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void DecodeRowF32(const PackedView& view, int64_t row, float* out) {
+  std::memcpy(out, view.codes + row * view.cols * 4, static_cast<size_t>(view.cols) * 4);
+}
+
+ASSAY_CLONES void DecodeRowF16(const PackedView& view, int64_t row, float* out) {
+  ReadCodes<uint16_t>(view.codes + row * view.cols * 2, view.cols, out, [](uint16_t code) { return DecodeF16(code); });
+}
+
+ASSAY_CLONES void DecodeRowBf16(const PackedView& view, int64_t row, float* out) {
+  ReadCodes<uint16_t>(view.codes + row * view.cols * 2, view.cols, out, [](uint16_t code) { return DecodeBf16(code); });
+}
+
+void EncodeRowsF32(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes, std::byte*) {
+  std::memcpy(codes, weights, static_cast<size_t>(n_rows * cols) * 4);
+}
+
+void EncodeRowsF16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes, std::byte*) {
+  WriteCodes<uint16_t>(weights, n_rows * cols, codes, [](float x) { return EncodeF16(x); });
+}
+
+ASSAY_CLONES void EncodeRowsBf16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                                 std::byte*) {
+  WriteCodes<uint16_t>(weights, n_rows * cols, codes, [](float x) { return EncodeBf16(x); });
+}
+
+bool ValidRowF32(const PackedView& view, int64_t row) { return AllFinite<uint32_t>(view, row, FiniteF32); }
+bool ValidRowF16(const PackedView& view, int64_t row) { return AllFinite<uint16_t>(view, row, FiniteF16); }
+bool ValidRowBf16(const PackedView& view, int64_t row) { return AllFinite<uint16_t>(view, row, FiniteBf16); }
+
+}  // namespace assay

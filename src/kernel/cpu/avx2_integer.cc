@@ -1,0 +1,23 @@
+// Linear kernels over integer codes for AVX2.
+
+#if defined(__x86_64__)
+
+#include "kernel/cpu/activation_layout.h"
+#include "kernel/cpu/intrinsics.h"
+#include "kernel/cpu/kernels.h"
+#include "format/iq4_nl.h"
+
+#include "kernel/cpu/begin_avx2.h"
+
+namespace assay::avx2 {
+#include "kernel/cpu/vector_avx2.inc"
+#include "kernel/cpu/integer_avx2.inc"
+#include "kernel/cpu/tile.inc"
+#include "kernel/cpu/block32.inc"
+#include "kernel/cpu/kquant.inc"
+#include "kernel/cpu/int8_token.inc"
+}  // namespace assay::avx2
+
+#include "kernel/cpu/end_target.h"
+
+#endif

@@ -1,0 +1,39 @@
+#include "kernel/ref/linear_ref.h"
+
+#include <algorithm>
+
+#include "kernel/ref/activations.h"
+#include "kernel/ref/decode.h"
+
+namespace assay::ref {
+namespace {
+
+float Dot(const float* a, const float* b, int64_t n) {
+  float lanes[8] = {};
+  int64_t k = 0;
+  for (; k + 8 <= n; k += 8)
+    for (int l = 0; l < 8; ++l) lanes[l] += a[k + l] * b[k + l];
+  for (int l = 0; k < n; ++k, ++l) lanes[l] += a[k] * b[k];
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+}  // namespace
+
+void MultiplyDecoded(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
+                     int64_t row_end, float* y, int64_t y_stride) {
+  alignas(64) float decoded[kDecodeColumns];
+  int64_t token_bytes = FloatActivationBytes(weights.cols);
+  for (int64_t r = row_begin; r < row_end; ++r) {
+    for (int64_t begin = 0; begin < weights.cols; begin += kDecodeColumns) {
+      int64_t n = std::min(kDecodeColumns, weights.cols - begin);
+      DecodeColumns(weights, r, begin, n, decoded);
+      for (int64_t t = 0; t < n_tokens; ++t) {
+        float sum = Dot(decoded, reinterpret_cast<const float*>(activations + t * token_bytes) + begin, n);
+        float& out = y[t * y_stride + r];
+        out = begin == 0 ? sum : out + sum;
+      }
+    }
+  }
+}
+
+}  // namespace assay::ref

@@ -1,0 +1,16 @@
+#pragma once
+// The scalar linear kernel: decode, multiply, add.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "format/format.h"
+
+namespace assay::ref {
+
+/// LinearKernel::multiply over float32 activations (FloatActivationBytes) for any format. Every sum runs over eight lanes (column
+/// modulo 8) within 1024 columns, the lanes are added pairwise, and the pieces of 1024 one after the other.
+void MultiplyDecoded(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
+                     int64_t row_end, float* y, int64_t y_stride);
+
+}  // namespace assay::ref

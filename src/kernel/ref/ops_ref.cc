@@ -1,0 +1,92 @@
+#include "kernel/ref/ops_ref.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "number/f16.h"
+
+namespace assay::ref {
+namespace {
+
+float CacheValue(const CacheView& cache, int64_t index) {
+  return cache.half ? DecodeF16(static_cast<const uint16_t*>(cache.data)[index])
+                    : static_cast<const float*>(cache.data)[index];
+}
+
+}  // namespace
+
+void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, float* out) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * x[i];
+  auto factor = static_cast<float>(1.0 / std::sqrt(sum / static_cast<double>(n) + epsilon));
+  for (int64_t i = 0; i < n; ++i) out[i] = x[i] * factor * weight[i];
+}
+
+void AddTo(float* x, const float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) x[i] += y[i];
+}
+
+void SiluMul(const float* gate, const float* up, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+}
+
+void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine,
+          bool interleaved) {
+  int64_t half = rotary_dim / 2;
+  for (int64_t h = 0; h < n_heads; ++h, x += head_dim) {
+    for (int64_t i = 0; i < half; ++i) {
+      int64_t a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + half;
+      float left = x[a], right = x[b];
+      x[a] = left * cosine[i] - right * sine[i];
+      x[b] = right * cosine[i] + left * sine[i];
+    }
+  }
+}
+
+void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim,
+                int64_t first, int64_t last, float scale, float* scores, float* out) {
+  int64_t n = last - first + 1;
+  float largest = -std::numeric_limits<float>::infinity();
+  for (int64_t i = 0; i < n; ++i) {
+    int64_t at = (first + i) * keys.stride + head_offset;
+    float dot = 0;
+    for (int64_t d = 0; d < head_dim; ++d) dot += q[d] * CacheValue(keys, at + d);
+    scores[i] = dot * scale;
+    largest = std::max(largest, scores[i]);
+  }
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    scores[i] = std::exp(scores[i] - largest);
+    sum += scores[i];
+  }
+  for (int64_t d = 0; d < head_dim; ++d) out[d] = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    int64_t at = (first + i) * values.stride + head_offset;
+    for (int64_t d = 0; d < head_dim; ++d) out[d] += scores[i] * CacheValue(values, at + d);
+  }
+  float inverse = 1.0f / sum;
+  for (int64_t d = 0; d < head_dim; ++d) out[d] *= inverse;
+}
+
+void ToHalf(const float* x, int64_t n, uint16_t* out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = EncodeF16(x[i]);
+}
+
+double LogSumExp(const float* x, int64_t n) {
+  double largest = -std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < n; ++i) largest = std::max(largest, static_cast<double>(x[i]));
+  if (!std::isfinite(largest)) return largest;
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += std::exp(x[i] - largest);
+  return largest + std::log(sum);
+}
+
+int64_t ArgMax(const float* x, int64_t n) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < n; ++i)
+    if (x[i] > x[best]) best = i;
+  return best;
+}
+
+}  // namespace assay::ref

@@ -1,0 +1,72 @@
+#pragma once
+// Everything that `assay check` found, as measured: the verdicts are computed from it (evidence/), the report and
+// --json are views of it (report/). One JSON file.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "record/run_record.h"
+
+namespace assay {
+
+inline constexpr int kCheckRecordVersion = 1;
+
+/// What an arm costs to run. Zero: not measured.
+struct ArmCost {
+  double prefill_tokens_per_s = 0, decode_tokens_per_s = 0;
+  uint64_t peak_memory_bytes = 0;
+};
+
+/// Quality of an arm on a general text.
+struct ArmQuality {
+  bool has_perplexity = false;
+  double perplexity = 0, perplexity_error = 0;  // one standard error
+  bool has_kl = false;                          // KL(baseline || arm) over the same text; absent for the baseline
+  double mean_kl = 0, p99_kl = 0, same_top = 1;
+};
+
+/// One model on the task. The model's identity, bits per weight and size are in run.header.model.
+struct Arm {
+  RunRecord run;
+  ArmCost cost;
+  ArmQuality quality;
+  std::vector<Displacement> displacement;  // along the baseline's answers; empty for the baseline or when not measured
+  const ModelIdentity& model() const { return run.header.model; }
+};
+
+/// One message or text of a prompt, as shown to people.
+struct PromptPart {
+  std::string role;  // "system", "user", "assistant", "tool", "tools"; empty for a raw prompt
+  std::string text;
+};
+
+/// What the report shows about an example beside its answers.
+struct ExampleText {
+  std::string id, slice;
+  std::vector<PromptPart> prompt;
+  std::string expected;  // for people: what a right answer looks like
+};
+
+struct CheckRecord {
+  int version = kCheckRecordVersion;
+  std::string started;   // UTC
+  double elapsed_s = 0;  // wall time of the whole check
+  std::string build, machine, task_name;
+  std::string text_name;              // the file behind perplexity and KL; empty: none
+  double margin = 0;                  // points, fixed before the run; 0: the default for the number of examples
+  std::vector<ExampleText> examples;  // in task order
+  Arm baseline;
+  std::vector<Arm> candidates;
+};
+
+Json ToJson(const Arm& arm);
+Json ToJson(const CheckRecord& record);
+/// Throw Error naming `where` and the member.
+Displacement DisplacementFromJson(const Json& json, std::string_view where);
+CheckRecord CheckRecordFromJson(const Json& json, std::string_view where);
+CheckRecord ReadCheckRecord(const std::filesystem::path& path);
+void WriteCheckRecord(const std::filesystem::path& path, const CheckRecord& record);
+
+}  // namespace assay

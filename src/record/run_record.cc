@@ -1,0 +1,318 @@
+#include "record/run_record.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "record/json_fields.h"
+#include "record/quant_record.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+
+constexpr std::string_view kHeaderKey = "assay_run";
+/// Far above any real task; bounds what a hostile file makes us keep.
+constexpr size_t kMaxExamples = 10'000'000;
+
+[[noreturn]] void FailErrno(std::string_view doing, const std::filesystem::path& path) {
+  const int error = errno;
+  Fail(ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing, std::strerror(error));
+}
+
+/// The header without what may differ between two sittings of one run.
+std::string HeaderKey(const RunHeader& header) {
+  Json json = ToJson(header);
+  json.erase("started");
+  return DumpJson(json);
+}
+
+/// Everything readable in a run file, whether it is finished or not.
+struct ParsedRun {
+  std::optional<RunHeader> header;  // none: not even the first line is whole
+  std::vector<ExampleResult> examples;
+  bool complete = false;
+  size_t good_bytes = 0;       // up to the end of the last whole line, the end line not counted
+  bool needs_newline = false;  // that line lacks its newline
+};
+
+/// Adds a result. A later line replaces an earlier one of the same id only when that was an error (a resumed run tries
+/// those again).
+void Place(std::vector<ExampleResult>& examples, std::unordered_map<std::string, size_t>& by_id, ExampleResult&& result,
+           std::string_view where) {
+  auto [it, added] = by_id.emplace(result.id, examples.size());
+  if (added) {
+    if (examples.size() >= kMaxExamples) Fail(ErrorKind::kResource, "{}: more than {} examples", where, kMaxExamples);
+    examples.push_back(std::move(result));
+    return;
+  }
+  if (examples[it->second].error.empty())
+    Fail(ErrorKind::kCorrupt, "{}: a second result for example \"{}\"", where, result.id);
+  examples[it->second] = std::move(result);
+}
+
+void CheckEnd(const Json& line, const std::vector<ExampleResult>& examples, std::string_view where) {
+  const Json& end = JsonObject(line, "end", where);
+  const int64_t count = JsonInt(end, "examples", where);
+  if (count != static_cast<int64_t>(examples.size()))
+    Fail(ErrorKind::kCorrupt, "{}: the end line counts {} examples, the file has {}", where, count, examples.size());
+}
+
+ParsedRun ParseRun(std::string_view text, const std::filesystem::path& path) {
+  ParsedRun run;
+  std::unordered_map<std::string, size_t> by_id;
+  int64_t number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t newline = text.find('\n', begin);
+    const bool terminated = newline != std::string_view::npos;
+    const std::string_view line = text.substr(begin, terminated ? newline - begin : std::string_view::npos);
+    const std::string where = fmt::format("{}:{}", path.string(), ++number);
+    if (run.complete) Fail(ErrorKind::kCorrupt, "{}: expected nothing after the end line", where);
+    Json json;
+    try {
+      json = ParseJson(line, where);
+    } catch (const Error&) {
+      if (terminated) throw;
+      return run;  // cut while it was written
+    }
+    if (!run.header) {
+      run.header = RunHeaderFromJson(json, where);
+    } else if (json.is_object() && json.contains("end")) {
+      CheckEnd(json, run.examples, where);
+      run.complete = true;
+      begin = terminated ? newline + 1 : text.size();
+      continue;
+    } else {
+      Place(run.examples, by_id, ExampleResultFromJson(json, where), where);
+    }
+    begin = terminated ? newline + 1 : text.size();
+    run.good_bytes = begin;
+    run.needs_newline = !terminated;
+  }
+  return run;
+}
+
+void WriteAll(int fd, std::string_view text, const std::filesystem::path& path) {
+  while (!text.empty()) {
+    const ssize_t done = ::write(fd, text.data(), text.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) FailErrno("write", path);
+    text.remove_prefix(static_cast<size_t>(done));
+  }
+}
+
+/// Opens and locks `part`. Checks that the name still leads to the locked file: a writer that finished meanwhile has
+/// renamed it.
+int OpenLocked(const std::filesystem::path& part) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const int fd = ::open(part.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) FailErrno("create", part);
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
+      ::close(fd);
+      if (error == EWOULDBLOCK) Fail(ErrorKind::kResource, "{}: another process is writing this run", part.string());
+      return ::open(part.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);  // a file system without locks
+    }
+    struct stat by_fd {
+    }, by_name{};
+    if (::fstat(fd, &by_fd) == 0 && ::stat(part.c_str(), &by_name) == 0 && by_fd.st_ino == by_name.st_ino) return fd;
+    ::close(fd);
+  }
+  Fail(ErrorKind::kResource, "{}: another process keeps replacing this file", part.string());
+}
+
+}  // namespace
+
+std::string ExampleResult::failure() const {
+  if (pass) return {};
+  for (const CheckResult& check : checks)
+    if (!check.pass) return check.failure;
+  return error.empty() ? "no check" : "error";
+}
+
+Json ToJson(const RunHeader& header) {
+  Json json;
+  json[std::string(kHeaderKey)] = header.version;
+  json["model"] = ToJson(header.model);
+  json["task_name"] = header.task_name;
+  json["task_hash"] = header.task_hash;
+  json["tokenizer_hash"] = header.tokenizer_hash;
+  json["template_hash"] = header.template_hash;
+  json["sampling"] = header.sampling;
+  json["arithmetic"] = header.arithmetic;
+  json["build"] = header.build;
+  json["machine"] = header.machine;
+  json["started"] = header.started;
+  return json;
+}
+
+RunHeader RunHeaderFromJson(const Json& json, std::string_view where) {
+  if (!json.is_object() || !json.contains(kHeaderKey))
+    Fail(ErrorKind::kCorrupt, "{}: expected the header of a run (\"{}\"), found something else", where, kHeaderKey);
+  RunHeader header;
+  header.version = JsonVersion(json, kHeaderKey, kRunRecordVersion, "a run", where);
+  header.model = ModelIdentityFromJson(JsonObject(json, "model", where), where);
+  header.task_name = JsonString(json, "task_name", where, "");
+  header.task_hash = JsonString(json, "task_hash", where);
+  header.tokenizer_hash = JsonString(json, "tokenizer_hash", where, "");
+  header.template_hash = JsonString(json, "template_hash", where, "");
+  if (auto it = json.find("sampling"); it != json.end()) header.sampling = *it;
+  header.arithmetic = JsonString(json, "arithmetic", where, "");
+  header.build = JsonString(json, "build", where, "");
+  header.machine = JsonString(json, "machine", where, "");
+  header.started = JsonString(json, "started", where, "");
+  return header;
+}
+
+Json ToJson(const ExampleResult& result) {
+  Json json;
+  json["id"] = result.id;
+  json["slice"] = result.slice;
+  if (!result.cluster.empty()) json["cluster"] = result.cluster;
+  json["index"] = result.index;
+  json["prompt_hash"] = result.prompt_hash;
+  json["prompt_tokens"] = result.prompt_tokens;
+  json["answer"] = result.answer;
+  json["answer_ids"] = result.answer_ids;
+  Json logprobs = Json::array();
+  for (float value : result.logprobs) logprobs.push_back(FloatJson(value));
+  json["logprobs"] = std::move(logprobs);
+  json["finish"] = result.finish;
+  if (!result.error.empty()) json["error"] = result.error;
+  json["pass"] = result.pass;
+  Json checks = Json::array();
+  for (const CheckResult& check : result.checks) {
+    Json item;
+    item["type"] = check.type;
+    item["pass"] = check.pass;
+    if (!check.failure.empty()) item["failure"] = check.failure;
+    if (!check.detail.empty()) item["detail"] = check.detail;
+    checks.push_back(std::move(item));
+  }
+  json["checks"] = std::move(checks);
+  return json;
+}
+
+ExampleResult ExampleResultFromJson(const Json& json, std::string_view where) {
+  if (!json.is_object())
+    Fail(ErrorKind::kCorrupt, "{}: expected the result of an example, found {}", where, json.type_name());
+  ExampleResult result;
+  result.id = JsonString(json, "id", where);
+  result.slice = JsonString(json, "slice", where, "");
+  result.cluster = JsonString(json, "cluster", where, "");
+  result.index = JsonInt(json, "index", where, -1);
+  result.prompt_hash = JsonString(json, "prompt_hash", where, "");
+  result.prompt_tokens = JsonInt(json, "prompt_tokens", where, 0);
+  result.answer = JsonString(json, "answer", where);
+  for (const Json& id : JsonArray(json, "answer_ids", where)) {
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > std::numeric_limits<int32_t>::max())
+      Fail(ErrorKind::kCorrupt, "{}: \"answer_ids\" should hold token ids, found {}", where, DumpJson(id));
+    result.answer_ids.push_back(id.get<int32_t>());
+  }
+  for (const Json& value : JsonArray(json, "logprobs", where)) {
+    if (!value.is_number() && !value.is_null())
+      Fail(ErrorKind::kCorrupt, "{}: \"logprobs\" should hold numbers, found {}", where, DumpJson(value));
+    result.logprobs.push_back(value.is_null() ? -std::numeric_limits<float>::infinity() : value.get<float>());
+  }
+  result.finish = JsonString(json, "finish", where, "");
+  result.error = JsonString(json, "error", where, "");
+  result.pass = JsonBool(json, "pass", where, false);
+  for (const Json& item : JsonArray(json, "checks", where)) {
+    CheckResult check;
+    check.type = JsonString(item, "type", where);
+    check.pass = JsonBool(item, "pass", where, false);
+    check.failure = JsonString(item, "failure", where, "");
+    check.detail = JsonString(item, "detail", where, "");
+    result.checks.push_back(std::move(check));
+  }
+  return result;
+}
+
+Json ToJson(const Displacement& displacement) {
+  Json json;
+  json["id"] = displacement.id;
+  json["tokens"] = displacement.tokens;
+  json["mean_kl"] = NumberJson(displacement.mean_kl);
+  json["max_kl"] = NumberJson(displacement.max_kl);
+  json["same_top"] = NumberJson(displacement.same_top);
+  json["first_divergence"] = displacement.first_divergence;
+  return json;
+}
+
+RunRecord ReadRunRecord(const std::filesystem::path& path) {
+  ParsedRun parsed = ParseRun(ReadFile(path), path);
+  if (!parsed.header)
+    Fail(ErrorKind::kCorrupt, "{}:1: expected the header of a run, found an empty or cut line", path.string());
+  RunRecord record{std::move(*parsed.header), std::move(parsed.examples), parsed.complete};
+  // Stable, so that records without places keep the order of the file.
+  std::stable_sort(record.examples.begin(), record.examples.end(),
+                   [](const ExampleResult& a, const ExampleResult& b) { return a.index < b.index; });
+  return record;
+}
+
+RunRecordWriter::RunRecordWriter(const std::filesystem::path& path, const RunHeader& header)
+    : path_(path), part_(path.string() + ".part") {
+  fd_ = OpenLocked(part_);
+  if (fd_ < 0) FailErrno("create", part_);
+  try {
+    const std::string text = ReadFile(part_);
+    ParsedRun parsed;
+    bool usable = true;
+    try {
+      parsed = ParseRun(text, part_);
+    } catch (const Error&) {
+      usable = false;
+    }
+    const bool same = usable && parsed.header && HeaderKey(*parsed.header) == HeaderKey(header);
+    if (same) {
+      if (::ftruncate(fd_, static_cast<off_t>(parsed.good_bytes)) != 0) FailErrno("truncate", part_);
+      if (::lseek(fd_, 0, SEEK_END) < 0) FailErrno("seek in", part_);
+      if (parsed.needs_newline) WriteAll(fd_, "\n", part_);
+      for (ExampleResult& result : parsed.examples)
+        if (result.error.empty()) resumed_.push_back(std::move(result));
+      count_ = static_cast<int64_t>(parsed.examples.size());
+      for (const ExampleResult& result : parsed.examples) written_.insert(result.id);
+    } else {
+      if (!text.empty()) WriteFileAtomically(part_.string() + ".stale", text);
+      if (::ftruncate(fd_, 0) != 0) FailErrno("truncate", part_);
+      if (::lseek(fd_, 0, SEEK_SET) < 0) FailErrno("seek in", part_);
+      WriteAll(fd_, DumpJson(ToJson(header)) + "\n", part_);
+    }
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+}
+
+RunRecordWriter::~RunRecordWriter() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void RunRecordWriter::Add(const ExampleResult& result) {
+  ASSAY_CHECK(fd_ >= 0);
+  WriteAll(fd_, DumpJson(ToJson(result)) + "\n", part_);
+  if (written_.insert(result.id).second) ++count_;
+}
+
+void RunRecordWriter::Finish() {
+  ASSAY_CHECK(fd_ >= 0);
+  Json end;
+  end["end"]["examples"] = count_;
+  WriteAll(fd_, DumpJson(end) + "\n", part_);
+  if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", part_);
+  // Renamed while locked, so that no other writer takes the finished file for a part of its own.
+  if (::rename(part_.c_str(), path_.c_str()) != 0) FailErrno("rename to its name", part_);
+  ::close(fd_);
+  fd_ = -1;
+}
+
+}  // namespace assay

@@ -1,0 +1,129 @@
+#include "report/escape.h"
+
+#include <fmt/core.h>
+
+#include <cstdint>
+
+namespace assay {
+namespace {
+
+/// Decodes one code point and advances; -1 for a byte that starts no valid sequence (one byte is consumed then).
+int32_t NextCodePoint(std::string_view text, size_t& at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(at);
+  if (first < 0x80) {
+    ++at;
+    return first;
+  }
+  const int length = first >= 0xF0 && first <= 0xF4  ? 4
+                     : first >= 0xE0 && first < 0xF0 ? 3
+                     : first >= 0xC2 && first < 0xE0 ? 2
+                                                     : 0;
+  if (length == 0 || at + static_cast<size_t>(length) > text.size()) {
+    ++at;
+    return -1;
+  }
+  int32_t code = first & (0xFF >> (length + 1));
+  for (int i = 1; i < length; ++i) {
+    const unsigned char next = byte(at + static_cast<size_t>(i));
+    if ((next & 0xC0) != 0x80) {
+      ++at;
+      return -1;
+    }
+    code = code << 6 | (next & 0x3F);
+  }
+  // Overlong forms, surrogates and what lies beyond Unicode.
+  constexpr int32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (code < kLeast[length] || (code >= 0xD800 && code <= 0xDFFF) || code > 0x10FFFF) {
+    ++at;
+    return -1;
+  }
+  at += static_cast<size_t>(length);
+  return code;
+}
+
+/// Characters that show nothing or rearrange what follows.
+bool IsFormatCharacter(int32_t code) {
+  return (code >= 0x80 && code < 0xA0) || code == 0xAD || code == 0x61C || code == 0x180E ||
+         (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF || (code >= 0xFFF9 && code <= 0xFFFB) ||
+         (code >= 0xFFFE && code <= 0xFFFF) || (code >= 0xE0000 && code <= 0xE007F);
+}
+
+template <typename Put>
+void Visit(std::string_view text, bool keep_lines, Put put) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    const int32_t code = NextCodePoint(text, at);
+    if (code < 0) {
+      put("\xEF\xBF\xBD");
+    } else if ((code == '\n' || code == '\t') && keep_lines) {
+      put(text.substr(begin, 1));
+    } else if (code < 0x20 || code == 0x7F) {
+      const int32_t picture = code == 0x7F ? 0x2421 : 0x2400 + code;
+      const char utf8[] = {'\xE2', static_cast<char>(0x80 | (picture >> 6 & 0x3F)),
+                           static_cast<char>(0x80 | (picture & 0x3F))};
+      put(std::string_view(utf8, 3));
+    } else if (IsFormatCharacter(code)) {
+      put(fmt::format("\xE2\x80\xB9U+{:04X}\xE2\x80\xBA", code));
+    } else {
+      put(text.substr(begin, at - begin));
+    }
+  }
+}
+
+}  // namespace
+
+std::string VisibleText(std::string_view text, bool keep_lines) {
+  std::string out;
+  out.reserve(text.size());
+  Visit(text, keep_lines, [&](std::string_view piece) { out += piece; });
+  return out;
+}
+
+std::string EscapeHtml(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 8);
+  Visit(text, true, [&](std::string_view piece) {
+    if (piece.size() != 1) {
+      out += piece;
+      return;
+    }
+    switch (piece[0]) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += piece;
+    }
+  });
+  return out;
+}
+
+size_t ColumnCount(std::string_view text) {
+  size_t columns = 0;
+  for (size_t at = 0; at < text.size(); ++columns) NextCodePoint(text, at);
+  return columns;
+}
+
+std::string TerminalText(std::string_view text, size_t columns) {
+  std::string visible = VisibleText(text, false);
+  if (columns == 0 || ColumnCount(visible) <= columns) return visible;
+  size_t at = 0;
+  for (size_t i = 0; i + 1 < columns; ++i) NextCodePoint(visible, at);
+  return visible.substr(0, at) + "\xE2\x80\xA6";
+}
+
+}  // namespace assay

@@ -1,0 +1,76 @@
+#include <cmath>
+
+#include "base/error.h"
+#include "evidence/advice.h"
+#include "record/json_fields.h"
+#include "record/quant_record.h"
+#include "report/report.h"
+
+namespace assay {
+namespace {
+
+Json QualityJson(const ArmQuality& quality) {
+  Json json = Json::object();
+  if (quality.has_perplexity) {
+    json["perplexity"] = NumberJson(quality.perplexity);
+    json["perplexity_error"] = NumberJson(quality.perplexity_error);
+  }
+  if (quality.has_kl) {
+    json["mean_kl"] = NumberJson(quality.mean_kl);
+    json["p99_kl"] = NumberJson(quality.p99_kl);
+    json["same_top"] = NumberJson(quality.same_top);
+  }
+  return json;
+}
+
+Json CostJson(const Arm& arm) {
+  Json json;
+  json["format"] = arm.model().format;
+  json["prefill_tokens_per_s"] = NumberJson(arm.cost.prefill_tokens_per_s);
+  json["decode_tokens_per_s"] = NumberJson(arm.cost.decode_tokens_per_s);
+  json["peak_memory_bytes"] = arm.cost.peak_memory_bytes;
+  return json;
+}
+
+int64_t Passed(const RunRecord& run) {
+  int64_t passed = 0;
+  for (const ExampleResult& result : run.examples) passed += result.pass;
+  return passed;
+}
+
+}  // namespace
+
+Json RenderJson(const CheckRecord& record, std::span<const Comparison> comparisons) {
+  ASSAY_CHECK(record.candidates.size() == comparisons.size());
+  Json json;
+  json["schema"] = "assay.check";
+  json["version"] = kReportVersion;
+  json["task"] = record.task_name;
+  json["text"] = record.text_name.empty() ? Json(nullptr) : Json(record.text_name);
+  json["advice"] = Advice(record, comparisons);
+  const std::optional<size_t> recommended = Recommended(record, comparisons);
+  json["recommended"] = recommended ? Json(comparisons[*recommended].candidate) : Json(nullptr);
+  Json& baseline = json["baseline"];
+  baseline["model"] = ToJson(record.baseline.model());
+  baseline["examples"] = record.baseline.run.examples.size();
+  baseline["passed"] = Passed(record.baseline.run);
+  baseline["quality"] = QualityJson(record.baseline.quality);
+  json["verdicts"] = Json::array();
+  for (size_t i = 0; i < comparisons.size(); ++i) {
+    Json item = ToJson(comparisons[i]);
+    item["model"] = ToJson(record.candidates[i].model());
+    item["quality"] = QualityJson(record.candidates[i].quality);
+    json["verdicts"].push_back(std::move(item));
+  }
+  Json& cost = json["cost"];
+  cost["started"] = record.started;
+  cost["elapsed_s"] = NumberJson(record.elapsed_s);
+  cost["build"] = record.build;
+  cost["machine"] = record.machine;
+  cost["arms"] = Json::array();
+  cost["arms"].push_back(CostJson(record.baseline));
+  for (const Arm& arm : record.candidates) cost["arms"].push_back(CostJson(arm));
+  return json;
+}
+
+}  // namespace assay

@@ -1,0 +1,51 @@
+#include "report/numbers.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include "base/strings.h"
+
+namespace assay {
+
+std::string PerplexityText(double value, bool known) {
+  if (!known) return kDash;
+  if (!std::isfinite(value)) return "inf";
+  return fmt::format("{:.{}f}", value, value < 100 ? 2 : value < 1000 ? 1 : 0);
+}
+
+std::string DivergenceText(double value, bool known) {
+  if (!known) return kDash;
+  if (!std::isfinite(value)) return "inf";
+  return fmt::format("{:.{}f}", value, value < 0.1 ? 4 : value < 1 ? 3 : 2);
+}
+
+std::string SpeedText(double tokens_per_s) {
+  if (!(tokens_per_s > 0) || !std::isfinite(tokens_per_s)) return kDash;
+  return fmt::format("{:.{}f}", tokens_per_s, tokens_per_s < 100 ? 1 : 0);
+}
+
+std::string SizeText(uint64_t bytes) {
+  return bytes ? FormatBytes(bytes) : kDash;
+}
+
+std::string BitsText(double bits) {
+  return bits > 0 && std::isfinite(bits) ? fmt::format("{:.2f}", bits) : kDash;
+}
+
+std::string PointsText(double share) {
+  const double points = std::round(1000 * share) / 10;
+  return points < 0 ? fmt::format("\xE2\x88\x92{:.1f}", -points) : fmt::format("{:.1f}", std::abs(points));
+}
+
+std::string VerdictText(const Judgement& group, bool comparable) {
+  if (!comparable) return "not comparable";
+  if (!group.judged) return "not judged";
+  return std::string(VerdictName(group.verdict));
+}
+
+std::string VerdictText(const Comparison& comparison) {
+  return VerdictText(comparison.all, comparison.comparable);
+}
+
+}  // namespace assay

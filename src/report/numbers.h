@@ -1,0 +1,29 @@
+#pragma once
+// How the report writes numbers: the same in every view.
+
+#include <string>
+
+#include "evidence/comparison.h"
+
+namespace assay {
+
+inline constexpr const char* kDash = "\xE2\x80\x93";
+
+/// "12.34", "123.4", "12340", "inf"; a dash when `known` is false.
+std::string PerplexityText(double value, bool known = true);
+/// "0.0310", "0.445", "1.20"; a dash when `known` is false.
+std::string DivergenceText(double value, bool known = true);
+/// "1234", "56.7"; a dash for 0.
+std::string SpeedText(double tokens_per_s);
+/// A dash for 0.
+std::string SizeText(uint64_t bytes);
+/// "4.50"; a dash for 0.
+std::string BitsText(double bits);
+/// Share as signed points, "2.0" or "−1.3" (a real minus sign).
+std::string PointsText(double share);
+
+/// "holds", "cracks", "can't tell", or "not comparable" / "not judged".
+std::string VerdictText(const Comparison& comparison);
+std::string VerdictText(const Judgement& group, bool comparable);
+
+}  // namespace assay

@@ -1,0 +1,28 @@
+#pragma once
+// JSON out of an answer: the whole answer, parsed strictly (no duplicate keys, NaN, comments or trailing commas), or
+// the content of exactly one ```json fence, which counts as recovered.
+
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+
+namespace assay {
+
+struct AnswerJson {
+  bool ok = false;
+  bool recovered = false;  // taken from the fence
+  Json value;
+  std::string error;  // where the parse failed
+};
+
+AnswerJson ParseAnswerJson(std::string_view text);
+
+/// The content of the only ```json fence; empty optional semantics: data() == nullptr when there is none or more than
+/// one.
+std::string_view OnlyJsonFence(std::string_view text);
+
+/// Strict parse without exceptions.
+bool ParseStrictJson(std::string_view text, Json& value, std::string& error);
+
+}  // namespace assay

@@ -1,0 +1,37 @@
+#pragma once
+// Tool calls out of raw answer text, in the syntaxes that models are trained on. Text that is meant as a call but is
+// none is an error of its own, never silently text.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace assay {
+
+struct ToolCall {
+  std::string name;
+  Json arguments;  // object
+};
+
+struct ParsedCalls {
+  std::vector<ToolCall> calls;
+  std::string syntax;      // name of the row that read them; empty: no call in the text
+  bool recovered = false;  // read from a ```json fence
+  std::string error;       // not empty: call text that cannot be read, and why
+};
+
+inline constexpr size_t kMaxCalls = 256;  // per answer
+
+/// `tools`: names of the tools offered; an unmarked call needs one of them where the text alone would be ambiguous.
+ParsedCalls ParseCalls(std::string_view text, const std::vector<std::string>& tools);
+
+/// Names of the syntaxes in the order they are tried.
+std::vector<std::string_view> CallSyntaxNames();
+
+/// Renders calls in a syntax (for prompts that show one, and for tests).
+std::string RenderCalls(const std::vector<ToolCall>& calls, std::string_view syntax);
+
+}  // namespace assay

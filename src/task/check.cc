@@ -1,0 +1,159 @@
+#include "task/check.h"
+
+#include <fmt/core.h>
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "task/pattern.h"
+#include "task/task.h"
+
+namespace assay {
+namespace {
+
+constexpr size_t kMaxDetailBytes = 600;
+
+std::string CutAt(std::string_view text, size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return std::string(text.substr(0, limit)) + "…";
+}
+
+[[noreturn]] void WrongMember(std::string_view key, std::string_view expected, const Json& found) {
+  throw FieldError{std::string(key), fmt::format("expected {}, found {}", expected, found.type_name())};
+}
+
+const Json* Find(const Json& spec, std::string_view key) {
+  auto it = spec.find(key);
+  return it == spec.end() || it->is_null() ? nullptr : &*it;
+}
+
+const Json& Need(const Json& spec, std::string_view key) {
+  const Json* found = Find(spec, key);
+  if (!found) throw FieldError{std::string(key), "is missing"};
+  return *found;
+}
+
+}  // namespace
+
+bool IsBlank(std::string_view text) {
+  return Trim(text).empty();
+}
+
+std::string Quote(std::string_view text, size_t limit) {
+  std::string out = DumpJson(Json(ValidUtf8(CutAt(text, limit))));
+  return out;
+}
+
+std::string QuoteJson(const Json& value, size_t limit) {
+  return CutAt(DumpJson(value), limit);
+}
+
+std::string FoldCase(std::string_view text) {
+  std::string valid = ValidUtf8(text);
+  utf8proc_uint8_t* folded = nullptr;
+  utf8proc_ssize_t size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(valid.data()), static_cast<utf8proc_ssize_t>(valid.size()),
+                   &folded, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD));
+  if (size < 0) return ToLowerAscii(text);
+  std::string out(reinterpret_cast<const char*>(folded), static_cast<size_t>(size));
+  std::free(folded);  // NOLINT: utf8proc allocates with malloc
+  return out;
+}
+
+std::string SpecString(const Json& spec, std::string_view key) {
+  const Json& value = Need(spec, key);
+  if (!value.is_string()) WrongMember(key, "a string", value);
+  return value.get<std::string>();
+}
+std::string SpecString(const Json& spec, std::string_view key, std::string_view fallback) {
+  return Find(spec, key) ? SpecString(spec, key) : std::string(fallback);
+}
+bool SpecBool(const Json& spec, std::string_view key, bool fallback) {
+  const Json* value = Find(spec, key);
+  if (!value) return fallback;
+  if (!value->is_boolean()) WrongMember(key, "true or false", *value);
+  return value->get<bool>();
+}
+double SpecNumber(const Json& spec, std::string_view key, double fallback) {
+  const Json* value = Find(spec, key);
+  if (!value) return fallback;
+  if (!value->is_number()) WrongMember(key, "a number", *value);
+  return value->get<double>();
+}
+int64_t SpecInt(const Json& spec, std::string_view key, int64_t fallback) {
+  const Json* value = Find(spec, key);
+  if (!value) return fallback;
+  if (!value->is_number_integer() || (value->is_number_unsigned() && value->get<uint64_t>() > uint64_t{1} << 53))
+    WrongMember(key, "an integer", *value);
+  return value->get<int64_t>();
+}
+std::vector<std::string> SpecStrings(const Json& spec, std::string_view key) {
+  const Json& value = Need(spec, key);
+  if (value.is_string()) return {value.get<std::string>()};
+  if (!value.is_array()) WrongMember(key, "a string or a list of strings", value);
+  if (value.empty()) throw FieldError{std::string(key), "expected at least one string, found an empty list"};
+  std::vector<std::string> out;
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (!value[i].is_string()) WrongMember(fmt::format("{}[{}]", key, i), "a string", value[i]);
+    out.push_back(value[i].get<std::string>());
+  }
+  return out;
+}
+
+void RefuseUnknown(const Json& object, std::span<const std::string_view> known, const std::string& field) {
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    std::string near = Nearest(key, {known.begin(), known.end()});
+    std::string name = field.empty() ? key : field + "." + key;
+    throw FieldError{CutAt(name, 200),
+                     near.empty() ? "unknown member" : fmt::format("unknown member; did you mean \"{}\"?", near)};
+  }
+}
+
+Check CompileCheck(const Json& spec, const Example& example) {
+  if (!spec.is_object())
+    throw FieldError{"", fmt::format("expected an object with a \"type\", found {}", spec.type_name())};
+  std::string type = SpecString(spec, "type");
+  std::vector<std::string> names;
+  for (const CheckType& row : CheckTypes()) {
+    names.emplace_back(row.name);
+    if (row.name != type) continue;
+    std::vector<std::string_view> members(row.members.begin(), row.members.end());
+    members.emplace_back("type");
+    RefuseUnknown(spec, members, "");
+    return {type, spec, row.compile(spec, example)};
+  }
+  std::string near = Nearest(type, names);
+  throw FieldError{"type", near.empty() ? fmt::format("unknown check {}; there are {}", Quote(type), Join(names, ", "))
+                                        : fmt::format("unknown check {}; did you mean \"{}\"?", Quote(type), near)};
+}
+
+CheckResult RunCheck(const Check& check, const AnswerView& answer, const Example& example) {
+  CheckResult result;
+  result.type = check.type;
+  std::string note;
+  CheckOutcome outcome;
+  if (IsBlank(answer.text))
+    outcome = Mismatch{Failure::kEmpty, "the answer is empty"};
+  else
+    outcome = check.body->Run(answer, example, note);
+  result.pass = !outcome;
+  if (result.pass) {
+    result.detail = note;
+    return result;
+  }
+  if (answer.finish == "length") {
+    outcome->detail =
+        fmt::format("cut at max_tokens; as it stands: {}: {}", FailureName(outcome->failure), outcome->detail);
+    outcome->failure = Failure::kTruncated;
+  }
+  result.failure = FailureName(outcome->failure);
+  result.detail = CutAt(outcome->detail, kMaxDetailBytes);
+  return result;
+}
+
+}  // namespace assay

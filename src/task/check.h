@@ -1,0 +1,92 @@
+#pragma once
+// Checks decide whether an answer is right, and if not, which class of failure it is. Pure functions of the answer: no
+// clock, no random numbers, no judge. docs/tasks.md describes each check's members.
+//
+// An answer of nothing but white space fails every check ("empty"). An answer cut at max_tokens that fails is
+// "truncated".
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "record/run_record.h"
+#include "task/failure.h"
+
+namespace assay {
+
+struct Example;
+
+/// What a check sees of an answer. The views must outlive the call.
+struct AnswerView {
+  std::string_view text;    // without special tokens
+  std::string_view finish;  // "stop" | "length"
+};
+
+/// A finding about a check's own definition, told by `assay task check`.
+struct Lint {
+  std::string field;  // below the check: "calls[0].name"; empty for the check itself
+  std::string message;
+};
+
+/// The compiled form of one check; const, may be shared by threads.
+class CheckBody {
+ public:
+  virtual ~CheckBody() = default;
+  /// `note` may be set on a pass ("recovered: …").
+  virtual CheckOutcome Run(const AnswerView& answer, const Example& example, std::string& note) const = 0;
+  /// Doubts about the definition: it can never fail, it names an unknown tool …
+  virtual std::vector<Lint> Doubts(const Example&) const { return {}; }
+};
+
+struct Check {
+  std::string type;  // "tool_calls"
+  Json spec;         // as written
+  std::shared_ptr<const CheckBody> body;
+};
+
+/// Thrown by the compile functions: `field` is relative to the check.
+struct FieldError {
+  std::string field, message;
+};
+
+struct CheckType {
+  std::string_view name;
+  std::span<const std::string_view> members;  // allowed beside "type"
+  /// `example` is complete but for `expect`. Throws FieldError.
+  std::unique_ptr<CheckBody> (*compile)(const Json& spec, const Example& example);
+};
+
+/// All check types; adding one is a file and a row in check_table.cc.
+std::span<const CheckType> CheckTypes();
+
+/// Compiles one element of `expect`. Throws FieldError with a did-you-mean for an unknown type or member.
+Check CompileCheck(const Json& spec, const Example& example);
+
+/// Runs one check.
+CheckResult RunCheck(const Check& check, const AnswerView& answer, const Example& example);
+
+/// True when `text` has nothing but ASCII white space.
+bool IsBlank(std::string_view text);
+/// At most `limit` bytes of `text` in quotes, cut at a character, for details.
+std::string Quote(std::string_view text, size_t limit = 80);
+/// The same for JSON values.
+std::string QuoteJson(const Json& value, size_t limit = 120);
+/// Unicode case folding after canonical composition; invalid UTF-8 is folded as ASCII.
+std::string FoldCase(std::string_view text);
+
+// Typed access to a check's members; FieldError names the field and both types.
+std::string SpecString(const Json& spec, std::string_view key);
+std::string SpecString(const Json& spec, std::string_view key, std::string_view fallback);
+bool SpecBool(const Json& spec, std::string_view key, bool fallback);
+double SpecNumber(const Json& spec, std::string_view key, double fallback);
+int64_t SpecInt(const Json& spec, std::string_view key, int64_t fallback);
+/// A string or a non-empty list of strings.
+std::vector<std::string> SpecStrings(const Json& spec, std::string_view key);
+/// Throws FieldError with a did-you-mean for members outside `known`; `field` prefixes the member's name.
+void RefuseUnknown(const Json& object, std::span<const std::string_view> known, const std::string& field);
+
+}  // namespace assay

@@ -1,0 +1,181 @@
+// equals, contains, regex.
+#include <fmt/core.h>
+
+#include <array>
+#include <optional>
+
+#include "base/strings.h"
+#include "task/check_table.h"
+#include "task/pattern.h"
+
+namespace assay {
+namespace {
+
+bool IsPunctuation(char c) {
+  constexpr std::string_view kMarks = ".,;:!?\"'`*_()[]{}<>";
+  return kMarks.find(c) != std::string_view::npos;
+}
+
+// Marks and white space off both ends: **Paris.** is Paris.
+std::string_view StripPunctuation(std::string_view text) {
+  auto outer = [](char c) { return IsPunctuation(c) || !Trim(std::string_view(&c, 1)).size(); };
+  while (!text.empty() && outer(text.front())) text.remove_prefix(1);
+  while (!text.empty() && outer(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+class Equals : public CheckBody {
+ public:
+  explicit Equals(const Json& spec)
+      : ignore_case_(SpecBool(spec, "ignore_case", false)),
+        trim_(SpecBool(spec, "trim", true)),
+        strip_(SpecBool(spec, "strip_punctuation", false)) {
+    for (const std::string& value : SpecStrings(spec, "value")) {
+      values_.push_back(value);
+      prepared_.push_back(Prepare(value));
+      if (IsBlank(prepared_.back())) throw FieldError{"value", "an empty answer never passes; expected some text"};
+    }
+  }
+
+  CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
+    std::string found = Prepare(answer.text);
+    for (const std::string& value : prepared_)
+      if (found == value) return {};
+    std::string expected = Quote(values_[0]);
+    for (size_t i = 1; i < values_.size() && expected.size() < 200; ++i) expected += " | " + Quote(values_[i]);
+    return Mismatch{Failure::kWrongValue, fmt::format("expected {}, found {}", expected, Quote(answer.text))};
+  }
+
+ private:
+  std::string Prepare(std::string_view text) const {
+    if (trim_) text = Trim(text);
+    if (strip_) text = StripPunctuation(text);
+    return ignore_case_ ? FoldCase(text) : std::string(text);
+  }
+
+  bool ignore_case_, trim_, strip_;
+  std::vector<std::string> values_, prepared_;
+};
+
+bool IsWordByte(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+
+bool Occurs(std::string_view text, std::string_view word, bool whole_word) {
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    if (!whole_word) return true;
+    size_t end = at + word.size();
+    bool before = at > 0 && IsWordByte(text[at - 1]) && IsWordByte(word.front());
+    bool after = end < text.size() && IsWordByte(text[end]) && IsWordByte(word.back());
+    if (!before && !after) return true;
+  }
+  return false;
+}
+
+class Contains : public CheckBody {
+ public:
+  explicit Contains(const Json& spec)
+      : values_(SpecStrings(spec, "value")),
+        ignore_case_(SpecBool(spec, "ignore_case", false)),
+        whole_word_(SpecBool(spec, "whole_word", false)),
+        any_(SpecBool(spec, "any", false)),
+        not_(SpecBool(spec, "not", false)),
+        max_chars_(SpecInt(spec, "max_chars", 0)) {
+    if (any_ && not_) throw FieldError{"any", "\"any\" and \"not\" exclude each other: \"not\" forbids every value"};
+    if (max_chars_ < 0) throw FieldError{"max_chars", "may not be negative"};
+    for (const std::string& value : values_) {
+      if (value.empty() && not_) throw FieldError{"value", "every answer contains \"\": this can never pass"};
+      prepared_.push_back(ignore_case_ ? FoldCase(value) : value);
+    }
+  }
+
+  CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
+    if (max_chars_ > 0) {
+      int64_t chars = 0;
+      for (char c : answer.text) chars += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+      if (chars > max_chars_)
+        return Mismatch{Failure::kTooLong, fmt::format("{} characters, at most {} allowed", chars, max_chars_)};
+    }
+    std::string text = ignore_case_ ? FoldCase(answer.text) : std::string(answer.text);
+    for (size_t i = 0; i < prepared_.size(); ++i) {
+      bool occurs = prepared_[i].empty() || Occurs(text, prepared_[i], whole_word_);
+      if (not_ && occurs) return Mismatch{Failure::kForbidden, fmt::format("contains {}", Quote(values_[i]))};
+      if (any_ && occurs) return {};
+      if (!any_ && !not_ && !occurs)
+        return Mismatch{Failure::kMissing,
+                        fmt::format("{} does not occur in {}", Quote(values_[i]), Quote(answer.text))};
+    }
+    if (!any_) return {};
+    return Mismatch{Failure::kMissing,
+                    fmt::format("none of {} values occurs in {}", values_.size(), Quote(answer.text))};
+  }
+
+  std::vector<Lint> Doubts(const Example&) const override {
+    size_t empty = 0;
+    for (const std::string& value : values_) empty += value.empty();
+    if (empty && (any_ || empty == values_.size()))
+      return {{"value", "every answer contains \"\": this check can never fail"}};
+    return {};
+  }
+
+ private:
+  std::vector<std::string> values_, prepared_;
+  bool ignore_case_, whole_word_, any_, not_;
+  int64_t max_chars_;
+};
+
+class RegexCheck : public CheckBody {
+ public:
+  explicit RegexCheck(const Json& spec) : source_(SpecString(spec, "pattern")), not_(SpecBool(spec, "not", false)) {
+    try {
+      pattern_.emplace(source_, SpecBool(spec, "ignore_case", false), SpecBool(spec, "full", false));
+    } catch (const FieldError& error) {
+      throw FieldError{"pattern", error.message};
+    }
+  }
+
+  CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
+    switch (pattern_->Match(Trim(answer.text))) {
+      case PatternResult::kLimit:
+        return Mismatch{Failure::kUndecided,
+                        fmt::format("the pattern {} reached the match limit on this answer", Quote(source_))};
+      case PatternResult::kMatch:
+        if (!not_) return {};
+        return Mismatch{Failure::kForbidden, fmt::format("matches {}", Quote(source_))};
+      case PatternResult::kNoMatch:
+        break;
+    }
+    if (not_) return {};
+    return Mismatch{Failure::kNoMatch, fmt::format("{} does not match {}", Quote(source_), Quote(answer.text))};
+  }
+
+  std::vector<Lint> Doubts(const Example&) const override {
+    // A pattern that matches all of these unlike texts is not selective; one that matches none proves nothing.
+    constexpr std::array<std::string_view, 6> kProbes = {"", "x", "7", "#", "Zq vv\nw", "{\"k\": [1, null]}"};
+    size_t matches = 0;
+    for (std::string_view probe : kProbes) matches += pattern_->Match(probe) == PatternResult::kMatch;
+    if (matches != kProbes.size()) return {};
+    return {{"pattern", not_ ? "the pattern matches every probe text: this check can hardly pass"
+                             : "the pattern matches every probe text: this check can hardly fail"}};
+  }
+
+ private:
+  std::string source_;
+  bool not_;
+  std::optional<Pattern> pattern_;
+};
+
+}  // namespace
+
+std::unique_ptr<CheckBody> CompileEquals(const Json& spec, const Example&) {
+  return std::make_unique<Equals>(spec);
+}
+std::unique_ptr<CheckBody> CompileContains(const Json& spec, const Example&) {
+  return std::make_unique<Contains>(spec);
+}
+std::unique_ptr<CheckBody> CompileRegex(const Json& spec, const Example&) {
+  return std::make_unique<RegexCheck>(spec);
+}
+
+}  // namespace assay

@@ -1,0 +1,222 @@
+// tool_calls: the tools called, with their arguments. Order does not matter unless asked; calls are paired by maximum
+// matching.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "task/call_syntax.h"
+#include "task/check_table.h"
+#include "task/matcher.h"
+#include "task/matching.h"
+#include "task/task.h"
+
+namespace assay {
+namespace {
+
+constexpr std::string_view kCallMembers[] = {"name", "arguments", "allow_extra_arguments"};
+
+std::vector<std::string> ToolNames(const Example& example) {
+  std::vector<std::string> names;
+  if (example.tools.is_array())
+    for (const Json& tool : example.tools) names.push_back(tool["function"]["name"].get<std::string>());
+  return names;
+}
+
+struct ExpectedCall {
+  std::string name;
+  Json arguments;  // as written
+  Matcher matcher;
+};
+
+class ToolCalls : public CheckBody {
+ public:
+  ToolCalls(const Json& spec, const Example& example)
+      : tools_(ToolNames(example)),
+        ordered_(SpecBool(spec, "ordered", false)),
+        allow_extra_calls_(SpecBool(spec, "allow_extra_calls", false)) {
+    bool allow_extra = SpecBool(spec, "allow_extra_arguments", false);
+    auto calls = spec.find("calls");
+    if (calls == spec.end() || calls->is_null())
+      throw FieldError{"calls", "is missing ([] means: must not call a tool)"};
+    if (!calls->is_array()) throw FieldError{"calls", fmt::format("expected a list, found {}", calls->type_name())};
+    if (calls->size() > kMaxCalls)
+      throw FieldError{"calls", fmt::format("at most {} calls, found {}", kMaxCalls, calls->size())};
+    for (size_t i = 0; i < calls->size(); ++i) {
+      std::string field = fmt::format("calls[{}]", i);
+      try {
+        expected_.push_back(ReadCall((*calls)[i], allow_extra));
+      } catch (const FieldError& error) {
+        throw FieldError{error.field.empty() ? field : field + "." + error.field, error.message};
+      }
+    }
+    if (expected_.empty() && allow_extra_calls_)
+      throw FieldError{"allow_extra_calls", "no calls expected, but extra calls allowed: nothing to check"};
+  }
+
+  CheckOutcome Run(const AnswerView& answer, const Example&, std::string& note) const override {
+    ParsedCalls found = ParseCalls(answer.text, tools_);
+    if (!found.error.empty())
+      return Mismatch{Failure::kMalformedCall, fmt::format("{}; found {}", found.error, Quote(answer.text))};
+    if (expected_.empty()) {
+      if (found.calls.empty()) return {};
+      return Mismatch{Failure::kUnexpectedCall,
+                      fmt::format("expected a direct answer, found a call of {}", Quote(found.calls[0].name))};
+    }
+    if (found.calls.empty())
+      return Mismatch{Failure::kNoCall,
+                      fmt::format("expected a call of {}, found {}", Quote(expected_[0].name), Quote(answer.text))};
+    if (found.recovered) note = "recovered: taken from a ```json fence";
+    if (ordered_ && !allow_extra_calls_) return MatchInOrder(found.calls);
+    return MatchAnyOrder(found.calls);
+  }
+
+  std::vector<Lint> Doubts(const Example& example) const override;
+
+ private:
+  static ExpectedCall ReadCall(const Json& spec, bool allow_extra) {
+    if (!spec.is_object())
+      throw FieldError{"",
+                       fmt::format("expected an object with \"name\" and \"arguments\", found {}", spec.type_name())};
+    RefuseUnknown(spec, kCallMembers, "");
+    std::string name = SpecString(spec, "name");
+    if (name.empty()) throw FieldError{"name", "may not be empty"};
+    Json arguments = Json::object();
+    if (auto given = spec.find("arguments"); given != spec.end() && !given->is_null()) arguments = *given;
+    if (!arguments.is_object())
+      throw FieldError{"arguments", fmt::format("expected an object, found {}", arguments.type_name())};
+    try {
+      return {name, arguments, Matcher::Compile(arguments, SpecBool(spec, "allow_extra_arguments", allow_extra))};
+    } catch (const FieldError& error) {
+      if (error.field == "allow_extra_arguments") throw;
+      throw FieldError{error.field.empty() ? "arguments" : "arguments." + error.field, error.message};
+    }
+  }
+
+  static CheckOutcome Compare(const ExpectedCall& expected, const ToolCall& found) {
+    if (expected.name != found.name)
+      return Mismatch{Failure::kWrongTool,
+                      fmt::format("expected {}, found {}", Quote(expected.name), Quote(found.name))};
+    return expected.matcher.Match(found.arguments, "arguments");
+  }
+
+  CheckOutcome CountDiffers(size_t found) const {
+    return Mismatch{Failure::kWrongCount, fmt::format("expected {} call{}, found {}", expected_.size(),
+                                                      expected_.size() == 1 ? "" : "s", found)};
+  }
+
+  // "call 2 (book): " when there are several.
+  Mismatch At(size_t i, Mismatch mismatch) const {
+    if (expected_.size() > 1)
+      mismatch.detail = fmt::format("call {} ({}): {}", i + 1, expected_[i].name, mismatch.detail);
+    return mismatch;
+  }
+
+  CheckOutcome MatchInOrder(const std::vector<ToolCall>& found) const {
+    if (found.size() != expected_.size()) return CountDiffers(found.size());
+    for (size_t i = 0; i < expected_.size(); ++i)
+      if (CheckOutcome outcome = Compare(expected_[i], found[i])) return At(i, *outcome);
+    return {};
+  }
+
+  // With extra calls allowed and an order asked, the expected calls must be a subsequence.
+  bool IsSubsequence(const std::vector<ToolCall>& found) const {
+    size_t next = 0;
+    for (const ToolCall& call : found)
+      if (next < expected_.size() && !Compare(expected_[next], call)) ++next;
+    return next == expected_.size();
+  }
+
+  CheckOutcome MatchAnyOrder(const std::vector<ToolCall>& found) const {
+    if (allow_extra_calls_ ? found.size() < expected_.size() : found.size() != expected_.size())
+      return CountDiffers(found.size());
+    std::vector<int> partner = MatchPairs(static_cast<int>(expected_.size()), static_cast<int>(found.size()),
+                                          [&](int i, int j) { return !Compare(expected_[i], found[j]); });
+    auto missed = std::find(partner.begin(), partner.end(), -1);
+    if (missed == partner.end()) {
+      if (ordered_ && !IsSubsequence(found))
+        return Mismatch{Failure::kWrongValue, "all calls are there, but in another order"};
+      return {};
+    }
+    return Explain(static_cast<size_t>(missed - partner.begin()), partner, found);
+  }
+
+  // Why expected call `i` has no partner: told against a call of the same tool that nobody else took, else the tool is
+  // wrong.
+  CheckOutcome Explain(size_t i, const std::vector<int>& partner, const std::vector<ToolCall>& found) const {
+    const ToolCall* spare = nullptr;
+    for (size_t j = 0; j < found.size(); ++j) {
+      if (std::find(partner.begin(), partner.end(), static_cast<int>(j)) != partner.end()) continue;
+      if (found[j].name == expected_[i].name) {
+        if (CheckOutcome outcome = Compare(expected_[i], found[j])) return At(i, *outcome);
+      }
+      if (!spare) spare = &found[j];
+    }
+    // No call of this tool is left over: another tool was called in its place.
+    return At(i, {Failure::kWrongTool, fmt::format("expected {}, found {}", Quote(expected_[i].name),
+                                                   spare ? Quote(spare->name) : "none left")});
+  }
+
+  std::vector<std::string> tools_;
+  bool ordered_, allow_extra_calls_;
+  std::vector<ExpectedCall> expected_;
+};
+
+// The schema of a tool's parameters, null when the example has no such tool.
+const Json* Parameters(const Example& example, const std::string& name, bool& known) {
+  for (const Json& tool : example.tools) {
+    const Json& function = tool["function"];
+    if (function["name"] != name) continue;
+    known = true;
+    return function.contains("parameters") && function["parameters"].is_object() ? &function["parameters"] : nullptr;
+  }
+  return nullptr;
+}
+
+std::vector<Lint> ToolCalls::Doubts(const Example& example) const {
+  std::vector<Lint> doubts;
+  if (tools_.empty()) {
+    doubts.push_back({"", "the example has no \"tools\": the model is not told of any by its chat template"});
+    return doubts;
+  }
+  for (size_t i = 0; i < expected_.size(); ++i) {
+    const ExpectedCall& call = expected_[i];
+    bool known = false;
+    const Json* schema = Parameters(example, call.name, known);
+    if (!known) {
+      std::string near = Nearest(call.name, tools_);
+      doubts.push_back(
+          {fmt::format("calls[{}].name", i), fmt::format("{} is not among the tools of the example{}", Quote(call.name),
+                                                         near.empty() ? "" : "; did you mean " + Quote(near) + "?")});
+      continue;
+    }
+    if (!schema) continue;
+    const Json* properties = schema->contains("properties") ? &(*schema)["properties"] : nullptr;
+    std::vector<std::string> names;
+    if (properties && properties->is_object())
+      for (const auto& [key, value] : properties->items()) names.push_back(key);
+    for (const auto& [key, value] : call.arguments.items()) {
+      if (key.starts_with("$") || !properties || std::find(names.begin(), names.end(), key) != names.end()) continue;
+      std::string near = Nearest(key, names);
+      doubts.push_back({fmt::format("calls[{}].arguments.{}", i, key),
+                        fmt::format("{} has no such parameter{}", Quote(call.name),
+                                    near.empty() ? "" : "; did you mean " + Quote(near) + "?")});
+    }
+    if (!schema->contains("required") || !(*schema)["required"].is_array()) continue;
+    for (const Json& required : (*schema)["required"])
+      if (required.is_string() && !call.arguments.contains(required.get<std::string>()) &&
+          !call.arguments.contains("$fields"))
+        doubts.push_back(
+            {fmt::format("calls[{}].arguments", i),
+             fmt::format("the tool requires {}, which is not expected here", Quote(required.get<std::string>()))});
+  }
+  return doubts;
+}
+
+}  // namespace
+
+std::unique_ptr<CheckBody> CompileToolCalls(const Json& spec, const Example& example) {
+  return std::make_unique<ToolCalls>(spec, example);
+}
+
+}  // namespace assay

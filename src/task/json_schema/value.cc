@@ -1,0 +1,198 @@
+// Patterns and numbers.
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "base/error.h"
+#include "task/json_schema/compile.h"
+
+namespace assay::json_schema {
+namespace {
+
+constexpr uint32_t kMatchLimit = 2'000'000;
+constexpr size_t kMaxPatternBytes = 1 << 16;
+
+// ECMA-262 names general categories in full as well, PCRE2 by their letters only.
+constexpr std::pair<std::string_view, std::string_view> kCategories[] = {
+    {"Letter", "L"},          {"Cased_Letter", "L&"},     {"Uppercase_Letter", "Lu"}, {"Lowercase_Letter", "Ll"}, {"Titlecase_Letter", "Lt"},
+    {"Modifier_Letter", "Lm"}, {"Other_Letter", "Lo"},    {"Mark", "M"},              {"Nonspacing_Mark", "Mn"},  {"Spacing_Mark", "Mc"},
+    {"Enclosing_Mark", "Me"}, {"Number", "N"},            {"Decimal_Number", "Nd"},   {"digit", "Nd"},            {"Letter_Number", "Nl"},
+    {"Other_Number", "No"},   {"Punctuation", "P"},       {"punct", "P"},             {"Connector_Punctuation", "Pc"}, {"Dash_Punctuation", "Pd"},
+    {"Open_Punctuation", "Ps"}, {"Close_Punctuation", "Pe"}, {"Initial_Punctuation", "Pi"}, {"Final_Punctuation", "Pf"},
+    {"Other_Punctuation", "Po"}, {"Symbol", "S"},         {"Math_Symbol", "Sm"},      {"Currency_Symbol", "Sc"},  {"Modifier_Symbol", "Sk"},
+    {"Other_Symbol", "So"},   {"Separator", "Z"},         {"Space_Separator", "Zs"},  {"Line_Separator", "Zl"},   {"Paragraph_Separator", "Zp"},
+    {"Other", "C"},           {"Control", "Cc"},          {"Format", "Cf"},           {"Surrogate", "Cs"},        {"Private_Use", "Co"},
+    {"Unassigned", "Cn"},
+};
+
+// What ECMA-262 spells otherwise than PCRE2: category names, and \s, which has the Unicode spaces.
+std::string Translate(const std::string& source) {
+  std::string out;
+  bool in_class = false;
+  for (size_t i = 0; i < source.size(); ++i) {
+    char c = source[i];
+    if (c == '[') in_class = true;
+    if (c == ']') in_class = false;
+    if (c != '\\' || i + 1 == source.size()) {
+      out += c;
+      continue;
+    }
+    char next = source[++i];
+    static constexpr std::string_view kSpaces =
+        "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}";
+    size_t close = source.find('}', i);
+    if ((next == 'p' || next == 'P') && i + 1 < source.size() && source[i + 1] == '{' && close != std::string::npos) {
+      std::string_view name = std::string_view(source).substr(i + 2, close - i - 2);
+      for (std::string_view prefix : {"General_Category=", "gc=", "Script=", "sc="})
+        if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+      for (auto [full, letters] : kCategories)
+        if (name == full) name = letters;
+      out += fmt::format("\\{}{{{}}}", next, name);
+      i = close;
+    } else if (next == 's') {
+      out += in_class ? std::string(kSpaces) : "[" + std::string(kSpaces) + "]";
+    } else if (next == 'S' && !in_class) {
+      out += "[^" + std::string(kSpaces) + "]";
+    } else {
+      out += '\\';
+      out += next;
+    }
+  }
+  return out;
+}
+
+// A number as mantissa * 10^exponent, exactly as its shortest decimal form says.
+struct Decimal {
+  unsigned __int128 mantissa = 0;
+  int exponent = 0;
+};
+
+Decimal ToDecimal(const Json& number) {
+  Decimal decimal;
+  if (number.is_number_unsigned()) {
+    decimal.mantissa = number.get<uint64_t>();
+    return decimal;
+  }
+  if (number.is_number_integer()) {
+    int64_t value = number.get<int64_t>();
+    decimal.mantissa = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+    return decimal;
+  }
+  char buffer[40];
+  auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(number.get<double>()), std::chars_format::scientific).ptr;
+  std::string_view text(buffer, static_cast<size_t>(end - buffer));
+  size_t e = text.find('e');
+  int exponent = std::atoi(std::string(text.substr(e + 1)).c_str());
+  for (char c : text.substr(0, e))
+    if (c != '.') decimal.mantissa = decimal.mantissa * 10 + static_cast<unsigned>(c - '0');
+  decimal.exponent = exponent - static_cast<int>(e > 1 ? e - 2 : 0);
+  while (decimal.mantissa != 0 && decimal.mantissa % 10 == 0) {
+    decimal.mantissa /= 10;
+    ++decimal.exponent;
+  }
+  return decimal;
+}
+
+}  // namespace
+
+Pattern::Pattern(const std::string& source, const std::string& place) : source_(source) {
+  if (source.size() > kMaxPatternBytes) Fail(ErrorKind::kResource, "{}: the pattern is longer than {} bytes", place, kMaxPatternBytes);
+  std::string translated = Translate(source);
+  int error = 0;
+  PCRE2_SIZE offset = 0;
+  pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
+  pcre2_set_compile_extra_options(context, PCRE2_EXTRA_ALT_BSUX);
+  pcre2_set_parens_nest_limit(context, 100);
+  uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_NEVER_BACKSLASH_C;
+  code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &error, &offset, context);
+  pcre2_compile_context_free(context);
+  if (code_) return;
+  unsigned char message[160];
+  pcre2_get_error_message(error, message, sizeof message);
+  Fail(ErrorKind::kInvalid, "{}: bad pattern {}: {}", place, DumpJson(source).substr(0, 200), reinterpret_cast<char*>(message));
+}
+
+Pattern::~Pattern() {
+  pcre2_code_free(static_cast<pcre2_code*>(code_));
+}
+
+bool Pattern::Matches(const std::string& text) const {
+  const auto* code = static_cast<const pcre2_code*>(code_);
+  pcre2_match_context* context = pcre2_match_context_create(nullptr);
+  pcre2_set_match_limit(context, kMatchLimit);
+  pcre2_set_depth_limit(context, 100'000);
+  pcre2_set_heap_limit(context, 64 << 10);
+  pcre2_match_data* data = pcre2_match_data_create(1, nullptr);
+  int result = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, data, context);
+  pcre2_match_data_free(data);
+  pcre2_match_context_free(context);
+  if (result >= 0) return true;
+  if (result == PCRE2_ERROR_NOMATCH) return false;
+  if (result <= PCRE2_ERROR_UTF8_ERR1 && result >= PCRE2_ERROR_UTF8_ERR21) return false;  // not a text at all
+  Fail(ErrorKind::kResource, "pattern {}: the search takes too long", DumpJson(source_).substr(0, 200));
+}
+
+bool IsWholeNumber(const Json& value) {
+  if (value.is_number_integer()) return true;
+  if (!value.is_number_float()) return false;
+  double number = value.get<double>();
+  return std::isfinite(number) && number == std::trunc(number);
+}
+
+int CompareNumbers(const Json& a, const Json& b) {
+  auto sign = [](auto x, auto y) { return x < y ? -1 : x > y ? 1 : 0; };
+  if (a.is_number_float() && b.is_number_float()) return sign(a.get<double>(), b.get<double>());
+  if (!a.is_number_float() && !b.is_number_float()) {
+    auto wide = [](const Json& n) { return n.is_number_unsigned() ? static_cast<__int128>(n.get<uint64_t>()) : static_cast<__int128>(n.get<int64_t>()); };
+    return sign(wide(a), wide(b));
+  }
+  if (a.is_number_float()) return -CompareNumbers(b, a);
+  double number = b.get<double>();
+  if (number >= 1.8446744073709552e19) return -1;
+  if (number < -9.3e18) return 1;
+  __int128 integer = a.is_number_unsigned() ? static_cast<__int128>(a.get<uint64_t>()) : static_cast<__int128>(a.get<int64_t>());
+  auto whole = static_cast<__int128>(std::floor(number));
+  if (integer != whole) return sign(integer, whole);
+  return number > std::floor(number) ? -1 : 0;
+}
+
+bool SameValue(const Json& a, const Json& b) {
+  if (a.is_number() && b.is_number()) return CompareNumbers(a, b) == 0;
+  if (a.type() != b.type() || a.size() != b.size()) return false;
+  if (a.is_array()) {
+    for (size_t i = 0; i < a.size(); ++i)
+      if (!SameValue(a[i], b[i])) return false;
+    return true;
+  }
+  if (a.is_object()) {
+    auto other = b.begin();
+    for (auto it = a.begin(); it != a.end(); ++it, ++other) {
+      // Mostly the order is the same, and the look-up is saved.
+      auto match = other.key() == it.key() ? other : b.find(it.key());
+      if (match == b.end() || !SameValue(*it, *match)) return false;
+    }
+    return true;
+  }
+  return a == b;
+}
+
+bool IsMultipleOf(const Json& value, const Json& divisor) {
+  Decimal a = ToDecimal(value), b = ToDecimal(divisor);
+  if (a.mantissa == 0) return true;
+  int shift = a.exponent - b.exponent;
+  if (shift < 0) {
+    // 10^20 times a divisor of at least 1 exceeds every mantissa.
+    if (shift < -20) return false;
+    unsigned __int128 scaled = b.mantissa;
+    for (int i = 0; i < -shift; ++i) scaled = scaled > ~static_cast<unsigned __int128>(0) / 10 ? ~static_cast<unsigned __int128>(0) : scaled * 10;
+    return a.mantissa % scaled == 0;
+  }
+  unsigned __int128 rest = a.mantissa % b.mantissa;
+  for (int i = 0; i < shift && rest != 0; ++i) rest = rest * 10 % b.mantissa;  // the divisor has 64 bits: no overflow
+  return rest == 0;
+}
+
+}  // namespace assay::json_schema

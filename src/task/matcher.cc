@@ -1,0 +1,428 @@
+#include "task/matcher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+
+#include "base/strings.h"
+#include "task/check.h"
+#include "task/matching.h"
+#include "task/pattern.h"
+
+namespace assay {
+namespace {
+
+constexpr std::array<std::string_view, 10> kComparators = {"$exact", "$casefold", "$contains", "$number", "$regex",
+                                                           "$set",   "$any_of",   "$optional", "$type",   "$fields"};
+constexpr std::array<std::string_view, 7> kTypes = {"string", "number", "integer", "boolean",
+                                                    "array",  "object", "null"};
+constexpr size_t kMaxSet = 256;  // the pairs of a set are all compared
+
+bool SameNumber(const Json& a, const Json& b) {
+  auto integer = [](const Json& value) { return value.is_number_integer(); };  // signed or unsigned
+  if (integer(a) && integer(b)) {
+    bool a_big = a.is_number_unsigned(), b_big = b.is_number_unsigned();
+    if (a_big && b_big) return a.get<uint64_t>() == b.get<uint64_t>();
+    if (!a_big && !b_big) return a.get<int64_t>() == b.get<int64_t>();
+    int64_t number = a_big ? b.get<int64_t>() : a.get<int64_t>();
+    return number >= 0 && static_cast<uint64_t>(number) == (a_big ? a : b).get<uint64_t>();
+  }
+  if (!integer(a) && !integer(b)) return a.get<double>() == b.get<double>();
+  const Json& whole = integer(a) ? a : b;
+  double real = (integer(a) ? b : a).get<double>();
+  if (std::floor(real) != real || std::fabs(real) >= 1.8e19) return false;
+  if (whole.is_number_unsigned()) return real >= 0 && static_cast<uint64_t>(real) == whole.get<uint64_t>();
+  return real < 9.2e18 && real > -9.2e18 && static_cast<int64_t>(real) == whole.get<int64_t>();
+}
+
+bool IsWhole(const Json& value) {
+  if (value.is_number_integer()) return true;
+  return value.is_number_float() && std::floor(value.get<double>()) == value.get<double>();
+}
+
+bool HasType(const Json& value, std::string_view type) {
+  if (type == "string") return value.is_string();
+  if (type == "number") return value.is_number();
+  if (type == "integer") return IsWhole(value);
+  if (type == "boolean") return value.is_boolean();
+  if (type == "array") return value.is_array();
+  if (type == "object") return value.is_object();
+  return value.is_null();
+}
+
+// Same JSON type, all numbers being one type.
+bool SameType(const Json& a, const Json& b) {
+  return a.is_number() ? b.is_number() : a.type() == b.type();
+}
+
+Mismatch Differ(Failure failure, const std::string& path, const std::string& expected, const Json& found) {
+  return {failure,
+          fmt::format("{}: expected {}, found {}", path.empty() ? "answer" : path, expected, QuoteJson(found))};
+}
+
+std::string Member(const std::string& path, const std::string& key) {
+  return path.empty() ? key : path + "." + key;
+}
+
+}  // namespace
+
+std::string_view JsonTypeName(const Json& value) {
+  if (value.is_null()) return "null";
+  if (value.is_boolean()) return "a boolean";
+  if (value.is_string()) return "a string";
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "an object";
+  return IsWhole(value) ? "an integer" : "a number";
+}
+
+bool SameJson(const Json& a, const Json& b) {
+  if (!SameType(a, b)) return false;
+  if (a.is_number()) return SameNumber(a, b);
+  if (a.is_array()) {
+    if (a.size() != b.size()) return false;
+    for (size_t i = 0; i < a.size(); ++i)
+      if (!SameJson(a[i], b[i])) return false;
+    return true;
+  }
+  if (a.is_object()) {
+    if (a.size() != b.size()) return false;
+    for (const auto& [key, value] : a.items()) {
+      auto other = b.find(key);
+      if (other == b.end() || !SameJson(value, *other)) return false;
+    }
+    return true;
+  }
+  return a == b;
+}
+
+enum class Kind {
+  kExact,
+  kFields,
+  kList,
+  kCasefold,
+  kContains,
+  kNumber,
+  kRegex,
+  kSet,
+  kAnyOf,
+  kOptional,
+  kType,
+  kIgnore
+};
+
+struct Matcher::Node {
+  Kind kind = Kind::kExact;
+  Json value;                                         // kExact, kNumber
+  std::string text;                                   // kCasefold, kContains: folded; kType: name; kRegex: source
+  double tolerance = 0, relative = 0;                 // kNumber
+  std::optional<Pattern> pattern;                     // kRegex
+  std::vector<std::shared_ptr<const Node>> children;  // kList, kSet, kAnyOf, kOptional; kFields: one per key
+  std::vector<std::string> keys;
+  bool allow_extra = false;
+  bool optional() const { return kind == Kind::kOptional || kind == Kind::kIgnore; }
+
+  CheckOutcome Match(const Json& found, const std::string& path) const;
+  CheckOutcome MatchFields(const Json& found, const std::string& path) const;
+  CheckOutcome MatchList(const Json& found, const std::string& path) const;
+  CheckOutcome MatchSet(const Json& found, const std::string& path) const;
+  CheckOutcome MatchText(const Json& found, const std::string& path) const;
+  CheckOutcome MatchNumber(const Json& found, const std::string& path) const;
+  CheckOutcome MatchAnyOf(const Json& found, const std::string& path) const;
+  std::string Expected() const;
+};
+
+namespace {
+
+using Node = Matcher::Node;
+using NodePtr = std::shared_ptr<const Node>;
+
+NodePtr CompileNode(const Json& spec, bool allow_extra);
+
+// Compiles below `field`, which is put before the field of an error.
+NodePtr CompileBelow(const Json& spec, bool allow_extra, const std::string& field) {
+  try {
+    return CompileNode(spec, allow_extra);
+  } catch (FieldError& error) {
+    if (error.field.empty())
+      error.field = field;
+    else
+      error.field = field + (error.field.starts_with("[") ? "" : ".") + error.field;
+    throw;
+  }
+}
+
+void CompileFields(Node& node, const Json& fields, bool allow_extra, const std::string& prefix) {
+  node.kind = Kind::kFields;
+  node.allow_extra = allow_extra;
+  for (const auto& [key, value] : fields.items()) {
+    node.keys.push_back(key);
+    node.children.push_back(CompileBelow(value, allow_extra, prefix.empty() ? key : prefix + "." + key));
+  }
+}
+
+void CompileItems(Node& node, Kind kind, const Json& items, bool allow_extra, const std::string& prefix) {
+  node.kind = kind;
+  if (!items.is_array()) throw FieldError{prefix, fmt::format("expected a list, found {}", items.type_name())};
+  if (kind == Kind::kAnyOf && items.empty()) throw FieldError{prefix, "expected at least one alternative"};
+  if (kind == Kind::kSet && items.size() > kMaxSet)
+    throw FieldError{prefix, fmt::format("a set may have {} elements, found {}", kMaxSet, items.size())};
+  for (size_t i = 0; i < items.size(); ++i)
+    node.children.push_back(CompileBelow(items[i], allow_extra, fmt::format("{}[{}]", prefix, i)));
+}
+
+void CompileText(Node& node, Kind kind, const Json& spec, const std::string& key) {
+  node.kind = kind;
+  std::string text = SpecString(spec, key);
+  node.text = kind == Kind::kRegex ? text : FoldCase(text);
+  if (kind != Kind::kRegex) return;
+  try {
+    node.pattern.emplace(text, SpecBool(spec, "ignore_case", false), /*whole=*/true);
+  } catch (FieldError& error) {
+    throw FieldError{key, error.message};
+  }
+}
+
+void CompileNumber(Node& node, const Json& spec) {
+  node.kind = Kind::kNumber;
+  if (!spec["$number"].is_number())
+    throw FieldError{"$number", fmt::format("expected a number, found {}", spec["$number"].type_name())};
+  node.value = spec["$number"];
+  node.tolerance = SpecNumber(spec, "tolerance", 0);
+  node.relative = SpecNumber(spec, "relative", 0);
+  if (!(node.tolerance >= 0)) throw FieldError{"tolerance", "may not be negative"};
+  if (!(node.relative >= 0)) throw FieldError{"relative", "may not be negative"};
+}
+
+void CompileComparator(Node& node, const Json& spec, const std::string& name, bool allow_extra) {
+  auto only = [&](std::initializer_list<std::string_view> options) {
+    std::vector<std::string_view> members(options);
+    members.push_back(name);
+    RefuseUnknown(spec, members, "");
+  };
+  const Json& argument = spec[name];
+  if (name == "$number") {
+    only({"tolerance", "relative"});
+    CompileNumber(node, spec);
+  } else if (name == "$regex") {
+    only({"ignore_case"});
+    CompileText(node, Kind::kRegex, spec, name);
+  } else if (name == "$fields") {
+    only({"allow_extra"});
+    if (!argument.is_object())
+      throw FieldError{name, fmt::format("expected an object, found {}", argument.type_name())};
+    CompileFields(node, argument, SpecBool(spec, "allow_extra", allow_extra), name);
+  } else {
+    only({});
+    if (name == "$exact") {
+      node.value = argument;
+    } else if (name == "$casefold" || name == "$contains") {
+      CompileText(node, name == "$casefold" ? Kind::kCasefold : Kind::kContains, spec, name);
+    } else if (name == "$set" || name == "$any_of") {
+      CompileItems(node, name == "$set" ? Kind::kSet : Kind::kAnyOf, argument, allow_extra, name);
+    } else if (name == "$optional") {
+      node.kind = Kind::kOptional;
+      node.children.push_back(CompileBelow(argument, allow_extra, name));
+    } else if (name == "$type") {
+      node.kind = Kind::kType;
+      node.text = SpecString(spec, name);
+      if (std::find(kTypes.begin(), kTypes.end(), node.text) == kTypes.end())
+        throw FieldError{name, fmt::format("expected one of {}, found {}", fmt::join(kTypes, ", "), Quote(node.text))};
+    } else {  // $ignore
+      if (argument != Json(true)) throw FieldError{name, "expected true"};
+      node.kind = Kind::kIgnore;
+    }
+  }
+}
+
+NodePtr CompileNode(const Json& spec, bool allow_extra) {
+  auto node = std::make_shared<Node>();
+  if (spec.is_array()) {
+    CompileItems(*node, Kind::kList, spec, allow_extra, "");
+    return node;
+  }
+  if (!spec.is_object()) {
+    node->value = spec;
+    return node;
+  }
+  std::vector<std::string> known(kComparators.begin(), kComparators.end());
+  known.emplace_back("$ignore");
+  std::string name;
+  for (const auto& [key, value] : spec.items()) {
+    if (!key.starts_with("$")) continue;
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      std::string near = Nearest(key, known);
+      throw FieldError{key, (near.empty() ? fmt::format("unknown comparator; there are {}", Join(known, ", "))
+                                          : fmt::format("unknown comparator; did you mean \"{}\"?", near)) +
+                                " (a literal member of that name goes into {\"$exact\": …})"};
+    }
+    if (!name.empty()) throw FieldError{key, fmt::format("one comparator at a time, \"{}\" is there already", name)};
+    name = key;
+  }
+  if (name.empty())
+    CompileFields(*node, spec, allow_extra, "");
+  else
+    CompileComparator(*node, spec, name, allow_extra);
+  return node;
+}
+
+}  // namespace
+
+std::string Matcher::Node::Expected() const {
+  switch (kind) {
+    case Kind::kExact:
+      return QuoteJson(value);
+    case Kind::kFields:
+      return "an object";
+    case Kind::kList:
+      return "a list";
+    case Kind::kCasefold:
+      return Quote(text) + " in any case";
+    case Kind::kContains:
+      return "text containing " + Quote(text);
+    case Kind::kNumber:
+      return tolerance > 0 || relative > 0 ? QuoteJson(value) + " within tolerance" : QuoteJson(value);
+    case Kind::kRegex:
+      return "text matching " + Quote(text);
+    case Kind::kSet:
+      return fmt::format("a list of {} in any order", children.size());
+    case Kind::kOptional:
+      return children[0]->Expected();
+    case Kind::kType:
+      return "type " + text;
+    case Kind::kIgnore:
+      return "anything";
+    case Kind::kAnyOf:
+      break;
+  }
+  std::string out = "one of ";
+  for (size_t i = 0; i < children.size() && out.size() < 160; ++i) out += (i ? " | " : "") + children[i]->Expected();
+  return out;
+}
+
+CheckOutcome Matcher::Node::Match(const Json& found, const std::string& path) const {
+  switch (kind) {
+    case Kind::kIgnore:
+      return {};
+    case Kind::kOptional:
+      return children[0]->Match(found, path);
+    case Kind::kFields:
+      return MatchFields(found, path);
+    case Kind::kList:
+      return MatchList(found, path);
+    case Kind::kSet:
+      return MatchSet(found, path);
+    case Kind::kAnyOf:
+      return MatchAnyOf(found, path);
+    case Kind::kNumber:
+      return MatchNumber(found, path);
+    case Kind::kCasefold:
+    case Kind::kContains:
+    case Kind::kRegex:
+      return MatchText(found, path);
+    case Kind::kType:
+      if (HasType(found, text)) return {};
+      return Differ(Failure::kWrongType, path, Expected(), found);
+    case Kind::kExact:
+      break;
+  }
+  if (SameJson(value, found)) return {};
+  return Differ(SameType(value, found) ? Failure::kWrongValue : Failure::kWrongType, path, Expected(), found);
+}
+
+// Missing members are told before extra ones, and both before wrong values.
+CheckOutcome Matcher::Node::MatchFields(const Json& found, const std::string& path) const {
+  if (!found.is_object()) return Differ(Failure::kWrongType, path, "an object", found);
+  for (size_t i = 0; i < keys.size(); ++i)
+    if (!children[i]->optional() && !found.contains(keys[i]))
+      return Mismatch{Failure::kMissing,
+                      fmt::format("{}: expected {}, not there", Member(path, keys[i]), children[i]->Expected())};
+  if (!allow_extra)
+    for (const auto& [key, value_found] : found.items())
+      if (std::find(keys.begin(), keys.end(), key) == keys.end())
+        return Mismatch{Failure::kExtra,
+                        fmt::format("{}: not expected, found {}", Member(path, key), QuoteJson(value_found))};
+  for (size_t i = 0; i < keys.size(); ++i) {
+    auto it = found.find(keys[i]);
+    if (it == found.end()) continue;
+    if (CheckOutcome outcome = children[i]->Match(*it, Member(path, keys[i]))) return outcome;
+  }
+  return {};
+}
+
+CheckOutcome Matcher::Node::MatchList(const Json& found, const std::string& path) const {
+  if (!found.is_array()) return Differ(Failure::kWrongType, path, "a list", found);
+  if (found.size() != children.size())
+    return Differ(Failure::kWrongCount, path, fmt::format("{} elements", children.size()), found);
+  for (size_t i = 0; i < children.size(); ++i)
+    if (CheckOutcome outcome = children[i]->Match(found[i], fmt::format("{}[{}]", path, i))) return outcome;
+  return {};
+}
+
+CheckOutcome Matcher::Node::MatchSet(const Json& found, const std::string& path) const {
+  if (!found.is_array()) return Differ(Failure::kWrongType, path, "a list", found);
+  if (found.size() != children.size())
+    return Differ(Failure::kWrongCount, path, fmt::format("{} elements", children.size()), found);
+  std::vector<int> partner = MatchPairs(static_cast<int>(children.size()), static_cast<int>(found.size()),
+                                        [&](int i, int j) { return !children[i]->Match(found[j], path); });
+  for (size_t i = 0; i < partner.size(); ++i)
+    if (partner[i] < 0) return Differ(Failure::kWrongValue, path, "an element " + children[i]->Expected(), found);
+  return {};
+}
+
+CheckOutcome Matcher::Node::MatchText(const Json& found, const std::string& path) const {
+  if (!found.is_string()) return Differ(Failure::kWrongType, path, Expected(), found);
+  const auto& answer = found.get_ref<const std::string&>();
+  if (kind == Kind::kRegex) {
+    PatternResult result = pattern->Match(answer);
+    if (result == PatternResult::kMatch) return {};
+    if (result == PatternResult::kLimit)
+      return Differ(Failure::kUndecided, path, Expected() + " (match limit reached)", found);
+  } else {
+    std::string folded = FoldCase(answer);
+    if (kind == Kind::kCasefold ? folded == text : folded.find(text) != std::string::npos) return {};
+  }
+  return Differ(Failure::kWrongValue, path, Expected(), found);
+}
+
+CheckOutcome Matcher::Node::MatchNumber(const Json& found, const std::string& path) const {
+  if (!found.is_number()) return Differ(Failure::kWrongType, path, Expected(), found);
+  if (SameNumber(value, found)) return {};
+  double wanted = value.get<double>(), number = found.get<double>();
+  if (std::fabs(number - wanted) <= std::max(tolerance, relative * std::fabs(wanted)) &&
+      (tolerance > 0 || relative > 0))
+    return {};
+  return Differ(Failure::kWrongValue, path, Expected(), found);
+}
+
+CheckOutcome Matcher::Node::MatchAnyOf(const Json& found, const std::string& path) const {
+  CheckOutcome first;
+  bool all_types = true;
+  for (const NodePtr& child : children) {
+    CheckOutcome outcome = child->Match(found, path);
+    if (!outcome) return {};
+    if (outcome->failure != Failure::kWrongType) all_types = false;
+    if (!first) first = std::move(outcome);
+  }
+  if (children.size() == 1) return first;
+  return Differ(all_types ? Failure::kWrongType : Failure::kWrongValue, path, Expected(), found);
+}
+
+Matcher Matcher::Compile(const Json& spec, bool allow_extra) {
+  return Matcher(CompileNode(spec, allow_extra));
+}
+CheckOutcome Matcher::Match(const Json& value, const std::string& path) const {
+  return node_->Match(value, path);
+}
+bool Matcher::optional() const {
+  return node_->optional();
+}
+bool Matcher::accepts_all() const {
+  const Node* node = node_.get();
+  while (node->kind == Kind::kOptional) node = node->children[0].get();
+  return node->kind == Kind::kIgnore || (node->kind == Kind::kFields && node->keys.empty() && node->allow_extra);
+}
+
+}  // namespace assay

@@ -1,0 +1,45 @@
+#pragma once
+// Compares a JSON value with an expectation. An expectation is JSON, in which objects whose members begin with `$` are
+// comparators:
+//   {"$exact": v}  {"$casefold": "s"}  {"$contains": "s"}  {"$number": n, "tolerance": t, "relative": r}  {"$regex":
+//   "p"}
+//   {"$set": [e…]}  {"$any_of": [e…]}  {"$optional": e}  {"$type": "string"}  {"$fields": {…}, "allow_extra": true}
+//   {"$ignore": true}
+// Everything else is compared recursively: objects by members, lists in order, numbers by value (5 equals 5.0, true is
+// no number), strings byte by byte.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "task/failure.h"
+
+namespace assay {
+
+class Matcher {  // const after Compile; copies share
+ public:
+  /// Throws FieldError (field relative to `spec`). allow_extra: members that the expectation does not name are
+  /// accepted.
+  static Matcher Compile(const Json& spec, bool allow_extra);
+  /// `path` names the value in the detail ("arguments").
+  CheckOutcome Match(const Json& value, const std::string& path) const;
+  /// An absent member is accepted ($optional, $ignore).
+  bool optional() const;
+  /// Accepts every value.
+  bool accepts_all() const;
+
+  struct Node;
+
+ private:
+  explicit Matcher(std::shared_ptr<const Node> node) : node_(std::move(node)) {}
+  std::shared_ptr<const Node> node_;
+};
+
+/// Numbers by value, without loss between integers and doubles; everything else as JSON.
+bool SameJson(const Json& a, const Json& b);
+
+/// "a null", "a boolean", "an integer" …, for messages.
+std::string_view JsonTypeName(const Json& value);
+
+}  // namespace assay

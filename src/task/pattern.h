@@ -1,0 +1,29 @@
+#pragma once
+// Regular expressions of task files (PCRE2, UTF, with limits on work and depth).
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+enum class PatternResult { kMatch, kNoMatch, kLimit };
+
+class Pattern {  // const after construction; may be shared by threads
+ public:
+  /// whole: the pattern must cover the whole text. Throws FieldError (field empty) with PCRE2's reason and offset.
+  Pattern(const std::string& pattern, bool ignore_case, bool whole);
+  /// Invalid UTF-8 in `text` is replaced first.
+  PatternResult Match(std::string_view text) const;
+
+ private:
+  struct Code;
+  std::shared_ptr<const Code> code_;
+};
+
+/// Invalid bytes become U+FFFD.
+std::string ValidUtf8(std::string_view text);
+
+}  // namespace assay

@@ -1,0 +1,207 @@
+#include "task/runner.h"
+
+#include <fmt/core.h>
+
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+namespace assay {
+namespace {
+
+// Backends may report tokens of their own; the run's progress counts examples, so only the wish to stop passes.
+class OnlyCancel : public Progress {
+ public:
+  explicit OnlyCancel(const Progress& outer) : outer_(outer) {}
+  void Begin(std::string_view, uint64_t, std::string_view) override {}
+  void Advance(uint64_t) override {}
+  void End() override {}
+  bool Cancelled() const override { return outer_.Cancelled(); }
+
+ private:
+  const Progress& outer_;
+};
+
+class Leg {
+ public:
+  Leg(Progress& progress, std::string_view what, uint64_t total) : progress_(progress) {
+    progress_.Begin(what, total, "examples");
+  }
+  ~Leg() { progress_.End(); }
+  Leg(const Leg&) = delete;
+  Leg& operator=(const Leg&) = delete;
+
+ private:
+  Progress& progress_;
+};
+
+ExampleResult Failed(const Example& example, const std::string& prompt_hash, const std::string& error) {
+  Answer answer;
+  answer.finish = "error";
+  answer.error = error;
+  return ScoreAnswer(example, answer, prompt_hash);
+}
+
+class Run {
+ public:
+  Run(const Task& task, Backend& backend, const RunHeader& header, RunRecordWriter* writer, Progress& progress,
+      const AnswerLookup& cache)
+      : task_(task),
+        backend_(backend),
+        header_(header),
+        writer_(writer),
+        progress_(progress),
+        cache_(cache),
+        results_(task.examples.size()),
+        defaults_(SamplingFromJson(header.sampling, {}, "sampling of the run")) {}
+
+  RunRecord Go() {
+    Leg leg(progress_, "answering " + task_.name, task_.examples.size());
+    TakeResumed();
+    for (size_t i = 0; i < task_.examples.size(); ++i) Prepare(i);
+    if (!requests_.empty()) {
+      OnlyCancel inner(progress_);
+      backend_.Generate(
+          requests_, [&](size_t index, const Answer& answer) { Done(index, answer); }, inner);
+    }
+    RunRecord record;
+    record.header = header_;
+    for (size_t i = 0; i < results_.size(); ++i) {
+      if (!results_[i]) throw std::logic_error(fmt::format("the backend left {} unanswered", task_.examples[i].id));
+      record.examples.push_back(std::move(*results_[i]));
+    }
+    record.complete = true;
+    return record;
+  }
+
+ private:
+  void TakeResumed() {
+    if (!writer_) return;
+    for (const ExampleResult& result : writer_->resumed()) resumed_.emplace(result.id, &result);
+  }
+
+  // Renders, hashes, and answers from the resumed run or the cache where they know; else a request is left to generate.
+  void Prepare(size_t i) {
+    if (progress_.Cancelled()) throw Interrupted();
+    const Example& example = task_.examples[i];
+    Request request;
+    std::string prompt_hash;
+    try {
+      request.prompt = RenderPrompt(example, backend_);
+      request.ids = backend_.Tokenize(request.prompt);
+      // A backend that cannot tokenize leaves ids empty and sees the text.
+      prompt_hash = request.ids.empty() ? HashHex(request.prompt) : PromptHash(request.ids);
+    } catch (const Error& error) {
+      Finish(i, Failed(example, "", error.what()));
+      return;
+    }
+    if (Resumed(i, prompt_hash)) return;
+    request.sampling = SamplingFromJson(example.sampling, defaults_, "sampling of " + example.id);
+    std::string key = AnswerKey(header_, prompt_hash, request.sampling);
+    if (cache_.get) {
+      if (std::optional<Answer> answer = cache_.get(key); answer && answer->finish != "error") {
+        Finish(i, ScoreAnswer(example, *answer, prompt_hash));
+        return;
+      }
+    }
+    requests_.push_back(std::move(request));
+    pending_.push_back({i, std::move(prompt_hash), std::move(key), false});
+  }
+
+  bool Resumed(size_t i, const std::string& prompt_hash) {
+    auto found = resumed_.find(task_.examples[i].id);
+    if (found == resumed_.end()) return false;
+    if (found->second->prompt_hash != prompt_hash)
+      Fail(ErrorKind::kInvalid, "{}: the interrupted run asked another prompt; remove its .part file to start anew",
+           task_.examples[i].id);
+    results_[i] = *found->second;
+    results_[i]->index = static_cast<int64_t>(i);
+    progress_.Advance(1);
+    return true;
+  }
+
+  void Done(size_t index, const Answer& answer) {
+    ASSAY_CHECK(index < pending_.size() && !pending_[index].done);
+    Pending& pending = pending_[index];
+    pending.done = true;
+    if (cache_.put && answer.finish != "error") cache_.put(pending.key, answer);
+    Finish(pending.example, ScoreAnswer(task_.examples[pending.example], answer, pending.prompt_hash));
+  }
+
+  void Finish(size_t i, ExampleResult result) {
+    result.index = static_cast<int64_t>(i);
+    if (writer_) writer_->Add(result);
+    results_[i] = std::move(result);
+    progress_.Advance(1);
+  }
+
+  struct Pending {
+    size_t example;
+    std::string prompt_hash, key;
+    bool done;
+  };
+
+  const Task& task_;
+  Backend& backend_;
+  const RunHeader& header_;
+  RunRecordWriter* writer_;
+  Progress& progress_;
+  const AnswerLookup& cache_;
+  std::vector<std::optional<ExampleResult>> results_;  // in task order
+  Sampling defaults_;
+  std::unordered_map<std::string, const ExampleResult*> resumed_;
+  std::vector<Request> requests_;
+  std::vector<Pending> pending_;  // one per request
+};
+
+}  // namespace
+
+std::string PromptHash(std::span<const int32_t> ids) {
+  return HashHex(std::as_bytes(ids));
+}
+
+std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, const Sampling& sampling) {
+  Hasher hasher;
+  for (const std::string* part :
+       {&header.model.fingerprint, &prompt_hash, &header.arithmetic, &header.build, &header.machine})
+    hasher.AddText(*part);
+  hasher.AddText(DumpJson(ToJson(sampling)));
+  return hasher.Hex();
+}
+
+std::string RenderPrompt(const Example& example, const Backend& backend) {
+  return example.is_chat() ? backend.RenderChat(example.messages, example.tools) : example.prompt;
+}
+
+ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash) {
+  ExampleResult result;
+  result.id = example.id;
+  result.slice = example.slice;
+  result.cluster = example.cluster;
+  result.prompt_hash = prompt_hash;
+  result.prompt_tokens = answer.prompt_tokens;
+  result.answer = answer.text;
+  result.answer_ids = answer.ids;
+  result.logprobs = answer.logprobs;
+  result.finish = answer.finish;
+  if (answer.finish == "error" || !answer.error.empty()) {
+    result.finish = "error";
+    result.error = answer.error.empty() ? "the backend failed without saying why" : answer.error;
+    return result;
+  }
+  result.pass = true;
+  AnswerView view{answer.text, answer.finish};
+  for (const Check& check : example.expect) {
+    result.checks.push_back(RunCheck(check, view, example));
+    result.pass = result.pass && result.checks.back().pass;
+  }
+  return result;
+}
+
+RunRecord RunTask(const Task& task, Backend& backend, const RunHeader& header, RunRecordWriter* writer,
+                  Progress& progress, const AnswerLookup& cache) {
+  return Run(task, backend, header, writer, progress, cache).Go();
+}
+
+}  // namespace assay

@@ -1,0 +1,42 @@
+#pragma once
+// Runs a task on a backend and scores the answers.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/progress.h"
+#include "record/run_record.h"
+#include "task/backend.h"
+#include "task/task.h"
+
+namespace assay {
+
+/// Where answers of earlier runs may be found. Both hooks are called from the calling thread only; either may be empty.
+struct AnswerLookup {
+  std::function<std::optional<Answer>(const std::string& key)> get;
+  std::function<void(const std::string& key, const Answer& answer)> put;  // never called for an answer with an error
+};
+
+/// Key of an answer: weights fingerprint, prompt token ids, sampling, arithmetic (and the instruction set and build
+/// where the header says so: bits are the same within one).
+std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, const Sampling& sampling);
+
+/// XXH3-128 of the token ids.
+std::string PromptHash(std::span<const int32_t> ids);
+
+/// The text of an example's prompt as the model sees it. Throws what the chat template throws.
+std::string RenderPrompt(const Example& example, const Backend& backend);
+
+/// Runs all checks on one answer. An answer with finish "error" gets `error` and no checks.
+ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash);
+
+/// Answers and scores every example that `writer` has not resumed. `header.sampling` holds the run's defaults. Results
+/// go to the writer (may be null) as they finish; the record has them in task order. A template error or context
+/// overflow becomes the example's `error`. Does not call writer->Finish(). Progress counts examples. Throws Interrupted
+/// after Ctrl-C: the writer then has all that finished. Throws Error{kInvalid} when a resumed result belongs to another
+/// prompt.
+RunRecord RunTask(const Task& task, Backend& backend, const RunHeader& header, RunRecordWriter* writer,
+                  Progress& progress, const AnswerLookup& cache = {});
+
+}  // namespace assay

@@ -1,0 +1,393 @@
+#include "task/task.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/strings.h"
+#include "system/file.h"
+#include "task/json_schema.h"
+#include "task/task_lint.h"
+
+namespace assay {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = uint64_t{1} << 28;
+constexpr size_t kMaxExamples = 100'000;
+constexpr size_t kMaxLineBytes = size_t{1} << 24;
+constexpr size_t kMaxChecks = 64, kMaxMessages = 1024, kMaxTools = 512;
+constexpr size_t kMaxIdBytes = 200;
+
+constexpr std::array<std::string_view, 10> kMembers = {"id",    "slice",           "cluster", "messages", "prompt",
+                                                       "tools", "response_schema", "context", "sampling", "expect"};
+constexpr std::string_view kMessageMembers[] = {"role", "content", "name", "tool_calls", "tool_call_id"};
+constexpr std::string_view kPartMembers[] = {"type", "text"};
+constexpr std::string_view kToolMembers[] = {"type", "function"};
+constexpr std::string_view kFunctionMembers[] = {"name", "description", "parameters", "strict"};
+constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant", "tool"};
+
+[[noreturn]] void Wrong(std::string field, std::string message) {
+  throw FieldError{std::move(field), std::move(message)};
+}
+
+[[noreturn]] void WrongType(std::string field, std::string_view expected, const Json& found) {
+  throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, found.type_name())};
+}
+
+// An absent member and null are the same.
+const Json* Find(const Json& object, std::string_view key) {
+  auto it = object.find(key);
+  return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+
+// id, slice, cluster: short, without control characters, since they become table cells and file names.
+std::string ReadLabel(const Json& object, std::string_view key, std::string_view fallback) {
+  const Json* value = Find(object, key);
+  if (!value) return std::string(fallback);
+  if (!value->is_string()) WrongType(std::string(key), "a string", *value);
+  const auto& text = value->get_ref<const std::string&>();
+  if (IsBlank(text)) Wrong(std::string(key), "may not be empty");
+  if (text.size() > kMaxIdBytes)
+    Wrong(std::string(key), fmt::format("at most {} bytes, found {}", kMaxIdBytes, text.size()));
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
+    Wrong(std::string(key), "has a control character");
+  return text;
+}
+
+void CheckContent(const Json& message, const std::string& field) {
+  const Json* content = Find(message, "content");
+  if (!content) {
+    if (message["role"] == "assistant" && Find(message, "tool_calls")) return;
+    Wrong(field + ".content", "is missing");
+  }
+  if (content->is_string()) return;
+  if (!content->is_array()) WrongType(field + ".content", "a string or a list of text parts", *content);
+  if (content->empty()) Wrong(field + ".content", "expected at least one part");
+  for (size_t i = 0; i < content->size(); ++i) {
+    std::string part = fmt::format("{}.content[{}]", field, i);
+    const Json& json = (*content)[i];
+    if (!json.is_object()) WrongType(part, "an object with \"type\" and \"text\"", json);
+    RefuseUnknown(json, kPartMembers, part);
+    if (!json.contains("type") || json["type"] != "text") Wrong(part + ".type", "expected \"text\": only text is read");
+    if (!json.contains("text") || !json["text"].is_string()) Wrong(part + ".text", "expected a string");
+  }
+}
+
+void CheckMessages(const Json& messages) {
+  if (!messages.is_array()) WrongType("messages", "a list of messages", messages);
+  if (messages.empty()) Wrong("messages", "expected at least one message");
+  if (messages.size() > kMaxMessages)
+    Wrong("messages", fmt::format("at most {} messages, found {}", kMaxMessages, messages.size()));
+  for (size_t i = 0; i < messages.size(); ++i) {
+    std::string field = fmt::format("messages[{}]", i);
+    const Json& message = messages[i];
+    if (!message.is_object()) WrongType(field, "an object with \"role\" and \"content\"", message);
+    RefuseUnknown(message, kMessageMembers, field);
+    const Json* role = Find(message, "role");
+    if (!role) Wrong(field + ".role", "is missing");
+    if (!role->is_string()) WrongType(field + ".role", "a string", *role);
+    const auto& name = role->get_ref<const std::string&>();
+    if (std::find(std::begin(kRoles), std::end(kRoles), name) == std::end(kRoles)) {
+      std::string near = Nearest(name, {std::begin(kRoles), std::end(kRoles)});
+      Wrong(field + ".role", fmt::format("expected one of {}, found {}{}", fmt::join(kRoles, ", "), Quote(name),
+                                         near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+    }
+    CheckContent(message, field);
+    if (const Json* calls = Find(message, "tool_calls"); calls && !calls->is_array())
+      WrongType(field + ".tool_calls", "a list", *calls);
+  }
+}
+
+void CheckSchema(const Json& schema, const std::string& field) {
+  if (!schema.is_object()) WrongType(field, "a JSON Schema (an object)", schema);
+  try {
+    JsonSchema::Compile(schema, field);
+  } catch (const Error& error) {
+    std::string_view message = error.what();
+    if (message.starts_with(field)) message.remove_prefix(field.size());
+    if (message.starts_with(": ")) message.remove_prefix(2);
+    Wrong(field, std::string(message));
+  }
+}
+
+Json ReadTools(const Json& tools) {
+  if (!tools.is_array()) WrongType("tools", "a list of tools", tools);
+  if (tools.size() > kMaxTools) Wrong("tools", fmt::format("at most {} tools, found {}", kMaxTools, tools.size()));
+  std::unordered_set<std::string> names;
+  for (size_t i = 0; i < tools.size(); ++i) {
+    std::string field = fmt::format("tools[{}]", i);
+    const Json& tool = tools[i];
+    if (!tool.is_object()) WrongType(field, "an object {\"type\": \"function\", \"function\": …}", tool);
+    if (tool.contains("name") && !tool.contains("function"))
+      Wrong(field,
+            "expected {\"type\": \"function\", \"function\": {\"name\": …}}, found the function without its wrapper");
+    RefuseUnknown(tool, kToolMembers, field);
+    if (!tool.contains("type") || tool["type"] != "function") Wrong(field + ".type", "expected \"function\"");
+    const Json* function = Find(tool, "function");
+    if (!function) Wrong(field + ".function", "is missing");
+    if (!function->is_object()) WrongType(field + ".function", "an object", *function);
+    RefuseUnknown(*function, kFunctionMembers, field + ".function");
+    const Json* name = Find(*function, "name");
+    if (!name) Wrong(field + ".function.name", "is missing");
+    if (!name->is_string() || name->get_ref<const std::string&>().empty())
+      WrongType(field + ".function.name", "a name", *name);
+    if (!names.insert(name->get<std::string>()).second)
+      Wrong(field + ".function.name", fmt::format("{} is defined twice", Quote(name->get<std::string>())));
+    if (const Json* text = Find(*function, "description"); text && !text->is_string())
+      WrongType(field + ".function.description", "a string", *text);
+    if (const Json* schema = Find(*function, "parameters")) CheckSchema(*schema, field + ".function.parameters");
+  }
+  return tools.empty() ? Json() : tools;
+}
+
+// Puts the context where `{context}` stands, everywhere it stands. Returns whether it stood anywhere.
+bool FillContext(std::string& text, const std::string& context) {
+  return ReplaceAll(text, "{context}", context);
+}
+
+template <typename Visit>  // visit(std::string&) for each text of a message
+void EachText(Json& message, const Visit& visit) {
+  auto content = message.find("content");
+  if (content == message.end()) return;
+  if (content->is_string()) visit(content->get_ref<std::string&>());
+  if (content->is_array())
+    for (Json& part : *content) visit(part["text"].get_ref<std::string&>());
+}
+
+void PutContext(Example& example) {
+  if (!example.is_chat()) {
+    if (!FillContext(example.prompt, example.context)) example.prompt = example.context + "\n\n" + example.prompt;
+    return;
+  }
+  bool filled = false;
+  for (Json& message : example.messages)
+    EachText(message, [&](std::string& text) { filled |= FillContext(text, example.context); });
+  if (filled) return;
+  for (size_t i = example.messages.size(); i-- > 0;) {
+    if (example.messages[i]["role"] != "user") continue;
+    bool first = true;
+    EachText(example.messages[i], [&](std::string& text) {
+      if (first) text = example.context + "\n\n" + text;
+      first = false;
+    });
+    return;
+  }
+  Wrong("context", "there is no user message to put it before and no {context} in a message");
+}
+
+void ReadPrompt(const Json& object, Example& example) {
+  const Json *messages = Find(object, "messages"), *prompt = Find(object, "prompt");
+  if (messages && prompt) Wrong("prompt", "\"messages\" and \"prompt\" exclude each other");
+  if (!messages && !prompt) Wrong("messages", "is missing (or give \"prompt\" for raw text)");
+  if (prompt) {
+    if (!prompt->is_string()) WrongType("prompt", "a string", *prompt);
+    example.prompt = prompt->get<std::string>();
+    if (example.prompt.empty()) Wrong("prompt", "may not be empty");
+  } else {
+    CheckMessages(*messages);
+    example.messages = *messages;
+  }
+}
+
+void ReadExpect(const Json& object, Example& example, const std::function<void(FieldError)>& tell) {
+  const Json* expect = Find(object, "expect");
+  if (!expect) Wrong("expect", "is missing: a list of checks such as {\"type\": \"contains\", \"value\": …}");
+  if (!expect->is_array()) WrongType("expect", "a list of checks", *expect);
+  if (expect->empty()) Wrong("expect", "expected at least one check");
+  if (expect->size() > kMaxChecks)
+    Wrong("expect", fmt::format("at most {} checks, found {}", kMaxChecks, expect->size()));
+  for (size_t i = 0; i < expect->size(); ++i) {
+    try {
+      example.expect.push_back(CompileCheck((*expect)[i], example));
+    } catch (const FieldError& error) {
+      tell({fmt::format("expect[{}]{}{}", i, error.field.empty() ? "" : ".", error.field), error.message});
+    }
+  }
+}
+
+// Everything the hash covers, in a fixed order of the example's own members; the order inside tools and messages
+// reaches the prompt and therefore counts.
+void AddToHash(const Json& object, Hasher& hasher) {
+  for (std::string_view member : kMembers) {
+    const Json* value = Find(object, member);
+    hasher.AddText(value ? DumpJson(*value) : "");
+  }
+}
+
+class Parser {
+ public:
+  explicit Parser(std::string_view name) : name_(name) {}
+
+  void Parse(std::string_view text) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    int64_t line = 0;
+    while (!text.empty()) {
+      size_t end = text.find('\n');
+      std::string_view row = text.substr(0, end);
+      text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+      ++line;
+      if (IsBlank(row)) continue;
+      if (task_.examples.size() >= kMaxExamples) {
+        Tell(line, {"", fmt::format("more than {} examples", kMaxExamples)});
+        break;
+      }
+      ReadLine(Trim(row), line);
+    }
+    if (task_.examples.empty() && problems_.empty()) Tell(0, {"", "no examples"});
+    task_.name = std::filesystem::path(name_).filename().string();
+    task_.hash = hasher_.Hex();
+  }
+
+  Task task_;
+  std::vector<TaskProblem> problems_;
+
+ private:
+  void Tell(int64_t line, FieldError error) {
+    problems_.push_back({line, std::move(error.field), std::move(error.message), false});
+  }
+
+  void ReadLine(std::string_view row, int64_t line) {
+    if (row.size() > kMaxLineBytes)
+      return Tell(line, {"", fmt::format("a line may have {} bytes, found {}", kMaxLineBytes, row.size())});
+    if (row.starts_with("#") || row.starts_with("//"))
+      return Tell(line, {"", "comments are not part of the format: expected a JSON object"});
+    Json object;
+    try {
+      object = ParseJson(row, "", /*strict=*/true);
+    } catch (const Error& error) {
+      std::string_view message = error.what();
+      if (message.starts_with(": ")) message.remove_prefix(2);
+      return Tell(line, {"", std::string(message)});
+    }
+    if (!object.is_object()) return Tell(line, {"", fmt::format("expected an object, found {}", object.type_name())});
+    ReadExample(object, line);
+  }
+
+  void ReadExample(const Json& object, int64_t line) {
+    Example example;
+    example.line = line;
+    size_t before = problems_.size();
+    auto guarded = [&](const std::function<void()>& read) {
+      try {
+        read();
+      } catch (FieldError& error) {
+        Tell(line, std::move(error));
+      }
+    };
+    for (const auto& [key, value] : object.items()) {
+      if (std::find(kMembers.begin(), kMembers.end(), key) != kMembers.end()) continue;
+      if (key == "weight")
+        Tell(line, {key, "examples have no weights: a verdict counts pairs"});
+      else
+        guarded([&, k = key, v = value] { RefuseUnknown(Json{{k, v}}, kMembers, ""); });
+    }
+    guarded([&] {
+      if (!Find(object, "id")) Wrong("id", "is missing");
+      example.id = ReadLabel(object, "id", "");
+      auto [first, is_new] = ids_.emplace(example.id, line);
+      if (!is_new) Wrong("id", fmt::format("{} is used twice, first in line {}", Quote(example.id), first->second));
+    });
+    guarded([&] { example.slice = ReadLabel(object, "slice", "all"); });
+    guarded([&] { example.cluster = ReadLabel(object, "cluster", ""); });
+    guarded([&] { ReadPrompt(object, example); });
+    guarded([&] {
+      if (const Json* tools = Find(object, "tools")) example.tools = ReadTools(*tools);
+      if (!example.tools.is_null() && Find(object, "prompt"))
+        Wrong("tools", "a raw \"prompt\" cannot carry tools: no chat template renders them");
+    });
+    guarded([&] {
+      const Json* schema = Find(object, "response_schema");
+      if (!schema) return;
+      CheckSchema(*schema, "response_schema");
+      example.response_schema = *schema;
+    });
+    guarded([&] {
+      const Json* context = Find(object, "context");
+      if (!context) return;
+      if (!context->is_string()) WrongType("context", "a string", *context);
+      example.context = context->get<std::string>();
+      if (example.is_chat() || !example.prompt.empty()) PutContext(example);
+    });
+    guarded([&] { ReadSampling(object, example); });
+    // Checks lean on tools and response_schema; a mistake there would only be told again.
+    if (problems_.size() == before)
+      guarded([&] { ReadExpect(object, example, [&](FieldError error) { Tell(line, std::move(error)); }); });
+    AddToHash(object, hasher_);
+    task_.examples.push_back(std::move(example));
+  }
+
+  void ReadSampling(const Json& object, Example& example) {
+    const Json* sampling = Find(object, "sampling");
+    if (!sampling) return;
+    try {
+      SamplingFromJson(*sampling, {}, "");
+    } catch (const Error& error) {
+      std::string_view message = error.what();
+      if (message.starts_with(": ")) message.remove_prefix(2);
+      Wrong("sampling", std::string(message));
+    }
+    example.sampling = *sampling;
+  }
+
+  std::string name_;
+  Hasher hasher_;
+  std::unordered_map<std::string, int64_t> ids_;  // id → line
+};
+
+Task Finish(Parser&& parser, std::string_view file) {
+  if (!parser.problems_.empty()) throw Error(ErrorKind::kInvalid, parser.problems_[0].Describe(file));
+  return std::move(parser.task_);
+}
+
+}  // namespace
+
+std::string TaskProblem::Describe(std::string_view file) const {
+  std::string out(file);
+  if (line > 0) out += fmt::format(":{}", line);
+  if (!field.empty()) out += ": " + field;
+  return out + ": " + (warning ? "warning: " : "") + message;
+}
+
+std::vector<std::string> Task::slices() const {
+  std::vector<std::string> names;
+  std::unordered_set<std::string> seen;
+  for (const Example& example : examples)
+    if (seen.insert(example.slice).second) names.push_back(example.slice);
+  return names;
+}
+
+Task ParseTask(std::string_view text, std::string_view name) {
+  Parser parser(name);
+  parser.Parse(text);
+  return Finish(std::move(parser), name);
+}
+
+Task LoadTask(const std::filesystem::path& path) {
+  return ParseTask(ReadFile(path, kMaxFileBytes), path.string());
+}
+
+std::vector<TaskProblem> CheckTaskText(std::string_view text, std::string_view name) {
+  Parser parser(name);
+  parser.Parse(text);
+  std::vector<TaskProblem> problems = std::move(parser.problems_);
+  // The file's own mistakes come first in each line; what concerns the whole file comes last.
+  bool broken = !problems.empty();
+  for (TaskProblem& doubt : LintTask(parser.task_, broken)) problems.push_back(std::move(doubt));
+  std::stable_sort(problems.begin(), problems.end(), [](const TaskProblem& a, const TaskProblem& b) {
+    auto place = [](const TaskProblem& p) { return p.line > 0 ? p.line : INT64_MAX; };
+    return place(a) < place(b);
+  });
+  return problems;
+}
+
+std::vector<TaskProblem> CheckTask(const std::filesystem::path& path) {
+  return CheckTaskText(ReadFile(path, kMaxFileBytes), path.string());
+}
+
+}  // namespace assay

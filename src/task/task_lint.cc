@@ -1,0 +1,76 @@
+#include "task/task_lint.h"
+
+#include <fmt/core.h>
+
+#include <map>
+#include <unordered_map>
+
+namespace assay {
+namespace {
+
+void LintCounts(const Task& task, std::vector<TaskProblem>& out) {
+  if (task.examples.size() < static_cast<size_t>(kAdvisedExamples))
+    out.push_back({0, "",
+                   fmt::format("{} examples: with fewer than {} most comparisons end in \"can't tell\"",
+                               task.examples.size(), kAdvisedExamples),
+                   true});
+  std::map<std::string, int> counts;
+  for (const Example& example : task.examples) ++counts[example.slice];
+  for (const std::string& slice : task.slices())
+    if (int count = counts[slice]; count < kAdvisedSliceExamples)
+      out.push_back({0, "",
+                     fmt::format("slice {} has {} example{}; at least {} are advised", Quote(slice), count,
+                                 count == 1 ? "" : "s", kAdvisedSliceExamples),
+                     true});
+}
+
+bool HasCheck(const Example& example, std::string_view type) {
+  for (const Check& check : example.expect)
+    if (check.type == type) return true;
+  return false;
+}
+
+void LintExample(const Example& example, std::vector<TaskProblem>& out) {
+  auto warn = [&](std::string field, std::string message) {
+    out.push_back({example.line, std::move(field), std::move(message), true});
+  };
+  for (size_t i = 0; i < example.expect.size(); ++i)
+    for (const Lint& doubt : example.expect[i].body->Doubts(example))
+      warn(fmt::format("expect[{}]{}{}", i, doubt.field.empty() ? "" : ".", doubt.field), doubt.message);
+  if (!example.response_schema.is_null() && !HasCheck(example, "json_schema") && !HasCheck(example, "json_value"))
+    warn("response_schema", "no json_schema or json_value check uses it");
+  if (!example.tools.is_null() && !HasCheck(example, "tool_calls"))
+    warn("tools", "no tool_calls check: whether a tool is called is not judged");
+  if (!example.is_chat()) return;
+  if (example.messages.back()["role"] == "assistant")
+    warn("messages", "the last message is the assistant's: there is nothing left to answer");
+  if (example.context.empty() && DumpJson(example.messages).find("{context}") != std::string::npos)
+    warn("messages", "{context} stands in a message, but the example has no \"context\"");
+}
+
+void LintDuplicates(const Task& task, std::vector<TaskProblem>& out) {
+  std::unordered_map<std::string, const Example*> seen;
+  for (const Example& example : task.examples) {
+    if (!example.is_chat() && example.prompt.empty()) continue;
+    std::string key = DumpJson(Json::array({example.messages, example.prompt, example.tools, example.sampling}));
+    auto [first, is_new] = seen.emplace(std::move(key), &example);
+    if (!is_new)
+      out.push_back({example.line, example.is_chat() ? "messages" : "prompt",
+                     fmt::format("the same prompt as {} in line {}: it counts twice", Quote(first->second->id),
+                                 first->second->line),
+                     true});
+  }
+}
+
+}  // namespace
+
+std::vector<TaskProblem> LintTask(const Task& task, bool broken) {
+  std::vector<TaskProblem> out;
+  for (const Example& example : task.examples)
+    if (!example.expect.empty()) LintExample(example, out);
+  LintDuplicates(task, out);
+  if (!broken) LintCounts(task, out);
+  return out;
+}
+
+}  // namespace assay

@@ -1,0 +1,179 @@
+#include "text/split_regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/error.h"
+#include "text/unicode.h"
+
+namespace assay {
+namespace {
+
+constexpr size_t kMaxPatternBytes = 1 << 16;
+// Steps per match; what long runs of one character need grows with the text.
+constexpr uint32_t kMatchLimit = 200'000, kMatchLimitPerByte = 16, kMaxMatchLimit = 1'000'000'000;
+constexpr uint32_t kHeapLimitKib = 1 << 16;
+
+// Contents of character classes. PCRE2's \s also takes U+180E, and its \w leaves out marks; tokenizer files mean
+// Unicode's White_Space and Oniguruma's word characters.
+constexpr std::string_view kSpaceSet =
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
+constexpr std::string_view kWordSet =
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{"
+    "1f189}";
+
+// Rewrites \s \S \w \W, and refuses class syntax that Oniguruma and PCRE2 read differently.
+std::string Translate(std::string_view pattern, std::string_view where) {
+  std::string out;
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    char c = pattern[i];
+    if (c == '\\' && i + 1 < pattern.size()) {
+      char next = pattern[++i];
+      std::string_view set = next == 's' || next == 'S'   ? kSpaceSet
+                             : next == 'w' || next == 'W' ? kWordSet
+                                                          : std::string_view{};
+      bool negated = next == 'S' || next == 'W';
+      if (set.empty() || (in_class && negated)) {
+        if (next == 'h' || next == 'H')
+          Fail(ErrorKind::kUnsupported, "{}: \\{} in the regular expression", where, next);
+        out += c;
+        out += next;
+      } else if (in_class) {
+        out += set;
+      } else {
+        out.append(negated ? "[^" : "[").append(set).append("]");
+      }
+    } else if (in_class) {
+      if (c == '[' && !pattern.substr(i).starts_with("[:"))
+        Fail(ErrorKind::kUnsupported, "{}: a set inside a set in the regular expression", where);
+      if (pattern.substr(i).starts_with("&&"))
+        Fail(ErrorKind::kUnsupported, "{}: set intersection && in the regular expression", where);
+      if (c == '[') {  // [:class:]
+        size_t end = pattern.find(":]", i);
+        if (end == std::string_view::npos)
+          Fail(ErrorKind::kCorrupt, "{}: unterminated [: in the regular expression", where);
+        out += pattern.substr(i, end + 2 - i);
+        i = end + 1;
+        continue;
+      }
+      if (c == ']') in_class = false;
+      out += c;
+    } else {
+      out += c;
+      if (c == '[') {
+        in_class = true;
+        if (i + 1 < pattern.size() && pattern[i + 1] == '^') out += pattern[++i];
+        if (i + 1 < pattern.size() && pattern[i + 1] == ']') out.append("\\"), out += pattern[++i];
+      }
+    }
+  }
+  return out;
+}
+
+// What a match needs beside the pattern; one per thread.
+struct MatchScratch {
+  pcre2_match_data* data = pcre2_match_data_create(1, nullptr);
+  pcre2_match_context* context = pcre2_match_context_create(nullptr);
+  pcre2_jit_stack* stack = pcre2_jit_stack_create(32 << 10, 8 << 20, nullptr);
+  MatchScratch() {
+    if (!data || !context || !stack) throw std::bad_alloc();
+    pcre2_set_heap_limit(context, kHeapLimitKib);
+    pcre2_jit_stack_assign(context, nullptr, stack);
+  }
+  ~MatchScratch() {
+    pcre2_match_data_free(data);
+    pcre2_match_context_free(context);
+    pcre2_jit_stack_free(stack);
+  }
+  MatchScratch(const MatchScratch&) = delete;
+  MatchScratch& operator=(const MatchScratch&) = delete;
+};
+
+}  // namespace
+
+struct SplitRegex::State {
+  pcre2_code* code = nullptr;
+  std::string pattern;
+  ~State() { pcre2_code_free(code); }
+};
+
+SplitRegex::SplitRegex(std::string_view pattern, std::string_view where) : state_(std::make_unique<State>()) {
+  if (pattern.empty()) Fail(ErrorKind::kCorrupt, "{}: empty regular expression", where);
+  if (pattern.size() > kMaxPatternBytes)
+    Fail(ErrorKind::kCorrupt, "{}: regular expression of {} bytes, at most {} expected", where, pattern.size(),
+         kMaxPatternBytes);
+  if (!IsValidUtf8(pattern)) Fail(ErrorKind::kCorrupt, "{}: regular expression is not UTF-8", where);
+  state_->pattern = pattern;
+  std::string translated = Translate(pattern, where);
+  pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
+  if (!context) throw std::bad_alloc();
+  pcre2_set_newline(context, PCRE2_NEWLINE_LF);
+  int error = 0;
+  size_t offset = 0;
+  // MULTILINE because ^ and $ are line anchors in Oniguruma's default syntax.
+  state_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+                               PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY,
+                               &error, &offset, context);
+  pcre2_compile_context_free(context);
+  if (!state_->code) {
+    PCRE2_UCHAR message[256] = {};
+    pcre2_get_error_message(error, message, sizeof(message));
+    Fail(ErrorKind::kCorrupt, "{}: regular expression \"{}\": {}", where, pattern,
+         reinterpret_cast<const char*>(message));
+  }
+  pcre2_jit_compile(state_->code, PCRE2_JIT_COMPLETE);  // without it the interpreter serves, slower
+}
+
+SplitRegex::~SplitRegex() = default;
+SplitRegex::SplitRegex(SplitRegex&&) noexcept = default;
+SplitRegex& SplitRegex::operator=(SplitRegex&&) noexcept = default;
+
+void SplitRegex::ForEach(std::string_view text, const std::function<void(size_t, size_t)>& found) const {
+  thread_local MatchScratch scratch;
+  // PCRE2 takes a null subject only in newer versions.
+  auto subject = reinterpret_cast<PCRE2_SPTR>(text.data() ? text.data() : "");
+  auto limit = static_cast<uint32_t>(
+      std::min<uint64_t>(kMatchLimit + kMatchLimitPerByte * uint64_t{text.size()}, kMaxMatchLimit));
+  pcre2_set_match_limit(scratch.context, limit);
+  pcre2_set_depth_limit(scratch.context, limit);
+  size_t start = 0;
+  while (start < text.size()) {
+    int count =
+        pcre2_match(state_->code, subject, text.size(), start, PCRE2_NO_UTF_CHECK, scratch.data, scratch.context);
+    if (count == PCRE2_ERROR_NOMATCH) return;
+    if (count < 0) {
+      PCRE2_UCHAR message[256] = {};
+      pcre2_get_error_message(count, message, sizeof(message));
+      Fail(ErrorKind::kResource, "splitting a text of {} bytes with the regular expression \"{}\": {}", text.size(),
+           state_->pattern, reinterpret_cast<const char*>(message));
+    }
+    const size_t* ends = pcre2_get_ovector_pointer(scratch.data);
+    size_t begin = ends[0], end = ends[1];
+    if (begin < start || end <= begin) {  // nothing matched (or \K moved the start): one character on
+      size_t next = std::max(start, std::max(begin, end));
+      if (next >= text.size()) return;
+      start = next + std::max<size_t>(1, Utf8SequenceLength(text.substr(next)));
+      continue;
+    }
+    found(begin, end);
+    start = end;
+  }
+}
+
+std::string SplitRegex::Replace(std::string_view text, std::string_view replacement) const {
+  std::string out;
+  size_t last = 0;
+  ForEach(text, [&](size_t begin, size_t end) {
+    out += text.substr(last, begin - last);
+    out += replacement;
+    last = end;
+  });
+  out += text.substr(last);
+  return out;
+}
+
+}  // namespace assay

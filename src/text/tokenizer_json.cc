@@ -1,0 +1,472 @@
+// Hugging Face tokenizer.json: reading.
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "text/tokenizer.h"
+#include "text/unicode.h"
+#include "text/unigram.h"
+
+namespace assay {
+namespace {
+
+// A vocabulary is an object of some 10^5 members; the ordered JSON of base/ looks keys up one by one.
+using Dom = nlohmann::json;
+
+constexpr size_t kMaxJsonBytes = size_t{256} << 20;
+constexpr int64_t kMaxTokens = 4'000'000;
+constexpr int kMaxNesting = 8;
+constexpr std::string_view kMark = "\xe2\x96\x81";  // ▁
+
+Dom Parse(std::string_view text, std::string_view where) {
+  if (text.size() > kMaxJsonBytes)
+    Fail(ErrorKind::kCorrupt, "{}: {} bytes, at most {} expected", where, text.size(), kMaxJsonBytes);
+  auto depth_limit = [&](int depth, Dom::parse_event_t, Dom&) {
+    if (depth > 64) Fail(ErrorKind::kCorrupt, "{}: JSON nested deeper than 64", where);
+    return true;
+  };
+  try {
+    return Dom::parse(text.begin(), text.end(), depth_limit);
+  } catch (const nlohmann::json::exception& e) {
+    std::string message = e.what();
+    if (auto end = message.find("] "); end != std::string::npos) message = message.substr(end + 2);
+    Fail(ErrorKind::kCorrupt, "{}: not JSON: {}", where, message);
+  }
+}
+
+// One object of the file with the name it goes by in messages.
+class Node {
+ public:
+  Node(const Dom& value, std::string name) : value_(value), name_(std::move(name)) {
+    if (!value.is_object()) Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", name_, value.type_name());
+  }
+  const std::string& name() const { return name_; }
+  // Null when absent or null.
+  const Dom* Find(const char* key) const {
+    auto it = value_.find(key);
+    return it == value_.end() || it->is_null() ? nullptr : &*it;
+  }
+  const Dom& Get(const char* key) const {
+    const Dom* found = Find(key);
+    if (!found) Fail(ErrorKind::kCorrupt, "{}: \"{}\" is missing", name_, key);
+    return *found;
+  }
+  std::string String(const char* key) const { return AsString(Get(key), key); }
+  std::string String(const char* key, std::string_view fallback) const {
+    const Dom* found = Find(key);
+    return found ? AsString(*found, key) : std::string(fallback);
+  }
+  bool Bool(const char* key, bool fallback) const {
+    const Dom* found = Find(key);
+    if (!found) return fallback;
+    if (!found->is_boolean()) Wrong(key, "true or false", *found);
+    return found->get<bool>();
+  }
+  const Dom& Array(const char* key) const {
+    const Dom& found = Get(key);
+    if (!found.is_array()) Wrong(key, "an array", found);
+    return found;
+  }
+  TokenId Id(const char* key) const { return AsId(Get(key), key); }
+  TokenId AsId(const Dom& value, std::string_view key) const {
+    if (!value.is_number_integer()) Wrong(key, "an integer", value);
+    int64_t id = value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX ? -1 : value.get<int64_t>();
+    if (id < 0 || id >= kMaxTokens)
+      Fail(ErrorKind::kCorrupt, "{}: \"{}\": expected a token id, found {}", name_, key, value.dump());
+    return static_cast<TokenId>(id);
+  }
+  std::string AsString(const Dom& value, std::string_view key) const {
+    if (!value.is_string()) Wrong(key, "a string", value);
+    return value.get<std::string>();
+  }
+  [[noreturn]] void Wrong(std::string_view key, std::string_view expected, const Dom& found) const {
+    Fail(ErrorKind::kCorrupt, "{}: \"{}\": expected {}, found {}", name_, key, expected, found.type_name());
+  }
+
+ private:
+  const Dom& value_;
+  std::string name_;
+};
+
+std::string DecodeBase64(std::string_view text, const std::string& where) {
+  std::string out;
+  uint32_t bits = 0;
+  int count = 0;
+  for (char c : text) {
+    if (c == '=' || c == '\n' || c == '\r') continue;
+    int value = c >= 'A' && c <= 'Z'   ? c - 'A'
+                : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                : c >= '0' && c <= '9' ? c - '0' + 52
+                : c == '+'             ? 62
+                : c == '/'             ? 63
+                                       : -1;
+    if (value < 0) Fail(ErrorKind::kCorrupt, "{}: not base64", where);
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out += static_cast<char>(bits >> count & 0xff);
+    }
+  }
+  return out;
+}
+
+// `pattern` is {"String": …} or {"Regex": …}.
+void ReadPattern(const Node& node, std::string& pattern, bool& regex) {
+  Node inner(node.Get("pattern"), node.name() + ".pattern");
+  regex = inner.Find("Regex") != nullptr;
+  pattern = inner.String(regex ? "Regex" : "String");
+}
+
+SplitBehavior ReadBehavior(const Node& node, std::string_view fallback) {
+  std::string name = node.String("behavior", fallback);
+  constexpr std::pair<std::string_view, SplitBehavior> kNames[] = {
+      {"Removed", SplitBehavior::kRemoved},
+      {"Isolated", SplitBehavior::kIsolated},
+      {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
+      {"MergedWithNext", SplitBehavior::kMergedWithNext},
+      {"Contiguous", SplitBehavior::kContiguous}};
+  for (const auto& [text, behavior] : kNames)
+    if (name == text) return behavior;
+  Fail(ErrorKind::kCorrupt, "{}: behavior \"{}\" does not exist", node.name(), name);
+}
+
+void ReadNormalizer(const Node& node, TokenizerSpec& spec, int depth) {
+  if (depth > kMaxNesting) Fail(ErrorKind::kCorrupt, "{}: nested deeper than {}", node.name(), kMaxNesting);
+  using Kind = NormalizerStep::Kind;
+  std::string type = node.String("type");
+  if (type == "Sequence") {
+    const Dom& list = node.Array("normalizers");
+    for (size_t i = 0; i < list.size(); ++i)
+      ReadNormalizer(Node(list[i], node.name() + "[" + std::to_string(i) + "]"), spec, depth + 1);
+    return;
+  }
+  constexpr std::pair<std::string_view, Kind> kPlain[] = {{"NFC", Kind::kNfc},
+                                                          {"NFD", Kind::kNfd},
+                                                          {"NFKC", Kind::kNfkc},
+                                                          {"NFKD", Kind::kNfkd},
+                                                          {"Lowercase", Kind::kLowercase},
+                                                          {"StripAccents", Kind::kStripAccents}};
+  for (const auto& [name, kind] : kPlain) {
+    if (type == name) {
+      spec.normalizer.push_back({kind});
+      return;
+    }
+  }
+  NormalizerStep step{Kind::kPrepend};
+  if (type == "Prepend") {
+    step.content = node.String("prepend");
+  } else if (type == "Replace") {
+    step.kind = Kind::kReplace;
+    ReadPattern(node, step.pattern, step.regex);
+    step.content = node.String("content");
+  } else if (type == "Strip") {
+    step.kind = Kind::kStrip;
+    step.left = node.Bool("strip_left", true);
+    step.right = node.Bool("strip_right", true);
+  } else if (type == "Precompiled") {
+    step.kind = Kind::kPrecompiled;
+    step.content = DecodeBase64(node.String("precompiled_charsmap", ""), node.name());
+    if (step.content.empty()) return;
+    spec.precompiled_charsmap = step.content;
+  } else {
+    Fail(ErrorKind::kUnsupported, "{}: normalizer type \"{}\"", node.name(), type);
+  }
+  spec.normalizer.push_back(std::move(step));
+}
+
+PrependScheme ReadPrependScheme(const Node& node) {
+  if (!node.Find("prepend_scheme"))
+    return node.Bool("add_prefix_space", true) ? PrependScheme::kAlways : PrependScheme::kNever;
+  std::string name = node.String("prepend_scheme");
+  if (name == "always") return PrependScheme::kAlways;
+  if (name == "first") return PrependScheme::kFirst;
+  if (name == "never") return PrependScheme::kNever;
+  Fail(ErrorKind::kCorrupt, "{}: prepend_scheme \"{}\" does not exist", node.name(), name);
+}
+
+void ReadPreTokenizer(const Node& node, TokenizerSpec& spec, int depth) {
+  if (depth > kMaxNesting) Fail(ErrorKind::kCorrupt, "{}: nested deeper than {}", node.name(), kMaxNesting);
+  using Kind = PreTokenizerStep::Kind;
+  std::string type = node.String("type");
+  PreTokenizerStep step{Kind::kSplit};
+  if (type == "Sequence") {
+    const Dom& list = node.Array("pretokenizers");
+    for (size_t i = 0; i < list.size(); ++i)
+      ReadPreTokenizer(Node(list[i], node.name() + "[" + std::to_string(i) + "]"), spec, depth + 1);
+    return;
+  }
+  if (type == "Split") {
+    ReadPattern(node, step.pattern, step.regex);
+    step.behavior = ReadBehavior(node, "Isolated");
+    step.invert = node.Bool("invert", false);
+  } else if (type == "CharDelimiterSplit") {
+    step.pattern = node.String("delimiter");
+    step.behavior = SplitBehavior::kRemoved;
+  } else if (type == "Digits") {
+    step.kind = Kind::kDigits;
+    step.individual = node.Bool("individual_digits", false);
+  } else if (type == "Punctuation") {
+    step.kind = Kind::kPunctuation;
+    step.behavior = ReadBehavior(node, "Isolated");
+  } else if (type == "Whitespace") {
+    step.kind = Kind::kWhitespace;
+  } else if (type == "WhitespaceSplit") {
+    step.kind = Kind::kWhitespaceSplit;
+  } else if (type == "BertPreTokenizer") {
+    spec.pre_steps.push_back({Kind::kWhitespaceSplit});
+    step.kind = Kind::kPunctuation;
+  } else if (type == "ByteLevel") {
+    step.kind = Kind::kByteLevel;
+    step.add_prefix_space = node.Bool("add_prefix_space", true);
+    step.use_regex = node.Bool("use_regex", true);
+  } else if (type == "Metaspace") {
+    step.kind = Kind::kMetaspace;
+    step.pattern = node.String("replacement", kMark);
+    step.prepend = ReadPrependScheme(node);
+    step.split = node.Bool("split", true);
+  } else {
+    Fail(ErrorKind::kUnsupported, "{}: pre-tokenizer type \"{}\"", node.name(), type);
+  }
+  spec.pre_steps.push_back(std::move(step));
+}
+
+// Grows the vocabulary to hold `id` and names it.
+void SetToken(TokenizerSpec& spec, std::vector<bool>& taken, TokenId id, std::string text, const std::string& where) {
+  size_t index = static_cast<size_t>(id);
+  if (index >= spec.tokens.size()) {
+    spec.tokens.resize(index + 1);
+    taken.resize(index + 1, false);
+  }
+  if (taken[index] && spec.tokens[index] != text)
+    Fail(ErrorKind::kCorrupt, "{}: id {} belongs to both \"{}\" and \"{}\"", where, id, spec.tokens[index], text);
+  taken[index] = true;
+  spec.tokens[index] = std::move(text);
+}
+
+void ReadBpe(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
+  if (const Dom* dropout = model.Find("dropout"); dropout && !(dropout->is_number() && dropout->get<double>() == 0))
+    Fail(ErrorKind::kUnsupported, "{}: BPE dropout", model.name());
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
+    if (!model.String(key, "").empty())
+      Fail(ErrorKind::kUnsupported, "{}: BPE {} \"{}\"", model.name(), key, model.String(key));
+  spec.byte_fallback = model.Bool("byte_fallback", false);
+  spec.ignore_merges = model.Bool("ignore_merges", false);
+  spec.fuse_unk = model.Bool("fuse_unk", false);
+  const Dom& vocabulary = model.Get("vocab");
+  if (!vocabulary.is_object()) model.Wrong("vocab", "an object", vocabulary);
+  // Ids may have holes but not many: what a small file says must not reserve a large table.
+  int64_t limit = static_cast<int64_t>(vocabulary.size()) * 4 + 100'000;
+  for (const auto& [text, value] : vocabulary.items()) {
+    TokenId id = model.AsId(value, text);
+    if (id >= limit)
+      Fail(ErrorKind::kCorrupt, "{}: id {} of \"{}\" in a vocabulary of {} tokens", model.name(), id, text,
+           vocabulary.size());
+    SetToken(spec, taken, id, text, model.name() + ".vocab");
+  }
+  const Dom& merges = model.Array("merges");
+  if (merges.size() > static_cast<size_t>(kMaxTokens))
+    Fail(ErrorKind::kCorrupt, "{}: {} merges", model.name(), merges.size());
+  spec.merges.reserve(merges.size());
+  for (const Dom& merge : merges) {
+    if (merge.is_string()) {
+      spec.merges.push_back(merge.get<std::string>());
+    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      spec.merges.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+    } else {
+      model.Wrong("merges", "\"a b\" or [\"a\", \"b\"]", merge);
+    }
+  }
+}
+
+void ReadUnigram(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
+  spec.byte_fallback = model.Bool("byte_fallback", false);
+  const Dom& vocabulary = model.Array("vocab");
+  if (vocabulary.size() > static_cast<size_t>(kMaxTokens))
+    Fail(ErrorKind::kCorrupt, "{}: {} tokens", model.name(), vocabulary.size());
+  for (size_t i = 0; i < vocabulary.size(); ++i) {
+    const Dom& entry = vocabulary[i];
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number())
+      model.Wrong("vocab", "[token, score]", entry);
+    SetToken(spec, taken, static_cast<TokenId>(i), entry[0].get<std::string>(), model.name() + ".vocab");
+    spec.scores.push_back(entry[1].get<float>());
+  }
+  if (model.Find("unk_id")) {
+    spec.unk = model.Id("unk_id");
+    if (static_cast<size_t>(spec.unk) >= vocabulary.size())
+      Fail(ErrorKind::kCorrupt, "{}: unk_id {} in a vocabulary of {} tokens", model.name(), spec.unk,
+           vocabulary.size());
+  }
+}
+
+void ReadAdded(const Node& root, TokenizerSpec& spec, std::vector<bool>& taken) {
+  if (!root.Find("added_tokens")) return;
+  const Dom& list = root.Array("added_tokens");
+  int64_t limit = static_cast<int64_t>(spec.tokens.size()) + 4 * static_cast<int64_t>(list.size()) + 100'000;
+  for (size_t i = 0; i < list.size(); ++i) {
+    Node node(list[i], root.name() + ": added_tokens[" + std::to_string(i) + "]");
+    AddedToken added;
+    added.content = node.String("content");
+    added.id = node.Id("id");
+    added.special = node.Bool("special", false);
+    added.lstrip = node.Bool("lstrip", false);
+    added.rstrip = node.Bool("rstrip", false);
+    added.single_word = node.Bool("single_word", false);
+    added.normalized = node.Bool("normalized", !added.special);
+    if (added.id >= limit)
+      Fail(ErrorKind::kCorrupt, "{}: id {} in a vocabulary of {} tokens", node.name(), added.id, spec.tokens.size());
+    SetToken(spec, taken, added.id, added.content, node.name());
+    spec.added.push_back(std::move(added));
+  }
+}
+
+// What stands around a single sequence: at most one token on each side.
+void ReadPostProcessor(const Node& node, TokenizerSpec& spec, int depth) {
+  if (depth > kMaxNesting) Fail(ErrorKind::kCorrupt, "{}: nested deeper than {}", node.name(), kMaxNesting);
+  std::string type = node.String("type");
+  auto around = [&](TokenId id, bool before) {
+    bool& flag = before ? spec.add_bos : spec.add_eos;
+    if (flag)
+      Fail(ErrorKind::kUnsupported, "{}: more than one token {} the text", node.name(), before ? "before" : "after");
+    flag = true;
+    (before ? spec.bos : spec.eos) = id;
+  };
+  if (type == "Sequence") {
+    const Dom& list = node.Array("processors");
+    for (size_t i = 0; i < list.size(); ++i)
+      ReadPostProcessor(Node(list[i], node.name() + "[" + std::to_string(i) + "]"), spec, depth + 1);
+  } else if (type == "TemplateProcessing") {
+    bool before = true;
+    const Dom& single = node.Array("single");
+    for (const Dom& item : single) {
+      Node piece(item, node.name() + ".single");
+      if (piece.Find("Sequence")) {
+        before = false;
+        continue;
+      }
+      std::string name = Node(piece.Get("SpecialToken"), piece.name()).String("id");
+      Node specials(node.Get("special_tokens"), node.name() + ".special_tokens");
+      Node special(specials.Get(name.c_str()), specials.name() + "." + name);
+      const Dom& ids = special.Array("ids");
+      if (ids.size() != 1)
+        Fail(ErrorKind::kUnsupported, "{}: {} ids for one special token", special.name(), ids.size());
+      around(special.AsId(ids[0], "ids"), before);
+    }
+  } else if (type == "RobertaProcessing" || type == "BertProcessing") {
+    for (const char* key : {"cls", "sep"}) {
+      const Dom& pair = node.Array(key);
+      if (pair.size() != 2) node.Wrong(key, "[token, id]", pair);
+      around(node.AsId(pair[1], key), std::string_view(key) == "cls");
+    }
+  } else if (type != "ByteLevel") {
+    Fail(ErrorKind::kUnsupported, "{}: post-processor type \"{}\"", node.name(), type);
+  }
+}
+
+bool HasDecoder(const Dom& decoder, std::string_view wanted, int depth = 0) {
+  if (!decoder.is_object() || depth > kMaxNesting) return false;
+  if (auto type = decoder.find("type");
+      type != decoder.end() && type->is_string() && type->get<std::string>() == wanted)
+    return true;
+  auto list = decoder.find("decoders");
+  if (list == decoder.end() || !list->is_array()) return false;
+  return std::any_of(list->begin(), list->end(), [&](const Dom& d) { return HasDecoder(d, wanted, depth + 1); });
+}
+
+void SetTypes(TokenizerSpec& spec, const std::vector<bool>& taken) {
+  spec.types.assign(spec.tokens.size(), TokenType::kNormal);
+  for (size_t i = 0; i < spec.tokens.size(); ++i) {
+    if (!taken[i]) {
+      spec.types[i] = TokenType::kUnused;
+      spec.tokens[i] = "[PAD" + std::to_string(i) + "]";
+    } else if (spec.byte_fallback && ByteTokenValue(spec.tokens[i]) >= 0) {
+      spec.types[i] = TokenType::kByte;
+    }
+  }
+  for (const AddedToken& added : spec.added)
+    spec.types[added.id] = added.special ? TokenType::kControl : TokenType::kUserDefined;
+  bool by_model = spec.unk >= 0 && static_cast<size_t>(spec.unk) < spec.tokens.size() && !spec.drop_unknown;
+  if (by_model && spec.model != TokenizerModel::kByteLevelBpe) spec.types[spec.unk] = TokenType::kUnknown;
+  if (!spec.scores.empty()) spec.scores.resize(spec.tokens.size(), 0.0f);
+}
+
+void ReadConfig(std::string_view text, TokenizerSpec& spec, std::string_view where) {
+  std::string name = std::string(where) + ": tokenizer_config.json";
+  Dom dom = Parse(text, name);
+  Node config(dom, name);
+  std::unordered_map<std::string_view, TokenId> by_name;
+  for (size_t i = 0; i < spec.tokens.size(); ++i) by_name.emplace(spec.tokens[i], static_cast<TokenId>(i));
+  auto token = [&](const char* key, TokenId& id) {
+    const Dom* value = config.Find(key);
+    if (!value) return;
+    std::string content =
+        value->is_object() ? Node(*value, name + ": " + key).String("content") : config.AsString(*value, key);
+    if (auto it = by_name.find(content); it != by_name.end()) id = it->second;
+  };
+  // What the template puts around has the last word about its own ids.
+  if (!spec.add_bos) token("bos_token", spec.bos);
+  if (!spec.add_eos) token("eos_token", spec.eos);
+  token("pad_token", spec.pad);
+  if (spec.unk < 0) token("unk_token", spec.unk);
+  if (config.Find("add_bos_token")) spec.add_bos = config.Bool("add_bos_token", false) && spec.bos >= 0;
+  if (config.Find("add_eos_token")) spec.add_eos = config.Bool("add_eos_token", false) && spec.eos >= 0;
+}
+
+}  // namespace
+
+TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string_view tokenizer_config_json_or_empty,
+                                    std::string_view where) {
+  std::string place(where);
+  Dom dom = Parse(tokenizer_json, where);
+  Node root(dom, place);
+  Node model(root.Get("model"), place + ": model");
+  TokenizerSpec spec;
+  if (root.Find("normalizer")) ReadNormalizer(Node(root.Get("normalizer"), place + ": normalizer"), spec, 0);
+  if (root.Find("pre_tokenizer")) ReadPreTokenizer(Node(root.Get("pre_tokenizer"), place + ": pre_tokenizer"), spec, 0);
+  auto is_byte_level = [](const PreTokenizerStep& s) { return s.kind == PreTokenizerStep::Kind::kByteLevel; };
+  bool byte_level = std::any_of(spec.pre_steps.begin(), spec.pre_steps.end(), is_byte_level);
+  const Dom* decoder = root.Find("decoder");
+  if (!byte_level && decoder && HasDecoder(*decoder, "ByteLevel"))
+    Fail(ErrorKind::kUnsupported, "{}: ByteLevel decoder without a ByteLevel pre-tokenizer", where);
+  std::vector<bool> taken;
+  std::string type = model.String("type", model.Find("merges") ? "BPE" : "");
+  std::string unk_token;
+  if (type == "BPE") {
+    spec.model = byte_level ? TokenizerModel::kByteLevelBpe : TokenizerModel::kSentencePieceBpe;
+    ReadBpe(model, spec, taken);
+    unk_token = model.String("unk_token", "");
+  } else if (type == "Unigram") {
+    spec.model = TokenizerModel::kUnigram;
+    ReadUnigram(model, spec, taken);
+  } else {
+    Fail(ErrorKind::kUnsupported, "{}: model type \"{}\" (supported: BPE, Unigram)", where, type);
+  }
+  ReadAdded(root, spec, taken);
+  if (spec.tokens.empty()) Fail(ErrorKind::kCorrupt, "{}: the vocabulary is empty", where);
+  if (!unk_token.empty()) {
+    auto it = std::find(spec.tokens.begin(), spec.tokens.end(), unk_token);
+    if (it == spec.tokens.end())
+      Fail(ErrorKind::kCorrupt, "{}: unk_token \"{}\" is not in the vocabulary", where, unk_token);
+    spec.unk = static_cast<TokenId>(it - spec.tokens.begin());
+  }
+  spec.drop_unknown = spec.unk < 0;
+  SetTypes(spec, taken);
+  if (root.Find("post_processor"))
+    ReadPostProcessor(Node(root.Get("post_processor"), place + ": post_processor"), spec, 0);
+  for (const NormalizerStep& step : spec.normalizer) {
+    if (step.kind == NormalizerStep::Kind::kPrepend && step.content == kMark) spec.add_space_prefix = true;
+    if (step.kind == NormalizerStep::Kind::kReplace && step.regex && step.pattern == " {2,}")
+      spec.remove_extra_whitespaces = true;
+  }
+  for (const PreTokenizerStep& step : spec.pre_steps)
+    if (step.kind == PreTokenizerStep::Kind::kMetaspace && step.prepend != PrependScheme::kNever)
+      spec.add_space_prefix = true;
+  if (!tokenizer_config_json_or_empty.empty()) ReadConfig(tokenizer_config_json_or_empty, spec, where);
+  return spec;
+}
+
+}  // namespace assay

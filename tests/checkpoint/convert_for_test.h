@@ -1,0 +1,128 @@
+#pragma once
+// The least that turns one checkpoint into another, for tests of readers and writers.
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "base/random.h"
+#include "checkpoint/hf_config.h"
+#include "checkpoint/layout.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/writer.h"
+#include "number/bf16.h"
+#include "system/file.h"
+
+namespace assay {
+
+/// Decoded rows in the source's order, [rows * cols].
+inline std::vector<float> Decode(const Tensor& tensor) {
+  const PackedView& view = tensor.view;
+  std::vector<float> out(static_cast<size_t>(view.rows * view.cols));
+  for (int64_t row = 0; row < view.rows; ++row) view.format->decode_row(view, row, out.data() + row * view.cols);
+  return out;
+}
+
+/// Decoded, with the rows of attn_q and attn_k in the order that `interleaved` says.
+inline std::vector<float> DecodeFor(const Checkpoint& source, const Tensor& tensor, bool interleaved) {
+  std::vector<float> plain = Decode(tensor);
+  bool for_q = false;
+  if (!NeedsRopeOrder(tensor.name, &for_q) || source.config().rope_interleaved == interleaved) return plain;
+  std::vector<int64_t> order = RopeRowOrder(source.config(), for_q, interleaved);
+  size_t width = plain.size() / order.size();
+  std::vector<float> out(plain.size());
+  for (size_t row = 0; row < order.size(); ++row)
+    std::copy_n(plain.begin() + static_cast<ptrdiff_t>(static_cast<size_t>(order[row]) * width), width,
+                out.begin() + static_cast<ptrdiff_t>(row * width));
+  return out;
+}
+
+/// `format_of` names the format of each tensor of the output.
+inline void ConvertForTest(const Checkpoint& source, Container container, const std::filesystem::path& out, std::string_view preset,
+                           const std::function<std::string(const Tensor&)>& format_of, int64_t rows_at_once = 64,
+                           uint64_t shard_bytes = 5'000'000'000) {
+  std::vector<OutputTensor> tensors;
+  std::vector<const Tensor*> sources;
+  for (const Tensor& tensor : source.tensors()) {
+    if (tensor.name == "rope_freqs.weight") continue;
+    tensors.push_back({tensor.name, &GetFormat(format_of(tensor)), tensor.view.rows, tensor.view.cols, tensor.shape});
+    sources.push_back(&tensor);
+  }
+  auto writer = CheckpointWriter::Create(container, out, source, preset, tensors, shard_bytes);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const Format& format = *tensors[i].format;
+    const int64_t rows = tensors[i].rows, cols = tensors[i].cols;
+    std::vector<float> weights = DecodeFor(source, *sources[i], container == Container::kGguf);
+    float scale = 1.0f, divisor = 1.0f;
+    if (format.has_global) {
+      float largest = 0.0f;
+      for (float w : weights) largest = std::max(largest, std::abs(w));
+      format.choose_global(largest, &scale, &divisor);
+      writer->SetGlobal(i, scale, divisor);
+    }
+    for (int64_t row = 0; row < rows; row += rows_at_once) {
+      int64_t n = std::min(rows_at_once, rows - row);
+      std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, n, cols)));
+      std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, n, cols)));
+      format.encode_rows(weights.data() + row * cols, n, cols, nullptr, scale, divisor, codes.data(), scales.data());
+      writer->WriteRows(i, row, n, codes, scales);
+    }
+  }
+  writer->Commit();
+}
+
+/// A Hugging Face folder of one layer with random BF16 weights and the tokenizer of `like`.
+inline void MakeRandomModel(const std::filesystem::path& folder, const std::filesystem::path& like, int64_t hidden, int64_t feed_forward) {
+  std::filesystem::create_directories(folder);
+  ModelConfig config = Checkpoint::Open(like)->config();
+  config.n_layers = 1;
+  config.hidden = hidden;
+  config.feed_forward = feed_forward;
+  config.n_heads = hidden / 64;
+  config.n_kv_heads = config.n_heads / 2;
+  config.head_dim = config.rotary_dim = 64;
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"})
+    std::filesystem::copy_file(like / name, folder / name);
+  WriteFileAtomically(folder / "config.json", DumpJson(HfConfigJson(config, "bfloat16", false, false, 0, -1), 2));
+  std::vector<SafetensorsPart> parts;
+  for (const TensorSlot& slot : TensorSlots(config)) {
+    uint64_t bytes = 2;
+    for (int64_t dim : slot.shape) bytes *= static_cast<uint64_t>(dim);
+    if (slot.required) parts.push_back({slot.hugging_face, "BF16", slot.shape, bytes, 0});
+  }
+  AtomicFile file(folder / "model.safetensors");
+  file.Write(LaySafetensors(parts));
+  Random random(42);
+  for (const SafetensorsPart& part : parts) {
+    std::vector<uint16_t> codes(part.bytes / 2);
+    for (uint16_t& code : codes) code = EncodeBf16(static_cast<float>(random.Normal()) * 0.1f);
+    file.Write(std::as_bytes(std::span(codes)));
+  }
+  file.Commit();
+}
+
+/// A folder of its own for each test, removed at the end.
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "assay_test_XXXXXX").string();
+    if (!mkdtemp(name.data())) throw std::runtime_error("mkdtemp");
+    path_ = name;
+  }
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace assay

@@ -1,0 +1,332 @@
+// Block formats against the reference implementations (golden/format, made by tools/golden/format.py) and against themselves.
+
+#include "format/format.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <vector>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "number/bf16.h"
+
+namespace assay {
+namespace {
+
+std::string ReadFile(const std::string& name) {
+  std::ifstream in(std::string(ASSAY_TEST_DATA "/golden/format/") + name, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  EXPECT_FALSE(text.str().empty()) << name;
+  return text.str();
+}
+
+const Json& Golden() {
+  static const Json golden = ParseJson(ReadFile("golden.json"), "golden.json");
+  return golden;
+}
+
+std::vector<float> ReadBf16(const std::string& name) {
+  const std::string bytes = ReadFile(name);
+  std::vector<float> values;
+  for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
+    uint16_t code;
+    std::memcpy(&code, bytes.data() + i, sizeof code);
+    values.push_back(DecodeBf16(code));
+  }
+  return values;
+}
+
+std::string Hex(const std::vector<std::byte>& bytes, size_t n) {
+  std::string text;
+  for (size_t i = 0; i < n; ++i) text += fmt::format("{:02x}", static_cast<int>(bytes[i]));
+  return text;
+}
+
+// A matrix encoded in a format, with room of exactly the size the format states.
+struct Encoded {
+  std::vector<std::byte> codes, scales;
+  PackedView view;
+
+  Encoded(const Format& format, const std::vector<float>& weights, int64_t rows, int64_t cols, const float* importance = nullptr)
+      : codes(static_cast<size_t>(CodesBytes(format, rows, cols))), scales(static_cast<size_t>(ScalesBytes(format, rows, cols))) {
+    view.format = &format;
+    view.rows = rows;
+    view.cols = cols;
+    float largest = 0;
+    for (const float x : weights) largest = std::max(largest, std::fabs(x));
+    if (format.choose_global != nullptr) format.choose_global(largest, &view.global_scale, &view.global_divisor);
+    format.encode_rows(weights.data(), rows, cols, importance, view.global_scale, view.global_divisor, codes.data(), scales.data());
+    view.codes = codes.data();
+    view.scales = scales.empty() ? nullptr : scales.data();
+  }
+
+  std::vector<float> Decode() const {
+    std::vector<float> out(static_cast<size_t>(view.rows * view.cols));
+    for (int64_t row = 0; row < view.rows; ++row) view.format->decode_row(view, row, out.data() + row * view.cols);
+    return out;
+  }
+};
+
+std::string ShaOfValues(std::vector<float> values) {
+  for (float& v : values) v += 0.0f;  // the sign of zero is nobody's business
+  return Sha256Hex(std::as_bytes(std::span(values)));
+}
+
+// Columns that fit every format.
+constexpr int64_t kCols = 512;
+
+std::vector<float> RandomWeights(uint64_t seed, int64_t n, double deviation = 0.02) {
+  Random random(seed);
+  std::vector<float> weights;
+  for (int64_t i = 0; i < n; ++i) weights.push_back(static_cast<float>(random.Normal() * deviation));
+  return weights;
+}
+
+TEST(Format, DecodesAsTheGgufReference) {
+  int compared = 0;
+  for (const auto& [name, golden] : Golden()["gguf_decode"].items()) {
+    const Format& format = GetFormat(name);
+    const std::string bytes = ReadFile(name + ".blocks");
+    const int64_t n = golden["blocks"];
+    ASSERT_EQ(bytes.size(), static_cast<size_t>(n * format.block_bytes)) << name;
+    PackedView view;
+    view.format = &format;
+    view.rows = n;
+    view.cols = format.block_weights;
+    view.codes = reinterpret_cast<const std::byte*>(bytes.data());
+    std::vector<float> values(static_cast<size_t>(n * view.cols));
+    for (int64_t row = 0; row < n; ++row) {
+      EXPECT_TRUE(format.valid_row(view, row)) << name << " " << row;
+      format.decode_row(view, row, values.data() + row * view.cols);
+    }
+    for (size_t i = 0; i < golden["first"].size(); ++i) EXPECT_EQ(values[i], golden["first"][i].get<float>()) << name << " " << i;
+    EXPECT_EQ(ShaOfValues(values), golden["decoded_sha256"]) << name;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 11);
+}
+
+TEST(Format, EncodesExactRulesBitForBit) {
+  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const int64_t rows = Golden()["rows"];
+  int compared = 0;
+  for (const auto& [name, golden] : Golden()["gguf_encode"].items()) {
+    const Encoded encoded(GetFormat(name), weights, rows, kCols);
+    EXPECT_EQ(Hex(encoded.codes, golden["first_row"].get<std::string>().size() / 2), golden["first_row"]) << name;
+    EXPECT_EQ(Sha256Hex(encoded.codes), golden["codes_sha256"]) << name;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 5);
+}
+
+void ExpectPlanes(const std::string& name, const Json& golden, const Encoded& encoded) {
+  EXPECT_EQ(Hex(encoded.codes, golden["first_row"].get<std::string>().size() / 2), golden["first_row"]) << name;
+  EXPECT_EQ(Sha256Hex(encoded.scales), golden["scales_sha256"]) << name;
+  EXPECT_EQ(Sha256Hex(encoded.codes), golden["codes_sha256"]) << name;
+  EXPECT_EQ(ShaOfValues(encoded.Decode()), golden["decoded_sha256"]) << name;
+  if (golden.contains("global_divisor")) {
+    EXPECT_EQ(encoded.view.global_divisor, golden["global_divisor"].get<float>()) << name;
+  }
+}
+
+TEST(Format, EncodesAndDecodesSchemesBitForBit) {
+  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const int64_t rows = Golden()["rows"];
+  int compared = 0;
+  for (const auto& [name, golden] : Golden()["planes"].items()) {
+    if (name == "nf4_odd") continue;
+    ExpectPlanes(name, golden, Encoded(GetFormat(name), weights, rows, kCols));
+    ++compared;
+  }
+  EXPECT_EQ(compared, 8);
+}
+
+TEST(Format, FlatFormatsEndAnywhere) {
+  const std::vector<float> weights = ReadBf16("weights.bf16");
+  std::vector<float> odd;
+  for (int row = 0; row < 5; ++row) odd.insert(odd.end(), weights.begin() + row * kCols, weights.begin() + row * kCols + 101);
+  const Encoded encoded(GetFormat("nf4"), odd, 5, 101);
+  EXPECT_EQ(encoded.codes.size(), 253u);
+  EXPECT_EQ(encoded.scales.size(), 8u * 4);
+  ExpectPlanes("nf4_odd", Golden()["planes"]["nf4_odd"], encoded);
+}
+
+// Sums of squared errors over the regular rows, weighted as in tools/golden/format.py.
+struct Errors {
+  double plain = 0, magnitude = 0, importance = 0;
+};
+
+Errors Measure(const std::vector<float>& weights, const std::vector<float>& decoded, const std::vector<float>& importance) {
+  Errors errors;
+  for (int64_t row = 0; row < Golden()["regular_rows"].get<int64_t>(); ++row) {
+    double mean_square = 0;
+    for (int64_t i = 0; i < kCols; ++i) mean_square += std::pow(weights[static_cast<size_t>(row * kCols + i)], 2) / kCols;
+    for (int64_t i = 0; i < kCols; ++i) {
+      const double x = weights[static_cast<size_t>(row * kCols + i)];
+      const double e = std::pow(decoded[static_cast<size_t>(row * kCols + i)] - x, 2);
+      errors.plain += e;
+      errors.magnitude += std::fabs(x) * e;
+      errors.importance += importance[static_cast<size_t>(i)] * std::sqrt(mean_square + x * x) * e;
+    }
+  }
+  return errors;
+}
+
+TEST(Format, SearchesLeaveNoMoreErrorThanTheReferenceEncoder) {
+  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const std::vector<float> importance = ReadBf16("importance.bf16");
+  const int64_t rows = Golden()["rows"];
+  int compared = 0;
+  for (const auto& [name, golden] : Golden()["ggml_error"].items()) {
+    const Format& format = GetFormat(name);
+    if (golden.contains("none")) {
+      const Errors ours = Measure(weights, Encoded(format, weights, rows, kCols).Decode(), importance);
+      EXPECT_LE(ours.plain, golden["none"]["plain"].get<double>()) << name;
+      EXPECT_LE(ours.magnitude, golden["none"]["magnitude"].get<double>()) << name;
+      ++compared;
+    }
+    const Errors ours = Measure(weights, Encoded(format, weights, rows, kCols, importance.data()).Decode(), importance);
+    EXPECT_LE(ours.importance, golden["importance"]["importance"].get<double>()) << name;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 16);
+}
+
+// --- every row of the table -----------------------------------------------------------------------------------------------------------
+
+class EveryFormat : public testing::TestWithParam<Format> {};
+INSTANTIATE_TEST_SUITE_P(Table, EveryFormat, testing::ValuesIn(Formats().begin(), Formats().end()),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST_P(EveryFormat, IsFoundByItsName) {
+  EXPECT_EQ(GetFormat(GetParam().name).name, GetParam().name);
+  EXPECT_FALSE(GetParam().description.empty());
+  EXPECT_NE(GetParam().valid_row, nullptr);
+}
+
+// More bits, less error; a bound on each by its bits per weight (a uniform quantizer of b bits on a normal variable of full range).
+TEST_P(EveryFormat, ComesBackCloseToTheWeights) {
+  const Format& format = GetFormat(GetParam().name);
+  const std::vector<float> weights = RandomWeights(1, 8 * kCols);
+  const std::vector<float> back = Encoded(format, weights, 8, kCols).Decode();
+  double error = 0, power = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    error += std::pow(back[i] - weights[i], 2);
+    power += std::pow(weights[i], 2);
+  }
+  const double bits = BitsPerWeight(format, 8, kCols);
+  const double db = bits >= 32 ? 1000 : 10 * std::log10(power / error);
+  // FP8 keeps a relative precision of 3 bits, so it is far from what 8 bits could do.
+  const double least = format.name.starts_with("fp8") ? 28 : std::min(6.02 * bits - 9.5, 50.0);
+  EXPECT_GT(db, least) << bits << " bits";
+}
+
+// Encoding rows together or one by one gives the same bytes, and what is decoded encodes to itself where the rule is a projection.
+TEST_P(EveryFormat, RowsAreIndependent) {
+  const Format& format = GetFormat(GetParam().name);
+  const std::vector<float> weights = RandomWeights(2, 4 * kCols);
+  const Encoded all(format, weights, 4, kCols);
+  if (format.flat) return;
+  for (int64_t row = 0; row < 4; ++row) {
+    const std::vector<float> one(weights.begin() + row * kCols, weights.begin() + (row + 1) * kCols);
+    std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, 1, kCols)));
+    std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, 1, kCols)));
+    format.encode_rows(one.data(), 1, kCols, nullptr, all.view.global_scale, all.view.global_divisor, codes.data(), scales.data());
+    const PackedView slice = SliceRows(all.view, row, 1);
+    EXPECT_EQ(std::memcmp(codes.data(), slice.codes, codes.size()), 0);
+    if (!scales.empty()) {
+      EXPECT_EQ(std::memcmp(scales.data(), slice.scales, scales.size()), 0);
+    }
+    std::vector<float> a(kCols), b(kCols);
+    format.decode_row(slice, 0, a.data());
+    format.decode_row(all.view, row, b.data());
+    EXPECT_EQ(a, b);
+  }
+}
+
+TEST_P(EveryFormat, HandlesExtremeRows) {
+  const Format& format = GetFormat(GetParam().name);
+  std::vector<std::vector<float>> rows(6, std::vector<float>(kCols, 0.0f));
+  rows[1].assign(kCols, 0.37f);
+  rows[2].assign(kCols, -0.37f);
+  rows[3][5] = 100.0f;
+  for (int64_t i = 0; i < kCols; ++i) rows[4][static_cast<size_t>(i)] = i % 2 == 0 ? 1.0f : -1.0f;
+  for (int64_t i = 0; i < kCols; ++i) rows[5][static_cast<size_t>(i)] = 1e-20f * static_cast<float>(i - 200);
+  for (size_t row = 0; row < rows.size(); ++row) {
+    for (const bool with_importance : {false, true}) {
+      std::vector<float> importance(kCols, 1.0f);
+      for (int64_t i = 0; i < kCols / 2; ++i) importance[static_cast<size_t>(i)] = 0.0f;
+      const Encoded encoded(format, rows[row], 1, kCols, with_importance ? importance.data() : nullptr);
+      EXPECT_TRUE(format.valid_row(encoded.view, 0)) << row;
+      const std::vector<float> back = encoded.Decode();
+      float largest = 0;
+      for (const float x : rows[row]) largest = std::max(largest, std::fabs(x));
+      for (size_t i = 0; i < back.size(); ++i) {
+        ASSERT_TRUE(std::isfinite(back[i])) << row << " " << i;
+        if (row == 0) {
+          ASSERT_EQ(back[i], 0.0f);
+        }
+        if (row == 1 || row == 2) {
+          ASSERT_NEAR(back[i], rows[row][i], 0.04f) << row << " " << i;
+        }
+        ASSERT_LE(std::fabs(back[i]), largest * 1.6f + 1e-4f) << row << " " << i;
+      }
+    }
+  }
+}
+
+TEST_P(EveryFormat, RefusesShapesThatDoNotFit) {
+  const Format& format = GetFormat(GetParam().name);
+  EXPECT_TRUE(FitsColumns(format, kCols));
+  EXPECT_THROW(CodesBytes(format, -1, kCols), Error);
+  EXPECT_THROW(CodesBytes(format, int64_t{1} << 60, int64_t{1} << 40), Error);
+  EXPECT_EQ(CodesBytes(format, 0, kCols), 0);
+  if (format.flat || format.block_weights == 1) return;
+  EXPECT_FALSE(FitsColumns(format, kCols + 1));
+  EXPECT_THROW(CodesBytes(format, 1, kCols + 1), Error);
+  EXPECT_THROW(ScalesBytes(format, 1, kCols + 1), Error);
+}
+
+// Bytes that no encoder writes are told apart: all ones are NaN in every scale there is.
+TEST_P(EveryFormat, TellsBrokenScales) {
+  const Format& format = GetFormat(GetParam().name);
+  Encoded encoded(format, RandomWeights(3, 2 * kCols), 2, kCols);
+  EXPECT_TRUE(format.valid_row(encoded.view, 0));
+  EXPECT_TRUE(format.valid_row(encoded.view, 1));
+  std::vector<std::byte>& plane = encoded.scales.empty() ? encoded.codes : encoded.scales;
+  for (size_t i = plane.size() / 2; i < plane.size(); ++i) plane[i] = std::byte{0xff};
+  EXPECT_TRUE(format.valid_row(encoded.view, 0));
+  EXPECT_FALSE(format.valid_row(encoded.view, 1));
+}
+
+TEST(Format, NamesTheNearestWhenUnknown) {
+  EXPECT_EQ(FindFormat("q4_l"), nullptr);
+  try {
+    GetFormat("q4_l");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
+    EXPECT_THAT(error.what(), testing::HasSubstr("q4_"));
+  }
+}
+
+TEST(Format, StatesBitsPerWeight) {
+  EXPECT_DOUBLE_EQ(BitsPerWeight(GetFormat("q4_k"), 3, 512), 4.5);
+  EXPECT_DOUBLE_EQ(BitsPerWeight(GetFormat("q6_k"), 3, 512), 6.5625);
+  EXPECT_DOUBLE_EQ(BitsPerWeight(GetFormat("q2_k"), 3, 512), 2.625);
+  EXPECT_DOUBLE_EQ(BitsPerWeight(GetFormat("mxfp4"), 3, 512), 4.25);
+  EXPECT_DOUBLE_EQ(BitsPerWeight(GetFormat("nf4"), 4, 512), 4.5);
+  EXPECT_DOUBLE_EQ(BitsPerWeight(GetFormat("int4_g128"), 4, 512), 4.25);
+  EXPECT_DOUBLE_EQ(BitsPerWeight(GetFormat("int8_channel"), 4, 512), 8.0625);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,251 @@
+// The operations on every instruction set that this processor has, against the same in double.
+
+#include "kernel/ops.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <limits>
+
+#include "kernel/cpu/ops.h"
+#include "number/f16.h"
+#include "test_matrix.h"
+
+namespace assay {
+namespace {
+
+constexpr int64_t kLengths[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 576, 1023};
+
+class Ops : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { LimitCpu(GetParam()); }
+  void TearDown() override { LimitCpu("avx512"); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Levels, Ops, testing::Values("scalar", "avx2", "avx512"), [](const auto& level) { return level.param; });
+
+// Distance in units of the last place; both finite.
+int64_t UlpDistance(float a, float b) {
+  auto ordered = [](float x) {
+    auto bits = std::bit_cast<int32_t>(x);
+    return bits < 0 ? int64_t{std::numeric_limits<int32_t>::min()} - bits : int64_t{bits};
+  };
+  return std::abs(ordered(a) - ordered(b));
+}
+
+TEST_P(Ops, LevelsAreWhatTheyAreCalled) {
+  EXPECT_FALSE(GetParam() == "scalar" && Cpu().avx2_fma);
+  EXPECT_FALSE(GetParam() != "avx512" && Cpu().avx512);
+}
+
+TEST_P(Ops, RmsNorm) {
+  for (int64_t n : kLengths) {
+    std::vector<float> x = RandomActivations(n, 1, 3.0f), w = RandomActivations(n, 2), y(x.size() + 1, -5.0f);
+    double sum = 0;
+    for (float v : x) sum += static_cast<double>(v) * v;
+    double factor = 1 / std::sqrt(sum / static_cast<double>(n) + 1e-5);
+    RmsNorm(x.data(), w.data(), n, 1e-5f, y.data());
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], x[i] * factor * w[i], 1e-6 * std::fabs(x[i] * factor * w[i])) << n;
+    ASSERT_EQ(y.back(), -5.0f);
+    RmsNorm(x.data(), w.data(), n, 1e-5f, x.data());  // in place
+    x.push_back(-5.0f);
+    ASSERT_EQ(x, y);
+  }
+}
+
+TEST_P(Ops, AddTo) {
+  for (int64_t n : kLengths) {
+    std::vector<float> x = RandomActivations(n, 1), y = RandomActivations(n, 2), sum = x;
+    for (size_t i = 0; i < x.size(); ++i) sum[i] += y[i];
+    AddTo(x.data(), y.data(), n);
+    ASSERT_EQ(x, sum);
+  }
+}
+
+TEST_P(Ops, SiluMul) {
+  for (int64_t n : kLengths) {
+    std::vector<float> gate = RandomActivations(n, 1, 10.0f), up = RandomActivations(n, 2), y(gate.size());
+    if (n > 3) {
+      gate[0] = 0;
+      gate[1] = 200;
+      gate[2] = -200;
+      gate[3] = -1e-20f;
+    }
+    SiluMul(gate.data(), up.data(), n, y.data());
+    for (size_t i = 0; i < gate.size(); ++i) {
+      double expected = gate[i] / (1 + std::exp(-static_cast<double>(gate[i]))) * up[i];
+      ASSERT_NEAR(y[i], expected, 5e-7 * std::fabs(expected) + 1e-36) << gate[i];
+    }
+  }
+}
+
+TEST_P(Ops, NotANumberStaysVisible) {
+  std::vector<float> x(40, 1.0f), w(40, 1.0f), y(40);
+  x[11] = std::numeric_limits<float>::quiet_NaN();
+  SiluMul(x.data(), w.data(), 40, y.data());
+  EXPECT_TRUE(std::isnan(y[11]));
+  EXPECT_FALSE(std::isnan(y[12]));
+  RmsNorm(x.data(), w.data(), 40, 1e-5f, y.data());
+  for (float v : y) EXPECT_TRUE(std::isnan(v));
+  EXPECT_TRUE(std::isnan(LogSumExp(x.data(), 40)));
+}
+
+TEST_P(Ops, Rope) {
+  for (bool interleaved : {false, true}) {
+    for (auto [head_dim, rotary] : {std::pair<int64_t, int64_t>{64, 64}, {48, 48}, {80, 32}, {6, 4}, {128, 128}}) {
+      constexpr int64_t kHeads = 3;
+      std::vector<float> x = RandomActivations(kHeads * head_dim, 4), before = x;
+      std::vector<float> cosine, sine;
+      for (int64_t i = 0; i < rotary / 2; ++i) {
+        cosine.push_back(std::cos(0.37f * static_cast<float>(i + 1)));
+        sine.push_back(std::sin(0.37f * static_cast<float>(i + 1)));
+      }
+      Rope(x.data(), kHeads, head_dim, rotary, cosine.data(), sine.data(), interleaved);
+      for (int64_t h = 0; h < kHeads; ++h) {
+        for (int64_t i = 0; i < head_dim; ++i) {
+          int64_t half = rotary / 2, pair = interleaved ? i / 2 : i % half;
+          auto at = [&](int64_t j) { return static_cast<double>(before[static_cast<size_t>(h * head_dim + j)]); };
+          double expected = at(i);
+          if (i < rotary) {
+            int64_t left = interleaved ? 2 * pair : pair, right = interleaved ? 2 * pair + 1 : pair + half;
+            auto p = static_cast<size_t>(pair);
+            expected = i == left ? at(left) * cosine[p] - at(right) * sine[p] : at(right) * cosine[p] + at(left) * sine[p];
+          }
+          ASSERT_NEAR(x[static_cast<size_t>(h * head_dim + i)], expected, 1e-6) << head_dim << " " << rotary << " " << i;
+        }
+      }
+    }
+  }
+}
+
+struct Cache {
+  std::vector<float> floats;
+  std::vector<uint16_t> halves;
+  CacheView View(bool half, int64_t stride) const {
+    return {half ? static_cast<const void*>(halves.data()) : floats.data(), half, stride};
+  }
+};
+Cache MakeCache(int64_t n, uint64_t seed) {
+  Cache cache;
+  for (float v : RandomActivations(n, seed)) {
+    cache.halves.push_back(EncodeF16(v));
+    cache.floats.push_back(DecodeF16(cache.halves.back()));
+  }
+  return cache;
+}
+
+TEST_P(Ops, AttendHead) {
+  for (int64_t head_dim : {4, 8, 16, 48, 64, 80, 128}) {
+    int64_t stride = 2 * head_dim + 3;
+    constexpr int64_t kPositions = 70;
+    Cache keys = MakeCache(kPositions * stride, 5), values = MakeCache(kPositions * stride, 6);
+    std::vector<float> q = RandomActivations(head_dim, 7), scores(kPositions), out(static_cast<size_t>(head_dim) + 1, -5.0f);
+    for (auto [first, last] : {std::pair<int64_t, int64_t>{0, 0}, {0, 1}, {3, 3}, {0, 15}, {5, 21}, {0, 69}, {2, 68}}) {
+      int64_t offset = head_dim;
+      float scale = 1 / std::sqrt(static_cast<float>(head_dim));
+      std::vector<double> weights;
+      double sum = 0;
+      for (int64_t i = first; i <= last; ++i) {
+        double dot = 0;
+        for (int64_t d = 0; d < head_dim; ++d)
+          dot += static_cast<double>(q[static_cast<size_t>(d)]) * keys.floats[static_cast<size_t>(i * stride + offset + d)];
+        weights.push_back(std::exp(dot * scale));
+        sum += weights.back();
+      }
+      std::vector<float> of_floats;
+      for (bool half : {false, true}) {
+        AttendHead(q.data(), keys.View(half, stride), values.View(half, stride), offset, head_dim, first, last, scale, scores.data(),
+                   out.data());
+        for (int64_t d = 0; d < head_dim; ++d) {
+          double expected = 0;
+          for (int64_t i = first; i <= last; ++i)
+            expected += weights[static_cast<size_t>(i - first)] / sum * values.floats[static_cast<size_t>(i * stride + offset + d)];
+          ASSERT_NEAR(out[static_cast<size_t>(d)], expected, 3e-6) << head_dim << " " << first << " " << last << " " << half;
+        }
+        ASSERT_EQ(out.back(), -5.0f);
+        // Half values are exact in float32: the two caches hold the same numbers and must give the same bits.
+        if (!half) {
+          of_floats = out;
+        } else {
+          ASSERT_EQ(of_floats, out);
+        }
+      }
+      AttendHead(q.data(), keys.View(true, stride), values.View(false, stride), offset, head_dim, first, last, scale, scores.data(),
+                 out.data());
+      for (size_t d = 0; d < out.size(); ++d) ASSERT_NEAR(out[d], of_floats[d], 3e-6);
+    }
+  }
+}
+
+TEST_P(Ops, ToHalfRoundsAsTheNumberFormat) {
+  std::vector<float> x = RandomActivations(101, 8, 1000.0f);
+  float special[] = {0.0f, -0.0f, 65504.0f, 65519.0f, 65520.0f, 1e-8f, 5.96e-8f, 6.1e-5f, -3e-6f, 2049.0f, 2051.0f};
+  std::copy(std::begin(special), std::end(special), x.begin());
+  std::vector<uint16_t> out(x.size());
+  ToHalf(x.data(), static_cast<int64_t>(x.size()), out.data());
+  for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(out[i], EncodeF16(x[i])) << x[i];
+}
+
+TEST_P(Ops, LogSumExp) {
+  for (int64_t n : kLengths) {
+    std::vector<float> x = RandomActivations(n, 9, 8.0f);
+    long double sum = 0;
+    for (float v : x) sum += std::exp(static_cast<long double>(v));
+    ASSERT_NEAR(LogSumExp(x.data(), n), static_cast<double>(std::log(sum)), 2e-14) << n;
+  }
+  std::vector<float> far = {1000.0f, -1000.0f, 1000.0f, -std::numeric_limits<float>::infinity()};
+  far.resize(40, -std::numeric_limits<float>::infinity());
+  EXPECT_NEAR(LogSumExp(far.data(), 40), 1000 + std::log(2.0), 1e-12);
+}
+
+TEST_P(Ops, ArgMaxTakesTheFirstOfEquals) {
+  for (int64_t n : kLengths) {
+    std::vector<float> x = RandomActivations(n, 10);
+    auto expected = static_cast<int64_t>(std::max_element(x.begin(), x.end()) - x.begin());
+    ASSERT_EQ(ArgMax(x.data(), n), expected);
+    std::vector<float> equal(static_cast<size_t>(n), -3.0f);
+    ASSERT_EQ(ArgMax(equal.data(), n), 0);
+    if (n > 2) {
+      x[static_cast<size_t>(n - 1)] = x[static_cast<size_t>(n / 2)] = 100;
+      ASSERT_EQ(ArgMax(x.data(), n), n / 2);
+      x[1] = std::numeric_limits<float>::quiet_NaN();
+      ASSERT_EQ(ArgMax(x.data(), n), n / 2 != 1 ? n / 2 : n - 1);
+    }
+  }
+}
+
+// The exponential inside SiluMul and AttendHead, through SiluMul(gate) = gate / (1 + e^-gate) where 1 + e vanishes beside e.
+TEST_P(Ops, ExponentialIsWithinTwoUlp) {
+  std::vector<float> scores, q = {1.0f}, keys, values;
+  // One head of one dimension: out = sum p_i v_i with v = 1 for one position reads e^(s_i - max) itself.
+  for (int i = 0; i < 2000; ++i) {
+    float s = -87.0f * static_cast<float>(i) / 2000.0f;
+    float k[2] = {0.0f, s}, v[2] = {0.0f, 1.0f}, scratch[2], out;
+    AttendHead(q.data(), {k, false, 1}, {v, false, 1}, 0, 1, 0, 1, 1.0f, scratch, &out);
+    auto expected = static_cast<float>(std::exp(static_cast<double>(s)));
+    ASSERT_LE(UlpDistance(scratch[1], expected), 2) << s;
+    ASSERT_EQ(scratch[0], 1.0f);
+  }
+}
+
+TEST(OpsDispatch, EveryLevelOfThisProcessorIsReached) {
+#if defined(__x86_64__)
+  // The levels differ in the order of additions, which shows in the bits: the dispatched call must equal the level's own.
+  std::vector<float> x = RandomActivations(1023, 3), w = RandomActivations(1023, 4), y(1023), own(1023);
+  LimitCpu("avx2");
+  if (Cpu().avx2_fma) {
+    RmsNorm(x.data(), w.data(), 1023, 1e-5f, y.data());
+    avx2::RmsNorm(x.data(), w.data(), 1023, 1e-5f, own.data());
+    EXPECT_EQ(y, own);
+  }
+  LimitCpu("avx512");
+  if (Cpu().avx512) {
+    RmsNorm(x.data(), w.data(), 1023, 1e-5f, y.data());
+    avx512::RmsNorm(x.data(), w.data(), 1023, 1e-5f, own.data());
+    EXPECT_EQ(y, own);
+  }
+#endif
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,273 @@
+#include "report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <regex>
+
+#include "base/strings.h"
+#include "evidence/advice.h"
+#include "report/escape.h"
+#include "report/html_check.h"
+#include "report/html_parts.h"
+#include "report/sample.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr const char* kHostile =
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)> \" onmouseover=\"x ' & &lt; ]]> <!-- "
+    "\xFF\xC0\xAF\xED\xA0\x80 \x01\x1b[31m\x7f\r \xE2\x80\xAE"
+    "evil\xE2\x81\xA6 http://example.org {{x}}";
+
+/// Every foreign text of the record becomes hostile.
+CheckRecord HostileCheck() {
+  CheckRecord record = SampleCheck();
+  record.task_name = record.text_name = record.build = record.machine = record.started = kHostile;
+  int number = 0;
+  auto spoil = [&](std::string& text) { text = kHostile + std::to_string(number++ % 7); };
+  for (ExampleText& example : record.examples) {
+    spoil(example.expected);
+    for (PromptPart& part : example.prompt) {
+      spoil(part.role);
+      spoil(part.text);
+    }
+  }
+  // Slices and ids must still match between arms.
+  auto arm = [&](Arm& a) {
+    a.run.header.model.name = a.run.header.model.format = a.run.header.model.fingerprint = kHostile;
+    a.run.header.task_hash = a.run.header.arithmetic = kHostile;
+    a.run.header.sampling = {{kHostile, kHostile}};
+    for (ExampleResult& result : a.run.examples) {
+      result.id += kHostile;
+      result.slice += kHostile;
+      spoil(result.answer);
+      for (CheckResult& check : result.checks) {
+        if (!check.pass) spoil(check.failure);
+        spoil(check.detail);
+      }
+    }
+    for (Displacement& moved : a.displacement) moved.id += kHostile;
+  };
+  arm(record.baseline);
+  for (Arm& candidate : record.candidates) arm(candidate);
+  for (ExampleText& example : record.examples) example.id += kHostile;
+  return record;
+}
+
+void ExpectSafe(const std::string& html) {
+  const HtmlFindings found = CheckHtml(html);
+  EXPECT_THAT(found.problems, IsEmpty());
+  EXPECT_EQ(found.scripts, 1);
+  for (const auto& [attribute, value] : found.attributes) {
+    const std::string name = attribute.substr(attribute.find('.') + 1);
+    // Nothing loads and nothing runs: no attribute that names a resource or a handler, links stay inside the page.
+    EXPECT_NE(name, "src") << value;
+    EXPECT_NE(name, "style") << value;
+    EXPECT_FALSE(name.starts_with("on")) << attribute;
+    if (name == "href") {
+      EXPECT_TRUE(value.starts_with("#")) << value;
+    }
+  }
+  for (std::string_view tag : {"<link", "<img", "<iframe", "<object", "<embed", "<base"})
+    EXPECT_EQ(html.find(tag), std::string::npos) << tag;
+  for (std::string_view load : {"@import", "url("}) EXPECT_EQ(ReportStyle().find(load), std::string::npos);
+  for (std::string_view load : {"fetch(", "XMLHttp", "import", "innerHTML", "eval"})
+    EXPECT_EQ(ReportScript().find(load), std::string::npos);
+  EXPECT_EQ(VisibleText(html, true), html);  // valid UTF-8, no control and no invisible character
+  EXPECT_THAT(html, HasSubstr("default-src 'none'"));
+}
+
+TEST(Html, SampleIsWellFormedAndOffline) {
+  const CheckRecord record = SampleCheck();
+  const std::vector<Comparison> comparisons = Judge(record);
+  const std::string html = RenderHtml(record, comparisons);
+  ExpectSafe(html);
+  EXPECT_EQ(html.find("http://"), std::string::npos);
+  EXPECT_EQ(html.find("https://"), std::string::npos);
+  EXPECT_EQ(html.find("nan"), std::string::npos);
+  EXPECT_EQ(RenderHtml(record, comparisons), html);
+  // Verdicts come first, then slices, plots, pairs.
+  std::vector<size_t> places;
+  for (const char* id : {"<h1>", "id=\"verdicts\"", "id=\"slices\"", "id=\"plots\"", "id=\"failures\"", "id=\"pairs\"",
+                         "id=\"method\""}) {
+    places.push_back(html.find(id));
+    EXPECT_NE(places.back(), std::string::npos) << id;
+  }
+  EXPECT_TRUE(std::is_sorted(places.begin(), places.end()));
+  // Every differing pair is there once.
+  size_t differing = 0, articles = 0;
+  for (const Comparison& comparison : comparisons)
+    for (const ExamplePair& pair : comparison.pairs)
+      differing += pair.changed || pair.outcome == Outcome::kRegression || pair.outcome == Outcome::kFix;
+  for (size_t at = html.find("<article"); at != std::string::npos; at = html.find("<article", at + 1)) ++articles;
+  EXPECT_EQ(articles, differing);
+  EXPECT_GT(differing, 50u);
+  // ASSAY_WRITE_REPORT=FILE keeps it for looking at.
+  if (const char* path = std::getenv("ASSAY_WRITE_REPORT")) WriteFileAtomically(path, html);
+}
+
+TEST(Html, HostileTextStaysText) {
+  const CheckRecord record = HostileCheck();
+  const std::vector<Comparison> comparisons = Judge(record);
+  const std::string html = RenderHtml(record, comparisons);
+  ExpectSafe(html);
+  EXPECT_THAT(html, HasSubstr("&lt;/script&gt;&lt;script&gt;alert(1)"));
+  EXPECT_THAT(html, HasSubstr("\xE2\x80\xB9U+202E\xE2\x80\xBA"));  // the override is shown, not obeyed
+  EXPECT_THAT(html, HasSubstr("\xE2\x90\x9B[31m"));                // picture of ESC
+}
+
+TEST(Html, WithoutMeasurements) {
+  // What `assay compare` has: two runs, no prompts, no cost, no text; and runs that cannot be compared.
+  CheckRecord record = SampleCheck();
+  record.examples.clear();
+  record.text_name.clear();
+  for (Arm* arm : {&record.baseline, &record.candidates[0], &record.candidates[5]}) {
+    arm->cost = {};
+    arm->quality = {};
+    arm->displacement.clear();
+    arm->run.header.model.file_bytes = 0;
+  }
+  record.candidates = {record.candidates[0], record.candidates[5]};
+  record.candidates[0].run.header.task_hash = "other";
+  const std::vector<Comparison> comparisons = Judge(record);
+  const std::string html = RenderHtml(record, comparisons);
+  ExpectSafe(html);
+  EXPECT_THAT(html, HasSubstr("not comparable"));
+  EXPECT_THAT(html, HasSubstr("different task: 6b1f0c2a9d3e and other"));
+  EXPECT_EQ(html.find("id=\"plots\""), std::string::npos);
+  EXPECT_EQ(html.find(">Perplexity<"), std::string::npos);
+  record.candidates.clear();
+  ExpectSafe(RenderHtml(record, {}));
+}
+
+TEST(Html, NothingDiffers) {
+  CheckRecord record = SampleCheck();
+  record.candidates.resize(1);
+  record.candidates[0].run.examples = record.baseline.run.examples;
+  const std::string html = RenderHtml(record, Judge(record));
+  ExpectSafe(html);
+  EXPECT_THAT(html, HasSubstr("Every answer is the same under every candidate."));
+}
+
+double Luminance(unsigned color) {
+  auto channel = [](unsigned value) {
+    const double c = value / 255.0;
+    return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+  };
+  return 0.2126 * channel(color >> 16 & 255) + 0.7152 * channel(color >> 8 & 255) + 0.0722 * channel(color & 255);
+}
+
+TEST(Html, ContrastOfBothThemes) {
+  // WCAG 2: at least 4.5 to 1 for text.
+  const std::string style(ReportStyle());
+  const size_t dark = style.find("data-theme=dark]{");
+  ASSERT_NE(dark, std::string::npos);
+  for (size_t begin : {size_t{0}, dark}) {
+    std::map<std::string, unsigned> colors;
+    const std::string rule = style.substr(begin, style.find('}', begin) - begin);
+    const std::regex variable("--([a-z-]+):#([0-9a-f]{3,6})");
+    for (auto it = std::sregex_iterator(rule.begin(), rule.end(), variable); it != std::sregex_iterator(); ++it) {
+      std::string hex = (*it)[2];
+      if (hex.size() == 3) hex = {hex[0], hex[0], hex[1], hex[1], hex[2], hex[2]};
+      colors[(*it)[1]] = static_cast<unsigned>(std::stoul(hex, nullptr, 16));
+    }
+    const std::pair<const char*, const char*> pairs[] = {{"fg", "bg"},
+                                                         {"fg", "panel"},
+                                                         {"fg", "soft"},
+                                                         {"fg", "add"},
+                                                         {"fg", "del"},
+                                                         {"muted", "bg"},
+                                                         {"muted", "panel"},
+                                                         {"muted", "soft"},
+                                                         {"holds", "holds-soft"},
+                                                         {"cracks", "cracks-soft"},
+                                                         {"unsure", "unsure-soft"},
+                                                         {"accent", "bg"},
+                                                         {"holds", "bg"},
+                                                         {"cracks", "bg"}};
+    for (const auto& [text, ground] : pairs) {
+      ASSERT_TRUE(colors.count(text) && colors.count(ground)) << text << " " << ground;
+      const double a = Luminance(colors[text]), b = Luminance(colors[ground]);
+      EXPECT_GE((std::max(a, b) + 0.05) / (std::min(a, b) + 0.05), 4.5)
+          << text << " on " << ground << (begin ? ", dark" : ", light");
+    }
+  }
+}
+
+size_t Widest(const std::string& text) {
+  size_t widest = 0;
+  for (const std::string& line : Split(text, '\n')) widest = std::max(widest, ColumnCount(line));
+  return widest;
+}
+
+TEST(Terminal, FitsTheWidth) {
+  const CheckRecord record = SampleCheck();
+  const std::vector<Comparison> comparisons = Judge(record);
+  for (int width : {120, 100, 80})
+    EXPECT_LE(Widest(RenderTerminal(record, comparisons, {width, false})), static_cast<size_t>(width));
+  const std::string wide = RenderTerminal(record, comparisons, {120, false}),
+                    narrow = RenderTerminal(record, comparisons, {80, false});
+  for (const char* word : {"format", "bits", "size", "perplexity", "KL", "passed", "lost", "gained", "verdict",
+                           "prefill t/s", "decode t/s", "memory"})
+    EXPECT_THAT(wide, HasSubstr(word));
+  EXPECT_THAT(narrow, Not(HasSubstr("memory")));
+  for (const char* word : {"format", "passed", "lost", "verdict"}) EXPECT_THAT(narrow, HasSubstr(word));
+  EXPECT_THAT(wide, HasSubstr("q2_k        3.35   65.0 MiB       31.70   0.520   27/50    21       1  cracks"));
+  EXPECT_THAT(wide, HasSubstr(Advice(record, comparisons)));
+}
+
+TEST(Terminal, ColoursOnlyWhenAsked) {
+  const CheckRecord record = HostileCheck();
+  const std::vector<Comparison> comparisons = Judge(record);
+  const std::string plain = RenderTerminal(record, comparisons, {120, false});
+  for (unsigned char c : plain) EXPECT_TRUE(c >= 0x20 || c == '\n') << static_cast<int>(c);
+  EXPECT_EQ(VisibleText(plain, true), plain);
+  const std::string colored = RenderTerminal(SampleCheck(), Judge(SampleCheck()), {120, true});
+  EXPECT_THAT(colored, HasSubstr("\x1b[31mcracks\x1b[0m"));
+  EXPECT_THAT(colored, HasSubstr("\x1b[32mholds\x1b[0m"));
+}
+
+TEST(Terminal, OddCases) {
+  CheckRecord record = SampleCheck();
+  record.candidates.resize(1);
+  record.candidates[0].run.complete = false;
+  EXPECT_THAT(RenderTerminal(record, Judge(record), {120, false}),
+              HasSubstr("q8_0: not comparable: the run of the candidate was interrupted"));
+  record.candidates.clear();
+  EXPECT_EQ(RenderTerminal(record, {}, {120, false}), "There is no candidate to judge.\n");
+  for (int width : {0, 1, 10})
+    EXPECT_FALSE(RenderTerminal(SampleCheck(), Judge(SampleCheck()), {width, false}).empty());
+}
+
+TEST(ReportJson, VerdictsDoNotDependOnTimes) {
+  CheckRecord record = SampleCheck();
+  const Json first = RenderJson(record, Judge(record));
+  EXPECT_EQ(first["schema"], "assay.check");
+  EXPECT_EQ(first["version"], kReportVersion);
+  EXPECT_EQ(first["recommended"], "q6_k");
+  EXPECT_EQ(first["baseline"]["passed"], 47);
+  ASSERT_EQ(first["verdicts"].size(), 6u);
+  EXPECT_EQ(first["verdicts"][5]["all"]["verdict"], "cracks");
+  EXPECT_EQ(first["verdicts"][5]["model"]["format"], "q2_k");
+  EXPECT_EQ(first["cost"]["arms"].size(), 7u);
+  record.started = "another day";
+  record.elapsed_s = 1;
+  record.baseline.cost = {1, 2, 3};
+  Json second = RenderJson(record, Judge(record));
+  EXPECT_NE(DumpJson(first), DumpJson(second));
+  second["cost"] = first["cost"];
+  EXPECT_EQ(DumpJson(first), DumpJson(second));
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,413 @@
+// Tool calls: the syntaxes, and the semantics of the check on what BFCL's own answers accept.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/random.h"
+#include "base/strings.h"
+#include "task/call_syntax.h"
+#include "task/matcher.h"
+#include "task_testing.h"
+
+namespace assay {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::ReadLines;
+using testing::Refusal;
+using testing::Try;
+
+Json Calls(std::string_view text, const std::vector<std::string>& tools = {"f", "g"}) {
+  ParsedCalls parsed = ParseCalls(text, tools);
+  if (!parsed.error.empty()) return "error";
+  Json out = Json::array();
+  for (const ToolCall& call : parsed.calls) out.push_back(Json::array({call.name, call.arguments}));
+  return out;
+}
+
+TEST(CallSyntax, ReadsWhatModelsWrite) {
+  Json one = Json::parse(R"([["f",{"a":1}]])");
+  for (const char* text : {
+           "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>",
+           "I will call f.\n<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>",
+           "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}",  // the closing tag was a stop string
+           "<tool_call>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]</tool_call>",  // SmolLM2 writes a list
+           "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}</tool_call>",
+           "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": 1}}]",
+           "[TOOL_CALLS]f[ARGS]{\"a\": 1}",
+           "[TOOL_CALLS]f{\"a\": 1}",
+           "<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": 1}}",
+           "<|python_tag|>f.call(a=1)",
+           "{\"name\": \"f\", \"parameters\": {\"a\": 1}}",
+           "{\"type\": \"function\", \"name\": \"f\", \"parameters\": {\"a\": 1}}",
+           "[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}}]",
+           "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]",
+           "```json\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n```",
+           "<function=f>{\"a\": 1}</function>",
+           "[f(a=1)]",
+           "[ f( a = 1, ) ]",
+           "f(a=1)",
+       })
+    EXPECT_EQ(Calls(text), one) << text;
+  Json two = Json::parse(R"([["f",{"a":1}],["g",{}]])");
+  for (const char* text : {
+           "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>\n<tool_call>{\"name\": \"g\", "
+           "\"arguments\": {}}</tool_call>",
+           "[TOOL_CALLS]f[ARGS]{\"a\": 1}[TOOL_CALLS]g[ARGS]{}",
+           "<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": 1}}; {\"name\": \"g\", \"parameters\": {}}",
+           "{\"name\": \"f\", \"parameters\": {\"a\": 1}}\n{\"name\": \"g\"}",
+           "[f(a=1), g()]",
+           "f(a=1)\ng()",
+           "<function=f>{\"a\": 1}</function><function=g>{}</function>",
+       })
+    EXPECT_EQ(Calls(text), two) << text;
+}
+
+TEST(CallSyntax, PlainTextIsNoCall) {
+  for (const char* text :
+       {"The weather is fine.", "f is a function", "{\"name\": \"Ann\", \"age\": 3}", "[1, 2]", "[see (1)]",
+        "[link](http://x)", "{\"answer\": 3}", "The name (f) is short", "[]", "h(a=1)", "{\"name\": \"Bob\"}"})
+    EXPECT_EQ(Calls(text), Json::array()) << text;
+}
+
+TEST(CallSyntax, BrokenCallsAreErrorsNotText) {
+  for (const char* text : {
+           "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}</tool_call>",
+           "<tool_call></tool_call>",
+           "<tool_call>f(1)</tool_call>",
+           "<tool_call>{\"arguments\": {}}</tool_call>",
+           "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>",
+           "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1, \"a\": 2}}</tool_call>",
+           "{\"name\": \"f\", \"arguments\": {\"a\": 1}",
+           "Sure! {\"name\": \"f\", \"arguments\": {\"a\": 1}}",
+           "{\"name\": \"f\", \"arguments\": {\"a\": 1}} as asked",
+           "[TOOL_CALLS] nothing",
+           "[TOOL_CALLS] []",
+           "<|python_tag|>",
+           "<function=f{\"a\": 1}",
+           "[f(a=1), g(]",
+           "[f(1)]",
+           "[f(a=b)]",
+           "[f(a=1, a=2)]",
+           "[f(a='x)]",
+           "{\"name\": \"f\"} trailing",
+           "x</tool_call>",
+       })
+    EXPECT_EQ(Calls(text), "error") << text;
+}
+
+TEST(CallSyntax, PythonLiterals) {
+  EXPECT_EQ(
+      Calls(
+          R"py([f(a='it\'s', b="\u00e9\n", c=True, d=None, e=-1.5e2, g=[1, (2, 3)], h={"k": [False]}, i=(4), j='''x"y''', k=1_000)])py"),
+      Json::parse(
+          R"([["f",{"a":"it's","b":"é\n","c":true,"d":null,"e":-150.0,"g":[1,[2,3]],"h":{"k":[false]},"i":4,"j":"x\"y","k":1000}]])"));
+  EXPECT_EQ(Calls("[a.b.c(x=1)]"), Json::parse(R"([["a.b.c",{"x":1}]])"));
+  EXPECT_EQ(Calls("[f(a=" + std::string(100000, '[') + ")]"), "error");
+  EXPECT_EQ(Calls("[f(a=99999999999999999999)]")[0][1]["a"].get<double>(), 1e20);
+}
+
+TEST(CallSyntax, ManyCallsAreRefused) {
+  std::string text;
+  for (size_t i = 0; i <= kMaxCalls; ++i) text += "<tool_call>{\"name\": \"f\"}</tool_call>";
+  EXPECT_EQ(Calls(text), "error");
+}
+
+// ---- The check
+// -----------------------------------------------------------------------------------------------------------------------
+
+std::string Class(const char* spec, const std::string& text) {
+  return Try(spec, text).failure;
+}
+
+TEST(ToolCalls, ClassesOfFailure) {
+  const char* spec =
+      R"({"type":"tool_calls","calls":[{"name":"book","arguments":{"city":"Rome","seats":2,"note":{"$optional":"x"}}}]})";
+  auto call = [](const char* name, const char* arguments) {
+    return fmt::format("<tool_call>{{\"name\": \"{}\", \"arguments\": {}}}</tool_call>", name, arguments);
+  };
+  EXPECT_EQ(Class(spec, call("book", R"({"city":"Rome","seats":2})")), "");
+  EXPECT_EQ(Class(spec, call("book", R"({"city":"Rome","seats":2,"note":"x"})")), "");
+  EXPECT_EQ(Class(spec, "I booked it."), "no call");
+  EXPECT_EQ(Class(spec, call("look", R"({"city":"Rome","seats":2})")), "wrong tool");
+  EXPECT_EQ(Class(spec, call("book", R"({"city":"Rome"})")), "missing");
+  EXPECT_EQ(Class(spec, call("book", R"({"city":"Rome","seats":2,"hour":1})")), "extra");
+  EXPECT_EQ(Class(spec, call("book", R"({"city":"Rome","seats":"2"})")), "wrong type");
+  EXPECT_EQ(Class(spec, call("book", R"({"city":"Rome","seats":3})")), "wrong value");
+  EXPECT_EQ(Class(spec, call("book", R"({"city":"Rome","seats":2})") + call("book", R"({"city":"Rome","seats":2})")),
+            "wrong count");
+  EXPECT_EQ(Class(spec, call("book", R"({"city":"Rome","seats":)")), "malformed call");
+  EXPECT_EQ(Try(spec, call("book", R"({"city":"Oslo","seats":2})")).detail,
+            "arguments.city: expected \"Rome\", found \"Oslo\"");
+}
+
+TEST(ToolCalls, NoCallMeansADirectAnswer) {
+  const char* spec = R"({"type":"tool_calls","calls":[]})";
+  EXPECT_EQ(Class(spec, "None of the tools fits."), "");
+  EXPECT_EQ(Class(spec, "[f(a=1)]"), "unexpected call");
+  EXPECT_EQ(Class(spec, "<tool_call>{\"name\""), "malformed call");  // BFCL would count this as right
+  EXPECT_EQ(Class(spec, ""), "empty");
+}
+
+TEST(ToolCalls, OrderExtraCallsAndExtraArguments) {
+  const char* free =
+      R"({"type":"tool_calls","calls":[{"name":"f","arguments":{"a":1}},{"name":"f","arguments":{"a":2}}]})";
+  const char* ordered =
+      R"({"type":"tool_calls","ordered":true,"calls":[{"name":"f","arguments":{"a":1}},{"name":"f","arguments":{"a":2}}]})";
+  const char* more =
+      R"({"type":"tool_calls","allow_extra_calls":true,"calls":[{"name":"f","arguments":{"a":1}},{"name":"f","arguments":{"a":2}}]})";
+  const char* both =
+      R"({"type":"tool_calls","allow_extra_calls":true,"ordered":true,"calls":[{"name":"f","arguments":{"a":1}},{"name":"f","arguments":{"a":2}}]})";
+  EXPECT_EQ(Class(free, "[f(a=2), f(a=1)]"), "");
+  EXPECT_EQ(Class(free, "[f(a=2), f(a=2)]"), "wrong value");
+  EXPECT_EQ(Class(free, "[f(a=2), g(a=1)]"), "wrong tool");
+  EXPECT_EQ(Class(ordered, "[f(a=2), f(a=1)]"), "wrong value");
+  EXPECT_EQ(Class(ordered, "[f(a=1), f(a=2)]"), "");
+  EXPECT_EQ(Class(more, "[f(a=2), g(), f(a=1)]"), "");
+  EXPECT_EQ(Class(more, "[f(a=2)]"), "wrong count");
+  EXPECT_EQ(Class(both, "[f(a=1), g(), f(a=2)]"), "");
+  EXPECT_EQ(Class(both, "[f(a=2), g(), f(a=1)]"), "wrong value");
+  EXPECT_EQ(Class(R"({"type":"tool_calls","calls":[{"name":"f","arguments":{"a":1},"allow_extra_arguments":true}]})",
+                  "[f(a=1, b=2)]"),
+            "");
+  EXPECT_EQ(Class(R"({"type":"tool_calls","calls":[{"name":"f","arguments":{"$ignore":true}}]})", "[f(a=1, b=2)]"), "");
+  EXPECT_EQ(Class(R"({"type":"tool_calls","calls":[{"name":"f"}]})", "[f()]"), "");
+  EXPECT_EQ(Class(R"({"type":"tool_calls","calls":[{"name":"f"}]})", "[f(b=2)]"), "extra");
+}
+
+// The first expected call accepts both answers, the second only one: pairing in order fails, a matching does not.
+TEST(ToolCalls, PairsByMatchingNotGreedily) {
+  const char* spec =
+      R"({"type":"tool_calls","calls":[{"name":"f","arguments":{"a":{"$any_of":[1,2]}}},{"name":"f","arguments":{"a":1}}]})";
+  EXPECT_EQ(Class(spec, "[f(a=1), f(a=2)]"), "");
+  EXPECT_EQ(Class(spec, "[f(a=2), f(a=1)]"), "");
+  EXPECT_EQ(Class(spec, "[f(a=2), f(a=2)]"), "wrong value");
+}
+
+TEST(ToolCalls, RefusesBadDefinitionsByPlace) {
+  EXPECT_THAT(Refusal(R"({"type":"tool_calls"})"), HasSubstr("calls: is missing"));
+  EXPECT_THAT(Refusal(R"({"type":"tool_calls","calls":{}})"), HasSubstr("calls: expected a list"));
+  EXPECT_THAT(Refusal(R"({"type":"tool_calls","calls":[{"name":"f","args":{}}]})"),
+              HasSubstr("calls[0].args: unknown member"));
+  EXPECT_THAT(Refusal(R"({"type":"tool_calls","calls":[{"arguments":{}}]})"), HasSubstr("calls[0].name: is missing"));
+  EXPECT_THAT(Refusal(R"({"type":"tool_calls","calls":[{"name":"f","arguments":{"a":{"$nope":1}}}]})"),
+              HasSubstr("calls[0].arguments.a.$nope"));
+}
+
+// ---- BFCL
+// ------------------------------------------------------------------------------------------------------------------------------
+
+// Schema types of the data set to JSON Schema's.
+Json ConvertTypes(const Json& schema) {
+  static const std::map<std::string, std::string> kNames = {
+      {"dict", "object"}, {"float", "number"}, {"tuple", "array"}};
+  Json out = schema;
+  if (schema.is_object())
+    for (auto& [key, value] : out.items()) {
+      value = ConvertTypes(value);
+      if (key == "type" && value.is_string())
+        if (auto name = kNames.find(value.get<std::string>()); name != kNames.end()) value = name->second;
+    }
+  if (schema.is_array())
+    for (Json& value : out) value = ConvertTypes(value);
+  return out;
+}
+
+bool Omissible(const Json& alternative) {
+  return alternative == "";
+}
+
+// "" in the list of allowed values means: may be left out. A dict's members are lists of allowed values themselves.
+Json Expectation(const Json& alternatives);
+Json ExpectationOfValue(const Json& value) {
+  if (value.is_object()) {
+    Json out = Json::object();
+    for (const auto& [key, inner] : value.items()) out[key] = Expectation(inner);
+    return out;
+  }
+  Json out = value;
+  if (value.is_array())
+    for (Json& element : out) element = ExpectationOfValue(element);
+  return out;
+}
+Json Expectation(const Json& alternatives) {
+  Json any = Json::array();
+  bool optional = false;
+  for (const Json& alternative : alternatives) {
+    if (Omissible(alternative))
+      optional = true;
+    else
+      any.push_back(ExpectationOfValue(alternative));
+  }
+  if (any.empty()) any.push_back("");
+  Json out = {{"$any_of", any}};
+  return optional ? Json{{"$optional", out}} : out;
+}
+
+// A concrete value of an alternative.
+Json Concrete(const Json& value, Random& random) {
+  if (value.is_object()) {
+    Json out = Json::object();
+    for (const auto& [key, inner] : value.items()) {
+      const Json& chosen = inner[random.Below(inner.size())];
+      if (!Omissible(chosen)) out[key] = Concrete(chosen, random);
+    }
+    return out;
+  }
+  Json out = value;
+  if (value.is_array())
+    for (Json& element : out) element = Concrete(element, random);
+  return out;
+}
+
+struct BfclCase {
+  std::string id;
+  Example example;
+  Json spec;
+  Json truth;
+};
+
+std::vector<BfclCase> BfclCases() {
+  std::vector<BfclCase> cases;
+  for (const Json& row : ReadLines(ASSAY_TEST_DATA "/task/data/bfcl.jsonl")) {
+    BfclCase item{row["id"], {}, {{"type", "tool_calls"}, {"calls", Json::array()}}, row["ground_truth"]};
+    item.example.tools = Json::array();
+    for (const Json& function : row["function"])
+      item.example.tools.push_back(
+          {{"type", "function"},
+           {"function", {{"name", function["name"]}, {"parameters", ConvertTypes(function["parameters"])}}}});
+    for (const Json& call : item.truth)
+      for (const auto& [name, arguments] : call.items()) {
+        Json expected = Json::object();
+        for (const auto& [key, alternatives] : arguments.items()) expected[key] = Expectation(alternatives);
+        item.spec["calls"].push_back({{"name", name}, {"arguments", expected}});
+      }
+    cases.push_back(std::move(item));
+  }
+  return cases;
+}
+
+// Random allowed values, optional ones sometimes left out.
+std::vector<ToolCall> TrueCalls(const Json& truth, Random& random) {
+  std::vector<ToolCall> calls;
+  for (const Json& call : truth)
+    for (const auto& [name, arguments] : call.items()) {
+      ToolCall made{name, Json::object()};
+      for (const auto& [key, alternatives] : arguments.items()) {
+        const Json& chosen = alternatives[random.Below(alternatives.size())];
+        if (!Omissible(chosen)) made.arguments[key] = Concrete(chosen, random);
+      }
+      calls.push_back(std::move(made));
+    }
+  return calls;
+}
+
+// Kind of JSON value, numbers being one.
+int KindOf(const Json& value) {
+  return value.is_number() ? 100 : static_cast<int>(value.type());
+}
+
+// An argument that may not be left out, and its alternatives; empty when there is none.
+std::string RequiredArgument(const Json& truth, size_t i) {
+  for (const auto& [name, arguments] : truth[i].items())
+    for (const auto& [key, alternatives] : arguments.items())
+      if (std::none_of(alternatives.begin(), alternatives.end(), Omissible)) return key;
+  return "";
+}
+
+TEST(Bfcl, EveryAllowedAnswerPassesInEverySyntax) {
+  Random random(11);
+  int passed = 0;
+  for (const BfclCase& item : BfclCases()) {
+    if (item.truth.empty()) continue;
+    for (int round = 0; round < 5; ++round) {
+      std::vector<ToolCall> calls = TrueCalls(item.truth, random);
+      for (size_t i = calls.size(); i > 1; --i) std::swap(calls[i - 1], calls[random.Below(i)]);  // order is free
+      for (std::string_view syntax : CallSyntaxNames()) {
+        std::string text = RenderCalls(calls, syntax);
+        CheckResult result = Try(item.spec, text, item.example);
+        EXPECT_TRUE(result.pass) << item.id << " " << syntax << ": " << result.failure << ": " << result.detail << "\n"
+                                 << text;
+        ParsedCalls parsed = ParseCalls(text, {});
+        EXPECT_EQ(parsed.syntax, syntax);
+        passed += result.pass;
+      }
+    }
+  }
+  EXPECT_GE(passed, 49 * 5 * 6);
+}
+
+TEST(Bfcl, DamagedAnswersFailInTheRightClass) {
+  Random random(12);
+  std::map<std::string, int> seen;
+  for (const BfclCase& item : BfclCases()) {
+    if (item.truth.empty()) continue;
+    auto expect = [&](const std::vector<ToolCall>& calls, const std::string& failure) {
+      for (std::string_view syntax : CallSyntaxNames()) {
+        CheckResult result = Try(item.spec, RenderCalls(calls, syntax), item.example);
+        EXPECT_EQ(result.failure, failure) << item.id << " " << syntax << ": " << result.detail << "\n"
+                                           << RenderCalls(calls, syntax);
+        ++seen[failure];
+      }
+    };
+    const std::vector<ToolCall> good = TrueCalls(item.truth, random);
+    std::vector<ToolCall> calls = good;
+    calls[0].name += "_all";
+    expect(calls, "wrong tool");
+
+    calls = good;
+    calls.push_back(good[0]);
+    expect(calls, "wrong count");
+    if (good.size() > 1) expect({good.begin() + 1, good.end()}, "wrong count");
+
+    calls = good;
+    calls.back().arguments["not_a_parameter"] = 1;
+    expect(calls, "extra");
+
+    std::string key = RequiredArgument(item.truth, 0);
+    if (!key.empty()) {
+      calls = good;
+      calls[0].arguments.erase(key);
+      expect(calls, "missing");
+      calls = good;
+      calls[0].arguments[key] = Json{{"surely", "wrong"}};
+      if (KindOf(good[0].arguments[key]) != KindOf(Json::object())) expect(calls, "wrong type");
+      calls = good;
+      Json& value = calls[0].arguments[key];
+      if (value.is_number())
+        value = value.get<double>() + 1234567;
+      else if (value.is_string())
+        value = value.get<std::string>() + " or so";
+      else
+        continue;
+      expect(calls, "wrong value");
+    }
+    for (std::string_view syntax : CallSyntaxNames()) {
+      std::string text = RenderCalls(good, syntax);
+      size_t brace = text.find_last_of(")}");
+      EXPECT_EQ(Try(item.spec, text.substr(0, brace), item.example).failure, "malformed call") << text.substr(0, brace);
+    }
+    EXPECT_EQ(Try(item.spec, "I cannot do that.", item.example).failure, "no call");
+  }
+  for (const char* failure : {"wrong tool", "wrong count", "extra", "missing", "wrong type", "wrong value"})
+    EXPECT_GT(seen[failure], 50) << failure;
+}
+
+TEST(Bfcl, IrrelevantToolsWantADirectAnswer) {
+  int seen = 0;
+  for (const BfclCase& item : BfclCases()) {
+    if (!item.truth.empty()) continue;
+    ++seen;
+    auto name = item.example.tools[0]["function"]["name"].get<std::string>();
+    EXPECT_TRUE(Try(item.spec, "None of these tools can answer that.", item.example).pass);
+    for (std::string_view syntax : CallSyntaxNames())
+      EXPECT_EQ(Try(item.spec, RenderCalls({{name, Json{{"x", 1}}}}, syntax), item.example).failure, "unexpected call");
+    EXPECT_EQ(Try(item.spec, name + "(x=1)", item.example).failure, "unexpected call");
+    EXPECT_EQ(Try(item.spec, "{\"name\": \"" + name + "\", \"argum", item.example).failure, "malformed call");
+  }
+  EXPECT_EQ(seen, 10);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,258 @@
+// The runner against a backend that is a few lines long.
+#include "task/runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "task_testing.h"
+
+namespace assay {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// Tokens are bytes. Answers the last message's text in capitals, last request first; "overflow" answers with an error,
+// and a message "no template" cannot be rendered.
+class FakeBackend : public Backend {
+ public:
+  std::vector<int32_t> Tokenize(const std::string& prompt) const override { return {prompt.begin(), prompt.end()}; }
+
+  std::string RenderChat(const Json& messages, const Json& tools) const override {
+    auto content = messages.back()["content"].get<std::string>();
+    if (content == "no template") Fail(ErrorKind::kInvalid, "chat template: line 3: roles must alternate");
+    return prefix + (tools.is_null() ? "" : tools.dump()) + "<user>" + content;
+  }
+
+  void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
+                Progress& progress) override {
+    for (size_t i = requests.size(); i-- > 0;) {
+      if (progress.Cancelled()) throw Interrupted();
+      std::string prompt(requests[i].ids.begin(), requests[i].ids.end());
+      asked.push_back(prompt);
+      sampled.push_back(requests[i].sampling);
+      std::string text = prompt.substr(prompt.find('>') == std::string::npos ? 0 : prompt.rfind('>') + 1);
+      Answer answer;
+      answer.prompt_tokens = static_cast<int64_t>(prompt.size());
+      answer.finish = text == "overflow" ? "error" : text == "long" ? "length" : "stop";
+      if (answer.finish == "error") answer.error = "the prompt has 9000 tokens, the context 2048";
+      for (char c : text) answer.text += static_cast<char>(std::toupper(c));
+      answer.ids = {1, 2};
+      answer.logprobs = {-0.5f, -0.25f};
+      done(i, answer);
+      if (after_answer) after_answer();
+    }
+  }
+
+  std::string prefix;
+  std::vector<std::string> asked;
+  std::vector<Sampling> sampled;
+  std::function<void()> after_answer;
+};
+
+class Watch : public Progress {
+ public:
+  void Begin(std::string_view, uint64_t amount, std::string_view) override {
+    total = amount;
+    ++legs;
+  }
+  void Advance(uint64_t units) override { done += units; }
+  void End() override { ++ends; }
+  bool Cancelled() const override { return cancel; }
+  uint64_t total = 0, done = 0;
+  int legs = 0, ends = 0;
+  bool cancel = false;
+};
+
+Task ThreeAndErrors() {
+  return ParseTask(
+      R"({"id":"one","slice":"s","cluster":"k","messages":[{"role":"user","content":"alpha"}],"expect":[{"type":"equals","value":"ALPHA"}]}
+{"id":"two","messages":[{"role":"user","content":"beta"}],"sampling":{"max_tokens":7},"expect":[{"type":"contains","value":"B"},{"type":"number","value":1},{"type":"equals","value":"no"}]}
+{"id":"raw","prompt":"gamma","expect":[{"type":"equals","value":"GAMMA"}]}
+{"id":"over","messages":[{"role":"user","content":"overflow"}],"expect":[{"type":"equals","value":"x"}]}
+{"id":"unrendered","messages":[{"role":"user","content":"no template"}],"expect":[{"type":"equals","value":"x"}]}
+{"id":"cut","messages":[{"role":"user","content":"long"}],"expect":[{"type":"equals","value":"x"}]}
+)",
+      "t.jsonl");
+}
+
+RunHeader Header(const Task& task) {
+  RunHeader header;
+  header.model.fingerprint = "f00";
+  header.task_name = task.name;
+  header.task_hash = task.hash;
+  header.sampling = ToJson(Sampling{});
+  header.arithmetic = "reference";
+  return header;
+}
+
+class RunnerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ =
+        std::filesystem::temp_directory_path() / ("assay_runner_" + std::to_string(::getpid()) + "_" +
+                                                  ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    path_ = folder_ / "run.jsonl";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path folder_, path_;
+};
+
+TEST_F(RunnerTest, AnswersScoresAndKeepsTheOrder) {
+  Task task = ThreeAndErrors();
+  FakeBackend backend;
+  Watch watch;
+  RunRecord record = RunTask(task, backend, Header(task), nullptr, watch);
+  ASSERT_EQ(record.examples.size(), 6u);
+  EXPECT_TRUE(record.complete);
+  const auto& r = record.examples;
+  for (size_t i = 0; i < r.size(); ++i) {
+    EXPECT_EQ(r[i].id, task.examples[i].id);
+    EXPECT_EQ(r[i].index, static_cast<int64_t>(i));
+  }
+  EXPECT_TRUE(r[0].pass);
+  EXPECT_EQ(r[0].answer, "ALPHA");
+  EXPECT_EQ(r[0].slice, "s");
+  EXPECT_EQ(r[0].cluster, "k");
+  EXPECT_EQ(r[0].prompt_tokens, 11);
+  EXPECT_THAT(r[0].answer_ids, ElementsAre(1, 2));
+  EXPECT_EQ(r[0].prompt_hash, PromptHash(backend.Tokenize("<user>alpha")));
+  EXPECT_FALSE(r[1].pass);
+  ASSERT_EQ(r[1].checks.size(), 3u);  // all checks run, the first failure names the class
+  EXPECT_TRUE(r[1].checks[0].pass);
+  EXPECT_EQ(r[1].failure(), "no number");
+  EXPECT_TRUE(r[2].pass);
+  EXPECT_THAT(r[3].error, HasSubstr("9000 tokens"));
+  EXPECT_FALSE(r[3].pass);
+  EXPECT_THAT(r[3].checks, IsEmpty());
+  EXPECT_THAT(r[4].error, HasSubstr("roles must alternate"));
+  EXPECT_EQ(r[4].finish, "error");
+  EXPECT_EQ(r[5].failure(), "truncated");
+  EXPECT_EQ(backend.asked.size(), 5u);
+  EXPECT_EQ(backend.sampled[3].max_tokens, 7);  // requests come last first
+  EXPECT_EQ(backend.sampled[4].max_tokens, 256);
+  EXPECT_EQ(watch.total, 6u);
+  EXPECT_EQ(watch.done, 6u);
+  EXPECT_EQ(watch.legs, 1);
+  EXPECT_EQ(watch.ends, 1);
+}
+
+TEST_F(RunnerTest, InterruptedThenResumedEqualsUninterrupted) {
+  Task task = ThreeAndErrors();
+  RunHeader header = Header(task);
+  {
+    FakeBackend backend;
+    Watch watch;
+    int answers = 0;
+    backend.after_answer = [&] { watch.cancel = ++answers == 3; };  // cut, over, raw (last first)
+    RunRecordWriter writer(path_, header);
+    EXPECT_THROW(RunTask(task, backend, header, &writer, watch), Interrupted);
+    EXPECT_EQ(watch.ends, 1);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  FakeBackend backend;
+  RunRecordWriter writer(path_, header);
+  std::set<std::string> resumed;
+  for (const ExampleResult& result : writer.resumed()) resumed.insert(result.id);
+  EXPECT_THAT(resumed, ElementsAre("cut", "raw"));  // errors are tried again
+  Watch watch;
+  RunRecord record = RunTask(task, backend, header, &writer, watch);
+  writer.Finish();
+  EXPECT_EQ(watch.done, 6u);
+  EXPECT_THAT(backend.asked, ElementsAre("<user>overflow", "<user>beta", "<user>alpha"));
+
+  FakeBackend again;
+  RunRecord whole = RunTask(task, again, header, nullptr, SilentProgress());
+  RunRecord saved = ReadRunRecord(path_);
+  EXPECT_TRUE(saved.complete);
+  ASSERT_EQ(saved.examples.size(), 6u);
+  for (size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(ToJson(record.examples[i]), ToJson(whole.examples[i]));
+    EXPECT_EQ(ToJson(saved.examples[i]), ToJson(whole.examples[i]));
+  }
+}
+
+TEST_F(RunnerTest, AResumedAnswerToAnotherPromptIsRefused) {
+  Task task = ThreeAndErrors();
+  RunHeader header = Header(task);
+  {
+    FakeBackend backend;
+    Watch watch;
+    backend.after_answer = [&] { watch.cancel = true; };
+    RunRecordWriter writer(path_, header);
+    EXPECT_THROW(RunTask(task, backend, header, &writer, watch), Interrupted);
+  }
+  FakeBackend backend;
+  backend.prefix = "<system>";
+  RunRecordWriter writer(path_, header);
+  try {
+    RunTask(task, backend, header, &writer, SilentProgress());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("cut: the interrupted run asked another prompt"));
+  }
+}
+
+TEST_F(RunnerTest, TheCacheAnswersWhatItKnows) {
+  Task task = ThreeAndErrors();
+  RunHeader header = Header(task);
+  std::map<std::string, Answer> store;
+  AnswerLookup cache;
+  cache.get = [&](const std::string& key) -> std::optional<Answer> {
+    auto found = store.find(key);
+    return found == store.end() ? std::nullopt : std::optional<Answer>(found->second);
+  };
+  cache.put = [&](const std::string& key, const Answer& answer) { EXPECT_TRUE(store.emplace(key, answer).second); };
+  FakeBackend first, second;
+  RunRecord a = RunTask(task, first, header, nullptr, SilentProgress(), cache);
+  EXPECT_EQ(store.size(), 4u);  // neither the overflow nor the template error
+  RunRecord b = RunTask(task, second, header, nullptr, SilentProgress(), cache);
+  EXPECT_THAT(second.asked, ElementsAre("<user>overflow"));
+  for (size_t i = 0; i < a.examples.size(); ++i) EXPECT_EQ(ToJson(a.examples[i]), ToJson(b.examples[i]));
+
+  // Anything that may change the answer changes the key.
+  std::set<std::string> keys;
+  Sampling sampling;
+  auto key = [&](const RunHeader& h, const char* prompt, const Sampling& s) {
+    EXPECT_TRUE(keys.insert(AnswerKey(h, prompt, s)).second);
+  };
+  key(header, "p", sampling);
+  key(header, "q", sampling);
+  Sampling warm = sampling;
+  warm.temperature = 1;
+  key(header, "p", warm);
+  Sampling stop = sampling;
+  stop.stop = {"x"};
+  key(header, "p", stop);
+  RunHeader other = header;
+  other.arithmetic = "deployed";
+  key(other, "p", sampling);
+  other = header;
+  other.model.fingerprint = "f01";
+  key(other, "p", sampling);
+  other = header;
+  other.started = "later";
+  other.model.name = "renamed";
+  EXPECT_EQ(AnswerKey(other, "p", sampling), AnswerKey(header, "p", sampling));
+}
+
+TEST_F(RunnerTest, CancelledBeforeItStarts) {
+  Task task = ThreeAndErrors();
+  FakeBackend backend;
+  Watch watch;
+  watch.cancel = true;
+  EXPECT_THROW(RunTask(task, backend, Header(task), nullptr, watch), Interrupted);
+  EXPECT_THAT(backend.asked, IsEmpty());
+}
+
+}  // namespace
+}  // namespace assay

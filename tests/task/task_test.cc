@@ -1,0 +1,275 @@
+// Task files: what is read, what is refused and where, what is doubted, what the hash covers.
+#include "task/task.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "task_testing.h"
+
+namespace assay {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+const std::string kGood =
+    R"({"id":"a","slice":"s","messages":[{"role":"user","content":"hi"}],"expect":[{"type":"contains","value":"x"}]})";
+
+std::string With(const std::string& members) {
+  return R"({"id":"a","messages":[{"role":"user","content":"hi"}],"expect":[{"type":"contains","value":"x"}],)" +
+         members + "}";
+}
+
+std::string FirstError(const std::string& text) {
+  try {
+    ParseTask(text, "t.jsonl");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInvalid);
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::vector<std::string> Problems(const std::string& text, bool warnings) {
+  std::vector<std::string> out;
+  for (const TaskProblem& problem : CheckTaskText(text, "t.jsonl"))
+    if (problem.warning == warnings) out.push_back(problem.Describe("t"));
+  return out;
+}
+
+TEST(Task, ReadsAllMembers) {
+  Task task = ParseTask(
+      "\xEF\xBB\xBF\n" + kGood + "\r\n\n" +
+          R"({"id":"b","cluster":"doc7","prompt":"2+2=","sampling":{"max_tokens":5,"stop":["\n"]},"expect":[{"type":"number","value":4}]})",
+      "dir/t.jsonl");
+  EXPECT_EQ(task.name, "t.jsonl");
+  ASSERT_EQ(task.examples.size(), 2u);
+  EXPECT_EQ(task.examples[0].line, 2);
+  EXPECT_EQ(task.examples[0].slice, "s");
+  EXPECT_TRUE(task.examples[0].is_chat());
+  EXPECT_EQ(task.examples[1].line, 4);
+  EXPECT_EQ(task.examples[1].slice, "all");
+  EXPECT_EQ(task.examples[1].cluster, "doc7");
+  EXPECT_FALSE(task.examples[1].is_chat());
+  EXPECT_EQ(task.examples[1].prompt, "2+2=");
+  EXPECT_THAT(task.slices(), ElementsAre("s", "all"));
+}
+
+TEST(Task, PutsTheContextIn) {
+  auto content = [](const std::string& messages) {
+    Task task = ParseTask(
+        R"({"id":"a","context":"CTX","messages":)" + messages + R"(,"expect":[{"type":"contains","value":"x"}]})", "t");
+    Json out = Json::array();
+    for (const Json& message : task.examples[0].messages) out.push_back(message["content"]);
+    return out.dump();
+  };
+  EXPECT_EQ(content(R"([{"role":"user","content":"q"}])"), R"(["CTX\n\nq"])");
+  EXPECT_EQ(
+      content(R"([{"role":"user","content":"1"},{"role":"assistant","content":"2"},{"role":"user","content":"3"}])"),
+      R"(["1","2","CTX\n\n3"])");
+  EXPECT_EQ(content(R"([{"role":"system","content":"Use {context}."},{"role":"user","content":"q"}])"),
+            R"(["Use CTX.","q"])");
+  EXPECT_EQ(content(R"([{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}])"),
+            R"([[{"type":"text","text":"CTX\n\na"},{"type":"text","text":"b"}]])");
+  Task raw = ParseTask(
+      R"({"id":"a","context":"CTX","prompt":"{context}|{context}","expect":[{"type":"contains","value":"x"}]})", "t");
+  EXPECT_EQ(raw.examples[0].prompt, "CTX|CTX");
+  raw = ParseTask(R"({"id":"a","context":"CTX","prompt":"q","expect":[{"type":"contains","value":"x"}]})", "t");
+  EXPECT_EQ(raw.examples[0].prompt, "CTX\n\nq");
+  EXPECT_THAT(
+      FirstError(
+          R"({"id":"a","context":"CTX","messages":[{"role":"system","content":"x"}],"expect":[{"type":"contains","value":"x"}]})"),
+      HasSubstr("t.jsonl:1: context: there is no user message"));
+}
+
+TEST(Task, PointsAtLineAndField) {
+  EXPECT_EQ(FirstError(kGood + "\n" + kGood), "t.jsonl:2: id: \"a\" is used twice, first in line 1");
+  EXPECT_EQ(FirstError(""), "t.jsonl: no examples");
+  EXPECT_EQ(FirstError("# note\n"), "t.jsonl:1: comments are not part of the format: expected a JSON object");
+  EXPECT_THAT(FirstError("{\"id\": }"), HasSubstr("t.jsonl:1: not JSON: parse error at line 1, column 8"));
+  EXPECT_EQ(FirstError("{\"id\": 1, \"id\": 2}"), "t.jsonl:1: duplicate key \"id\"");
+  EXPECT_EQ(FirstError("[1]"), "t.jsonl:1: expected an object, found array");
+  EXPECT_EQ(FirstError(With(R"("slices":"x")")), "t.jsonl:1: slices: unknown member; did you mean \"slice\"?");
+  EXPECT_THAT(FirstError(With(R"("weight":2)")), HasSubstr("weight: examples have no weights"));
+  EXPECT_THAT(FirstError(With(R"("prompt":"x")")), HasSubstr("prompt: \"messages\" and \"prompt\" exclude each other"));
+  EXPECT_THAT(FirstError(With(R"("slice":3)")), HasSubstr("slice: expected a string, found number"));
+  EXPECT_THAT(FirstError(With(R"("cluster":"a\nb")")), HasSubstr("cluster: has a control character"));
+  EXPECT_THAT(FirstError(With(R"("sampling":{"temprature":1})")),
+              HasSubstr("sampling: unknown member \"temprature\"; did you mean \"temperature\"?"));
+  EXPECT_THAT(FirstError(With(R"("sampling":{"top_p":0})")),
+              HasSubstr("\"top_p\" should be above 0 and at most 1, found 0"));
+  EXPECT_THAT(FirstError(With(R"("tools":[{"name":"f"}])")), HasSubstr("tools[0]: expected {\"type\": \"function\""));
+  EXPECT_THAT(FirstError(With(R"("tools":[{"type":"function","function":{"nam":"f"}}])")),
+              HasSubstr("tools[0].function.nam: unknown member; did you mean \"name\"?"));
+  EXPECT_THAT(
+      FirstError(R"({"id":"a","messages":[{"role":"usr","content":"x"}],"expect":[{"type":"contains","value":"x"}]})"),
+      AllOf(HasSubstr("messages[0].role"), HasSubstr("did you mean \"user\"")));
+  EXPECT_THAT(FirstError(R"({"id":"a","messages":[{"role":"user"}],"expect":[{"type":"contains","value":"x"}]})"),
+              HasSubstr("messages[0].content: is missing"));
+  EXPECT_THAT(
+      FirstError(
+          R"({"id":"a","messages":[{"role":"user","content":[{"type":"image_url"}]}],"expect":[{"type":"contains","value":"x"}]})"),
+      HasSubstr("messages[0].content[0].type"));
+  EXPECT_THAT(FirstError(R"({"id":"a","prompt":"x","expect":[]})"), HasSubstr("expect: expected at least one check"));
+  EXPECT_THAT(FirstError(R"({"id":"a","prompt":"x"})"), HasSubstr("expect: is missing"));
+  EXPECT_THAT(FirstError(R"({"prompt":"x","expect":[{"type":"number","value":1}]})"),
+              HasSubstr("t.jsonl:1: id: is missing"));
+  EXPECT_THAT(
+      FirstError(
+          R"({"id":"a","prompt":"x","tools":[{"type":"function","function":{"name":"f"}}],"expect":[{"type":"number","value":1}]})"),
+      HasSubstr("tools: a raw \"prompt\" cannot carry tools"));
+  EXPECT_THAT(
+      FirstError(
+          R"({"id":"a","prompt":"x","expect":[{"type":"number","value":1},{"type":"json_value","value":{"a":{"$nmber":1}}}]})"),
+      HasSubstr("t.jsonl:1: expect[1].value.a.$nmber: unknown comparator; did you mean \"$number\"?"));
+}
+
+TEST(Task, SchemasAreCompiledWhenRead) {
+  EXPECT_THAT(FirstError(With(R"("response_schema":{"type":"strin"})")), HasSubstr("t.jsonl:1: response_schema: "));
+  EXPECT_THAT(
+      FirstError(With(
+          R"("tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"a":{"type":1}}}}}])")),
+      HasSubstr("t.jsonl:1: tools[0].function.parameters: "));
+  EXPECT_THAT(FirstError(R"({"id":"a","prompt":"x","expect":[{"type":"json_schema","schema":{"minimum":"a"}}]})"),
+              HasSubstr("t.jsonl:1: expect[0].schema: "));
+}
+
+TEST(Task, CheckTellsAllProblems) {
+  std::vector<std::string> problems =
+      Problems(R"({"id":"","slice":1,"prompt":"x","expect":[{"type":"number","value":1}]})"
+               "\nnot json\n" +
+                   kGood + "\n" +
+                   R"({"id":"b","prompt":"x","expect":[{"type":"number","value":"1"},{"type":"nmber","value":1}]})",
+               false);
+  ASSERT_EQ(problems.size(), 5u);
+  EXPECT_THAT(problems[0], HasSubstr("t:1: id: may not be empty"));
+  EXPECT_THAT(problems[1], HasSubstr("t:1: slice: expected a string"));
+  EXPECT_THAT(problems[2], HasSubstr("t:2: not JSON"));
+  EXPECT_THAT(problems[3], HasSubstr("t:4: expect[0].value: expected a number"));
+  EXPECT_THAT(problems[4], HasSubstr("t:4: expect[1].type: unknown check \"nmber\"; did you mean \"number\"?"));
+}
+
+TEST(Task, CheckDoubts) {
+  auto doubts = [](const std::string& line) { return Problems(line, true); };
+  EXPECT_THAT(doubts(kGood), Contains(HasSubstr("t: warning: 1 examples: with fewer than 50")));
+  EXPECT_THAT(doubts(kGood), Contains(HasSubstr("slice \"s\" has 1 example; at least 10")));
+  EXPECT_THAT(doubts(R"({"id":"a","prompt":"x","expect":[{"type":"contains","value":""}]})"),
+              Contains(HasSubstr("t:1: expect[0].value: warning: every answer contains")));
+  EXPECT_THAT(doubts(R"({"id":"a","prompt":"x","expect":[{"type":"regex","pattern":"a*"}]})"),
+              Contains(HasSubstr("expect[0].pattern: warning: the pattern matches every")));
+  EXPECT_THAT(doubts(R"({"id":"a","prompt":"x","expect":[{"type":"regex","pattern":"^\\d+$"}]})"),
+              Not(Contains(HasSubstr("pattern"))));
+  EXPECT_THAT(doubts(R"({"id":"a","prompt":"x","expect":[{"type":"json_value","value":{"$ignore":true}}]})"),
+              Contains(HasSubstr("accepts every JSON value")));
+  EXPECT_THAT(doubts(With(R"("response_schema":{"type":"object"})")),
+              Contains(HasSubstr("response_schema: warning: no json_schema")));
+  EXPECT_THAT(
+      doubts(
+          kGood + "\n" +
+          R"({"id":"b","slice":"s","messages":[{"role":"user","content":"hi"}],"expect":[{"type":"contains","value":"y"}]})"),
+      Contains(HasSubstr("t:2: messages: warning: the same prompt as \"a\" in line 1")));
+  EXPECT_THAT(
+      doubts(
+          R"({"id":"a","messages":[{"role":"user","content":"{context}"}],"expect":[{"type":"contains","value":"x"}]})"),
+      Contains(HasSubstr("has no \"context\"")));
+
+  const std::string tools =
+      R"("tools":[{"type":"function","function":{"name":"book","parameters":{"type":"object","properties":{"city":{"type":"string"},"day":{"type":"string"}},"required":["city"]}}}])";
+  auto call = [&](const std::string& calls) {
+    return doubts(R"({"id":"a","messages":[{"role":"user","content":"hi"}],)" + tools +
+                  R"(,"expect":[{"type":"tool_calls","calls":)" + calls + "}]}");
+  };
+  EXPECT_THAT(call(R"([{"name":"book","arguments":{"city":"Rome"}}])"), Not(Contains(HasSubstr("expect"))));
+  EXPECT_THAT(call(R"([{"name":"boook","arguments":{"city":"Rome"}}])"),
+              Contains(HasSubstr("expect[0].calls[0].name: warning: \"boook\" is not among the tools of the example; "
+                                 "did you mean \"book\"?")));
+  EXPECT_THAT(
+      call(R"([{"name":"book","arguments":{"city":"Rome","dya":"x"}}])"),
+      Contains(HasSubstr("calls[0].arguments.dya: warning: \"book\" has no such parameter; did you mean \"day\"?")));
+  EXPECT_THAT(call(R"([{"name":"book","arguments":{"day":"x"}}])"), Contains(HasSubstr("the tool requires \"city\"")));
+}
+
+TEST(Task, HashCoversContentAndOrder) {
+  auto hash = [](const std::string& text) { return ParseTask(text, "t").hash; };
+  const std::string b = R"({"id":"b","prompt":"x","expect":[{"type":"number","value":1}]})";
+  std::string base = hash(kGood + "\n" + b);
+  EXPECT_EQ(base.size(), 32u);
+  EXPECT_EQ(hash(kGood + "\r\n\n  " + b + "  \n"), base);
+  EXPECT_EQ(hash(kGood + "\n" +
+                 R"({ "prompt": "x", "id": "b", "context": null, "expect": [{"type": "number", "value": 1}]})"),
+            base);
+  EXPECT_NE(hash(b + "\n" + kGood), base);
+  EXPECT_NE(hash(kGood), base);
+  EXPECT_NE(hash(kGood + "\n" + R"({"id":"b","prompt":"x","expect":[{"type":"number","value":2}]})"), base);
+  EXPECT_NE(hash(kGood + "\n" + R"({"id":"b","prompt":"x ","expect":[{"type":"number","value":1}]})"), base);
+  EXPECT_NE(hash(R"({"id":"a","prompt":"x","cluster":"y","expect":[{"type":"number","value":1}]})"),
+            hash(R"({"id":"a","prompt":"x","slice":"y","expect":[{"type":"number","value":1}]})"));
+}
+
+TEST(Task, EveryCutOfAFileIsRefusedOrRead) {
+  const std::string text =
+      With(R"("context":"é","tools":[{"type":"function","function":{"name":"f"}}],"sampling":{"seed":1})") + "\n" +
+      kGood;
+  for (size_t size = 0; size < text.size(); ++size) CheckTaskText(text.substr(0, size), "t");
+  for (size_t i = 0; i < text.size(); ++i) {
+    std::string damaged = text;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x15);
+    CheckTaskText(damaged, "t");
+  }
+}
+
+TEST(Task, MissingFileIsNotFound) {
+  try {
+    LoadTask("/nonexistent/t.jsonl");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kNotFound);
+  }
+}
+
+// What the repository ships must be free of mistakes and of doubts, counts apart.
+TEST(Task, ShippedTasksAreClean) {
+  int files = 0;
+  for (const char* folder : {ASSAY_SOURCE "/examples/tasks", ASSAY_SOURCE "/examples/demo"})
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.path().extension() != ".jsonl") continue;
+      ++files;
+      std::vector<TaskProblem> problems = CheckTask(entry.path());
+      std::erase_if(problems, [](const TaskProblem& problem) {
+        return problem.message.find("with fewer than") != std::string::npos;
+      });
+      for (const TaskProblem& problem : problems) ADD_FAILURE() << problem.Describe(entry.path().string());
+      EXPECT_GE(LoadTask(entry.path()).examples.size(), 10u) << entry.path();
+    }
+  EXPECT_GE(files, 6);
+}
+
+TEST(Sampling, RoundTripAndOverrides) {
+  Sampling sampling;
+  sampling.temperature = 0.7;
+  sampling.top_k = 40;
+  sampling.top_p = 0.9;
+  sampling.min_p = 0.05;
+  sampling.repetition_penalty = 1.1;
+  sampling.seed = UINT64_MAX;
+  sampling.max_tokens = 17;
+  sampling.stop = {"\n", "END"};
+  EXPECT_EQ(ToJson(SamplingFromJson(Json::parse(ToJson(sampling).dump()), {}, "s")), ToJson(sampling));
+  Sampling over = SamplingFromJson(Json::parse(R"({"max_tokens":3,"stop":"x"})"), sampling, "s");
+  EXPECT_EQ(over.max_tokens, 3);
+  EXPECT_EQ(over.top_k, 40);
+  EXPECT_THAT(over.stop, ElementsAre("x"));
+  for (const char* bad : {R"({"seed":-1})", R"({"seed":1.5})", R"({"temperature":-1})", R"({"top_k":-1})",
+                          R"({"min_p":2})", R"({"repetition_penalty":0})", R"({"max_tokens":0})", R"({"stop":[""]})",
+                          R"({"stop":[1]})", R"({"temperature":"hot"})", R"([])"})
+    EXPECT_THROW(SamplingFromJson(Json::parse(bad), {}, "s"), Error) << bad;
+}
+
+}  // namespace
+}  // namespace assay

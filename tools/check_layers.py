@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Holds every #include of src/ against the floors in cmake/house.cmake: a room may include itself and the rooms it is linked with,
+directly or through them; never a sibling on its floor, never upwards. Third-party headers of some libraries stay in .cc files."""
+import pathlib, re, sys
+
+root = pathlib.Path(__file__).resolve().parent.parent
+text = (root / "cmake/house.cmake").read_text()
+uses, floor, floors = {}, None, {}
+for line in text.splitlines():
+    if m := re.match(r"# F(\d)", line):
+        floor = int(m[1])
+    if m := re.match(r"assay_room\((\w+)([^)]*)\)", line):
+        uses[m[1]] = set(re.findall(r"room_(\w+)", m[2]))
+        floors[m[1]] = floor
+
+
+def reach(room):
+    seen, todo = set(), list(uses[room])
+    while todo:
+        r = todo.pop()
+        if r not in seen:
+            seen.add(r)
+            todo += uses[r]
+    return seen
+
+
+problems = []
+for room, below in uses.items():
+    for other in below:
+        if floors[other] >= floors[room]:
+            problems.append(f"cmake/house.cmake: {room} (F{floors[room]}) may not use {other} (F{floors[other]})")
+for path in sorted((root / "src").rglob("*")):
+    if path.suffix not in (".h", ".cc"):
+        continue
+    room = path.relative_to(root / "src").parts[0]
+    allowed = set(uses) if room == "cli" else reach(room) | {room} if room in uses else set()
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if m := re.match(r'#include "(\w+)/', line):
+            if m[1] in uses and m[1] not in allowed:
+                problems.append(f"{path.relative_to(root)}:{number}: {room} may not include {m[1]}/")
+        if path.suffix == ".h" and re.match(r"#include <(CLI/|nlohmann/|sqlite3|pcre2|utf8proc|openssl/|xxhash|boost/|curl/)", line):
+            if str(path.relative_to(root)) != "src/base/json.h":
+                problems.append(f"{path.relative_to(root)}:{number}: third-party headers stay in .cc files")
+for path in sorted((root / "src").rglob("*")):
+    if path.suffix in (".h", ".cc") and len(path.read_text().splitlines()) > 800:
+        problems.append(f"{path.relative_to(root)}: longer than 800 lines: split by concept")
+print("\n".join(problems) if problems else f"layers: {len(uses)} rooms, no include goes up or sideways")
+sys.exit(1 if problems else 0)
