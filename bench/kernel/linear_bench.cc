@@ -1,11 +1,14 @@
 // Speed of the linear kernels against what the machine can do.
 //
-//   linear_bench [--threads N] [--isa scalar|avx2|avx512] [--rows R] [--cols C] [--tokens T] [--arithmetic A] [--cpu-time] [FORMAT …]
+//   linear_bench [--threads N] [--isa scalar|avx2|avx512] [--rows R] [--cols C] [--tokens T] [--arithmetic A]
+//   [--cpu-time] [FORMAT …]
 //
-// For each format and arithmetic: decode (one token; GB/s of packed weights, percent of a read of as many bytes, measured just before) and
-// prefill (T tokens; billions of multiply-adds a second, percent of the peak of the widest instruction for that arithmetic).
-// --cpu-time counts processor time instead of the clock on the wall, for a machine that others use at the same time (one thread only).
-// Every figure is the median of five runs. The weights of the decode run are larger than the private caches.
+// For each format and arithmetic: decode (one token; GB/s of packed weights, percent of a read of as many bytes,
+// measured just before) and prefill (T tokens; billions of multiply-adds a second, percent of the peak of the widest
+// instruction for that arithmetic).
+// --cpu-time counts processor time instead of the clock on the wall, for a machine that others use at the same time
+// (one thread only). Every figure is the median of five runs. The weights of the decode run are larger than the private
+// caches.
 
 #include <fmt/core.h>
 
@@ -52,12 +55,13 @@ double MedianSeconds(Body body) {
 
 #if defined(__x86_64__)
 // Ten independent chains of one instruction; multiply-adds of one instruction given by the caller.
-#define ASSAY_PEAK(name, isa, instruction)                                                                                      \
-  __attribute__((target(isa))) void name(int64_t n) {                                                                           \
-    for (int64_t i = 0; i < n; ++i)                                                                                             \
-      asm volatile(instruction "0\n" instruction "1\n" instruction "2\n" instruction "3\n" instruction "4\n" instruction "5\n"  \
-                   instruction "6\n" instruction "7\n" instruction "8\n" instruction "9\n" ::                                   \
-                       : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm15");              \
+#define ASSAY_PEAK(name, isa, instruction)                                                                         \
+  __attribute__((target(isa))) void name(int64_t n) {                                                              \
+    for (int64_t i = 0; i < n; ++i)                                                                                \
+      asm volatile(instruction                                                                                     \
+                   "0\n" instruction "1\n" instruction "2\n" instruction "3\n" instruction "4\n" instruction       \
+                   "5\n" instruction "6\n" instruction "7\n" instruction "8\n" instruction "9\n" ::                \
+                       : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm15"); \
   }
 ASSAY_PEAK(PeakFma512, "avx512f", "vfmadd231ps %%zmm15, %%zmm15, %%zmm")
 ASSAY_PEAK(PeakFma256, "avx2,fma", "vfmadd231ps %%ymm15, %%ymm15, %%ymm")
@@ -88,29 +92,30 @@ double Peak(const LinearKernel& kernel, ThreadPool& pool) {
 
 // Bytes a second of plain reading, all threads together.
 double ReadRate(const std::vector<std::byte>& memory, ThreadPool& pool) {
-  const auto* words = reinterpret_cast<const uint64_t*>(memory.data());
-  auto n = static_cast<int64_t>(memory.size() / 8);
+  typedef uint64_t Line __attribute__((vector_size(64), aligned(16)));
+  const auto* lines = reinterpret_cast<const Line*>(memory.data());
+  auto n = static_cast<int64_t>(memory.size() / sizeof(Line));
   std::vector<uint64_t> sums(static_cast<size_t>(pool.threads()) * 8);
   double s = MedianSeconds([&] {
     pool.For(n, (n + pool.threads() - 1) / pool.threads() / 8, [&](int64_t begin, int64_t end, int worker) {
-      uint64_t a = 0, b = 0, c = 0, d = 0;
-      for (int64_t i = begin; i + 4 <= end; i += 4) {
-        a += words[i];
-        b += words[i + 1];
-        c += words[i + 2];
-        d += words[i + 3];
+      Line a{}, b{};
+      for (int64_t i = begin; i + 2 <= end; i += 2) {
+        a ^= lines[i];
+        b ^= lines[i + 1];
       }
-      sums[static_cast<size_t>(worker) * 8] += a + b + c + d;
+      a ^= b;
+      for (int i = 0; i < 8; ++i) sums[static_cast<size_t>(worker) * 8] ^= a[i];
     });
   });
   volatile uint64_t keep = sums[0];
   (void)keep;
-  return static_cast<double>(n * 8) / s;
+  return static_cast<double>(n) * sizeof(Line) / s;
 }
 
 void Report(const Options& options, const Format& format, Arithmetic arithmetic, ThreadPool& pool) {
   const LinearKernel& kernel = ChooseLinear(format, arithmetic, Cpu());
-  int64_t code_bytes = CodesBytes(format, options.rows, options.cols), scale_bytes = ScalesBytes(format, options.rows, options.cols);
+  int64_t code_bytes = CodesBytes(format, options.rows, options.cols),
+          scale_bytes = ScalesBytes(format, options.rows, options.cols);
   Random random(1);
   // One random matrix of 64 rows, repeated.
   constexpr int64_t kPattern = 64;
@@ -120,9 +125,11 @@ void Report(const Options& options, const Format& format, Arithmetic arithmetic,
   std::vector<std::byte> pattern_scales(static_cast<size_t>(ScalesBytes(format, kPattern, options.cols)));
   float global_scale = 1, global_divisor = 1;
   if (format.choose_global) format.choose_global(0.1f, &global_scale, &global_divisor);
-  format.encode_rows(weights.data(), kPattern, options.cols, nullptr, global_scale, global_divisor, pattern.data(), pattern_scales.data());
+  format.encode_rows(weights.data(), kPattern, options.cols, nullptr, global_scale, global_divisor, pattern.data(),
+                     pattern_scales.data());
   int64_t copies = std::max<int64_t>(1, (int64_t{192} << 20) / (code_bytes + scale_bytes));
-  std::vector<std::byte> codes(static_cast<size_t>(code_bytes * copies)), scales(static_cast<size_t>(scale_bytes * copies));
+  std::vector<std::byte> codes(static_cast<size_t>(code_bytes * copies)),
+      scales(static_cast<size_t>(scale_bytes * copies));
   for (size_t at = 0; at < codes.size(); at += pattern.size())
     std::memcpy(codes.data() + at, pattern.data(), std::min(pattern.size(), codes.size() - at));
   for (size_t at = 0; at < scales.size(); at += pattern_scales.size())
@@ -133,13 +140,19 @@ void Report(const Options& options, const Format& format, Arithmetic arithmetic,
   for (float& v : x) v = static_cast<float>(random.Normal());
   auto* prepared = static_cast<std::byte*>(std::aligned_alloc(64, static_cast<size_t>(token_bytes * options.tokens)));
   double prepare_s = MedianSeconds([&] {
-    for (int64_t t = 0; t < options.tokens; ++t) kernel.prepare(x.data() + t * options.cols, options.cols, prepared + t * token_bytes);
+    for (int64_t t = 0; t < options.tokens; ++t)
+      kernel.prepare(x.data() + t * options.cols, options.cols, prepared + t * token_bytes);
   });
   std::vector<float> y(static_cast<size_t>(options.tokens * options.rows));
   int64_t grain = std::max<int64_t>(32, (options.rows / (pool.threads() * 4) + 15) / 16 * 16);
   auto run = [&](int64_t copy, int64_t tokens) {
-    PackedView view{&format, options.rows, options.cols, codes.data() + copy * code_bytes,
-                    scale_bytes ? scales.data() + copy * scale_bytes : nullptr, global_scale, global_divisor};
+    PackedView view{&format,
+                    options.rows,
+                    options.cols,
+                    codes.data() + copy * code_bytes,
+                    scale_bytes ? scales.data() + copy * scale_bytes : nullptr,
+                    global_scale,
+                    global_divisor};
     pool.For(options.rows, grain, [&](int64_t begin, int64_t end, int) {
       kernel.multiply(view, prepared, tokens, begin, end, y.data(), options.rows);
     });
@@ -151,10 +164,12 @@ void Report(const Options& options, const Format& format, Arithmetic arithmetic,
   double prefill_s = MedianSeconds([&] { run(0, options.tokens); });
   double bytes = static_cast<double>((code_bytes + scale_bytes) * copies);
   double products = static_cast<double>(options.rows * options.cols * options.tokens);
-  fmt::print("{:<16} {:<28} decode {:6.2f} GB/s {:4.0f}% of {:5.1f}   prefill {:7.1f} GMAC/s {:3.0f}% of {:6.1f}   prepare {:5.2f} ns/value\n",
-             format.name, kernel.name, bytes / decode_s * 1e-9, 100 * bytes / decode_s / read, read * 1e-9, products / prefill_s * 1e-9,
-             peak > 0 ? 100 * products / prefill_s / peak : 0.0, peak * 1e-9,
-             prepare_s * 1e9 / static_cast<double>(options.tokens * options.cols));
+  fmt::print(
+      "{:<16} {:<28} decode {:6.2f} GB/s {:4.0f}% of {:5.1f}   prefill {:7.1f} GMAC/s {:3.0f}% of {:6.1f}   prepare "
+      "{:5.2f} ns/value\n",
+      format.name, kernel.name, bytes / decode_s * 1e-9, 100 * bytes / decode_s / read, read * 1e-9,
+      products / prefill_s * 1e-9, peak > 0 ? 100 * products / prefill_s / peak : 0.0, peak * 1e-9,
+      prepare_s * 1e9 / static_cast<double>(options.tokens * options.cols));
   std::free(prepared);
 }
 
@@ -182,12 +197,15 @@ int Main(int argc, char** argv) {
     }
   }
   ThreadPool pool(options.threads);
-  fmt::print("{}, {}, {} thread(s), W [{}, {}], {} tokens\n", CpuName(), CpuFeatureText(Cpu()), pool.threads(), options.rows, options.cols,
-             options.tokens);
+  fmt::print("{}, {}, {} thread(s), W [{}, {}], {} tokens\n", CpuName(), CpuFeatureText(Cpu()), pool.threads(),
+             options.rows, options.cols, options.tokens);
   for (const Format& format : Formats()) {
-    if (!options.formats.empty() && std::find(options.formats.begin(), options.formats.end(), format.name) == options.formats.end()) continue;
+    if (!options.formats.empty() &&
+        std::find(options.formats.begin(), options.formats.end(), format.name) == options.formats.end())
+      continue;
     for (Arithmetic arithmetic : {Arithmetic::kDeployed, Arithmetic::kReference}) {
-      if (options.arithmetic.empty() || options.arithmetic == ArithmeticName(arithmetic)) Report(options, format, arithmetic, pool);
+      if (options.arithmetic.empty() || options.arithmetic == ArithmeticName(arithmetic))
+        Report(options, format, arithmetic, pool);
     }
   }
   return 0;
@@ -196,4 +214,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace assay
 
-int main(int argc, char** argv) { return assay::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return assay::Main(argc, argv);
+}

@@ -91,7 +91,7 @@ struct Q2KRules {
   static constexpr float kMaxCode = 3;      // of a weight
   static constexpr float kMaxInteger = 15;  // of a scale or minimum
   static constexpr float kRmsShare = 0.5f;  // of the weights without importance: |x| + share * root mean square
-  static constexpr AffineSearch kSearch{-0.9f, 0.1f, 19, 2};
+  static constexpr AffineSearch kSearch{-0.8f, 0.2f, 9, 2};
 };
 struct Q4KRules {
   using Block = BlockQ4K;

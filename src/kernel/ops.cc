@@ -7,10 +7,10 @@
 namespace assay {
 
 #if defined(__x86_64__)
-#define ASSAY_DISPATCH(call)                    \
-  const CpuFeatures& cpu = Cpu();               \
-  if (cpu.avx512) return avx512::call;          \
-  if (cpu.avx2_fma) return avx2::call;          \
+#define ASSAY_DISPATCH(call)           \
+  const CpuFeatures& cpu = Cpu();      \
+  if (cpu.avx512) return avx512::call; \
+  if (cpu.avx2_fma) return avx2::call; \
   return ref::call
 #else
 #define ASSAY_DISPATCH(call) return ref::call
@@ -20,23 +20,34 @@ void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, floa
   ASSAY_DISPATCH(RmsNorm(x, weight, n, epsilon, out));
 }
 
-void AddTo(float* x, const float* y, int64_t n) { ASSAY_DISPATCH(AddTo(x, y, n)); }
+void AddTo(float* x, const float* y, int64_t n) {
+  ASSAY_DISPATCH(AddTo(x, y, n));
+}
 
-void SiluMul(const float* gate, const float* up, int64_t n, float* out) { ASSAY_DISPATCH(SiluMul(gate, up, n, out)); }
+void SiluMul(const float* gate, const float* up, int64_t n, float* out) {
+  ASSAY_DISPATCH(SiluMul(gate, up, n, out));
+}
 
-void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine, bool interleaved) {
+void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine,
+          bool interleaved) {
   ASSAY_DISPATCH(Rope(x, n_heads, head_dim, rotary_dim, cosine, sine, interleaved));
 }
 
-void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim, int64_t first,
-                int64_t last, float scale, float* scores, float* out) {
+void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim,
+                int64_t first, int64_t last, float scale, float* scores, float* out) {
   ASSAY_DISPATCH(AttendHead(q, keys, values, head_offset, head_dim, first, last, scale, scores, out));
 }
 
-void ToHalf(const float* x, int64_t n, uint16_t* out) { ASSAY_DISPATCH(ToHalf(x, n, out)); }
+void ToHalf(const float* x, int64_t n, uint16_t* out) {
+  ASSAY_DISPATCH(ToHalf(x, n, out));
+}
 
-double LogSumExp(const float* x, int64_t n) { ASSAY_DISPATCH(LogSumExp(x, n)); }
+double LogSumExp(const float* x, int64_t n) {
+  ASSAY_DISPATCH(LogSumExp(x, n));
+}
 
-int64_t ArgMax(const float* x, int64_t n) { ASSAY_DISPATCH(ArgMax(x, n)); }
+int64_t ArgMax(const float* x, int64_t n) {
+  ASSAY_DISPATCH(ArgMax(x, n));
+}
 
 }  // namespace assay

@@ -30,6 +30,14 @@ std::string_view StripMarks(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kMarks) - begin + 1);
 }
 
+// An option's text as it is compared: folded, without marks and a leading article, which answers add and drop at will.
+std::string OptionText(std::string_view text) {
+  std::string folded = FoldCase(StripMarks(text));
+  for (std::string_view article : {"a ", "an ", "the "})
+    if (folded.size() > article.size() && folded.starts_with(article)) return folded.substr(article.size());
+  return folded;
+}
+
 class Choice : public CheckBody {
  public:
   explicit Choice(const Json& spec) {
@@ -43,7 +51,7 @@ class Choice : public CheckBody {
       letters_.clear();
       for (size_t i = 0; i < choices_.size(); ++i) {
         letters_ += static_cast<char>('A' + i);
-        choices_[i] = FoldCase(StripMarks(choices_[i]));
+        choices_[i] = OptionText(choices_[i]);
       }
     }
     if (letters_.size() < 2 || letters_.size() > 26)
@@ -90,7 +98,7 @@ class Choice : public CheckBody {
   char WholeAnswer(std::string_view text) const {
     std::string_view bare = StripMarks(text);
     if (bare.size() == 1) return Known(Upper(bare[0]));
-    std::string folded = FoldCase(bare);
+    std::string folded = OptionText(bare);
     for (size_t i = 0; i < choices_.size(); ++i)
       if (!choices_[i].empty() && folded == choices_[i]) return letters_[i];
     return '\0';
@@ -123,7 +131,7 @@ class Choice : public CheckBody {
       for (std::string_view word : {" option", " choice", " letter"})
         if (ToLowerAscii(rest.substr(0, word.size())) == word) rest.remove_prefix(word.size());
       if (char letter = LetterAt(rest)) return letter;
-      std::string folded = FoldCase(StripMarks(rest));
+      std::string folded = OptionText(rest);
       for (size_t i = 0; i < choices_.size(); ++i)
         if (!choices_[i].empty() && folded == choices_[i]) return letters_[i];
     }

@@ -343,18 +343,18 @@ class Validator {
       if (!value.contains(name)) good = Bad(at, keyword, fmt::format("property {} is missing", DumpJson(name)));
     };
     for (const std::string& name : schema.required) need(name, "required");
-    for (const auto& [trigger, names] : schema.dependent_required) {
+    for (const auto& [keyword, trigger, names] : schema.dependent_required) {
       Step(1 + value.size() / 16);
       if (!value.contains(trigger)) continue;
-      for (const std::string& name : names) need(name, schema.dependent_keyword[10] == 'i' ? "dependencies" : "dependentRequired");
+      for (const std::string& name : names) need(name, keyword);
     }
     size_t i = 0;
     for (auto it = value.begin(); it != value.end() && (good || at.told); ++it, ++i) good = CheckMember(schema, it.key(), *it, i, at, seen) && good;
-    for (const auto& [trigger, dependent] : schema.dependent_schemas) {
+    for (const auto& [keyword, trigger, dependent] : schema.dependent_schemas) {
       if (!good && !at.told) break;
       Step(1 + value.size() / 16);
       if (!value.contains(trigger)) continue;
-      Path path{&at.schema, schema.dependent_keyword}, inner{&path, trigger};
+      Path path{&at.schema, keyword}, inner{&path, trigger};
       good = Check(*dependent, value, {at.instance, inner, at.told}, seen) && good;
     }
     if (schema.unevaluated_properties && (good || at.told)) {

@@ -80,6 +80,9 @@ struct PreTokenizerRow {
 // name to a new file.
 constexpr PreTokenizerRow kPreTokenizers[] = {
     {"gpt-2", false, false, {kGpt2}},
+    // A GGUF that says smollm is read as transformers reads it: decimal digits apart, other numerals (Ⅷ ① ½) with the word. The second
+    // row names a tokenizer.json whose Digits step takes all numerals apart, as the model's own does and llama.cpp too.
+    {"smollm", false, false, {Re("\\p{Nd}"), kGpt2}},
     {"smollm", false, false, {kDigits, kGpt2}},
     {"llama-bpe", true, false, {Re(kLlama3)}},
     {"qwen2", false, true, {Re(kQwen2)}},

@@ -22,7 +22,8 @@ class Ops : public testing::TestWithParam<std::string> {
   void TearDown() override { LimitCpu("avx512"); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Levels, Ops, testing::Values("scalar", "avx2", "avx512"), [](const auto& level) { return level.param; });
+INSTANTIATE_TEST_SUITE_P(Levels, Ops, testing::Values("scalar", "avx2", "avx512"),
+                         [](const auto& level) { return level.param; });
 
 // Distance in units of the last place; both finite.
 int64_t UlpDistance(float a, float b) {
@@ -45,7 +46,8 @@ TEST_P(Ops, RmsNorm) {
     for (float v : x) sum += static_cast<double>(v) * v;
     double factor = 1 / std::sqrt(sum / static_cast<double>(n) + 1e-5);
     RmsNorm(x.data(), w.data(), n, 1e-5f, y.data());
-    for (size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], x[i] * factor * w[i], 1e-6 * std::fabs(x[i] * factor * w[i])) << n;
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_NEAR(y[i], x[i] * factor * w[i], 1e-6 * std::fabs(x[i] * factor * w[i])) << n;
     ASSERT_EQ(y.back(), -5.0f);
     RmsNorm(x.data(), w.data(), n, 1e-5f, x.data());  // in place
     x.push_back(-5.0f);
@@ -109,9 +111,11 @@ TEST_P(Ops, Rope) {
           if (i < rotary) {
             int64_t left = interleaved ? 2 * pair : pair, right = interleaved ? 2 * pair + 1 : pair + half;
             auto p = static_cast<size_t>(pair);
-            expected = i == left ? at(left) * cosine[p] - at(right) * sine[p] : at(right) * cosine[p] + at(left) * sine[p];
+            expected =
+                i == left ? at(left) * cosine[p] - at(right) * sine[p] : at(right) * cosine[p] + at(left) * sine[p];
           }
-          ASSERT_NEAR(x[static_cast<size_t>(h * head_dim + i)], expected, 1e-6) << head_dim << " " << rotary << " " << i;
+          ASSERT_NEAR(x[static_cast<size_t>(h * head_dim + i)], expected, 1e-6)
+              << head_dim << " " << rotary << " " << i;
         }
       }
     }
@@ -139,7 +143,8 @@ TEST_P(Ops, AttendHead) {
     int64_t stride = 2 * head_dim + 3;
     constexpr int64_t kPositions = 70;
     Cache keys = MakeCache(kPositions * stride, 5), values = MakeCache(kPositions * stride, 6);
-    std::vector<float> q = RandomActivations(head_dim, 7), scores(kPositions), out(static_cast<size_t>(head_dim) + 1, -5.0f);
+    std::vector<float> q = RandomActivations(head_dim, 7), scores(kPositions),
+                       out(static_cast<size_t>(head_dim) + 1, -5.0f);
     for (auto [first, last] : {std::pair<int64_t, int64_t>{0, 0}, {0, 1}, {3, 3}, {0, 15}, {5, 21}, {0, 69}, {2, 68}}) {
       int64_t offset = head_dim;
       float scale = 1 / std::sqrt(static_cast<float>(head_dim));
@@ -148,19 +153,22 @@ TEST_P(Ops, AttendHead) {
       for (int64_t i = first; i <= last; ++i) {
         double dot = 0;
         for (int64_t d = 0; d < head_dim; ++d)
-          dot += static_cast<double>(q[static_cast<size_t>(d)]) * keys.floats[static_cast<size_t>(i * stride + offset + d)];
+          dot += static_cast<double>(q[static_cast<size_t>(d)]) *
+                 keys.floats[static_cast<size_t>(i * stride + offset + d)];
         weights.push_back(std::exp(dot * scale));
         sum += weights.back();
       }
       std::vector<float> of_floats;
       for (bool half : {false, true}) {
-        AttendHead(q.data(), keys.View(half, stride), values.View(half, stride), offset, head_dim, first, last, scale, scores.data(),
-                   out.data());
+        AttendHead(q.data(), keys.View(half, stride), values.View(half, stride), offset, head_dim, first, last, scale,
+                   scores.data(), out.data());
         for (int64_t d = 0; d < head_dim; ++d) {
           double expected = 0;
           for (int64_t i = first; i <= last; ++i)
-            expected += weights[static_cast<size_t>(i - first)] / sum * values.floats[static_cast<size_t>(i * stride + offset + d)];
-          ASSERT_NEAR(out[static_cast<size_t>(d)], expected, 3e-6) << head_dim << " " << first << " " << last << " " << half;
+            expected += weights[static_cast<size_t>(i - first)] / sum *
+                        values.floats[static_cast<size_t>(i * stride + offset + d)];
+          ASSERT_NEAR(out[static_cast<size_t>(d)], expected, 3e-6)
+              << head_dim << " " << first << " " << last << " " << half;
         }
         ASSERT_EQ(out.back(), -5.0f);
         // Half values are exact in float32: the two caches hold the same numbers and must give the same bits.
@@ -170,8 +178,8 @@ TEST_P(Ops, AttendHead) {
           ASSERT_EQ(of_floats, out);
         }
       }
-      AttendHead(q.data(), keys.View(true, stride), values.View(false, stride), offset, head_dim, first, last, scale, scores.data(),
-                 out.data());
+      AttendHead(q.data(), keys.View(true, stride), values.View(false, stride), offset, head_dim, first, last, scale,
+                 scores.data(), out.data());
       for (size_t d = 0; d < out.size(); ++d) ASSERT_NEAR(out[d], of_floats[d], 3e-6);
     }
   }
@@ -214,7 +222,8 @@ TEST_P(Ops, ArgMaxTakesTheFirstOfEquals) {
   }
 }
 
-// The exponential inside SiluMul and AttendHead, through SiluMul(gate) = gate / (1 + e^-gate) where 1 + e vanishes beside e.
+// The exponential inside SiluMul and AttendHead, through SiluMul(gate) = gate / (1 + e^-gate) where 1 + e vanishes
+// beside e.
 TEST_P(Ops, ExponentialIsWithinTwoUlp) {
   std::vector<float> scores, q = {1.0f}, keys, values;
   // One head of one dimension: out = sum p_i v_i with v = 1 for one position reads e^(s_i - max) itself.
@@ -230,7 +239,8 @@ TEST_P(Ops, ExponentialIsWithinTwoUlp) {
 
 TEST(OpsDispatch, EveryLevelOfThisProcessorIsReached) {
 #if defined(__x86_64__)
-  // The levels differ in the order of additions, which shows in the bits: the dispatched call must equal the level's own.
+  // The levels differ in the order of additions, which shows in the bits: the dispatched call must equal the level's
+  // own.
   std::vector<float> x = RandomActivations(1023, 3), w = RandomActivations(1023, 4), y(1023), own(1023);
   LimitCpu("avx2");
   if (Cpu().avx2_fma) {

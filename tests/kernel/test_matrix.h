@@ -40,7 +40,8 @@ inline TestMatrix EncodedMatrix(const Format& format, int64_t rows, int64_t cols
   }
   TestMatrix m = Allocate(format, rows, cols);
   if (format.choose_global) format.choose_global(largest, &m.view.global_scale, &m.view.global_divisor);
-  format.encode_rows(weights.data(), rows, cols, nullptr, m.view.global_scale, m.view.global_divisor, m.codes.data(), m.scales.data());
+  format.encode_rows(weights.data(), rows, cols, nullptr, m.view.global_scale, m.view.global_divisor, m.codes.data(),
+                     m.scales.data());
   return m;
 }
 
@@ -97,10 +98,12 @@ class Aligned {
 };
 
 /// All rows by one kernel, in one call.
-inline std::vector<float> Multiply(const LinearKernel& kernel, const PackedView& weights, const std::vector<float>& x, int64_t n_tokens) {
+inline std::vector<float> Multiply(const LinearKernel& kernel, const PackedView& weights, const std::vector<float>& x,
+                                   int64_t n_tokens) {
   int64_t token_bytes = kernel.activation_bytes(weights.cols);
   Aligned prepared(token_bytes * n_tokens);
-  for (int64_t t = 0; t < n_tokens; ++t) kernel.prepare(x.data() + t * weights.cols, weights.cols, prepared.data() + t * token_bytes);
+  for (int64_t t = 0; t < n_tokens; ++t)
+    kernel.prepare(x.data() + t * weights.cols, weights.cols, prepared.data() + t * token_bytes);
   std::vector<float> y(static_cast<size_t>(n_tokens * weights.rows), -1.0f);
   kernel.multiply(weights, prepared.data(), n_tokens, 0, weights.rows, y.data(), weights.rows);
   return prepared.GuardIntact() ? y : std::vector<float>{};

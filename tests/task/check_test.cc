@@ -191,6 +191,7 @@ TEST(Choice, OptionTextsCount) {
   const char* spec = R"({"type":"choice","value":"C","choices":["Rome","Paris","New York","a"]})";
   EXPECT_EQ(Class(spec, "New York."), "");
   EXPECT_EQ(Class(spec, "The answer is new york"), "");
+  EXPECT_EQ(Class(spec, "The New York."), "");  // an article makes no difference
   EXPECT_EQ(Class(spec, "Rome"), "wrong value");
   EXPECT_EQ(Class(spec, "London"), "no choice");
 }

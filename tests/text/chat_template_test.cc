@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -75,6 +78,34 @@ TEST(ChatTemplate, RendersAsTransformers) {
   }
   EXPECT_EQ(same, all);
   RecordProperty("same", static_cast<int>(same));
+}
+
+TEST(ChatTemplate, ToldApart) {
+  EXPECT_TRUE(ChatTemplate::Parse("{% if tools %}x{% endif %}", "t").UsesTools());
+  EXPECT_FALSE(ChatTemplate::Parse("{{ messages[0].tools }} tools {% set tools = 1 %}", "t").UsesTools());
+  EXPECT_EQ(ChatTemplate::Parse("a\r\nb", "t").source(), "a\r\nb");
+  ChatTemplate::Input input;
+  input.messages = Json::array();
+  input.extra = Json{{"add_generation_prompt", "won"}, {"x", 1}};
+  EXPECT_EQ(ChatTemplate::Parse("{{ add_generation_prompt }}{{ x }}", "t").Render(input), "won1");
+  input.extra = Json::array();
+  EXPECT_THROW(ChatTemplate::Parse("x", "t").Render(input), Error);
+}
+
+TEST(ChatTemplate, SharedByThreads) {
+  Json golden = Golden();
+  const Json& one = golden["templates"].back();
+  const ChatTemplate parsed = ChatTemplate::Parse(one["source"].get<std::string>(), "t");
+  auto input = MakeInput(golden["conversations"][3], 0);
+  const std::string expected = parsed.Render(input);
+  std::vector<std::thread> threads;
+  std::atomic<int> same = 0;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int round = 0; round < 50; ++round) same += parsed.Render(input) == expected;
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(same, 200);
 }
 
 }  // namespace

@@ -84,5 +84,77 @@ TEST(JinjaCases, AsPython) {
   RecordProperty("same", static_cast<int>(same));
 }
 
+TEST(JinjaErrors, NameLineAndReason) {
+  auto error = [](const std::string& source) { return Try(source, Json::object(), 0).error; };
+  EXPECT_EQ(error("a\nb {{ 1 +* }}"), "case:2: unexpected '*'");
+  EXPECT_EQ(error("\n\n{% if x %}"), "case:3: the if of line 3 does not end: expected endif");
+  EXPECT_EQ(error("{% set a = 1 %}\n{{ nothing.at_all }}"), "case:2: 'nothing' is undefined");
+  EXPECT_EQ(error("{{\n'a'\n+ 1 }}"), "case:3: can only concatenate str (not \"int\") to str");
+  EXPECT_EQ(error("{% macro m(x) %}\n{{ x.y.z }}{% endmacro %}\n{{ m({}) }}"), "case:2: 'dict object' has no attribute 'y'");
+  EXPECT_EQ(error("{% for x in 5 %}{% endfor %}"), "case:1: 'int' object is not iterable");
+  EXPECT_EQ(error("{{ [].append(1) }}"), "case:1: access to attribute 'append' of 'list' object is unsafe.");
+  EXPECT_EQ(error("{% include 'x' %}"), "case:1: statement 'include'");
+}
+
+// A template that would run for ever or fill memory ends with Error{kResource}.
+TEST(JinjaLimits, HostileTemplatesEnd) {
+  const std::string hostile[] = {
+      "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+      "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+      "{% set ns = namespace(s='x') %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+      "{% set ns = namespace(s='x') %}{% for i in range(64) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
+      "{{ 'x' * 1000000000000 }}",
+      "{{ [0] * 1000000000000 }}",
+      "{{ 'x'.center(1000000000000) }}",
+      "{{ '%1000000000d' % 1 }}",
+      "{{ '{:1000000000}'.format(1) }}",
+      "{{ ('a' * 1000000).replace('', 'b' * 1000000) }}",
+      "{{ ('a' * 30000000).find('a' * 10000000 + 'b') }}",
+      "{{ 'a'|indent(10000000000) }}",
+      "{{ [1]|tojson(indent=10000000000) }}",
+      "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}{% endfor %}",
+      "{% set ns = namespace(l=[1]) %}{% for i in range(100000) %}{% set ns.l = ns.l|map('string') %}{% endfor %}",
+      "{% set ns = namespace(l=[1]) %}{% for i in range(64) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}",
+      "{% set ns = namespace(l=[]) %}{% for i in range(64) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l == [ns.l, 1][0] ~ '' or ns.l|string }}",
+      "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}",
+      "{% for x in [[1]] recursive %}{{ loop([x]) }}{% endfor %}",
+  };
+  for (const auto& source : hostile) {
+    Outcome outcome = Try(source, Json::object(), 0);
+    EXPECT_TRUE(outcome.failed) << source;
+    EXPECT_EQ(outcome.kind, ErrorKind::kResource) << source << "\n" << outcome.error;
+  }
+  std::string deep = "1";
+  for (int i = 0; i < 100000; ++i) deep = "(" + deep;
+  EXPECT_EQ(Try("{{ " + deep, Json::object(), 0).kind, ErrorKind::kUnsupported);
+  std::string chain = "1", nested;
+  for (int i = 0; i < 100000; ++i) chain += "+1";
+  for (int i = 0; i < 5000; ++i) nested += "{% if 1 %}";
+  EXPECT_EQ(Try("{{ " + chain + " }}", Json::object(), 0).kind, ErrorKind::kUnsupported);
+  EXPECT_EQ(Try(nested, Json::object(), 0).kind, ErrorKind::kUnsupported);
+}
+
+// What ties itself into knots is freed all the same (the sanitizer run looks).
+TEST(JinjaLimits, Cycles) {
+  const std::string knots[] = {
+      "{% set ns = namespace() %}{% set ns.a = [ns] %}{% set other = namespace(b=ns) %}{% set ns.c = other %}ok",
+      "{% macro m() %}{% set x = m %}{% endmacro %}{% set ns = namespace(f=m) %}{{ m() }}ok",
+      "{% set ns = namespace() %}{% for x in [1, 2] %}{% macro f() %}{{ loop.index }}{% endmacro %}{% set ns.f = f %}{% set ns.l = loop %}"
+      "{% set c = loop.changed(loop) %}{% endfor %}ok",
+      "{% set ns = namespace() %}{% set ns.g = [ns]|map(attribute='g') %}ok",
+      "{% macro m() %}{% set ns.c = caller %}{{ caller() }}{% endmacro %}{% set ns = namespace() %}{% call m() %}ok{% endcall %}",
+  };
+  for (const auto& source : knots) EXPECT_EQ(Try(source, Json::object(), 0).text, "ok") << source;
+}
+
+TEST(JinjaCases, TruncatedTemplatesNeverCrash) {
+  Json golden = Golden("templates.json");
+  Json variables = {{"messages", Json::array({{{"role", "user"}, {"content", "Hi"}}})}, {"tools", nullptr}};
+  for (const Json& one : golden["templates"]) {
+    std::string source = one["source"].get<std::string>();
+    for (size_t size = 0; size < source.size(); size += 1 + source.size() / 150) Try(source.substr(0, size), variables, 0);
+  }
+}
+
 }  // namespace
 }  // namespace assay

@@ -5,12 +5,15 @@
 
 namespace assay {
 
-constexpr int64_t RoundUp64(int64_t n) { return (n + 63) / 64 * 64; }
+constexpr int64_t RoundUp64(int64_t n) {
+  return (n + 63) / 64 * 64;
+}
 
 /// Q8_0 and Q8_1 in one: blocks of 32 codes.
 struct Q8Layout {
   int64_t scales, sums, corrections, bytes;  // codes begin at 0
-  /// scales: float32 rounded to half. sums: scale * sum of codes, rounded to half (Q8_1). corrections: int32, -8 * sum of codes.
+  /// scales: float32 rounded to half. sums: scale * sum of codes, rounded to half (Q8_1). corrections: int32, -8 * sum
+  /// of codes.
   static constexpr Q8Layout Of(int64_t cols) {
     int64_t plane = RoundUp64(cols / 32 * 4), codes = RoundUp64(cols);
     return {codes, codes + plane, codes + 2 * plane, codes + 3 * plane};

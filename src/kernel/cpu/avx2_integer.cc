@@ -2,20 +2,22 @@
 
 #if defined(__x86_64__)
 
+#include "format/iq4_nl.h"
 #include "kernel/cpu/activation_layout.h"
 #include "kernel/cpu/intrinsics.h"
 #include "kernel/cpu/kernels.h"
-#include "format/iq4_nl.h"
 
+// clang-format off: the order of what follows matters
 #include "kernel/cpu/begin_avx2.h"
 
 namespace assay::avx2 {
-#include "kernel/cpu/vector_avx2.inc"
-#include "kernel/cpu/integer_avx2.inc"
-#include "kernel/cpu/tile.inc"
 #include "kernel/cpu/block32.inc"
-#include "kernel/cpu/kquant.inc"
 #include "kernel/cpu/int8_token.inc"
+#include "kernel/cpu/integer_avx2.inc"
+#include "kernel/cpu/kquant.inc"
+#include "kernel/cpu/tile.inc"
+#include "kernel/cpu/vector_avx2.inc"
+// clang-format on
 }  // namespace assay::avx2
 
 #include "kernel/cpu/end_target.h"

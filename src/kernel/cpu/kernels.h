@@ -1,5 +1,6 @@
 #pragma once
-// The linear kernels of each instruction set: LinearKernel::multiply, prepare and activation_bytes. table.cc says which runs where.
+// The linear kernels of each instruction set: LinearKernel::multiply, prepare and activation_bytes. table.cc says which
+// runs where.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,9 +9,9 @@
 
 namespace assay {
 
-#define ASSAY_MULTIPLY(name)                                                                                                \
-  void name(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin, int64_t row_end, \
-            float* y, int64_t y_stride)
+#define ASSAY_MULTIPLY(name)                                                                              \
+  void name(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin, \
+            int64_t row_end, float* y, int64_t y_stride)
 #define ASSAY_PREPARE(name) void name(const float* x, int64_t cols, std::byte* out)
 
 // Formats with 16-bit activations (and FP8 ones), over float32 or bfloat16 cells.
@@ -30,38 +31,38 @@ namespace assay {
   ASSAY_PREPARE(PrepareFp8);            \
   int64_t Fp8TokenBytes(int64_t cols)
 
-#define ASSAY_FLOAT_KERNELS     \
-  ASSAY_CELL_KERNELS;           \
-  ASSAY_MULTIPLY(MultiplyF32);  \
-  ASSAY_MULTIPLY(MultiplyF16);  \
-  ASSAY_MULTIPLY(MultiplyAny);  \
-  ASSAY_PREPARE(PrepareFloat);  \
+#define ASSAY_FLOAT_KERNELS    \
+  ASSAY_CELL_KERNELS;          \
+  ASSAY_MULTIPLY(MultiplyF32); \
+  ASSAY_MULTIPLY(MultiplyF16); \
+  ASSAY_MULTIPLY(MultiplyAny); \
+  ASSAY_PREPARE(PrepareFloat); \
   ASSAY_PREPARE(PrepareF16)
 
-#define ASSAY_INTEGER_KERNELS        \
-  ASSAY_MULTIPLY(MultiplyQ4_0);      \
-  ASSAY_MULTIPLY(MultiplyQ4_1);      \
-  ASSAY_MULTIPLY(MultiplyQ5_0);      \
-  ASSAY_MULTIPLY(MultiplyQ5_1);      \
-  ASSAY_MULTIPLY(MultiplyQ8_0);      \
-  ASSAY_MULTIPLY(MultiplyIq4Nl);     \
-  ASSAY_MULTIPLY(MultiplyQ2K);       \
-  ASSAY_MULTIPLY(MultiplyQ3K);       \
-  ASSAY_MULTIPLY(MultiplyQ4K);       \
-  ASSAY_MULTIPLY(MultiplyQ5K);       \
-  ASSAY_MULTIPLY(MultiplyQ6K);       \
-  ASSAY_MULTIPLY(MultiplyInt8A8);    \
-  ASSAY_PREPARE(PrepareQ8);          \
-  ASSAY_PREPARE(PrepareQ8K);         \
-  ASSAY_PREPARE(PrepareInt8);        \
-  int64_t Int8Bytes(int64_t cols);   \
-  int64_t Q8Bytes(int64_t cols);     \
+#define ASSAY_INTEGER_KERNELS      \
+  ASSAY_MULTIPLY(MultiplyQ4_0);    \
+  ASSAY_MULTIPLY(MultiplyQ4_1);    \
+  ASSAY_MULTIPLY(MultiplyQ5_0);    \
+  ASSAY_MULTIPLY(MultiplyQ5_1);    \
+  ASSAY_MULTIPLY(MultiplyQ8_0);    \
+  ASSAY_MULTIPLY(MultiplyIq4Nl);   \
+  ASSAY_MULTIPLY(MultiplyQ2K);     \
+  ASSAY_MULTIPLY(MultiplyQ3K);     \
+  ASSAY_MULTIPLY(MultiplyQ4K);     \
+  ASSAY_MULTIPLY(MultiplyQ5K);     \
+  ASSAY_MULTIPLY(MultiplyQ6K);     \
+  ASSAY_MULTIPLY(MultiplyInt8A8);  \
+  ASSAY_PREPARE(PrepareQ8);        \
+  ASSAY_PREPARE(PrepareQ8K);       \
+  ASSAY_PREPARE(PrepareInt8);      \
+  int64_t Int8Bytes(int64_t cols); \
+  int64_t Q8Bytes(int64_t cols);   \
   int64_t Q8KBytes(int64_t cols)
 
 namespace avx2 {
 ASSAY_FLOAT_KERNELS;
 ASSAY_INTEGER_KERNELS;
-}
+}  // namespace avx2
 namespace avx512 {
 ASSAY_FLOAT_KERNELS;
 }
@@ -69,7 +70,7 @@ ASSAY_FLOAT_KERNELS;
 namespace avx512bf16 {
 ASSAY_CELL_KERNELS;
 int64_t Bf16Bytes(int64_t cols);
-}
+}  // namespace avx512bf16
 namespace avx512vnni {
 ASSAY_INTEGER_KERNELS;
 }

@@ -23,17 +23,23 @@ float AbsMax(const float* x, int64_t n) {
 }
 
 // Round to nearest even for |x| < 2^22, the default rounding mode assumed.
-int32_t RoundToInt(float x) { return static_cast<int32_t>((x + 0x1.8p23f) - 0x1.8p23f); }
+int32_t RoundToInt(float x) {
+  return static_cast<int32_t>((x + 0x1.8p23f) - 0x1.8p23f);
+}
 
 void ZeroTail(int64_t cols, std::byte* out) {
   std::memset(out + cols * 4, 0, static_cast<size_t>(FloatActivationBytes(cols) - cols * 4));
 }
 
-float Fp8Scale(float amax) { return amax / 448.0f; }
+float Fp8Scale(float amax) {
+  return amax / 448.0f;
+}
 
 }  // namespace
 
-int64_t FloatActivationBytes(int64_t cols) { return (cols * 4 + 63) / 64 * 64; }
+int64_t FloatActivationBytes(int64_t cols) {
+  return (cols * 4 + 63) / 64 * 64;
+}
 
 float QuantizeQ8_0(const float* x, int8_t* q) {
   float amax = AbsMax(x, 32);

@@ -1,9 +1,10 @@
 #pragma once
-// What deployed arithmetic does to activations, written out plainly: each function rounds one token x [cols] as its ActivationKind says
-// and gives the values back as float32. These are the oracle of the packed activations of the fast kernels, and with MultiplyDecoded
-// the path of any format that has no kernel of its own.
+// What deployed arithmetic does to activations, written out plainly: each function rounds one token x [cols] as its
+// ActivationKind says and gives the values back as float32. These are the oracle of the packed activations of the fast
+// kernels, and with MultiplyDecoded the path of any format that has no kernel of its own.
 //
-// A block (or token) that holds a NaN or an infinity becomes NaN as a whole, so that a broken computation shows in the output.
+// A block (or token) that holds a NaN or an infinity becomes NaN as a whole, so that a broken computation shows in the
+// output.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +19,8 @@ int64_t FloatActivationBytes(int64_t cols);
 template <ActivationKind kind>
 void Prepare(const float* x, int64_t cols, std::byte* out);
 
-/// Codes of one block as ggml's quantize_row_* make them, for the tests of the fast kernels. x, q: 32 or 256 values. Return the scale.
+/// Codes of one block as ggml's quantize_row_* make them, for the tests of the fast kernels. x, q: 32 or 256 values.
+/// Return the scale.
 float QuantizeQ8_0(const float* x, int8_t* q);  // scale rounded to half
 float QuantizeQ8K(const float* x, int8_t* q);
 /// Symmetric dynamic token of compressed-tensors: scale = amax / 127.5, codes clamped to -128 … 127.

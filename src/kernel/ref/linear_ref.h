@@ -8,8 +8,9 @@
 
 namespace assay::ref {
 
-/// LinearKernel::multiply over float32 activations (FloatActivationBytes) for any format. Every sum runs over eight lanes (column
-/// modulo 8) within 1024 columns, the lanes are added pairwise, and the pieces of 1024 one after the other.
+/// LinearKernel::multiply over float32 activations (FloatActivationBytes) for any format. Every sum runs over eight
+/// lanes (column modulo 8) within 1024 columns, the lanes are added pairwise, and the pieces of 1024 one after the
+/// other.
 void MultiplyDecoded(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
                      int64_t row_end, float* y, int64_t y_stride);
 

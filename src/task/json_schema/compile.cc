@@ -27,7 +27,7 @@ constexpr Place kPlaces[] = {
     {"anyOf", Shape::kSchemas, true, true},
     {"contains", Shape::kSchema, true, true},
     {"definitions", Shape::kMap, true, true},
-    {"dependencies", Shape::kDependencies, true, false},
+    {"dependencies", Shape::kDependencies, true, true},
     {"dependentSchemas", Shape::kMap, false, true},
     {"else", Shape::kSchema, true, true},
     {"if", Shape::kSchema, true, true},
@@ -375,7 +375,7 @@ class Compiler {
     if (const Json* required = Find(json, "required")) schema.required = Strings(*required, place + "/required");
     if (!draft7)
       SubMap(json, "dependentRequired", place, [&](const std::string& key, const Json& value, const std::string& inside) {
-        schema.dependent_required.emplace_back(key, Strings(value, inside));
+        schema.dependent_required.push_back({"dependentRequired", key, Strings(value, inside)});
       });
   }
 
@@ -396,19 +396,17 @@ class Compiler {
     SubMap(json, "patternProperties", place, [&](const std::string& key, const Json& value, const std::string& inside) {
       schema.pattern_properties.emplace_back(std::make_unique<Pattern>(key, program_->where + ": schema at " + inside), Sub(value, inside));
     });
-    if (schema.resource->dialect.draft == Draft::k7) {
-      schema.dependent_keyword = "dependencies";
-      SubMap(json, "dependencies", place, [&](const std::string& key, const Json& value, const std::string& inside) {
-        if (value.is_array())
-          schema.dependent_required.emplace_back(key, Strings(value, inside));
-        else
-          schema.dependent_schemas.emplace_back(key, Sub(value, inside));
-      });
-    } else {
+    if (schema.resource->dialect.draft == Draft::k2020)
       SubMap(json, "dependentSchemas", place, [&](const std::string& key, const Json& value, const std::string& inside) {
-        schema.dependent_schemas.emplace_back(key, Sub(value, inside));
+        schema.dependent_schemas.push_back({"dependentSchemas", key, Sub(value, inside)});
       });
-    }
+    // Of draft-07; 2020-12 lets it live on.
+    SubMap(json, "dependencies", place, [&](const std::string& key, const Json& value, const std::string& inside) {
+      if (value.is_array())
+        schema.dependent_required.push_back({"dependencies", key, Strings(value, inside)});
+      else
+        schema.dependent_schemas.push_back({"dependencies", key, Sub(value, inside)});
+    });
   }
 
   void ReadItems(Schema& schema, const Json& json, const std::string& place) {

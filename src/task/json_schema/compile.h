@@ -68,7 +68,12 @@ struct Schema {
   std::unique_ptr<Pattern> pattern;
   bool unique_items = false;
   std::vector<std::string> required;
-  std::vector<std::pair<std::string, std::vector<std::string>>> dependent_required;
+  struct DependentRequired {
+    const char* keyword;  // "dependentRequired", or "dependencies" of draft-07
+    std::string trigger;
+    std::vector<std::string> names;
+  };
+  std::vector<DependentRequired> dependent_required;
 
   const Schema* ref = nullptr;
   const Schema* dynamic_ref = nullptr;
@@ -81,8 +86,12 @@ struct Schema {
   const char* prefix_keyword = "prefixItems";  // "items" of draft-07
   std::unordered_map<std::string, const Schema*> properties;
   std::vector<std::pair<std::unique_ptr<Pattern>, const Schema*>> pattern_properties;
-  std::vector<std::pair<std::string, const Schema*>> dependent_schemas;
-  const char* dependent_keyword = "dependentSchemas";
+  struct DependentSchema {
+    const char* keyword;
+    std::string trigger;
+    const Schema* schema;
+  };
+  std::vector<DependentSchema> dependent_schemas;
 };
 
 struct Program {

@@ -42,7 +42,7 @@ std::string Translate(const std::string& source) {
     }
     char next = source[++i];
     static constexpr std::string_view kSpaces =
-        "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}";
+        "\\u{9}-\\u{d}\\u{20}\\u{a0}\\u{1680}\\u{2000}-\\u{200a}\\u{2028}\\u{2029}\\u{202f}\\u{205f}\\u{3000}\\u{feff}";
     size_t close = source.find('}', i);
     if ((next == 'p' || next == 'P') && i + 1 < source.size() && source[i + 1] == '{' && close != std::string::npos) {
       std::string_view name = std::string_view(source).substr(i + 2, close - i - 2);
