@@ -1,6 +1,6 @@
 #pragma once
 // One GGUF file taken apart: header, metadata, tensor directory. Nothing here knows what a model is.
-// Source: the GGUF specification (ggml/docs/gguf.md). docs/formats/gguf.md has the layout.
+// Source: the GGUF specification (ggml/docs/gguf.md). docs/formats/gguf_container.md has the layout.
 
 #include <cstddef>
 #include <cstdint>

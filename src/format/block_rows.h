@@ -33,8 +33,14 @@ bool ValidBlockRow(const PackedView& view, int64_t row) {
 }
 
 /// Neither infinity nor NaN.
-constexpr bool FiniteF16(uint16_t code) { return (code & 0x7c00u) != 0x7c00u; }
-constexpr bool FiniteBf16(uint16_t code) { return (code & 0x7f80u) != 0x7f80u; }
-constexpr bool FiniteF32(uint32_t code) { return (code & 0x7f800000u) != 0x7f800000u; }
+constexpr bool FiniteF16(uint16_t code) {
+  return (code & 0x7c00u) != 0x7c00u;
+}
+constexpr bool FiniteBf16(uint16_t code) {
+  return (code & 0x7f80u) != 0x7f80u;
+}
+constexpr bool FiniteF32(uint32_t code) {
+  return (code & 0x7f800000u) != 0x7f800000u;
+}
 
 }  // namespace assay

@@ -29,8 +29,8 @@ ASSAY_INLINE float ScaleFor(const float* x, int64_t cols, float half_range) {
 
 // `convert` turns eight clamped quotients into codes.
 template <typename Convert>
-ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, float half_range, float low, float high,
-                             std::byte* codes, std::byte* scales, Convert convert) {
+ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, float half_range, float low,
+                             float high, std::byte* codes, std::byte* scales, Convert convert) {
   for (int64_t row = 0; row < n_rows; ++row, weights += cols, codes += cols) {
     const float scale = ScaleFor(weights, cols, half_range);
     std::memcpy(scales + row * static_cast<int64_t>(sizeof scale), &scale, sizeof scale);
@@ -59,7 +59,8 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
 void DecodeRowFp8Channel(const PackedView& view, int64_t row, float* out) {
   static constexpr auto kValues = [] {
     std::array<float, 256> values{};
-    for (int code = 0; code < 256; ++code) values[static_cast<size_t>(code)] = DecodeFp8E4m3(static_cast<uint8_t>(code));
+    for (int code = 0; code < 256; ++code)
+      values[static_cast<size_t>(code)] = DecodeFp8E4m3(static_cast<uint8_t>(code));
     return values;
   }();
   const float scale = ScaleOfRow(view, row);
@@ -75,14 +76,16 @@ void DecodeRowInt8Channel(const PackedView& view, int64_t row, float* out) {
 
 ASSAY_CLONES void EncodeRowsFp8Channel(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
                                        std::byte* codes, std::byte* scales) {
-  EncodeRows(weights, n_rows, cols, kFp8E4m3Max, -kFp8E4m3Max, kFp8E4m3Max, codes, scales,
-             [](Float8 v) __attribute__((always_inline)) { return Fp8E4m3Codes(v); });
+  EncodeRows(
+      weights, n_rows, cols, kFp8E4m3Max, -kFp8E4m3Max, kFp8E4m3Max, codes, scales,
+      [](Float8 v) __attribute__((always_inline)) { return Fp8E4m3Codes(v); });
 }
 
 ASSAY_CLONES void EncodeRowsInt8Channel(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
                                         std::byte* codes, std::byte* scales) {
-  EncodeRows(weights, n_rows, cols, 127.5f, -128.0f, 127.0f, codes, scales,
-             [](Float8 v) __attribute__((always_inline)) { return __builtin_convertvector(Round(v), Int8Lanes); });
+  EncodeRows(
+      weights, n_rows, cols, 127.5f, -128.0f, 127.0f, codes, scales,
+      [](Float8 v) __attribute__((always_inline)) { return __builtin_convertvector(Round(v), Int8Lanes); });
 }
 
 bool ValidRowFp8Channel(const PackedView& view, int64_t row) {
@@ -94,6 +97,8 @@ bool ValidRowFp8Channel(const PackedView& view, int64_t row) {
   return true;
 }
 
-bool ValidRowInt8Channel(const PackedView& view, int64_t row) { return std::isfinite(ScaleOfRow(view, row)); }
+bool ValidRowInt8Channel(const PackedView& view, int64_t row) {
+  return std::isfinite(ScaleOfRow(view, row));
+}
 
 }  // namespace assay

@@ -43,7 +43,8 @@ ASSAY_INLINE void EncodeGroup(const float* x, float scale, std::byte* codes) {
 }  // namespace
 
 void DecodeRowNvfp4(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kNvGroup>(view, row, out, [&view](uint8_t code) { return NvScale(code, view.global_scale, view.global_divisor); });
+  DecodeRow<kNvGroup>(view, row, out,
+                      [&view](uint8_t code) { return NvScale(code, view.global_scale, view.global_divisor); });
 }
 
 void DecodeRowMxfp4(const PackedView& view, int64_t row, float* out) {
@@ -62,12 +63,13 @@ ASSAY_CLONES void EncodeRowsNvfp4(const float* weights, int64_t n_rows, int64_t 
   }
 }
 
-ASSAY_CLONES void EncodeRowsMxfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
-                                  std::byte* scales) {
+ASSAY_CLONES void EncodeRowsMxfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                                  std::byte* codes, std::byte* scales) {
   for (int64_t g = 0; g < n_rows * cols / kMxGroup; ++g) {
     const float* x = weights + g * kMxGroup;
     const uint32_t bits = std::bit_cast<uint32_t>(LargestMagnitudeOf(x, kMxGroup));
-    const int exponent = static_cast<int>((bits + 0x200000u) >> 23) - 2;  // a quarter of a mantissa step carries from 1.75 up
+    const int exponent =
+        static_cast<int>((bits + 0x200000u) >> 23) - 2;  // a quarter of a mantissa step carries from 1.75 up
     const uint8_t code = static_cast<uint8_t>(exponent < 0 ? 0 : exponent);
     scales[g] = static_cast<std::byte>(code);
     EncodeGroup<kMxGroup>(x, DecodeE8m0(code), codes + g * (kMxGroup / 2));
@@ -77,7 +79,8 @@ ASSAY_CLONES void EncodeRowsMxfp4(const float* weights, int64_t n_rows, int64_t 
 bool ValidRowNvfp4(const PackedView& view, int64_t row) {
   const int64_t n = view.cols / kNvGroup;
   for (int64_t g = row * n; g < (row + 1) * n; ++g) {
-    if (!std::isfinite(NvScale(static_cast<uint8_t>(view.scales[g]), view.global_scale, view.global_divisor))) return false;
+    if (!std::isfinite(NvScale(static_cast<uint8_t>(view.scales[g]), view.global_scale, view.global_divisor)))
+      return false;
   }
   return true;
 }

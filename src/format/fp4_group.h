@@ -1,13 +1,14 @@
 #pragma once
-// NVFP4 and MXFP4 as compressed-tensors stores them (nvfp4-pack-quantized, mxfp4-pack-quantized): E2M1 codes, two a byte with the first
-// in the low nibble, and a plane of one-byte scales along the rows.
+// NVFP4 and MXFP4 as compressed-tensors stores them (nvfp4-pack-quantized, mxfp4-pack-quantized): E2M1 codes, two a
+// byte with the first in the low nibble, and a plane of one-byte scales along the rows.
 //
-// NVFP4: an E4M3 scale per 16 weights and one float of the whole matrix: x = code * (scale * global_scale / global_divisor), where
-// compressed-tensors uses the divisor (2688 / max|matrix|; 2688 = 448 * 6) and ModelOpt the scale. scale = max|group| / 6 brought to the
-// matrix's units and rounded to E4M3, 0.125 where that gives zero; codes = x / (scale / divisor).
-// MXFP4: an E8M0 scale per 32 weights: x = code * 2^(scale - 127). max|group| is rounded to a power of two (a mantissa from 1.75 up goes
-// to the next), the exponent less 2 is the scale; codes beyond 6 saturate.
-// Source: compressed-tensors, quantization/utils/helpers.py, utils/mxfp_utils.py, compressors/nvfp4 and mxfp4; OCP MX 1.0.
+// NVFP4: an E4M3 scale per 16 weights and one float of the whole matrix: x = code * (scale * global_scale /
+// global_divisor), where compressed-tensors uses the divisor (2688 / max|matrix|; 2688 = 448 * 6) and ModelOpt the
+// scale. scale = max|group| / 6 brought to the matrix's units and rounded to E4M3, 0.125 where that gives zero; codes =
+// x / (scale / divisor). MXFP4: an E8M0 scale per 32 weights: x = code * 2^(scale - 127). max|group| is rounded to a
+// power of two (a mantissa from 1.75 up goes to the next), the exponent less 2 is the scale; codes beyond 6 saturate.
+// Source: compressed-tensors, quantization/utils/helpers.py, utils/mxfp_utils.py, compressors/nvfp4 and mxfp4; OCP
+// MX 1.0.
 
 #include "format/format.h"
 

@@ -43,9 +43,15 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_weights, std::byte*
 
 }  // namespace
 
-void DecodeRowInt4Group128(const PackedView& view, int64_t row, float* out) { DecodeRow<128>(view, row, out); }
-void DecodeRowInt4Group64(const PackedView& view, int64_t row, float* out) { DecodeRow<64>(view, row, out); }
-void DecodeRowInt4Group32(const PackedView& view, int64_t row, float* out) { DecodeRow<32>(view, row, out); }
+void DecodeRowInt4Group128(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<128>(view, row, out);
+}
+void DecodeRowInt4Group64(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<64>(view, row, out);
+}
+void DecodeRowInt4Group32(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<32>(view, row, out);
+}
 
 ASSAY_CLONES void EncodeRowsInt4Group128(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
                                          std::byte* codes, std::byte* scales) {

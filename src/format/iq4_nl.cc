@@ -21,9 +21,13 @@ void DecodeIq4Nl(const BlockIq4Nl& block, float* out) {
   }
 }
 
-bool ValidScale(const BlockIq4Nl& block) { return FiniteF16(block.d); }
+bool ValidScale(const BlockIq4Nl& block) {
+  return FiniteF16(block.d);
+}
 
-constexpr float Bound(int i) { return static_cast<float>(kIq4Values[i] + kIq4Values[i + 1]) / 2; }
+constexpr float Bound(int i) {
+  return static_cast<float>(kIq4Values[i] + kIq4Values[i + 1]) / 2;
+}
 
 // The table value nearest to a, and its index.
 ASSAY_INLINE V NearestValue(V a) {
@@ -86,10 +90,12 @@ ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, Bloc
 
 }  // namespace
 
-void DecodeRowIq4Nl(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockIq4Nl, kQ, DecodeIq4Nl>(view, row, out); }
+void DecodeRowIq4Nl(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockIq4Nl, kQ, DecodeIq4Nl>(view, row, out);
+}
 
-ASSAY_CLONES void EncodeRowsIq4Nl(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                  std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsIq4Nl(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                  float, std::byte* codes, std::byte*) {
   const int64_t n_blocks = cols / kQ;
   for (int64_t row = 0; row < n_rows; ++row, weights += cols) {
     const float mean_square = MeanSquare(weights, cols);
@@ -110,6 +116,8 @@ ASSAY_CLONES void EncodeRowsIq4Nl(const float* weights, int64_t n_rows, int64_t 
   }
 }
 
-bool ValidRowIq4Nl(const PackedView& view, int64_t row) { return ValidBlockRow<BlockIq4Nl, kQ, ValidScale>(view, row); }
+bool ValidRowIq4Nl(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockIq4Nl, kQ, ValidScale>(view, row);
+}
 
 }  // namespace assay

@@ -10,7 +10,7 @@
 namespace assay {
 namespace {
 
-// --- decoding -----------------------------------------------------------------------------------------------------------------------
+// --- decoding ---
 
 void DecodeQ2K(const BlockQ2K& block, float* out) {
   const float d = DecodeF16(block.d);
@@ -49,7 +49,7 @@ bool ValidScales(const Block& block) {
   return FiniteF16(block.d) && FiniteF16(block.dmin);
 }
 
-// --- packing ------------------------------------------------------------------------------------------------------------------------
+// --- packing ---
 
 // q: 256 codes; scale and minimum: the integers of the sub-blocks.
 ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, const int* minimum, BlockQ2K& block) {
@@ -82,7 +82,7 @@ ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, const int* minimum, B
   }
 }
 
-// --- the search ---------------------------------------------------------------------------------------------------------------------
+// --- the search ---
 
 struct Q2KRules {
   using Block = BlockQ2K;
@@ -138,7 +138,8 @@ ASSAY_INLINE Integers<V> Measure(const V* x, const V* w, V s, V m, float max_cod
 }
 
 template <typename Rules, typename V = typename Rules::V>
-ASSAY_INLINE Integers<V> ChooseIntegers(const V* x, const V* w, const RunSums<V>& runs, const AffineFit<V>& fit, float d, float dmin) {
+ASSAY_INLINE Integers<V> ChooseIntegers(const V* x, const V* w, const RunSums<V>& runs, const AffineFit<V>& fit,
+                                        float d, float dmin) {
   constexpr int count = Rules::kCount;
   const float inverse_d = d > 0 ? 1.0f / d : 0.0f;
   const float inverse_dmin = dmin > 0 ? 1.0f / dmin : 0.0f;
@@ -243,12 +244,14 @@ ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, typename Rule
 }
 
 template <typename Rules>
-ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance, std::byte* codes) {
+ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
+                             std::byte* codes) {
   for (int64_t row = 0; row < n_rows; ++row) {
     for (int64_t i = 0; i < cols; i += kQk, weights += kQk) {
       typename Rules::Block block{};
       float w[kQk];
-      if (SuperBlockWeights(weights, importance == nullptr ? nullptr : importance + i, Rules::kCount, Rules::kRmsShare, w)) {
+      if (SuperBlockWeights(weights, importance == nullptr ? nullptr : importance + i, Rules::kCount, Rules::kRmsShare,
+                            w)) {
         EncodeSuperBlock<Rules>(weights, w, block);
       }
       std::memcpy(codes, &block, sizeof block);
@@ -259,7 +262,9 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
 
 }  // namespace
 
-void DecodeRowQ2K(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ2K, kQk, DecodeQ2K>(view, row, out); }
+void DecodeRowQ2K(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ2K, kQk, DecodeQ2K>(view, row, out);
+}
 void DecodeRowQ4K(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ4K, kQk, DecodeQ45K<BlockQ4K>>(view, row, out);
 }
@@ -267,21 +272,27 @@ void DecodeRowQ5K(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ5K, kQk, DecodeQ45K<BlockQ5K>>(view, row, out);
 }
 
-ASSAY_CLONES void EncodeRowsQ2K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ2K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                float, std::byte* codes, std::byte*) {
   EncodeRows<Q2KRules>(weights, n_rows, cols, importance, codes);
 }
-ASSAY_CLONES void EncodeRowsQ4K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ4K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                float, std::byte* codes, std::byte*) {
   EncodeRows<Q4KRules>(weights, n_rows, cols, importance, codes);
 }
-ASSAY_CLONES void EncodeRowsQ5K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ5K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                float, std::byte* codes, std::byte*) {
   EncodeRows<Q5KRules>(weights, n_rows, cols, importance, codes);
 }
 
-bool ValidRowQ2K(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ2K, kQk, ValidScales<BlockQ2K>>(view, row); }
-bool ValidRowQ4K(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ4K, kQk, ValidScales<BlockQ4K>>(view, row); }
-bool ValidRowQ5K(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ5K, kQk, ValidScales<BlockQ5K>>(view, row); }
+bool ValidRowQ2K(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ2K, kQk, ValidScales<BlockQ2K>>(view, row);
+}
+bool ValidRowQ4K(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ4K, kQk, ValidScales<BlockQ4K>>(view, row);
+}
+bool ValidRowQ5K(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ5K, kQk, ValidScales<BlockQ5K>>(view, row);
+}
 
 }  // namespace assay

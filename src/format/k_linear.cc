@@ -13,7 +13,7 @@ namespace {
 using V = Float16;
 constexpr int kCount = 16;  // weights of a sub-block, and sub-blocks of a super-block
 
-// --- decoding -----------------------------------------------------------------------------------------------------------------------
+// --- decoding ---
 
 void DecodeQ3K(const BlockQ3K& block, float* out) {
   const float d = DecodeF16(block.d);
@@ -48,7 +48,7 @@ bool ValidScale(const Block& block) {
   return FiniteF16(block.d);
 }
 
-// --- packing ------------------------------------------------------------------------------------------------------------------------
+// --- packing ---
 
 // q: 256 codes from 0 up; scale: signed integers.
 ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, BlockQ3K& block) {
@@ -85,7 +85,7 @@ ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, BlockQ6K& block) {
   }
 }
 
-// --- the search ---------------------------------------------------------------------------------------------------------------------
+// --- the search ---
 
 struct Q3KRules {
   using Block = BlockQ3K;
@@ -171,7 +171,8 @@ ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, typename Rule
   block.d = EncodeF16(d);
   const V inverse = Reciprocal(best.scale * d);
   V q[kCount];
-  for (int i = 0; i < kCount; ++i) q[i] = Round(Clamp(xv[i] * inverse, -Rules::kMaxCode, Rules::kMaxCode - 1)) + Rules::kMaxCode;
+  for (int i = 0; i < kCount; ++i)
+    q[i] = Round(Clamp(xv[i] * inverse, -Rules::kMaxCode, Rules::kMaxCode - 1)) + Rules::kMaxCode;
   uint8_t codes[kQk];
   StoreRuns<V, kCount>(q, codes);
   int scale[kCount];
@@ -180,7 +181,8 @@ ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, typename Rule
 }
 
 template <typename Rules>
-ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance, std::byte* codes) {
+ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
+                             std::byte* codes) {
   for (int64_t row = 0; row < n_rows; ++row) {
     for (int64_t i = 0; i < cols; i += kQk, weights += kQk) {
       typename Rules::Block block{};
@@ -196,19 +198,27 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
 
 }  // namespace
 
-void DecodeRowQ3K(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ3K, kQk, DecodeQ3K>(view, row, out); }
-void DecodeRowQ6K(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ6K, kQk, DecodeQ6K>(view, row, out); }
+void DecodeRowQ3K(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ3K, kQk, DecodeQ3K>(view, row, out);
+}
+void DecodeRowQ6K(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ6K, kQk, DecodeQ6K>(view, row, out);
+}
 
-ASSAY_CLONES void EncodeRowsQ3K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ3K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                float, std::byte* codes, std::byte*) {
   EncodeRows<Q3KRules>(weights, n_rows, cols, importance, codes);
 }
-ASSAY_CLONES void EncodeRowsQ6K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ6K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                float, std::byte* codes, std::byte*) {
   EncodeRows<Q6KRules>(weights, n_rows, cols, importance, codes);
 }
 
-bool ValidRowQ3K(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ3K, kQk, ValidScale<BlockQ3K>>(view, row); }
-bool ValidRowQ6K(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ6K, kQk, ValidScale<BlockQ6K>>(view, row); }
+bool ValidRowQ3K(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ3K, kQk, ValidScale<BlockQ3K>>(view, row);
+}
+bool ValidRowQ6K(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ6K, kQk, ValidScale<BlockQ6K>>(view, row);
+}
 
 }  // namespace assay

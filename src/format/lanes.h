@@ -1,6 +1,7 @@
 #pragma once
-// A few float vectors for the encoders' searches: lane i works on run i of weights, so every sum is added in the same order whatever the
-// instruction set, and the same bits come out. No fused multiply-add may appear in here (the build says -ffp-contract=off).
+// A few float vectors for the encoders' searches: lane i works on run i of weights, so every sum is added in the same
+// order whatever the instruction set, and the same bits come out. No fused multiply-add may appear in here (the build
+// says -ffp-contract=off).
 
 #include <cstdint>
 #include <cstring>
@@ -73,7 +74,8 @@ ASSAY_INLINE V Reciprocal(V a) {
   return Abs(a) < Broadcast<V>(1e-30f) ? V{} : 1.0f / a;
 }
 
-/// Turns `lanes` runs of `count` weights lying one after the other into `count` vectors; runs from `n_runs` on become zero.
+/// Turns `lanes` runs of `count` weights lying one after the other into `count` vectors; runs from `n_runs` on become
+/// zero.
 template <typename V, int count>
 ASSAY_INLINE void LoadRuns(const float* runs, int n_runs, V* out) {
   float buffer[count * kLanes<V>];
@@ -89,7 +91,8 @@ ASSAY_INLINE void StoreRuns(const V* codes, uint8_t* runs) {
   float buffer[count * kLanes<V>];
   std::memcpy(buffer, codes, sizeof buffer);
   for (int lane = 0; lane < kLanes<V>; ++lane) {
-    for (int i = 0; i < count; ++i) runs[lane * count + i] = static_cast<uint8_t>(static_cast<int>(buffer[i * kLanes<V> + lane]));
+    for (int i = 0; i < count; ++i)
+      runs[lane * count + i] = static_cast<uint8_t>(static_cast<int>(buffer[i * kLanes<V> + lane]));
   }
 }
 

@@ -11,7 +11,7 @@
 namespace assay {
 namespace {
 
-// --- decoding -----------------------------------------------------------------------------------------------------------------------
+// --- decoding ---
 
 void DecodeQ8_0(const BlockQ8_0& block, float* out) {
   const float d = DecodeF16(block.d);
@@ -70,7 +70,7 @@ bool ValidScaleMin(const Block& block) {
   return FiniteF16(block.d) && FiniteF16(block.m);
 }
 
-// --- packing ------------------------------------------------------------------------------------------------------------------------
+// --- packing ---
 
 // q: 32 codes.
 template <typename Block>
@@ -84,11 +84,16 @@ ASSAY_INLINE void PackCodes(const uint8_t* q, Block& block) {
 }
 
 template <typename Block>
-inline constexpr bool kHasMin = requires(Block block) { block.m; };
+inline constexpr bool kHasMin = requires(Block block) {
+  block.m;
+};
 template <typename Block>
-inline constexpr int kMaxCode = requires(Block block) { block.qh; } ? 31 : 15;
+inline constexpr int kMaxCode = requires(Block block) {
+  block.qh;
+}
+? 31 : 15;
 
-// --- the reference rule -------------------------------------------------------------------------------------------------------------
+// --- the reference rule ---
 
 // q = the whole part of (x - shift) * inverse + offset, at most kMaxCode.
 template <typename Block>
@@ -121,7 +126,7 @@ ASSAY_INLINE void EncodePlain(const float* x, Block& block) {
   }
 }
 
-// --- the search ---------------------------------------------------------------------------------------------------------------------
+// --- the search ---
 
 constexpr AffineSearch kAffineSearch{-0.9f, 0.075f, 25, 3};
 constexpr LinearSearch kLinearSearch{-0.9f, 0.1f, 19, true, 2};
@@ -148,7 +153,8 @@ ASSAY_INLINE void EncodeSearched(const float* x, const float* w, int n_blocks, B
     const Float8 plain_m = RoundLanesToF16(low);
     d = RoundLanesToF16(fit.scale);
     m = RoundLanesToF16(fit.minimum);
-    const auto plain = AffineError<Float8, kQ>(xv, wv, plain_d, plain_m, max_code) < AffineError<Float8, kQ>(xv, wv, d, m, max_code);
+    const auto plain =
+        AffineError<Float8, kQ>(xv, wv, plain_d, plain_m, max_code) < AffineError<Float8, kQ>(xv, wv, d, m, max_code);
     d = plain ? plain_d : d;
     m = plain ? plain_m : m;
     for (int lane = 0; lane < n_blocks; ++lane) {
@@ -170,7 +176,8 @@ ASSAY_INLINE void EncodeSearched(const float* x, const float* w, int n_blocks, B
 }
 
 template <typename Block>
-ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance, std::byte* codes) {
+ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
+                             std::byte* codes) {
   const int64_t n_blocks = cols / kQ;
   for (int64_t row = 0; row < n_rows; ++row, weights += cols) {
     std::byte* out = codes + row * n_blocks * static_cast<int64_t>(sizeof(Block));
@@ -196,41 +203,61 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
 
 }  // namespace
 
-void DecodeRowQ8_0(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ8_0, kQ, DecodeQ8_0>(view, row, out); }
-void DecodeRowQ4_0(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ4_0, kQ, DecodeQ4_0>(view, row, out); }
-void DecodeRowQ4_1(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ4_1, kQ, DecodeQ4_1>(view, row, out); }
-void DecodeRowQ5_0(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ5_0, kQ, DecodeQ5_0>(view, row, out); }
-void DecodeRowQ5_1(const PackedView& view, int64_t row, float* out) { DecodeBlockRow<BlockQ5_1, kQ, DecodeQ5_1>(view, row, out); }
+void DecodeRowQ8_0(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ8_0, kQ, DecodeQ8_0>(view, row, out);
+}
+void DecodeRowQ4_0(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ4_0, kQ, DecodeQ4_0>(view, row, out);
+}
+void DecodeRowQ4_1(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ4_1, kQ, DecodeQ4_1>(view, row, out);
+}
+void DecodeRowQ5_0(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ5_0, kQ, DecodeQ5_0>(view, row, out);
+}
+void DecodeRowQ5_1(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ5_1, kQ, DecodeQ5_1>(view, row, out);
+}
 
-ASSAY_CLONES void EncodeRowsQ8_0(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
-                                 std::byte*) {
+ASSAY_CLONES void EncodeRowsQ8_0(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                                 std::byte* codes, std::byte*) {
   for (int64_t i = 0; i < n_rows * cols / kQ; ++i) {
     BlockQ8_0 block;
     EncodeBlockQ8_0(weights + i * kQ, &block);
     std::memcpy(codes + i * static_cast<int64_t>(sizeof block), &block, sizeof block);
   }
 }
-ASSAY_CLONES void EncodeRowsQ4_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                 std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ4_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
   EncodeRows<BlockQ4_0>(weights, n_rows, cols, importance, codes);
 }
-ASSAY_CLONES void EncodeRowsQ4_1(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                 std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ4_1(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
   EncodeRows<BlockQ4_1>(weights, n_rows, cols, importance, codes);
 }
-ASSAY_CLONES void EncodeRowsQ5_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                 std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ5_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
   EncodeRows<BlockQ5_0>(weights, n_rows, cols, importance, codes);
 }
-ASSAY_CLONES void EncodeRowsQ5_1(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
-                                 std::byte* codes, std::byte*) {
+ASSAY_CLONES void EncodeRowsQ5_1(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
   EncodeRows<BlockQ5_1>(weights, n_rows, cols, importance, codes);
 }
 
-bool ValidRowQ8_0(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ8_0, kQ, ValidScale<BlockQ8_0>>(view, row); }
-bool ValidRowQ4_0(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ4_0, kQ, ValidScale<BlockQ4_0>>(view, row); }
-bool ValidRowQ4_1(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ4_1, kQ, ValidScaleMin<BlockQ4_1>>(view, row); }
-bool ValidRowQ5_0(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ5_0, kQ, ValidScale<BlockQ5_0>>(view, row); }
-bool ValidRowQ5_1(const PackedView& view, int64_t row) { return ValidBlockRow<BlockQ5_1, kQ, ValidScaleMin<BlockQ5_1>>(view, row); }
+bool ValidRowQ8_0(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ8_0, kQ, ValidScale<BlockQ8_0>>(view, row);
+}
+bool ValidRowQ4_0(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ4_0, kQ, ValidScale<BlockQ4_0>>(view, row);
+}
+bool ValidRowQ4_1(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ4_1, kQ, ValidScaleMin<BlockQ4_1>>(view, row);
+}
+bool ValidRowQ5_0(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ5_0, kQ, ValidScale<BlockQ5_0>>(view, row);
+}
+bool ValidRowQ5_1(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ5_1, kQ, ValidScaleMin<BlockQ5_1>>(view, row);
+}
 
 }  // namespace assay

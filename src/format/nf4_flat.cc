@@ -40,8 +40,8 @@ void DecodeRowNf4(const PackedView& view, int64_t row, float* out) {
   }
 }
 
-ASSAY_CLONES void EncodeRowsNf4(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
-                                std::byte* scales) {
+ASSAY_CLONES void EncodeRowsNf4(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                                std::byte* codes, std::byte* scales) {
   const int64_t n = n_rows * cols;
   for (int64_t i = 0; i + kBlock <= n; i += kBlock) {
     const float scale = LargestMagnitudeOf(weights + i, kBlock);
@@ -54,7 +54,8 @@ ASSAY_CLONES void EncodeRowsNf4(const float* weights, int64_t n_rows, int64_t co
     }
   }
   const int64_t whole = n / kBlock * kBlock;
-  if (whole < n) EncodeShortBlock(weights + whole, static_cast<int>(n - whole), codes + whole / 2, scales + whole / kBlock * 4);
+  if (whole < n)
+    EncodeShortBlock(weights + whole, static_cast<int>(n - whole), codes + whole / 2, scales + whole / kBlock * 4);
 }
 
 bool ValidRowNf4(const PackedView& view, int64_t row) {

@@ -52,21 +52,29 @@ ASSAY_CLONES void DecodeRowBf16(const PackedView& view, int64_t row, float* out)
   ReadCodes<uint16_t>(view.codes + row * view.cols * 2, view.cols, out, [](uint16_t code) { return DecodeBf16(code); });
 }
 
-void EncodeRowsF32(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes, std::byte*) {
+void EncodeRowsF32(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                   std::byte*) {
   std::memcpy(codes, weights, static_cast<size_t>(n_rows * cols) * 4);
 }
 
-void EncodeRowsF16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes, std::byte*) {
+void EncodeRowsF16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                   std::byte*) {
   WriteCodes<uint16_t>(weights, n_rows * cols, codes, [](float x) { return EncodeF16(x); });
 }
 
-ASSAY_CLONES void EncodeRowsBf16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
-                                 std::byte*) {
+ASSAY_CLONES void EncodeRowsBf16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                                 std::byte* codes, std::byte*) {
   WriteCodes<uint16_t>(weights, n_rows * cols, codes, [](float x) { return EncodeBf16(x); });
 }
 
-bool ValidRowF32(const PackedView& view, int64_t row) { return AllFinite<uint32_t>(view, row, FiniteF32); }
-bool ValidRowF16(const PackedView& view, int64_t row) { return AllFinite<uint16_t>(view, row, FiniteF16); }
-bool ValidRowBf16(const PackedView& view, int64_t row) { return AllFinite<uint16_t>(view, row, FiniteBf16); }
+bool ValidRowF32(const PackedView& view, int64_t row) {
+  return AllFinite<uint32_t>(view, row, FiniteF32);
+}
+bool ValidRowF16(const PackedView& view, int64_t row) {
+  return AllFinite<uint16_t>(view, row, FiniteF16);
+}
+bool ValidRowBf16(const PackedView& view, int64_t row) {
+  return AllFinite<uint16_t>(view, row, FiniteBf16);
+}
 
 }  // namespace assay

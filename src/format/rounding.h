@@ -80,6 +80,8 @@ ASSAY_INLINE float EncodeCodesQ8(const float* x, int8_t* qs) {
   return d;
 }
 
-ASSAY_INLINE void EncodeBlockQ8_0(const float* x, BlockQ8_0* out) { out->d = EncodeF16(EncodeCodesQ8(x, out->qs)); }
+ASSAY_INLINE void EncodeBlockQ8_0(const float* x, BlockQ8_0* out) {
+  out->d = EncodeF16(EncodeCodesQ8(x, out->qs));
+}
 
 }  // namespace assay

@@ -1,9 +1,10 @@
 #pragma once
 // Searches for the scale (and minimum) of many short runs of weights at once, one run a lane.
 //
-// The rule: try several step sizes around the one that spans the run, round to codes, refit scale and minimum to these codes by weighted
-// least squares, keep what leaves the smallest weighted squared error; then alternate rounding and refitting from there. The idea of the
-// candidates and the refit is public knowledge of the K-quants (docs/formats/gguf.md); with the refit the error follows from the sums.
+// The rule: try several step sizes around the one that spans the run, round to codes, refit scale and minimum to these
+// codes by weighted least squares, keep what leaves the smallest weighted squared error; then alternate rounding and
+// refitting from there. The idea of the candidates and the refit is public knowledge of the K-quants
+// (docs/formats/gguf.md); with the refit the error follows from the sums.
 
 #include <cmath>
 
@@ -24,7 +25,8 @@ ASSAY_INLINE float MeanSquare(const float* x, int64_t n) {
   return total / static_cast<float>(n);
 }
 
-/// w = importance * sqrt(mean_square + x²), brought to a largest value of 1, with a floor that keeps columns of no importance in view.
+/// w = importance * sqrt(mean_square + x²), brought to a largest value of 1, with a floor that keeps columns of no
+/// importance in view.
 ASSAY_INLINE void SearchWeights(const float* x, const float* importance, float mean_square, int n, float* w) {
   float largest = 0;
   for (int i = 0; i < n; ++i) {
@@ -35,7 +37,8 @@ ASSAY_INLINE void SearchWeights(const float* x, const float* importance, float m
   for (int i = 0; i < n; ++i) w[i] = w[i] * inverse + 1e-6f;
 }
 
-/// Without importance: w = |x| + rms_share * root mean square of the run of `count` weights, in units of the root of `mean_square`.
+/// Without importance: w = |x| + rms_share * root mean square of the run of `count` weights, in units of the root of
+/// `mean_square`.
 ASSAY_INLINE void RunWeights(const float* x, int n, int count, float rms_share, float mean_square, float* w) {
   const float inverse = mean_square > 1e-30f ? 1.0f / std::sqrt(mean_square) : 0.0f;
   for (int run = 0; run < n; run += count) {
@@ -84,7 +87,8 @@ ASSAY_INLINE RunSums<V> SumRuns(const V* x, const V* w) {
 
 // Least squares for the codes that rounding (x - minimum) / step gives. `free_minimum`: the minimum may be positive.
 template <typename V, int count, bool free_minimum>
-ASSAY_INLINE AffineFit<V> FitAffine(const V* x, const V* w, const RunSums<V>& sums, V inverse_step, V minimum, float max_code) {
+ASSAY_INLINE AffineFit<V> FitAffine(const V* x, const V* w, const RunSums<V>& sums, V inverse_step, V minimum,
+                                    float max_code) {
   V wq{}, wqq{}, wqx{};
   const V offset = -minimum * inverse_step;
   for (int i = 0; i < count; ++i) {
@@ -144,7 +148,8 @@ struct AffineSearch {
   int refits;
 };
 
-/// x, w: [count] vectors. A run of equal values comes out with scale 0 and its value (or 0 if positive and not free) as minimum.
+/// x, w: [count] vectors. A run of equal values comes out with scale 0 and its value (or 0 if positive and not free) as
+/// minimum.
 template <typename V, int count, bool free_minimum>
 ASSAY_INLINE AffineFit<V> SearchAffine(const V* x, const V* w, float max_code, const AffineSearch& search) {
   V low, high;
@@ -194,8 +199,8 @@ ASSAY_INLINE void KeepBetter(LinearFit<V>& best, const LinearFit<V>& fit) {
   best.gain = better ? fit.gain : best.gain;
 }
 
-/// Candidate step sizes: the value of largest magnitude becomes -(max_code + first + i * delta), and the same with its sign turned,
-/// where the codes end one step earlier.
+/// Candidate step sizes: the value of largest magnitude becomes -(max_code + first + i * delta), and the same with its
+/// sign turned, where the codes end one step earlier.
 struct LinearSearch {
   float first;
   float delta;

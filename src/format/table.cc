@@ -17,48 +17,56 @@ namespace {
 
 using enum ActivationKind;
 
-// name, description, block_weights, block_bytes, scale_weights, scale_bytes, flat, has_global, activation, decode, encode, global, valid
+// name, description, block_weights, block_bytes, scale_weights, scale_bytes, flat, has_global, activation, decode,
+// encode, global, valid
 constexpr Format kFormats[] = {
-    {"f32", "IEEE 754 single precision", 1, 4, 0, 0, false, false, kFloat, DecodeRowF32, EncodeRowsF32, nullptr, ValidRowF32},
-    {"f16", "IEEE 754 half precision", 1, 2, 0, 0, false, false, kF16, DecodeRowF16, EncodeRowsF16, nullptr, ValidRowF16},
+    {"f32", "IEEE 754 single precision", 1, 4, 0, 0, false, false, kFloat, DecodeRowF32, EncodeRowsF32, nullptr,
+     ValidRowF32},
+    {"f16", "IEEE 754 half precision", 1, 2, 0, 0, false, false, kF16, DecodeRowF16, EncodeRowsF16, nullptr,
+     ValidRowF16},
     {"bf16", "bfloat16", 1, 2, 0, 0, false, false, kBF16, DecodeRowBf16, EncodeRowsBf16, nullptr, ValidRowBf16},
-    {"q8_0", "GGUF 8-bit, blocks of 32", kQ, sizeof(BlockQ8_0), 0, 0, false, false, kQ8_0, DecodeRowQ8_0, EncodeRowsQ8_0, nullptr,
-     ValidRowQ8_0},
-    {"q4_0", "GGUF 4-bit, blocks of 32", kQ, sizeof(BlockQ4_0), 0, 0, false, false, kQ8_0, DecodeRowQ4_0, EncodeRowsQ4_0, nullptr,
-     ValidRowQ4_0},
+    {"q8_0", "GGUF 8-bit, blocks of 32", kQ, sizeof(BlockQ8_0), 0, 0, false, false, kQ8_0, DecodeRowQ8_0,
+     EncodeRowsQ8_0, nullptr, ValidRowQ8_0},
+    {"q4_0", "GGUF 4-bit, blocks of 32", kQ, sizeof(BlockQ4_0), 0, 0, false, false, kQ8_0, DecodeRowQ4_0,
+     EncodeRowsQ4_0, nullptr, ValidRowQ4_0},
     {"q4_1", "GGUF 4-bit with a minimum, blocks of 32", kQ, sizeof(BlockQ4_1), 0, 0, false, false, kQ8_1, DecodeRowQ4_1,
      EncodeRowsQ4_1, nullptr, ValidRowQ4_1},
-    {"q5_0", "GGUF 5-bit, blocks of 32", kQ, sizeof(BlockQ5_0), 0, 0, false, false, kQ8_0, DecodeRowQ5_0, EncodeRowsQ5_0, nullptr,
-     ValidRowQ5_0},
+    {"q5_0", "GGUF 5-bit, blocks of 32", kQ, sizeof(BlockQ5_0), 0, 0, false, false, kQ8_0, DecodeRowQ5_0,
+     EncodeRowsQ5_0, nullptr, ValidRowQ5_0},
     {"q5_1", "GGUF 5-bit with a minimum, blocks of 32", kQ, sizeof(BlockQ5_1), 0, 0, false, false, kQ8_1, DecodeRowQ5_1,
      EncodeRowsQ5_1, nullptr, ValidRowQ5_1},
-    {"q2_k", "GGUF 2-bit K-quant", kQk, sizeof(BlockQ2K), 0, 0, false, false, kQ8_K, DecodeRowQ2K, EncodeRowsQ2K, nullptr, ValidRowQ2K},
-    {"q3_k", "GGUF 3-bit K-quant", kQk, sizeof(BlockQ3K), 0, 0, false, false, kQ8_K, DecodeRowQ3K, EncodeRowsQ3K, nullptr, ValidRowQ3K},
-    {"q4_k", "GGUF 4-bit K-quant", kQk, sizeof(BlockQ4K), 0, 0, false, false, kQ8_K, DecodeRowQ4K, EncodeRowsQ4K, nullptr, ValidRowQ4K},
-    {"q5_k", "GGUF 5-bit K-quant", kQk, sizeof(BlockQ5K), 0, 0, false, false, kQ8_K, DecodeRowQ5K, EncodeRowsQ5K, nullptr, ValidRowQ5K},
-    {"q6_k", "GGUF 6-bit K-quant", kQk, sizeof(BlockQ6K), 0, 0, false, false, kQ8_K, DecodeRowQ6K, EncodeRowsQ6K, nullptr, ValidRowQ6K},
-    {"iq4_nl", "GGUF 4-bit from a table of uneven steps", kQ, sizeof(BlockIq4Nl), 0, 0, false, false, kQ8_0, DecodeRowIq4Nl,
-     EncodeRowsIq4Nl, nullptr, ValidRowIq4Nl},
-    {"fp8_channel", "FP8 E4M3, a scale per row, 16-bit activations", 1, 1, -1, 4, false, false, kBF16, DecodeRowFp8Channel,
-     EncodeRowsFp8Channel, nullptr, ValidRowFp8Channel},
+    {"q2_k", "GGUF 2-bit K-quant", kQk, sizeof(BlockQ2K), 0, 0, false, false, kQ8_K, DecodeRowQ2K, EncodeRowsQ2K,
+     nullptr, ValidRowQ2K},
+    {"q3_k", "GGUF 3-bit K-quant", kQk, sizeof(BlockQ3K), 0, 0, false, false, kQ8_K, DecodeRowQ3K, EncodeRowsQ3K,
+     nullptr, ValidRowQ3K},
+    {"q4_k", "GGUF 4-bit K-quant", kQk, sizeof(BlockQ4K), 0, 0, false, false, kQ8_K, DecodeRowQ4K, EncodeRowsQ4K,
+     nullptr, ValidRowQ4K},
+    {"q5_k", "GGUF 5-bit K-quant", kQk, sizeof(BlockQ5K), 0, 0, false, false, kQ8_K, DecodeRowQ5K, EncodeRowsQ5K,
+     nullptr, ValidRowQ5K},
+    {"q6_k", "GGUF 6-bit K-quant", kQk, sizeof(BlockQ6K), 0, 0, false, false, kQ8_K, DecodeRowQ6K, EncodeRowsQ6K,
+     nullptr, ValidRowQ6K},
+    {"iq4_nl", "GGUF 4-bit from a table of uneven steps", kQ, sizeof(BlockIq4Nl), 0, 0, false, false, kQ8_0,
+     DecodeRowIq4Nl, EncodeRowsIq4Nl, nullptr, ValidRowIq4Nl},
+    {"fp8_channel", "FP8 E4M3, a scale per row, 16-bit activations", 1, 1, -1, 4, false, false, kBF16,
+     DecodeRowFp8Channel, EncodeRowsFp8Channel, nullptr, ValidRowFp8Channel},
     {"fp8_channel_a8", "FP8 E4M3, a scale per row, FP8 activations per token", 1, 1, -1, 4, false, false, kFp8PerToken,
      DecodeRowFp8Channel, EncodeRowsFp8Channel, nullptr, ValidRowFp8Channel},
-    {"int8_channel", "INT8, a scale per row, 16-bit activations", 1, 1, -1, 4, false, false, kBF16, DecodeRowInt8Channel,
-     EncodeRowsInt8Channel, nullptr, ValidRowInt8Channel},
+    {"int8_channel", "INT8, a scale per row, 16-bit activations", 1, 1, -1, 4, false, false, kBF16,
+     DecodeRowInt8Channel, EncodeRowsInt8Channel, nullptr, ValidRowInt8Channel},
     {"int8_channel_a8", "INT8, a scale per row, INT8 activations per token", 1, 1, -1, 4, false, false, kInt8PerToken,
      DecodeRowInt8Channel, EncodeRowsInt8Channel, nullptr, ValidRowInt8Channel},
-    {"int4_g128", "INT4, a scale per 128 weights", 8, 4, 128, 4, false, false, kBF16, DecodeRowInt4Group128, EncodeRowsInt4Group128,
-     nullptr, ValidRowInt4Group},
-    {"int4_g64", "INT4, a scale per 64 weights", 8, 4, 64, 4, false, false, kBF16, DecodeRowInt4Group64, EncodeRowsInt4Group64,
-     nullptr, ValidRowInt4Group},
-    {"int4_g32", "INT4, a scale per 32 weights", 8, 4, 32, 4, false, false, kBF16, DecodeRowInt4Group32, EncodeRowsInt4Group32,
-     nullptr, ValidRowInt4Group},
-    {"nf4", "NormalFloat 4-bit, flat blocks of 64 (bitsandbytes)", 2, 1, 64, 4, true, false, kBF16, DecodeRowNf4, EncodeRowsNf4,
-     nullptr, ValidRowNf4},
+    {"int4_g128", "INT4, a scale per 128 weights", 8, 4, 128, 4, false, false, kBF16, DecodeRowInt4Group128,
+     EncodeRowsInt4Group128, nullptr, ValidRowInt4Group},
+    {"int4_g64", "INT4, a scale per 64 weights", 8, 4, 64, 4, false, false, kBF16, DecodeRowInt4Group64,
+     EncodeRowsInt4Group64, nullptr, ValidRowInt4Group},
+    {"int4_g32", "INT4, a scale per 32 weights", 8, 4, 32, 4, false, false, kBF16, DecodeRowInt4Group32,
+     EncodeRowsInt4Group32, nullptr, ValidRowInt4Group},
+    {"nf4", "NormalFloat 4-bit, flat blocks of 64 (bitsandbytes)", 2, 1, 64, 4, true, false, kBF16, DecodeRowNf4,
+     EncodeRowsNf4, nullptr, ValidRowNf4},
     {"nvfp4", "FP4 E2M1, an E4M3 scale per 16 and one of the matrix", 2, 1, 16, 1, false, true, kBF16, DecodeRowNvfp4,
      EncodeRowsNvfp4, ChooseGlobalNvfp4, ValidRowNvfp4},
-    {"mxfp4", "FP4 E2M1, a power-of-two scale per 32 (OCP MX)", 2, 1, 32, 1, false, false, kBF16, DecodeRowMxfp4, EncodeRowsMxfp4,
-     nullptr, ValidRowMxfp4},
+    {"mxfp4", "FP4 E2M1, a power-of-two scale per 32 (OCP MX)", 2, 1, 32, 1, false, false, kBF16, DecodeRowMxfp4,
+     EncodeRowsMxfp4, nullptr, ValidRowMxfp4},
 };
 
 // n * unit_bytes, where n = ceil(count / unit); refuses what does not fit 63 bits.
@@ -79,7 +87,9 @@ void CheckShape(const Format& format, int64_t rows, int64_t cols) {
 }
 
 // Weights of a flat matrix.
-int64_t FlatWeights(const Format& format, int64_t rows, int64_t cols) { return UnitBytes(format, rows, cols, 1); }
+int64_t FlatWeights(const Format& format, int64_t rows, int64_t cols) {
+  return UnitBytes(format, rows, cols, 1);
+}
 
 }  // namespace
 
@@ -111,12 +121,14 @@ int64_t ScalesBytes(const Format& format, int64_t rows, int64_t cols) {
 double BitsPerWeight(const Format& format, int64_t rows, int64_t cols) {
   const double n = static_cast<double>(rows) * static_cast<double>(cols);
   if (n == 0) return 0;
-  const double bytes = static_cast<double>(CodesBytes(format, rows, cols)) + static_cast<double>(ScalesBytes(format, rows, cols)) +
-                       (format.has_global ? 4 : 0);
+  const double bytes = static_cast<double>(CodesBytes(format, rows, cols)) +
+                       static_cast<double>(ScalesBytes(format, rows, cols)) + (format.has_global ? 4 : 0);
   return 8 * bytes / n;
 }
 
-std::span<const Format> Formats() { return kFormats; }
+std::span<const Format> Formats() {
+  return kFormats;
+}
 
 const Format* FindFormat(std::string_view name) {
   for (const Format& format : kFormats) {

@@ -1,6 +1,7 @@
 #pragma once
-// Vector versions of the scalar number formats' encoders, eight values at a time, and nibble packing: what the formats with scales in a
-// plane of their own share. Each gives the codes of its number/ header bit for bit (tests/format/vector_codes_test.cc).
+// Vector versions of the scalar number formats' encoders, eight values at a time, and nibble packing: what the formats
+// with scales in a plane of their own share. Each gives the codes of its number/ header bit for bit
+// (tests/format/vector_codes_test.cc).
 
 #include "format/lanes.h"
 #include "number/nf4.h"
@@ -36,12 +37,14 @@ ASSAY_INLINE Int8Lanes Fp8E4m3Codes(Float8 v) {
   return code | (bits >> 24 & 0x80);
 }
 
-/// E2M1 codes of any finite v; negative zero becomes zero, as in compressed-tensors (numbers that round to zero keep their sign).
+/// E2M1 codes of any finite v; negative zero becomes zero, as in compressed-tensors (numbers that round to zero keep
+/// their sign).
 ASSAY_INLINE Int8Lanes Fp4E2m1Codes(Float8 v) {
   const Float8 a = FromBits(Bits(v) & 0x7fffffff);
   // A true comparison is -1.
-  const Int8Lanes count = (a > Float8{} + 0.25f) + (a >= Float8{} + 0.75f) + (a > Float8{} + 1.25f) + (a >= Float8{} + 1.75f) +
-                          (a > Float8{} + 2.5f) + (a >= Float8{} + 3.5f) + (a > Float8{} + 5.0f);
+  const Int8Lanes count = (a > Float8{} + 0.25f) + (a >= Float8{} + 0.75f) + (a > Float8{} + 1.25f) +
+                          (a >= Float8{} + 1.75f) + (a > Float8{} + 2.5f) + (a >= Float8{} + 3.5f) +
+                          (a > Float8{} + 5.0f);
   return -count | ((v < Float8{}) & 8);
 }
 

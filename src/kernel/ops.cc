@@ -33,9 +33,14 @@ void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const
   ASSAY_DISPATCH(Rope(x, n_heads, head_dim, rotary_dim, cosine, sine, interleaved));
 }
 
+void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values, int64_t head_offset,
+                 int64_t head_dim, int64_t first, int64_t last, float scale, float* scores, float* out) {
+  ASSAY_DISPATCH(AttendHeads(q, n_heads, keys, values, head_offset, head_dim, first, last, scale, scores, out));
+}
+
 void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim,
                 int64_t first, int64_t last, float scale, float* scores, float* out) {
-  ASSAY_DISPATCH(AttendHead(q, keys, values, head_offset, head_dim, first, last, scale, scores, out));
+  AttendHeads(q, 1, keys, values, head_offset, head_dim, first, last, scale, scores, out);
 }
 
 void ToHalf(const float* x, int64_t n, uint16_t* out) {

@@ -1,6 +1,7 @@
 #pragma once
-// The other operations of a transformer, on float32 rows. Like the linear kernels they give the same bits for a token whatever else is
-// computed beside it. Each dispatches once to the widest instruction set of Cpu(); the scalar path is the reference (ops_ref.cc).
+// The other operations of a transformer, on float32 rows. Like the linear kernels they give the same bits for a token
+// whatever else is computed beside it. Each dispatches once to the widest instruction set of Cpu(); the scalar path is
+// the reference (ops_ref.cc).
 
 #include <cstdint>
 
@@ -16,8 +17,10 @@ void AddTo(float* x, const float* y, int64_t n);
 void SiluMul(const float* gate, const float* up, int64_t n, float* out);
 
 /// Rotates `n_heads` heads of `head_dim` in place by the angles of one position. cosine, sine: [rotary_dim / 2].
-/// interleaved: pairs (2i, 2i+1), as GGUF llama files are permuted for; else pairs (i, i + rotary_dim/2), as Hugging Face files.
-void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine, bool interleaved);
+/// interleaved: pairs (2i, 2i+1), as GGUF llama files are permuted for; else pairs (i, i + rotary_dim/2), as Hugging
+/// Face files.
+void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine,
+          bool interleaved);
 
 /// Keys or values of one layer of one sequence: [n_positions, n_kv_heads * head_dim], float32 or IEEE half.
 struct CacheView {
@@ -27,9 +30,16 @@ struct CacheView {
 };
 
 /// Causal attention of one query head over positions [first, last]: out[head_dim] = softmax(scale * q·kᵀ) · v.
-/// q [head_dim]; head_offset: element offset of the KV head inside a position. scores: scratch of last - first + 1 floats.
-void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim, int64_t first,
-                int64_t last, float scale, float* scores, float* out);
+/// q [head_dim]; head_offset: element offset of the KV head inside a position. scores: scratch of last - first + 1
+/// floats.
+void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim,
+                int64_t first, int64_t last, float scale, float* scores, float* out);
+
+/// The same for n_heads query heads that share one head of keys and values: q, out [n_heads, head_dim]; scores: scratch
+/// of n_heads * (last - first + 1) floats. The bits of every head are those of AttendHead; keys and values are read
+/// fewer times.
+void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values, int64_t head_offset,
+                 int64_t head_dim, int64_t first, int64_t last, float scale, float* scores, float* out);
 
 /// Float to half with round-to-nearest-even, and back.
 void ToHalf(const float* x, int64_t n, uint16_t* out);

@@ -7,7 +7,9 @@
 namespace assay {
 
 /// Exact.
-constexpr float DecodeBf16(uint16_t code) { return std::bit_cast<float>(static_cast<uint32_t>(code) << 16); }
+constexpr float DecodeBf16(uint16_t code) {
+  return std::bit_cast<float>(static_cast<uint32_t>(code) << 16);
+}
 
 /// To nearest even, subnormals kept; overflow becomes infinity; NaN stays NaN (quiet, its payload lost).
 constexpr uint16_t EncodeBf16(float x) {
@@ -17,6 +19,8 @@ constexpr uint16_t EncodeBf16(float x) {
 }
 
 /// The value after a trip through bfloat16.
-constexpr float RoundToBf16(float x) { return DecodeBf16(EncodeBf16(x)); }
+constexpr float RoundToBf16(float x) {
+  return DecodeBf16(EncodeBf16(x));
+}
 
 }  // namespace assay

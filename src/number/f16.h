@@ -31,6 +31,8 @@ constexpr uint16_t EncodeF16(float x) {
 }
 
 /// The value after a trip through binary16.
-constexpr float RoundToF16(float x) { return DecodeF16(EncodeF16(x)); }
+constexpr float RoundToF16(float x) {
+  return DecodeF16(EncodeF16(x));
+}
 
 }  // namespace assay

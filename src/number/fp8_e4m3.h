@@ -1,6 +1,7 @@
 #pragma once
-// FP8 E4M3 (the FN variant of OCP, NVIDIA and PyTorch's float8_e4m3fn): sign, 4 exponent bits (bias 7), 3 mantissa bits.
-// No infinities; S.1111.111 is NaN; largest 448, smallest 2^-9. Source: OCP 8-bit Floating Point Specification 1.0.
+// FP8 E4M3 (the FN variant of OCP, NVIDIA and PyTorch's float8_e4m3fn): sign, 4 exponent bits (bias 7), 3 mantissa
+// bits. No infinities; S.1111.111 is NaN; largest 448, smallest 2^-9. Source: OCP 8-bit Floating Point
+// Specification 1.0.
 
 #include <bit>
 #include <cstdint>

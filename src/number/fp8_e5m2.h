@@ -1,6 +1,6 @@
 #pragma once
-// FP8 E5M2: sign, 5 exponent bits (bias 15), 2 mantissa bits; infinities and NaNs as in IEEE 754; largest finite 57344, smallest 2^-16.
-// Source: OCP 8-bit Floating Point Specification 1.0.
+// FP8 E5M2: sign, 5 exponent bits (bias 15), 2 mantissa bits; infinities and NaNs as in IEEE 754; largest finite 57344,
+// smallest 2^-16. Source: OCP 8-bit Floating Point Specification 1.0.
 
 #include <bit>
 #include <cstdint>
@@ -19,7 +19,8 @@ constexpr float DecodeFp8E5m2(uint8_t code) {
   return std::bit_cast<float>(bits | static_cast<uint32_t>(code & 0x80u) << 24);
 }
 
-/// To nearest even, saturating: every finite value beyond 57344 becomes 57344 with its sign; infinity stays, NaN stays NaN.
+/// To nearest even, saturating: every finite value beyond 57344 becomes 57344 with its sign; infinity stays, NaN stays
+/// NaN.
 constexpr uint8_t EncodeFp8E5m2(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x);
   const uint8_t sign = static_cast<uint8_t>(bits >> 24 & 0x80u);

@@ -1,17 +1,19 @@
 #pragma once
-// Conversions of small IEEE-like floats to and from float32; the formats' own headers choose the widths and say what lies at the top of
-// their range. Constexpr, no tables, no reliance on anything but round-to-nearest-even float32.
+// Conversions of small IEEE-like floats to and from float32; the formats' own headers choose the widths and say what
+// lies at the top of their range. Constexpr, no tables, no reliance on anything but round-to-nearest-even float32.
 
 #include <bit>
 #include <cstdint>
 
 namespace assay {
 
-/// Magnitude bits (no sign) of a float with `exponent_bits`, `mantissa_bits` and IEEE bias, decoded as if every exponent were finite.
+/// Magnitude bits (no sign) of a float with `exponent_bits`, `mantissa_bits` and IEEE bias, decoded as if every
+/// exponent were finite.
 template <int exponent_bits, int mantissa_bits>
 constexpr float DecodeMinifloatMagnitude(uint32_t magnitude) {
   constexpr int bias = (1 << (exponent_bits - 1)) - 1;
-  // Placing the fields at their float32 places divides the value by 2^(127 - bias), subnormals included; one exact product repairs it.
+  // Placing the fields at their float32 places divides the value by 2^(127 - bias), subnormals included; one exact
+  // product repairs it.
   constexpr float repair = std::bit_cast<float>(static_cast<uint32_t>(127 + 127 - bias) << 23);
   return std::bit_cast<float>(magnitude << (23 - mantissa_bits)) * repair;
 }
@@ -24,7 +26,8 @@ constexpr uint32_t EncodeMinifloatMagnitude(uint32_t x_bits) {
   constexpr int shift = 23 - mantissa_bits;
   constexpr uint32_t smallest_normal = static_cast<uint32_t>(127 + 1 - bias) << 23;
   if (x_bits < smallest_normal) {
-    // Adding a power of two whose unit in the last place is the smallest subnormal lets the float adder do the rounding.
+    // Adding a power of two whose unit in the last place is the smallest subnormal lets the float adder do the
+    // rounding.
     constexpr uint32_t magic = static_cast<uint32_t>(127 + 1 - bias + shift) << 23;
     return std::bit_cast<uint32_t>(std::bit_cast<float>(x_bits) + std::bit_cast<float>(magic)) - magic;
   }

@@ -1,6 +1,7 @@
 #pragma once
 // NormalFloat4: sixteen quantiles of the normal distribution scaled to [-1, 1]; a code is an index into them.
-// Source: Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs", 2023, appendix E; values as bitsandbytes stores them.
+// Source: Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs", 2023, appendix E; values as bitsandbytes
+// stores them.
 
 #include <cstdint>
 
@@ -25,10 +26,14 @@ inline constexpr float kNf4Values[16] = {
     1.0f,
 };
 
-constexpr float DecodeNf4(uint8_t code) { return kNf4Values[code & 15]; }
+constexpr float DecodeNf4(uint8_t code) {
+  return kNf4Values[code & 15];
+}
 
 /// The bound between codes i and i + 1 (the float32 mean of their values); a value on a bound takes the lower code.
-constexpr float Nf4Bound(int i) { return (kNf4Values[i] + kNf4Values[i + 1]) / 2; }
+constexpr float Nf4Bound(int i) {
+  return (kNf4Values[i] + kNf4Values[i + 1]) / 2;
+}
 
 /// The nearest code; saturates at -1 and 1; NaN becomes code 0.
 constexpr uint8_t EncodeNf4(float x) {

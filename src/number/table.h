@@ -12,8 +12,8 @@ struct NumberFormat {
   std::string_view name;         // "fp8_e4m3"
   std::string_view description;  // one line for people
   int bits;
-  float largest;              // largest finite magnitude
-  bool saturates;             // finite values beyond `largest` become `largest`, else infinity or NaN
+  float largest;   // largest finite magnitude
+  bool saturates;  // finite values beyond `largest` become `largest`, else infinity or NaN
   float (*decode)(uint32_t code);
   uint32_t (*encode)(float value);  // to nearest, ties as the format's header says
 };

@@ -21,7 +21,7 @@ struct JsonSchema::Compiled {
 
 namespace {
 
-constexpr uint64_t kMaxSteps = 20'000'000;
+constexpr uint64_t kMaxSteps = 5'000'000;
 constexpr int kMaxDepth = 1'000;
 constexpr size_t kMaxErrors = 64;
 
@@ -36,7 +36,8 @@ struct Path {
     for (const Path* path = this; path->parent; path = path->parent) parts.push_back(path);
     std::string out;
     for (auto it = parts.rbegin(); it != parts.rend(); ++it)
-      out += "/" + ((*it)->index != SIZE_MAX ? std::to_string((*it)->index) : json_schema::EscapePointerToken((*it)->token));
+      out += "/" +
+             ((*it)->index != SIZE_MAX ? std::to_string((*it)->index) : json_schema::EscapePointerToken((*it)->token));
     return out;
   }
 };
@@ -50,7 +51,8 @@ void Merge(Seen& into, const Seen& from) {
 }
 
 size_t CountCodePoints(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 size_t HashValue(const Json& value) {
@@ -61,7 +63,8 @@ size_t HashValue(const Json& value) {
   if (value.is_array())
     for (const Json& item : value) hash = hash * 1000003 + HashValue(item);
   if (value.is_object())  // whatever the order
-    for (const auto& item : value.items()) hash += std::hash<std::string>()(item.key()) ^ (HashValue(item.value()) * 31);
+    for (const auto& item : value.items())
+      hash += std::hash<std::string>()(item.key()) ^ (HashValue(item.value()) * 31);
   return hash;
 }
 
@@ -125,15 +128,18 @@ class Validator {
 
   void Step(uint64_t count = 1) {
     steps_ += count;
-    if (steps_ > kMaxSteps) Fail(ErrorKind::kResource, "{}: validation takes more than {} steps", program_.where, kMaxSteps);
+    if (steps_ > kMaxSteps)
+      Fail(ErrorKind::kResource, "{}: validation takes more than {} steps", program_.where, kMaxSteps);
   }
 
   // Applies a subschema to the same value under `keyword`.
-  bool Sub(const Schema& schema, const Json& value, const At& at, std::string_view keyword, Seen* seen, bool told = true) {
+  bool Sub(const Schema& schema, const Json& value, const At& at, std::string_view keyword, Seen* seen,
+           bool told = true) {
     Path path{&at.schema, keyword};
     return Check(schema, value, {at.instance, path, at.told && told}, seen);
   }
-  bool SubAt(const Schema& schema, const Json& value, const At& at, std::string_view keyword, size_t index, Seen* seen, bool told = true) {
+  bool SubAt(const Schema& schema, const Json& value, const At& at, std::string_view keyword, size_t index, Seen* seen,
+             bool told = true) {
     Path path{&at.schema, keyword};
     Path inner{&path, {}, index};
     return Check(schema, value, {at.instance, inner, at.told && told}, seen);
@@ -146,7 +152,9 @@ class Validator {
       int& depth;
       ~Depth() { --depth; }
     } depth{++depth_};
-    if (depth_ > kMaxDepth) Fail(ErrorKind::kResource, "{}: the schema refers to itself without end, or the value is nested too deeply", program_.where);
+    if (depth_ > kMaxDepth)
+      Fail(ErrorKind::kResource, "{}: the schema refers to itself without end, or the value is nested too deeply",
+           program_.where);
     bool new_resource = scope_.empty() || scope_.back() != schema.resource;
     if (new_resource) scope_.push_back(schema.resource);
     struct Scope {
@@ -194,8 +202,9 @@ class Validator {
     bool good = true;
     if (schema.types && !(schema.types & TypeOf(value))) {
       unsigned found = TypeOf(value);
-      good = Bad(at, "type", fmt::format("expected {}, found {}", TypeNames(schema.types),
-                                         found & json_schema::kInteger ? "integer" : TypeNames(found)));
+      good = Bad(at, "type",
+                 fmt::format("expected {}, found {}", TypeNames(schema.types),
+                             found & json_schema::kInteger ? "integer" : TypeNames(found)));
     }
     if (schema.const_value && !json_schema::SameValue(*schema.const_value, value))
       good = Bad(at, "const", fmt::format("expected {}, found {}", Shown(*schema.const_value), Shown(value)));
@@ -203,7 +212,8 @@ class Validator {
       Step(schema.enumeration->size());
       bool found = std::any_of(schema.enumeration->begin(), schema.enumeration->end(),
                                [&](const Json& each) { return json_schema::SameValue(each, value); });
-      if (!found) good = Bad(at, "enum", fmt::format("expected one of {}, found {}", Shown(*schema.enumeration), Shown(value)));
+      if (!found)
+        good = Bad(at, "enum", fmt::format("expected one of {}, found {}", Shown(*schema.enumeration), Shown(value)));
     }
     return good;
   }
@@ -228,9 +238,12 @@ class Validator {
         if (seen) Merge(*seen, branch);
       }
       if (count != 1)
-        good = Bad(at, "oneOf", fmt::format("{} of {} schemas holds, expected exactly one", count ? "more than one" : "none", schema.one_of.size()));
+        good = Bad(at, "oneOf",
+                   fmt::format("{} of {} schemas holds, expected exactly one", count ? "more than one" : "none",
+                               schema.one_of.size()));
     }
-    if (schema.not_schema && Sub(*schema.not_schema, value, at, "not", nullptr, false)) good = Bad(at, "not", "the forbidden schema holds");
+    if (schema.not_schema && Sub(*schema.not_schema, value, at, "not", nullptr, false))
+      good = Bad(at, "not", "the forbidden schema holds");
     if (schema.if_schema) {
       bool holds = Sub(*schema.if_schema, value, at, "if", seen, false);
       const Schema* then = holds ? schema.then_schema : schema.else_schema;
@@ -250,15 +263,18 @@ class Validator {
     bound(schema.exclusive_maximum, "exclusiveMaximum", "less than", [](int order) { return order < 0; });
     bound(schema.exclusive_minimum, "exclusiveMinimum", "more than", [](int order) { return order > 0; });
     if (schema.multiple_of && !json_schema::IsMultipleOf(value, *schema.multiple_of))
-      good = Bad(at, "multipleOf", fmt::format("expected a multiple of {}, found {}", Shown(*schema.multiple_of), Shown(value)));
+      good = Bad(at, "multipleOf",
+                 fmt::format("expected a multiple of {}, found {}", Shown(*schema.multiple_of), Shown(value)));
     return good;
   }
 
-  bool Count(const At& at, size_t count, const std::optional<uint64_t>& most, const char* most_keyword, const std::optional<uint64_t>& least,
-             const char* least_keyword, const char* what) {
+  bool Count(const At& at, size_t count, const std::optional<uint64_t>& most, const char* most_keyword,
+             const std::optional<uint64_t>& least, const char* least_keyword, const char* what) {
     bool good = true;
-    if (most && count > *most) good = Bad(at, most_keyword, fmt::format("expected at most {} {}, found {}", *most, what, count));
-    if (least && count < *least) good = Bad(at, least_keyword, fmt::format("expected at least {} {}, found {}", *least, what, count));
+    if (most && count > *most)
+      good = Bad(at, most_keyword, fmt::format("expected at most {} {}, found {}", *most, what, count));
+    if (least && count < *least)
+      good = Bad(at, least_keyword, fmt::format("expected at least {} {}, found {}", *least, what, count));
     return good;
   }
 
@@ -271,9 +287,11 @@ class Validator {
     const auto& text = value.get_ref<const std::string&>();
     bool good = true;
     if (schema.max_length || schema.min_length)
-      good = Count(at, CountCodePoints(text), schema.max_length, "maxLength", schema.min_length, "minLength", "characters");
+      good = Count(at, CountCodePoints(text), schema.max_length, "maxLength", schema.min_length, "minLength",
+                   "characters");
     if (schema.pattern && !Matches(*schema.pattern, text))
-      good = Bad(at, "pattern", fmt::format("{} does not match {}", Shown(value), schema.pattern->source().substr(0, 100)));
+      good = Bad(at, "pattern",
+                 fmt::format("{} does not match {}", Shown(value), schema.pattern->source().substr(0, 100)));
     return good;
   }
 
@@ -330,14 +348,17 @@ class Validator {
       if (seen) (*seen)[i] = true;
     }
     if (count < least)
-      return Bad(at, schema.min_contains ? "minContains" : "contains", fmt::format("expected at least {} items that match, found {}", least, count));
+      return Bad(at, schema.min_contains ? "minContains" : "contains",
+                 fmt::format("expected at least {} items that match, found {}", least, count));
     if (schema.max_contains && count > *schema.max_contains)
-      return Bad(at, "maxContains", fmt::format("expected at most {} items that match, found {}", *schema.max_contains, count));
+      return Bad(at, "maxContains",
+                 fmt::format("expected at most {} items that match, found {}", *schema.max_contains, count));
     return true;
   }
 
   bool CheckObject(const Schema& schema, const Json& value, const At& at, Seen* seen) {
-    bool good = Count(at, value.size(), schema.max_properties, "maxProperties", schema.min_properties, "minProperties", "properties");
+    bool good = Count(at, value.size(), schema.max_properties, "maxProperties", schema.min_properties, "minProperties",
+                      "properties");
     auto need = [&](const std::string& name, std::string_view keyword) {
       Step(1 + value.size() / 16);
       if (!value.contains(name)) good = Bad(at, keyword, fmt::format("property {} is missing", DumpJson(name)));
@@ -349,7 +370,8 @@ class Validator {
       for (const std::string& name : names) need(name, keyword);
     }
     size_t i = 0;
-    for (auto it = value.begin(); it != value.end() && (good || at.told); ++it, ++i) good = CheckMember(schema, it.key(), *it, i, at, seen) && good;
+    for (auto it = value.begin(); it != value.end() && (good || at.told); ++it, ++i)
+      good = CheckMember(schema, it.key(), *it, i, at, seen) && good;
     for (const auto& [keyword, trigger, dependent] : schema.dependent_schemas) {
       if (!good && !at.told) break;
       Step(1 + value.size() / 16);
@@ -371,7 +393,8 @@ class Validator {
     return good;
   }
 
-  bool CheckMember(const Schema& schema, const std::string& name, const Json& value, size_t i, const At& at, Seen* seen) {
+  bool CheckMember(const Schema& schema, const std::string& name, const Json& value, size_t i, const At& at,
+                   Seen* seen) {
     bool good = true, evaluated = false;
     Path instance{&at.instance, name};
     auto check = [&](const Schema& member_schema, const Path& path) {

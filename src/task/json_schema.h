@@ -23,12 +23,12 @@ class JsonSchema {  // const after Compile: may be shared by threads
   /// Documents that `$ref` may name by absolute URI. Nothing is ever fetched.
   using Registry = std::map<std::string, Json, std::less<>>;
 
-  /// Throws Error{kInvalid} naming `where` and the place in the schema for a malformed keyword, a bad pattern or a reference that
-  /// leads nowhere; Error{kUnsupported} for a draft other than the two.
+  /// Throws Error{kInvalid} naming `where` and the place in the schema for a malformed keyword, a bad pattern or a
+  /// reference that leads nowhere; Error{kUnsupported} for a draft other than the two.
   static JsonSchema Compile(const Json& schema, std::string_view where, const Registry& registry = {});
 
-  /// Empty when `value` is valid. At most 64 errors are told. Throws Error{kResource} when schema and value together demand too
-  /// much work or recursion.
+  /// Empty when `value` is valid. At most 64 errors are told. Throws Error{kResource} when schema and value together
+  /// demand too much work or recursion.
   std::vector<SchemaError> Validate(const Json& value) const;
 
  private:

@@ -17,7 +17,8 @@ std::string ChatTemplate::Render(const Input& input) const {
   variables["add_generation_prompt"] = input.add_generation_prompt;
   variables["bos_token"] = input.bos_token;
   variables["eos_token"] = input.eos_token;
-  if (!input.extra.is_null() && !input.extra.is_object()) Fail(ErrorKind::kInvalid, "{}: extra variables are an object", template_->where());
+  if (!input.extra.is_null() && !input.extra.is_object())
+    Fail(ErrorKind::kInvalid, "{}: extra variables are an object", template_->where());
   if (input.extra.is_object())
     for (const auto& [name, value] : input.extra.items()) variables[name] = value;
   return template_->Render(variables, input.now_unix_s);

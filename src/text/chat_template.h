@@ -1,8 +1,8 @@
 #pragma once
-// Chat templates as models ship them (tokenizer.chat_template, chat_template.jinja): from messages to the prompt's text.
-// The template language is Jinja2 in the environment that Hugging Face transformers sets up (trim_blocks, lstrip_blocks, loop
-// controls, immutable sandbox, `{% generation %}` transparent); see jinja.h. A hostile template ends with an Error: steps, depth and
-// output are limited.
+// Chat templates as models ship them (tokenizer.chat_template, chat_template.jinja): from messages to the prompt's
+// text. The template language is Jinja2 in the environment that Hugging Face transformers sets up (trim_blocks,
+// lstrip_blocks, loop controls, immutable sandbox, `{% generation %}` transparent); see jinja.h. A hostile template
+// ends with an Error: steps, depth and output are limited.
 
 #include <cstdint>
 #include <memory>
@@ -19,7 +19,8 @@ class Template;
 
 class ChatTemplate {  // const after Parse: may be shared by threads
  public:
-  /// Throws Error{kCorrupt} (not Jinja) or Error{kUnsupported} (Jinja we lack), naming `where`, the line and the reason.
+  /// Throws Error{kCorrupt} (not Jinja) or Error{kUnsupported} (Jinja we lack), naming `where`, the line and the
+  /// reason.
   static ChatTemplate Parse(std::string_view source, std::string_view where);
 
   struct Input {
@@ -28,7 +29,8 @@ class ChatTemplate {  // const after Parse: may be shared by threads
     bool add_generation_prompt = true;  // ends with the opening of the assistant's turn
     std::string bos_token;              // texts, empty when the model has none
     std::string eos_token;
-    Json extra;             // object of further variables (enable_thinking, documents ...), null for none; they win over the others
+    Json
+        extra;  // object of further variables (enable_thinking, documents ...), null for none; they win over the others
     int64_t now_unix_s = 0;  // what strftime_now sees, in UTC: fixed so that prompts are reproducible
   };
 

@@ -138,7 +138,7 @@ const GgufCase kGgufCases[] = {
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.type = 2; }); }},
     {"offset_alignment", ErrorKind::kCorrupt, "tensor blk.0.attn_q.weight: offset 33 is not a multiple of the alignment 32",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.offset = 33; }); }},
-    {"offset_beyond", ErrorKind::kCorrupt, "tensor blk.0.attn_q.weight: expected 64 bytes at offset 4096 of the data, found 688",
+    {"offset_beyond", ErrorKind::kCorrupt, "tensor blk.0.attn_q.weight: expected 64 bytes at offset 4096 of the data, found 656",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.offset = 4096; }); }},
     {"overlap", ErrorKind::kCorrupt, "tensors token_embd.weight and blk.0.attn_q.weight overlap at offset 0",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.offset = 0; }); }},

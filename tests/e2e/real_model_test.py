@@ -6,7 +6,7 @@ usage: real_model_test.py ASSAY GOLDEN_FOLDER    (the model: $ASSAY_MODELS, else
 """
 import json, os, pathlib, subprocess, sys, tempfile, unittest
 
-ASSAY, GOLDEN = sys.argv[1], pathlib.Path(sys.argv[2])
+ASSAY, GOLDEN = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
 BASE = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
 MODEL = pathlib.Path(os.environ.get("ASSAY_MODELS") or os.path.join(BASE, "assay", "models")) / "SmolLM2-135M-Instruct.Q4_1.gguf"
 

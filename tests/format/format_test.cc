@@ -1,4 +1,5 @@
-// Block formats against the reference implementations (golden/format, made by tools/golden/format.py) and against themselves.
+// Block formats against the reference implementations (golden/format, made by tools/golden/format.py) and against
+// themselves.
 
 #include "format/format.h"
 
@@ -55,15 +56,18 @@ struct Encoded {
   std::vector<std::byte> codes, scales;
   PackedView view;
 
-  Encoded(const Format& format, const std::vector<float>& weights, int64_t rows, int64_t cols, const float* importance = nullptr)
-      : codes(static_cast<size_t>(CodesBytes(format, rows, cols))), scales(static_cast<size_t>(ScalesBytes(format, rows, cols))) {
+  Encoded(const Format& format, const std::vector<float>& weights, int64_t rows, int64_t cols,
+          const float* importance = nullptr)
+      : codes(static_cast<size_t>(CodesBytes(format, rows, cols))),
+        scales(static_cast<size_t>(ScalesBytes(format, rows, cols))) {
     view.format = &format;
     view.rows = rows;
     view.cols = cols;
     float largest = 0;
     for (const float x : weights) largest = std::max(largest, std::fabs(x));
     if (format.choose_global != nullptr) format.choose_global(largest, &view.global_scale, &view.global_divisor);
-    format.encode_rows(weights.data(), rows, cols, importance, view.global_scale, view.global_divisor, codes.data(), scales.data());
+    format.encode_rows(weights.data(), rows, cols, importance, view.global_scale, view.global_divisor, codes.data(),
+                       scales.data());
     view.codes = codes.data();
     view.scales = scales.empty() ? nullptr : scales.data();
   }
@@ -107,7 +111,8 @@ TEST(Format, DecodesAsTheGgufReference) {
       EXPECT_TRUE(format.valid_row(view, row)) << name << " " << row;
       format.decode_row(view, row, values.data() + row * view.cols);
     }
-    for (size_t i = 0; i < golden["first"].size(); ++i) EXPECT_EQ(values[i], golden["first"][i].get<float>()) << name << " " << i;
+    for (size_t i = 0; i < golden["first"].size(); ++i)
+      EXPECT_EQ(values[i], golden["first"][i].get<float>()) << name << " " << i;
     EXPECT_EQ(ShaOfValues(values), golden["decoded_sha256"]) << name;
     ++compared;
   }
@@ -152,7 +157,8 @@ TEST(Format, EncodesAndDecodesSchemesBitForBit) {
 TEST(Format, FlatFormatsEndAnywhere) {
   const std::vector<float> weights = ReadBf16("weights.bf16");
   std::vector<float> odd;
-  for (int row = 0; row < 5; ++row) odd.insert(odd.end(), weights.begin() + row * kCols, weights.begin() + row * kCols + 101);
+  for (int row = 0; row < 5; ++row)
+    odd.insert(odd.end(), weights.begin() + row * kCols, weights.begin() + row * kCols + 101);
   const Encoded encoded(GetFormat("nf4"), odd, 5, 101);
   EXPECT_EQ(encoded.codes.size(), 253u);
   EXPECT_EQ(encoded.scales.size(), 8u * 4);
@@ -164,11 +170,13 @@ struct Errors {
   double plain = 0, magnitude = 0, importance = 0;
 };
 
-Errors Measure(const std::vector<float>& weights, const std::vector<float>& decoded, const std::vector<float>& importance) {
+Errors Measure(const std::vector<float>& weights, const std::vector<float>& decoded,
+               const std::vector<float>& importance) {
   Errors errors;
   for (int64_t row = 0; row < Golden()["regular_rows"].get<int64_t>(); ++row) {
     double mean_square = 0;
-    for (int64_t i = 0; i < kCols; ++i) mean_square += std::pow(weights[static_cast<size_t>(row * kCols + i)], 2) / kCols;
+    for (int64_t i = 0; i < kCols; ++i)
+      mean_square += std::pow(weights[static_cast<size_t>(row * kCols + i)], 2) / kCols;
     for (int64_t i = 0; i < kCols; ++i) {
       const double x = weights[static_cast<size_t>(row * kCols + i)];
       const double e = std::pow(decoded[static_cast<size_t>(row * kCols + i)] - x, 2);
@@ -200,7 +208,7 @@ TEST(Format, SearchesLeaveNoMoreErrorThanTheReferenceEncoder) {
   EXPECT_EQ(compared, 16);
 }
 
-// --- every row of the table -----------------------------------------------------------------------------------------------------------
+// --- every row of the table ---
 
 class EveryFormat : public testing::TestWithParam<Format> {};
 INSTANTIATE_TEST_SUITE_P(Table, EveryFormat, testing::ValuesIn(Formats().begin(), Formats().end()),
@@ -212,7 +220,8 @@ TEST_P(EveryFormat, IsFoundByItsName) {
   EXPECT_NE(GetParam().valid_row, nullptr);
 }
 
-// More bits, less error; a bound on each by its bits per weight (a uniform quantizer of b bits on a normal variable of full range).
+// More bits, less error; a bound on each by its bits per weight (a uniform quantizer of b bits on a normal variable of
+// full range).
 TEST_P(EveryFormat, ComesBackCloseToTheWeights) {
   const Format& format = GetFormat(GetParam().name);
   const std::vector<float> weights = RandomWeights(1, 8 * kCols);
@@ -229,7 +238,8 @@ TEST_P(EveryFormat, ComesBackCloseToTheWeights) {
   EXPECT_GT(db, least) << bits << " bits";
 }
 
-// Encoding rows together or one by one gives the same bytes, and what is decoded encodes to itself where the rule is a projection.
+// Encoding rows together or one by one gives the same bytes, and what is decoded encodes to itself where the rule is a
+// projection.
 TEST_P(EveryFormat, RowsAreIndependent) {
   const Format& format = GetFormat(GetParam().name);
   const std::vector<float> weights = RandomWeights(2, 4 * kCols);
@@ -239,7 +249,8 @@ TEST_P(EveryFormat, RowsAreIndependent) {
     const std::vector<float> one(weights.begin() + row * kCols, weights.begin() + (row + 1) * kCols);
     std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, 1, kCols)));
     std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, 1, kCols)));
-    format.encode_rows(one.data(), 1, kCols, nullptr, all.view.global_scale, all.view.global_divisor, codes.data(), scales.data());
+    format.encode_rows(one.data(), 1, kCols, nullptr, all.view.global_scale, all.view.global_divisor, codes.data(),
+                       scales.data());
     const PackedView slice = SliceRows(all.view, row, 1);
     EXPECT_EQ(std::memcmp(codes.data(), slice.codes, codes.size()), 0);
     if (!scales.empty()) {

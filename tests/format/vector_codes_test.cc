@@ -22,7 +22,8 @@ void ForManyValues(Check check) {
     alignas(32) float values[8];
     for (float& x : values) {
       x = static_cast<float>(random.Normal() * std::ldexp(1.0, static_cast<int>(random.Below(24)) - 14));
-      if (random.Below(4) == 0) x = std::bit_cast<float>(std::bit_cast<uint32_t>(x) & 0xfff80000u);  // codes and midpoints
+      if (random.Below(4) == 0)
+        x = std::bit_cast<float>(std::bit_cast<uint32_t>(x) & 0xfff80000u);  // codes and midpoints
       if (random.Below(50) == 0) x = 0;
     }
     check(values);

@@ -242,6 +242,23 @@ TEST(LinearKernels, SameBitsInEveryShape) {
   }
 }
 
+// Tensors of a mapped file may begin at any byte.
+TEST(LinearKernels, WeightsAtAnyAddress) {
+  for (const LinearKernel& kernel : LinearKernels()) {
+    for (const Format& format : Formats()) {
+      if (!kernel.unsupported(format, Whole()).empty()) continue;
+      int64_t cols = std::max<int64_t>(64, SmallestCols(format));
+      TestMatrix m = EncodedMatrix(format, 19, FlatShapeFits(format, 19, cols) ? cols : 64, 37);
+      std::vector<float> x = RandomActivations(m.view.cols * 7, 41), expected = Multiply(kernel, m.view, x, 7);
+      m.codes.insert(m.codes.begin(), std::byte{0});
+      m.scales.insert(m.scales.begin(), std::byte{0});
+      m.view.codes = m.codes.data() + 1;
+      if (m.view.scales) m.view.scales = m.scales.data() + 1;
+      ASSERT_EQ(Multiply(kernel, m.view, x, 7), expected) << kernel.name << " " << format.name;
+    }
+  }
+}
+
 TEST(LinearKernels, ManyTokensSameBits) {
   for (const LinearKernel& kernel : LinearKernels()) {
     for (const Format& format : Formats()) {

@@ -185,6 +185,29 @@ TEST_P(Ops, AttendHead) {
   }
 }
 
+TEST_P(Ops, HeadsTogetherGiveTheBitsOfOneAlone) {
+  for (int64_t head_dim : {8, 48, 64, 80}) {
+    constexpr int64_t kPositions = 37;
+    int64_t stride = 2 * head_dim;
+    Cache keys = MakeCache(kPositions * stride, 5), values = MakeCache(kPositions * stride, 6);
+    for (int64_t n_heads : {1, 2, 3, 4, 7, 8}) {
+      std::vector<float> q = RandomActivations(n_heads * head_dim, 7),
+                         scores(static_cast<size_t>(n_heads * kPositions));
+      std::vector<float> together(q.size()), alone(q.size());
+      for (auto [first, last] : {std::pair<int64_t, int64_t>{0, 0}, {1, 14}, {0, 36}}) {
+        for (bool half : {false, true}) {
+          AttendHeads(q.data(), n_heads, keys.View(half, stride), values.View(half, stride), head_dim, head_dim, first,
+                      last, 0.1f, scores.data(), together.data());
+          for (int64_t h = 0; h < n_heads; ++h)
+            AttendHead(q.data() + h * head_dim, keys.View(half, stride), values.View(half, stride), head_dim, head_dim,
+                       first, last, 0.1f, scores.data(), alone.data() + h * head_dim);
+          ASSERT_EQ(together, alone) << head_dim << " " << n_heads << " " << last;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(Ops, ToHalfRoundsAsTheNumberFormat) {
   std::vector<float> x = RandomActivations(101, 8, 1000.0f);
   float special[] = {0.0f, -0.0f, 65504.0f, 65519.0f, 65520.0f, 1e-8f, 5.96e-8f, 6.1e-5f, -3e-6f, 2049.0f, 2051.0f};

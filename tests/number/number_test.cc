@@ -1,4 +1,5 @@
-// Every code of every number format, against ml_dtypes and numpy (golden/format/golden.json) and against the definition of rounding.
+// Every code of every number format, against ml_dtypes and numpy (golden/format/golden.json) and against the definition
+// of rounding.
 
 #include <gtest/gtest.h>
 
@@ -85,7 +86,8 @@ TEST(NumberTable, DecodesAndEncodesAsTheReference) {
   EXPECT_EQ(compared, 6);
 }
 
-// Between two neighbouring values the midpoint goes to the even code, its float neighbours to the nearer value; each value to itself.
+// Between two neighbouring values the midpoint goes to the even code, its float neighbours to the nearer value; each
+// value to itself.
 TEST(NumberTable, RoundsToNearestEvenEverywhere) {
   for (const char* name : {"f16", "bf16", "fp8_e4m3", "fp8_e5m2", "fp4_e2m1"}) {
     const NumberFormat& format = *FindNumberFormat(name);

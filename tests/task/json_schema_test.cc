@@ -39,13 +39,16 @@ TEST(JsonSchema, OfficialSuite) {
         why = e.what();
       }
       for (const Json& test : group["tests"]) {
-        std::string name = file + ": " + group["description"].get<std::string>() + ": " + test["description"].get<std::string>();
+        std::string name =
+            file + ": " + group["description"].get<std::string>() + ": " + test["description"].get<std::string>();
         bool good = schema && schema->Validate(test["data"]).empty() == test["valid"].get<bool>();
         ++(is_optional ? optional : required);
         (is_optional ? passed_optional : passed_required) += good;
         if (good) continue;
         failed.insert(name);
-        EXPECT_TRUE(kExceptions.count(name)) << name << " " << why << "\n" << group["schema"].dump() << "\n" << test["data"].dump();
+        EXPECT_TRUE(kExceptions.count(name)) << name << " " << why << "\n"
+                                             << group["schema"].dump() << "\n"
+                                             << test["data"].dump();
       }
     }
   }
@@ -62,8 +65,9 @@ std::vector<SchemaError> Errors(const std::string& schema, const std::string& va
 }
 
 TEST(JsonSchema, TellsWhereAndWhat) {
-  auto errors = Errors(R"({"$defs":{"a/b":{"type":"integer"}},"properties":{"x":{"items":{"$ref":"#/$defs/a~1b"}}},"required":["y"]})",
-                       R"({"x":[1,"two",3.5]})");
+  auto errors = Errors(
+      R"({"$defs":{"a/b":{"type":"integer"}},"properties":{"x":{"items":{"$ref":"#/$defs/a~1b"}}},"required":["y"]})",
+      R"({"x":[1,"two",3.5]})");
   ASSERT_EQ(errors.size(), 3u);
   EXPECT_EQ(errors[0].instance_path, "");
   EXPECT_EQ(errors[0].schema_path, "/required");
@@ -78,12 +82,24 @@ TEST(JsonSchema, TellsWhereAndWhat) {
 TEST(JsonSchema, Draft7) {
   const std::string draft7 = R"("$schema":"http://json-schema.org/draft-07/schema#")";
   EXPECT_TRUE(Errors("{" + draft7 + R"(,"items":[{"type":"string"}],"additionalItems":false})", R"(["a"])").empty());
-  EXPECT_EQ(Errors("{" + draft7 + R"(,"items":[{"type":"string"}],"additionalItems":false})", R"(["a",1])")[0].schema_path, "/additionalItems");
+  EXPECT_EQ(
+      Errors("{" + draft7 + R"(,"items":[{"type":"string"}],"additionalItems":false})", R"(["a",1])")[0].schema_path,
+      "/additionalItems");
   // What stands beside a $ref does not count in draft-07, and does in 2020-12.
-  EXPECT_TRUE(Errors("{" + draft7 + R"(,"definitions":{"a":{}},"properties":{"x":{"$ref":"#/definitions/a","type":"string"}}})", R"({"x":1})").empty());
-  EXPECT_FALSE(Errors(R"({"definitions":{"a":{}},"properties":{"x":{"$ref":"#/definitions/a","type":"string"}}})", R"({"x":1})").empty());
-  EXPECT_TRUE(Errors("{" + draft7 + R"(,"definitions":{"a":{"$id":"#name","type":"string"}},"$ref":"#name"})", R"("x")").empty());
-  EXPECT_FALSE(Errors("{" + draft7 + R"(,"definitions":{"a":{"$id":"#name","type":"string"}},"properties":{"x":{"$ref":"#name"}}})", R"({"x":1})").empty());
+  EXPECT_TRUE(
+      Errors("{" + draft7 + R"(,"definitions":{"a":{}},"properties":{"x":{"$ref":"#/definitions/a","type":"string"}}})",
+             R"({"x":1})")
+          .empty());
+  EXPECT_FALSE(
+      Errors(R"({"definitions":{"a":{}},"properties":{"x":{"$ref":"#/definitions/a","type":"string"}}})", R"({"x":1})")
+          .empty());
+  EXPECT_TRUE(Errors("{" + draft7 + R"(,"definitions":{"a":{"$id":"#name","type":"string"}},"$ref":"#name"})", R"("x")")
+                  .empty());
+  EXPECT_FALSE(
+      Errors(
+          "{" + draft7 + R"(,"definitions":{"a":{"$id":"#name","type":"string"}},"properties":{"x":{"$ref":"#name"}}})",
+          R"({"x":1})")
+          .empty());
   EXPECT_TRUE(Errors("{" + draft7 + R"(,"prefixItems":[false],"unevaluatedProperties":false})", R"({"x":1})").empty());
   EXPECT_TRUE(Errors(R"({"$ref":"http://json-schema.org/draft-07/schema"})", R"({"type":"string"})").empty());
   EXPECT_FALSE(Errors(R"({"$ref":"http://json-schema.org/draft-07/schema"})", R"({"type":"strings"})").empty());
@@ -112,7 +128,8 @@ void ExpectRefused(const std::string& schema, ErrorKind kind, const std::string&
 }
 
 TEST(JsonSchema, RefusesMalformedSchemas) {
-  ExpectRefused(R"({"properties":{"a":{"type":"strin"}}})", ErrorKind::kInvalid, "#/properties/a/type: unknown type \"strin\"");
+  ExpectRefused(R"({"properties":{"a":{"type":"strin"}}})", ErrorKind::kInvalid,
+                "#/properties/a/type: unknown type \"strin\"");
   ExpectRefused(R"({"type":[]})", ErrorKind::kInvalid, "#/type");
   ExpectRefused(R"({"pattern":"(a"})", ErrorKind::kInvalid, "#/pattern: bad pattern");
   ExpectRefused(R"({"$ref":"#/$defs/a"})", ErrorKind::kInvalid, "#/$ref: #/$defs/a leads nowhere");
@@ -148,12 +165,14 @@ TEST(JsonSchema, EndsOnHostileSchemas) {
   EXPECT_EQ(kind_of(schema + R"(},"$ref":"#/$defs/40"})", "1"), ErrorKind::kResource);
   // A chain of references far longer than any stack.
   schema = R"({"$defs":{"0":{"type":"string"})";
-  for (int i = 1; i <= 20000; ++i) schema += ",\"" + std::to_string(i) + R"(":{"$ref":"#/$defs/)" + std::to_string(i - 1) + "\"}";
+  for (int i = 1; i <= 20000; ++i)
+    schema += ",\"" + std::to_string(i) + R"(":{"$ref":"#/$defs/)" + std::to_string(i - 1) + "\"}";
   EXPECT_NO_THROW(JsonSchema::Compile(ParseJson(schema + "}}", "s"), "s"));
 }
 
 TEST(JsonSchema, TruncatedSchemasNeverCrash) {
-  const std::string schema = R"({"$id":"http://x/","$defs":{"a":{"$anchor":"n","pattern":"^a"}},"properties":{"p":{"$ref":"#n"}},"oneOf":[true]})";
+  const std::string schema =
+      R"({"$id":"http://x/","$defs":{"a":{"$anchor":"n","pattern":"^a"}},"properties":{"p":{"$ref":"#n"}},"oneOf":[true]})";
   for (size_t size = 0; size < schema.size(); ++size) EXPECT_THROW(Errors(schema.substr(0, size), "{}"), Error) << size;
 }
 

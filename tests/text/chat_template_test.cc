@@ -50,14 +50,17 @@ std::string Difference(const ChatTemplate& parsed, const ChatTemplate::Input& in
     if (!expected.contains("error")) return std::string("failed: ") + e.what();
     // Endless recursion: both stop it.
     bool endless = expected["error"] == "RecursionError";
-    if (e.kind() != (endless ? ErrorKind::kResource : ErrorKind::kInvalid)) return std::string("wrong kind: ") + e.what();
+    if (e.kind() != (endless ? ErrorKind::kResource : ErrorKind::kInvalid))
+      return std::string("wrong kind: ") + e.what();
     // What the template itself raised reaches the user word for word.
     std::string message = e.what(), own = expected["own"].get<bool>() ? expected["error"].get<std::string>() : "";
     return message.ends_with(own) ? "" : "another message: " + message;
   }
-  if (expected.is_string()) return text == expected.get<std::string>() ? "" : "rendered " + Json(text).dump() + "\nexpected " + expected.dump();
+  if (expected.is_string())
+    return text == expected.get<std::string>() ? "" : "rendered " + Json(text).dump() + "\nexpected " + expected.dump();
   if (expected.contains("error")) return "rendered " + Json(text).dump() + "\nexpected " + expected.dump();
-  if (text.size() == expected["bytes"].get<size_t>() && Sha256Hex(text) == expected["sha256"].get<std::string>()) return "";
+  if (text.size() == expected["bytes"].get<size_t>() && Sha256Hex(text) == expected["sha256"].get<std::string>())
+    return "";
   return "rendered another text: " + text;
 }
 
@@ -70,7 +73,8 @@ TEST(ChatTemplate, RendersAsTransformers) {
     ChatTemplate parsed = ChatTemplate::Parse(one["source"].get<std::string>(), name);
     for (size_t i = 0; i < golden["conversations"].size(); ++i) {
       const Json& conversation = golden["conversations"][i];
-      std::string difference = Difference(parsed, MakeInput(conversation, golden["now_unix_s"].get<int64_t>()), one["expected"][i]);
+      std::string difference =
+          Difference(parsed, MakeInput(conversation, golden["now_unix_s"].get<int64_t>()), one["expected"][i]);
       EXPECT_EQ(difference, "") << name << ", " << conversation["name"];
       same += difference.empty();
       ++all;

@@ -19,6 +19,7 @@ import safetensors
 import tokenizers
 import torch
 import transformers
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -116,6 +117,35 @@ def save(folder, model, tokenizer):
     write_json(folder / "logits.json", reference(folder, tokenizer))
 
 
+def make_seeds(folder):
+    """Seeds for fuzz/safetensors_fuzz.cc: one layer of width 32, two tokens, in each scheme."""
+    folder.mkdir(parents=True, exist_ok=True)
+    linears = [f"self_attn.{m}_proj" for m in "qkvo"] + [f"mlp.{m}_proj" for m in ("gate", "up", "down")]
+    layer = "model.layers.0."
+    common = {name: torch.ones(32, dtype=torch.bfloat16) for name in
+              (layer + "input_layernorm.weight", layer + "post_attention_layernorm.weight", "model.norm.weight")}
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        common[name] = torch.ones(2, 32, dtype=torch.bfloat16)
+    scale, shape = torch.full((32, 1), 0.5, dtype=torch.bfloat16), torch.tensor([32, 32])
+    nf4 = torch.tensor([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+                        -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+                        0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0])
+    state = json.dumps({"quant_type": "nf4", "blocksize": 64, "dtype": "bfloat16", "shape": [32, 32]}).encode()
+    schemes = {
+        "plain": {".weight": torch.ones(32, 32, dtype=torch.bfloat16)},
+        "int4": {".weight_packed": torch.zeros(32, 4, dtype=torch.int32), ".weight_scale": scale, ".weight_shape": shape},
+        "int8": {".weight_packed": torch.zeros(32, 8, dtype=torch.int32), ".weight_scale": scale, ".weight_shape": shape},
+        "fp8": {".weight": torch.ones(32, 32).to(torch.float8_e4m3fn), ".weight_scale": scale},
+        "nvfp4": {".weight_packed": torch.zeros(32, 16, dtype=torch.uint8), ".weight_scale": torch.ones(32, 2).to(torch.float8_e4m3fn),
+                  ".weight_global_scale": torch.ones(1)},
+        "nf4": {".weight": torch.zeros(512, 1, dtype=torch.uint8), ".weight.absmax": torch.ones(16), ".weight.quant_map": nf4,
+                ".weight.quant_state.bitsandbytes__nf4": torch.tensor(list(state), dtype=torch.uint8)},
+    }
+    for name, parts in schemes.items():
+        tensors = {layer + module + end: tensor.clone() for module in linears for end, tensor in parts.items()}
+        save_file(tensors | common, folder / name)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     tokenizer = make_tokenizer()
@@ -144,6 +174,7 @@ def main():
             if path.name not in ("config.json", "logits.json"):
                 path.unlink()
     (OUT / "PROVENANCE").write_text(provenance() + "\n")
+    make_seeds(OUT.parents[2] / "fuzz" / "corpus" / "safetensors")
     total = sum(p.stat().st_size for p in OUT.rglob("*") if p.is_file())
     print(f"{total} bytes in {OUT}", file=sys.stderr)
 

@@ -8,14 +8,15 @@
 #include "number/fp4_e2m1.h"
 #include "number/nf4.h"
 
-// clang-format off: the order of what follows matters
+// The order of what follows matters.
+// clang-format off
 #include "kernel/cpu/begin_avx2.h"
 
 namespace assay::avx2 {
-#include "kernel/cpu/decoders.inc"
-#include "kernel/cpu/float_dot.inc"
-#include "kernel/cpu/float_kernels.inc"
 #include "kernel/cpu/vector_avx2.inc"
+#include "kernel/cpu/float_dot.inc"
+#include "kernel/cpu/decoders.inc"
+#include "kernel/cpu/float_kernels.inc"
 // clang-format on
 }  // namespace assay::avx2
 

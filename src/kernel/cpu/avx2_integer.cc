@@ -7,16 +7,17 @@
 #include "kernel/cpu/intrinsics.h"
 #include "kernel/cpu/kernels.h"
 
-// clang-format off: the order of what follows matters
+// The order of what follows matters.
+// clang-format off
 #include "kernel/cpu/begin_avx2.h"
 
 namespace assay::avx2 {
-#include "kernel/cpu/block32.inc"
-#include "kernel/cpu/int8_token.inc"
-#include "kernel/cpu/integer_avx2.inc"
-#include "kernel/cpu/kquant.inc"
-#include "kernel/cpu/tile.inc"
 #include "kernel/cpu/vector_avx2.inc"
+#include "kernel/cpu/integer_avx2.inc"
+#include "kernel/cpu/tile.inc"
+#include "kernel/cpu/block32.inc"
+#include "kernel/cpu/kquant.inc"
+#include "kernel/cpu/int8_token.inc"
 // clang-format on
 }  // namespace assay::avx2
 

@@ -8,12 +8,13 @@
 #include "kernel/cpu/ops.h"
 #include "kernel/ref/ops_ref.h"
 
-// clang-format off: the order of what follows matters
+// The order of what follows matters.
+// clang-format off
 #include "kernel/cpu/begin_avx2.h"
 
 namespace assay::avx2 {
-#include "kernel/cpu/ops.inc"
 #include "kernel/cpu/vector_avx2.inc"
+#include "kernel/cpu/ops.inc"
 // clang-format on
 }  // namespace assay::avx2
 

@@ -8,12 +8,13 @@
 #include "kernel/cpu/ops.h"
 #include "kernel/ref/ops_ref.h"
 
-// clang-format off: the order of what follows matters
+// The order of what follows matters.
+// clang-format off
 #include "kernel/cpu/begin_avx512.h"
 
 namespace assay::avx512 {
-#include "kernel/cpu/ops.inc"
 #include "kernel/cpu/vector_avx512.inc"
+#include "kernel/cpu/ops.inc"
 // clang-format on
 }  // namespace assay::avx512
 

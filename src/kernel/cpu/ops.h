@@ -13,8 +13,9 @@ namespace assay {
   void SiluMul(const float* gate, const float* up, int64_t n, float* out);                                           \
   void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine, \
             bool interleaved);                                                                                       \
-  void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset,               \
-                  int64_t head_dim, int64_t first, int64_t last, float scale, float* scores, float* out);            \
+  void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values,                  \
+                   int64_t head_offset, int64_t head_dim, int64_t first, int64_t last, float scale, float* scores,   \
+                   float* out);                                                                                      \
   void ToHalf(const float* x, int64_t n, uint16_t* out);                                                             \
   double LogSumExp(const float* x, int64_t n);                                                                       \
   int64_t ArgMax(const float* x, int64_t n)

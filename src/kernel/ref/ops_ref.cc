@@ -69,6 +69,13 @@ void AttendHead(const float* q, const CacheView& keys, const CacheView& values, 
   for (int64_t d = 0; d < head_dim; ++d) out[d] *= inverse;
 }
 
+void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values, int64_t head_offset,
+                 int64_t head_dim, int64_t first, int64_t last, float scale, float* scores, float* out) {
+  for (int64_t h = 0; h < n_heads; ++h)
+    ref::AttendHead(q + h * head_dim, keys, values, head_offset, head_dim, first, last, scale, scores,
+                    out + h * head_dim);
+}
+
 void ToHalf(const float* x, int64_t n, uint16_t* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = EncodeF16(x[i]);
 }

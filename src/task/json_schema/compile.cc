@@ -50,7 +50,8 @@ const Json* Find(const Json& object, std::string_view key) {
 
 class Compiler {
  public:
-  Compiler(std::string_view where, const JsonSchema::Registry& registry) : registry_(registry), program_(std::make_shared<Program>()) {
+  Compiler(std::string_view where, const JsonSchema::Registry& registry)
+      : registry_(registry), program_(std::make_shared<Program>()) {
     program_->where = where;
   }
 
@@ -91,7 +92,8 @@ class Compiler {
     Resource& resource = program_->resources.back();
     by_uri_.emplace(uri, &resource);
     if (root.is_object())
-      if (const Json* schema = Find(root, "$schema"); schema && schema->is_string()) resource.dialect = DialectOf(schema->get<std::string>());
+      if (const Json* schema = Find(root, "$schema"); schema && schema->is_string())
+        resource.dialect = DialectOf(schema->get<std::string>());
     return resource;
   }
 
@@ -102,14 +104,17 @@ class Compiler {
       return {Draft::k7, true, true, false};
     auto it = registry_.find(plain);
     if (it == registry_.end() || !it->second.is_object())
-      Fail(ErrorKind::kUnsupported, "{}: $schema {}: only draft 2020-12 and draft-07 are known", program_->where, uri.substr(0, 200));
+      Fail(ErrorKind::kUnsupported, "{}: $schema {}: only draft 2020-12 and draft-07 are known", program_->where,
+           uri.substr(0, 200));
     if (!seen_metaschemas_.insert(plain).second) return {};  // a metaschema may name itself
     const Json* parent = Find(it->second, "$schema");
     Dialect dialect = parent && parent->is_string() ? DialectOf(parent->get<std::string>()) : Dialect{};
     seen_metaschemas_.erase(plain);
     const Json* vocabularies = Find(it->second, "$vocabulary");
     if (!vocabularies || !vocabularies->is_object()) return dialect;
-    auto has = [&](const char* name) { return vocabularies->contains("https://json-schema.org/draft/2020-12/vocab/" + std::string(name)); };
+    auto has = [&](const char* name) {
+      return vocabularies->contains("https://json-schema.org/draft/2020-12/vocab/" + std::string(name));
+    };
     for (const auto& [name, needed] : vocabularies->items())
       if (!name.starts_with("https://json-schema.org/draft/2020-12/vocab/") && needed == true)
         Fail(ErrorKind::kUnsupported, "{}: vocabulary {} is required", program_->where, name.substr(0, 200));
@@ -146,7 +151,8 @@ class Compiler {
     }
     owner_.emplace(&json, resource);
     if (resource->dialect.draft == Draft::k2020) {
-      if (const Json* anchor = Find(json, "$anchor"); anchor && anchor->is_string()) resource->anchors.emplace(anchor->get<std::string>(), &json);
+      if (const Json* anchor = Find(json, "$anchor"); anchor && anchor->is_string())
+        resource->anchors.emplace(anchor->get<std::string>(), &json);
       if (const Json* anchor = Find(json, "$dynamicAnchor"); anchor && anchor->is_string()) {
         resource->anchors.emplace(anchor->get<std::string>(), &json);
         resource->dynamic_anchors.emplace(anchor->get<std::string>(), &json);
@@ -157,8 +163,9 @@ class Compiler {
       const Json* value = Find(json, where.keyword);
       if (!value) continue;
       std::string inside = place + "/" + where.keyword;
-      bool each = value->is_array() ? where.shape == Shape::kSchemas || where.shape == Shape::kSchemaOrSchemas
-                                    : value->is_object() && (where.shape == Shape::kMap || where.shape == Shape::kDependencies);
+      bool each = value->is_array()
+                      ? where.shape == Shape::kSchemas || where.shape == Shape::kSchemaOrSchemas
+                      : value->is_object() && (where.shape == Shape::kMap || where.shape == Shape::kDependencies);
       bool whole = !each && (where.shape == Shape::kSchema || where.shape == Shape::kSchemaOrSchemas);
       if (whole) Scan(*value, resource, inside, depth + 1);
       if (!each) continue;
@@ -207,13 +214,15 @@ class Compiler {
     return {Want(*it->second, OwnerOf(*it->second), place), dynamic ? fragment : ""};
   }
 
-  const Schema* Follow(const std::vector<std::string>& tokens, const Resource* resource, const std::string& place, const std::string& text) {
+  const Schema* Follow(const std::vector<std::string>& tokens, const Resource* resource, const std::string& place,
+                       const std::string& text) {
     const Json* at = resource->root;
     for (const std::string& token : tokens) {
       const Json* next = nullptr;
       if (at->is_object()) {
         next = Find(*at, token);
-      } else if (at->is_array() && !token.empty() && token.size() < 10 && token.find_first_not_of("0123456789") == std::string::npos) {
+      } else if (at->is_array() && !token.empty() && token.size() < 10 &&
+                 token.find_first_not_of("0123456789") == std::string::npos) {
         size_t i = std::stoul(token);
         if (i < at->size()) next = &(*at)[i];
       }
@@ -272,7 +281,8 @@ class Compiler {
     if (!value) return;
     std::string inside = place + "/" + keyword;
     if (!value->is_object()) Bad(inside, "expected an object of schemas");
-    for (const auto& item : value->items()) take(item.key(), item.value(), inside + "/" + EscapePointerToken(item.key()));
+    for (const auto& item : value->items())
+      take(item.key(), item.value(), inside + "/" + EscapePointerToken(item.key()));
   }
 
   void Read(Schema& schema, const std::string& place) {
@@ -281,7 +291,8 @@ class Compiler {
       schema.constant = json.get<bool>();
       return;
     }
-    if (!json.is_object()) Bad(place, fmt::format("expected a schema (an object, true or false), found {}", json.type_name()));
+    if (!json.is_object())
+      Bad(place, fmt::format("expected a schema (an object, true or false), found {}", json.type_name()));
     const Dialect& dialect = schema.resource->dialect;
     if (const Json* ref = Find(json, "$ref")) {
       schema.ref = Refer(*ref, schema.resource, place + "/$ref").schema;
@@ -305,7 +316,8 @@ class Compiler {
     if (!value) return std::nullopt;
     bool good = value->is_number() && IsWholeNumber(*value) && value->get<double>() >= 0;
     if (!good) Bad(place + "/" + keyword, "expected a whole number of at least 0");
-    return value->is_number_float() ? static_cast<uint64_t>(std::min(value->get<double>(), 1.8e19)) : value->get<uint64_t>();
+    return value->is_number_float() ? static_cast<uint64_t>(std::min(value->get<double>(), 1.8e19))
+                                    : value->get<uint64_t>();
   }
 
   const Json* Number(const Json& json, const char* keyword, const std::string& place) {
@@ -325,9 +337,9 @@ class Compiler {
   }
 
   unsigned TypeBits(const Json& value, const std::string& place) {
-    static constexpr std::pair<const char*, unsigned> kTypes[] = {{"null", kNull},     {"boolean", kBoolean}, {"object", kObject},
-                                                                  {"array", kArray},   {"number", kNumber},   {"string", kString},
-                                                                  {"integer", kInteger}};
+    static constexpr std::pair<const char*, unsigned> kTypes[] = {
+        {"null", kNull},     {"boolean", kBoolean}, {"object", kObject},  {"array", kArray},
+        {"number", kNumber}, {"string", kString},   {"integer", kInteger}};
     if (value.is_string()) {
       for (auto [name, bit] : kTypes)
         if (value == name) return bit;
@@ -349,7 +361,8 @@ class Compiler {
     if (schema.enumeration && !schema.enumeration->is_array()) Bad(place + "/enum", "expected an array");
     schema.const_value = Find(json, "const");
     schema.multiple_of = Number(json, "multipleOf", place);
-    if (schema.multiple_of && !(schema.multiple_of->get<double>() > 0)) Bad(place + "/multipleOf", "expected a number above 0");
+    if (schema.multiple_of && !(schema.multiple_of->get<double>() > 0))
+      Bad(place + "/multipleOf", "expected a number above 0");
     schema.maximum = Number(json, "maximum", place);
     schema.minimum = Number(json, "minimum", place);
     schema.exclusive_maximum = Number(json, "exclusiveMaximum", place);
@@ -366,7 +379,8 @@ class Compiler {
     }
     if (const Json* pattern = Find(json, "pattern")) {
       if (!pattern->is_string()) Bad(place + "/pattern", "expected a string");
-      schema.pattern = std::make_unique<Pattern>(pattern->get<std::string>(), program_->where + ": schema at " + place + "/pattern");
+      schema.pattern =
+          std::make_unique<Pattern>(pattern->get<std::string>(), program_->where + ": schema at " + place + "/pattern");
     }
     if (const Json* unique = Find(json, "uniqueItems")) {
       if (!unique->is_boolean()) Bad(place + "/uniqueItems", "expected true or false");
@@ -374,13 +388,15 @@ class Compiler {
     }
     if (const Json* required = Find(json, "required")) schema.required = Strings(*required, place + "/required");
     if (!draft7)
-      SubMap(json, "dependentRequired", place, [&](const std::string& key, const Json& value, const std::string& inside) {
-        schema.dependent_required.push_back({"dependentRequired", key, Strings(value, inside)});
-      });
+      SubMap(json, "dependentRequired", place,
+             [&](const std::string& key, const Json& value, const std::string& inside) {
+               schema.dependent_required.push_back({"dependentRequired", key, Strings(value, inside)});
+             });
   }
 
   void ReadApplicators(Schema& schema, const Json& json, const std::string& place) {
-    for (auto [keyword, list] : {std::pair{"allOf", &schema.all_of}, {"anyOf", &schema.any_of}, {"oneOf", &schema.one_of}})
+    for (auto [keyword, list] :
+         {std::pair{"allOf", &schema.all_of}, {"anyOf", &schema.any_of}, {"oneOf", &schema.one_of}})
       if (const Json* value = Find(json, keyword)) *list = SubList(*value, place + "/" + keyword);
     schema.not_schema = SubAt(json, "not", place);
     schema.if_schema = SubAt(json, "if", place);
@@ -394,12 +410,14 @@ class Compiler {
       schema.properties.emplace(key, Sub(value, inside));
     });
     SubMap(json, "patternProperties", place, [&](const std::string& key, const Json& value, const std::string& inside) {
-      schema.pattern_properties.emplace_back(std::make_unique<Pattern>(key, program_->where + ": schema at " + inside), Sub(value, inside));
+      schema.pattern_properties.emplace_back(std::make_unique<Pattern>(key, program_->where + ": schema at " + inside),
+                                             Sub(value, inside));
     });
     if (schema.resource->dialect.draft == Draft::k2020)
-      SubMap(json, "dependentSchemas", place, [&](const std::string& key, const Json& value, const std::string& inside) {
-        schema.dependent_schemas.push_back({"dependentSchemas", key, Sub(value, inside)});
-      });
+      SubMap(json, "dependentSchemas", place,
+             [&](const std::string& key, const Json& value, const std::string& inside) {
+               schema.dependent_schemas.push_back({"dependentSchemas", key, Sub(value, inside)});
+             });
     // Of draft-07; 2020-12 lets it live on.
     SubMap(json, "dependencies", place, [&](const std::string& key, const Json& value, const std::string& inside) {
       if (value.is_array())
@@ -423,7 +441,8 @@ class Compiler {
       return;
     }
     if (const Json* prefix = Find(json, "prefixItems")) schema.prefix_items = SubList(*prefix, place + "/prefixItems");
-    if (items && items->is_array()) Bad(place + "/items", "expected a schema; draft 2020-12 calls an array of them prefixItems");
+    if (items && items->is_array())
+      Bad(place + "/items", "expected a schema; draft 2020-12 calls an array of them prefixItems");
     schema.items = SubAt(json, "items", place);
   }
 
@@ -437,7 +456,8 @@ class Compiler {
 
 }  // namespace
 
-std::shared_ptr<const Program> CompileSchema(const Json& schema, std::string_view where, const JsonSchema::Registry& registry) {
+std::shared_ptr<const Program> CompileSchema(const Json& schema, std::string_view where,
+                                             const JsonSchema::Registry& registry) {
   return Compiler(where, registry).Run(schema);
 }
 

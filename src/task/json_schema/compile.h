@@ -63,8 +63,10 @@ struct Schema {
   unsigned types = 0;  // 0: any
   const Json* enumeration = nullptr;
   const Json* const_value = nullptr;
-  const Json *multiple_of = nullptr, *maximum = nullptr, *exclusive_maximum = nullptr, *minimum = nullptr, *exclusive_minimum = nullptr;
-  std::optional<uint64_t> max_length, min_length, max_items, min_items, max_properties, min_properties, min_contains, max_contains;
+  const Json *multiple_of = nullptr, *maximum = nullptr, *exclusive_maximum = nullptr, *minimum = nullptr,
+             *exclusive_minimum = nullptr;
+  std::optional<uint64_t> max_length, min_length, max_items, min_items, max_properties, min_properties, min_contains,
+      max_contains;
   std::unique_ptr<Pattern> pattern;
   bool unique_items = false;
   std::vector<std::string> required;
@@ -104,7 +106,8 @@ struct Program {
   std::unordered_map<const Json*, const Schema*> by_json;
 };
 
-std::shared_ptr<const Program> CompileSchema(const Json& schema, std::string_view where, const JsonSchema::Registry& registry);
+std::shared_ptr<const Program> CompileSchema(const Json& schema, std::string_view where,
+                                             const JsonSchema::Registry& registry);
 
 /// Equal by value: 1 equals 1.0.
 bool SameValue(const Json& a, const Json& b);

@@ -1,5 +1,5 @@
-// The metaschemas that a schema may refer to, as published at https://json-schema.org (draft 2020-12 and draft-07; Copyright IETF
-// Trust and the JSON Schema authors, AFL or BSD licence).
+// The metaschemas that a schema may refer to, as published at https://json-schema.org (draft 2020-12 and draft-07;
+// Copyright IETF Trust and the JSON Schema authors, AFL or BSD licence).
 
 #include "task/json_schema/compile.h"
 

@@ -110,7 +110,8 @@ std::string ResolveUri(std::string_view base_text, std::string_view reference_te
         }
       } else if (!uri.path.starts_with("/")) {
         size_t slash = base.path.rfind('/');
-        std::string folder = slash == std::string::npos ? (base.has_authority ? "/" : "") : base.path.substr(0, slash + 1);
+        std::string folder =
+            slash == std::string::npos ? (base.has_authority ? "/" : "") : base.path.substr(0, slash + 1);
         uri.path = RemoveDots(folder + uri.path);
       } else {
         uri.path = RemoveDots(uri.path);

@@ -17,14 +17,45 @@ constexpr size_t kMaxPatternBytes = 1 << 16;
 
 // ECMA-262 names general categories in full as well, PCRE2 by their letters only.
 constexpr std::pair<std::string_view, std::string_view> kCategories[] = {
-    {"Letter", "L"},          {"Cased_Letter", "L&"},     {"Uppercase_Letter", "Lu"}, {"Lowercase_Letter", "Ll"}, {"Titlecase_Letter", "Lt"},
-    {"Modifier_Letter", "Lm"}, {"Other_Letter", "Lo"},    {"Mark", "M"},              {"Nonspacing_Mark", "Mn"},  {"Spacing_Mark", "Mc"},
-    {"Enclosing_Mark", "Me"}, {"Number", "N"},            {"Decimal_Number", "Nd"},   {"digit", "Nd"},            {"Letter_Number", "Nl"},
-    {"Other_Number", "No"},   {"Punctuation", "P"},       {"punct", "P"},             {"Connector_Punctuation", "Pc"}, {"Dash_Punctuation", "Pd"},
-    {"Open_Punctuation", "Ps"}, {"Close_Punctuation", "Pe"}, {"Initial_Punctuation", "Pi"}, {"Final_Punctuation", "Pf"},
-    {"Other_Punctuation", "Po"}, {"Symbol", "S"},         {"Math_Symbol", "Sm"},      {"Currency_Symbol", "Sc"},  {"Modifier_Symbol", "Sk"},
-    {"Other_Symbol", "So"},   {"Separator", "Z"},         {"Space_Separator", "Zs"},  {"Line_Separator", "Zl"},   {"Paragraph_Separator", "Zp"},
-    {"Other", "C"},           {"Control", "Cc"},          {"Format", "Cf"},           {"Surrogate", "Cs"},        {"Private_Use", "Co"},
+    {"Letter", "L"},
+    {"Cased_Letter", "L&"},
+    {"Uppercase_Letter", "Lu"},
+    {"Lowercase_Letter", "Ll"},
+    {"Titlecase_Letter", "Lt"},
+    {"Modifier_Letter", "Lm"},
+    {"Other_Letter", "Lo"},
+    {"Mark", "M"},
+    {"Nonspacing_Mark", "Mn"},
+    {"Spacing_Mark", "Mc"},
+    {"Enclosing_Mark", "Me"},
+    {"Number", "N"},
+    {"Decimal_Number", "Nd"},
+    {"digit", "Nd"},
+    {"Letter_Number", "Nl"},
+    {"Other_Number", "No"},
+    {"Punctuation", "P"},
+    {"punct", "P"},
+    {"Connector_Punctuation", "Pc"},
+    {"Dash_Punctuation", "Pd"},
+    {"Open_Punctuation", "Ps"},
+    {"Close_Punctuation", "Pe"},
+    {"Initial_Punctuation", "Pi"},
+    {"Final_Punctuation", "Pf"},
+    {"Other_Punctuation", "Po"},
+    {"Symbol", "S"},
+    {"Math_Symbol", "Sm"},
+    {"Currency_Symbol", "Sc"},
+    {"Modifier_Symbol", "Sk"},
+    {"Other_Symbol", "So"},
+    {"Separator", "Z"},
+    {"Space_Separator", "Zs"},
+    {"Line_Separator", "Zl"},
+    {"Paragraph_Separator", "Zp"},
+    {"Other", "C"},
+    {"Control", "Cc"},
+    {"Format", "Cf"},
+    {"Surrogate", "Cs"},
+    {"Private_Use", "Co"},
     {"Unassigned", "Cn"},
 };
 
@@ -82,7 +113,8 @@ Decimal ToDecimal(const Json& number) {
     return decimal;
   }
   char buffer[40];
-  auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(number.get<double>()), std::chars_format::scientific).ptr;
+  auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, std::fabs(number.get<double>()), std::chars_format::scientific).ptr;
   std::string_view text(buffer, static_cast<size_t>(end - buffer));
   size_t e = text.find('e');
   int exponent = std::atoi(std::string(text.substr(e + 1)).c_str());
@@ -99,20 +131,24 @@ Decimal ToDecimal(const Json& number) {
 }  // namespace
 
 Pattern::Pattern(const std::string& source, const std::string& place) : source_(source) {
-  if (source.size() > kMaxPatternBytes) Fail(ErrorKind::kResource, "{}: the pattern is longer than {} bytes", place, kMaxPatternBytes);
+  if (source.size() > kMaxPatternBytes)
+    Fail(ErrorKind::kResource, "{}: the pattern is longer than {} bytes", place, kMaxPatternBytes);
   std::string translated = Translate(source);
   int error = 0;
   PCRE2_SIZE offset = 0;
   pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
   pcre2_set_compile_extra_options(context, PCRE2_EXTRA_ALT_BSUX);
   pcre2_set_parens_nest_limit(context, 100);
-  uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_NEVER_BACKSLASH_C;
-  code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &error, &offset, context);
+  uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF |
+                     PCRE2_ALLOW_EMPTY_CLASS | PCRE2_NEVER_BACKSLASH_C;
+  code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &error, &offset,
+                        context);
   pcre2_compile_context_free(context);
   if (code_) return;
   unsigned char message[160];
   pcre2_get_error_message(error, message, sizeof message);
-  Fail(ErrorKind::kInvalid, "{}: bad pattern {}: {}", place, DumpJson(source).substr(0, 200), reinterpret_cast<char*>(message));
+  Fail(ErrorKind::kInvalid, "{}: bad pattern {}: {}", place, DumpJson(source).substr(0, 200),
+       reinterpret_cast<char*>(message));
 }
 
 Pattern::~Pattern() {
@@ -146,14 +182,18 @@ int CompareNumbers(const Json& a, const Json& b) {
   auto sign = [](auto x, auto y) { return x < y ? -1 : x > y ? 1 : 0; };
   if (a.is_number_float() && b.is_number_float()) return sign(a.get<double>(), b.get<double>());
   if (!a.is_number_float() && !b.is_number_float()) {
-    auto wide = [](const Json& n) { return n.is_number_unsigned() ? static_cast<__int128>(n.get<uint64_t>()) : static_cast<__int128>(n.get<int64_t>()); };
+    auto wide = [](const Json& n) {
+      return n.is_number_unsigned() ? static_cast<__int128>(n.get<uint64_t>())
+                                    : static_cast<__int128>(n.get<int64_t>());
+    };
     return sign(wide(a), wide(b));
   }
   if (a.is_number_float()) return -CompareNumbers(b, a);
   double number = b.get<double>();
   if (number >= 1.8446744073709552e19) return -1;
   if (number < -9.3e18) return 1;
-  __int128 integer = a.is_number_unsigned() ? static_cast<__int128>(a.get<uint64_t>()) : static_cast<__int128>(a.get<int64_t>());
+  __int128 integer =
+      a.is_number_unsigned() ? static_cast<__int128>(a.get<uint64_t>()) : static_cast<__int128>(a.get<int64_t>());
   auto whole = static_cast<__int128>(std::floor(number));
   if (integer != whole) return sign(integer, whole);
   return number > std::floor(number) ? -1 : 0;
@@ -187,7 +227,8 @@ bool IsMultipleOf(const Json& value, const Json& divisor) {
     // 10^20 times a divisor of at least 1 exceeds every mantissa.
     if (shift < -20) return false;
     unsigned __int128 scaled = b.mantissa;
-    for (int i = 0; i < -shift; ++i) scaled = scaled > ~static_cast<unsigned __int128>(0) / 10 ? ~static_cast<unsigned __int128>(0) : scaled * 10;
+    for (int i = 0; i < -shift; ++i)
+      scaled = scaled > ~static_cast<unsigned __int128>(0) / 10 ? ~static_cast<unsigned __int128>(0) : scaled * 10;
     return a.mantissa % scaled == 0;
   }
   unsigned __int128 rest = a.mantissa % b.mantissa;

@@ -18,8 +18,8 @@ enum class ExprKind {
   kName,
   kTuple,
   kList,
-  kDict,     // args: key, value, key, value ...
-  kCond,     // args: condition, then, else (may be null)
+  kDict,  // args: key, value, key, value ...
+  kCond,  // args: condition, then, else (may be null)
   kOr,
   kAnd,
   kNot,
@@ -30,9 +30,9 @@ enum class ExprKind {
   kCompare,  // args: first, then one per operator
   kAttribute,
   kItem,
-  kSlice,    // args: object, start, stop, step (each of the last three may be null)
-  kCall,     // args: callee, arguments ...
-  kFilter,   // args: value (null in a filter block), arguments ...
+  kSlice,   // args: object, start, stop, step (each of the last three may be null)
+  kCall,    // args: callee, arguments ...
+  kFilter,  // args: value (null in a filter block), arguments ...
   kTest,
 };
 
@@ -51,9 +51,9 @@ struct Expr {
   int line = 0;
   int depth = 1;
   Op op = Op::kAdd;
-  int name_id = -1;   // kName
-  std::string name;   // attribute, filter or test
-  Value value;        // kConst
+  int name_id = -1;  // kName
+  std::string name;  // attribute, filter or test
+  Value value;       // kConst
   std::vector<Op> ops;
   std::vector<ExprPtr> args;
   std::vector<Keyword> keywords;
@@ -69,7 +69,21 @@ struct Target {
   std::vector<Target> items;
 };
 
-enum class StmtKind { kText, kOutput, kSet, kSetBlock, kIf, kFor, kMacro, kCallBlock, kFilterBlock, kWith, kScope, kBreak, kContinue };
+enum class StmtKind {
+  kText,
+  kOutput,
+  kSet,
+  kSetBlock,
+  kIf,
+  kFor,
+  kMacro,
+  kCallBlock,
+  kFilterBlock,
+  kWith,
+  kScope,
+  kBreak,
+  kContinue
+};
 
 struct Stmt;
 using Body = std::vector<std::unique_ptr<Stmt>>;
@@ -86,13 +100,13 @@ struct Macro {
 struct Stmt {
   StmtKind kind = StmtKind::kText;
   int line = 0;
-  std::string text;                          // kText
-  ExprPtr expr;                              // output, value, condition, iterable, call, filter
-  ExprPtr test;                              // kFor: the `if` of the head
+  std::string text;  // kText
+  ExprPtr expr;      // output, value, condition, iterable, call, filter
+  ExprPtr test;      // kFor: the `if` of the head
   std::vector<Target> targets;
-  std::vector<ExprPtr> values;               // kWith
-  bool recursive = false;                    // kFor
-  bool reads_loop = false;                   // kFor: the body mentions `loop`
+  std::vector<ExprPtr> values;                     // kWith
+  bool recursive = false;                          // kFor
+  bool reads_loop = false;                         // kFor: the body mentions `loop`
   std::vector<std::pair<ExprPtr, Body>> branches;  // kIf: if and elif
   Body body, else_body;
   std::unique_ptr<Macro> macro;

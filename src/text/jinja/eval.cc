@@ -171,13 +171,15 @@ void Runtime::Assign(const Target& target, const Value& value, const ScopePtr& s
     Value object = EvalName(name, from.get());
     auto* ns = object.is(Type::kObject) ? dynamic_cast<NamespaceObject*>(object.object().get()) : nullptr;
     if (!ns) Fail("cannot assign attribute on non-namespace object");
-    if (target.attribute[0] == '_') Fail("attribute '{}' of a namespace may not begin with an underscore", target.attribute);
+    if (target.attribute[0] == '_')
+      Fail("attribute '{}' of a namespace may not begin with an underscore", target.attribute);
     return ns->Set(target.attribute, value);
   }
   if (!IsIterable(value)) Fail("cannot unpack non-iterable {} object", TypeName(value));
   auto items = Collect(*this, value);
   if (items.size() > target.items.size()) Fail("too many values to unpack (expected {})", target.items.size());
-  if (items.size() < target.items.size()) Fail("not enough values to unpack (expected {}, got {})", target.items.size(), items.size());
+  if (items.size() < target.items.size())
+    Fail("not enough values to unpack (expected {}, got {})", target.items.size(), items.size());
   for (size_t i = 0; i < items.size(); ++i) Assign(target.items[i], items[i], scope, from);
 }
 
@@ -240,7 +242,8 @@ Value Runtime::CallMacro(const Macro& macro, const ScopePtr& closure, Arguments&
   auto scope = NewScope(closure);
   auto& keywords = arguments.keywords;
   auto take = [&](const std::string& name, Value& value) {
-    auto it = std::find_if(keywords.begin(), keywords.end(), [&](const auto& keyword) { return keyword.first == name; });
+    auto it =
+        std::find_if(keywords.begin(), keywords.end(), [&](const auto& keyword) { return keyword.first == name; });
     if (it == keywords.end()) return false;
     value = std::move(it->second);
     keywords.erase(it);
@@ -278,9 +281,9 @@ Value Runtime::CallMacro(const Macro& macro, const ScopePtr& closure, Arguments&
     Fail("macro '{}' takes not more than {} argument(s)", macro.name, count);
   }
   for (size_t i : missing)
-    scope->Set(macro.parameter_ids[i], i >= first_default
-                                           ? Eval(*macro.defaults[i - first_default], scope)
-                                           : Value::Undefined("parameter '" + macro.parameters[i] + "' was not provided"));
+    scope->Set(macro.parameter_ids[i],
+               i >= first_default ? Eval(*macro.defaults[i - first_default], scope)
+                                  : Value::Undefined("parameter '" + macro.parameters[i] + "' was not provided"));
   std::string text;
   int line = line_;
   Exec(macro.body, scope, text);
@@ -320,8 +323,8 @@ Value Runtime::Eval(const Expr& expr, const ScopePtr& scope) {
     case ExprKind::kCond:
       if (Truth(*this, Eval(*expr.args[0], scope))) return Eval(*expr.args[1], scope);
       if (expr.args[2]) return Eval(*expr.args[2], scope);
-      return Value::Undefined(fmt::format("the inline if-expression on line {} evaluated to false and no else section was defined.",
-                                          expr.line));
+      return Value::Undefined(fmt::format(
+          "the inline if-expression on line {} evaluated to false and no else section was defined.", expr.line));
     case ExprKind::kOr:
     case ExprKind::kAnd: {
       Value left = Eval(*expr.args[0], scope);
@@ -415,7 +418,8 @@ Arguments Runtime::EvalArguments(const Expr& expr, const ScopePtr& scope) {
     Value star = Eval(*expr.star, scope);
     for (Value& value : Collect(*this, star)) arguments.positional.push_back(std::move(value));
   }
-  for (const Keyword& keyword : expr.keywords) arguments.keywords.emplace_back(keyword.name, Eval(*keyword.value, scope));
+  for (const Keyword& keyword : expr.keywords)
+    arguments.keywords.emplace_back(keyword.name, Eval(*keyword.value, scope));
   if (expr.star_star) {
     Value mapping = Eval(*expr.star_star, scope);
     if (!mapping.is(Type::kDict)) Fail("argument after ** must be a mapping, not {}", TypeName(mapping));
@@ -435,7 +439,9 @@ Value Runtime::EvalFilter(const Expr& expr, const Value& input, const ScopePtr& 
   Nest nest(*this);
   Step();
   Value value = input;
-  if (expr.args[0]) value = expr.args[0]->kind == ExprKind::kFilter ? EvalFilter(*expr.args[0], input, scope) : Eval(*expr.args[0], scope);
+  if (expr.args[0])
+    value =
+        expr.args[0]->kind == ExprKind::kFilter ? EvalFilter(*expr.args[0], input, scope) : Eval(*expr.args[0], scope);
   Arguments arguments = EvalArguments(expr, scope);
   line_ = expr.line;
   return CallFilter(expr.name, value, arguments);

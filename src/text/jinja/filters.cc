@@ -184,7 +184,8 @@ Value RoundInteger(Runtime& runtime, int64_t value, int64_t place) {
   int64_t rest = value % unit, base = value - rest;
   int64_t twice_over = std::abs(rest) - (unit - std::abs(rest));  // against the half way
   bool up = twice_over > 0 || (twice_over == 0 && (base / unit) % 2 != 0);
-  if (up && __builtin_add_overflow(base, value < 0 ? -unit : unit, &base)) runtime.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
+  if (up && __builtin_add_overflow(base, value < 0 ? -unit : unit, &base))
+    runtime.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
   return Value::Int(base);
 }
 
@@ -201,7 +202,8 @@ Value FilterRound(Runtime& runtime, const Value& input, Arguments& arguments) {
     if (!std::isfinite(scaled)) runtime.Fail("cannot convert float {} to integer", ReprFloat(scaled));
     return Value::Float(scaled / unit);
   }
-  if (input.IsIntegral()) return precision >= 0 ? Value::Int(input.AsInt()) : RoundInteger(runtime, input.AsInt(), -precision);
+  if (input.IsIntegral())
+    return precision >= 0 ? Value::Int(input.AsInt()) : RoundInteger(runtime, input.AsInt(), -precision);
   if (!std::isfinite(number) || precision > 323) return input;
   if (precision < -308) return Value::Float(std::copysign(0.0, number));
   if (precision >= 0) {
@@ -253,7 +255,8 @@ Value FilterTruncate(Runtime& runtime, const Value& input, Arguments& arguments)
   if (!input.IsString()) runtime.Fail("truncate() needs a string, found '{}'", TypeName(input));
   int64_t size = *Length(runtime, input);
   if (leeway > INT64_MAX - length || size <= length + leeway) return input;
-  std::string head = input.text().substr(0, ByteOffset(input.text(), static_cast<size_t>(length - end_size), input.string().ascii));
+  std::string head =
+      input.text().substr(0, ByteOffset(input.text(), static_cast<size_t>(length - end_size), input.string().ascii));
   if (!bound.Flag(1, false))
     if (size_t space = head.rfind(' '); space != std::string::npos) head.resize(space);
   return MakeText(runtime, head + end, input.IsMarkup());
@@ -386,7 +389,8 @@ const FilterEntry* FindFilter(std::string_view name) {
 }
 
 bool IsLeftOut(std::string_view name) {
-  static constexpr std::string_view kLeftOut[] = {"pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr", "lipsum", "self"};
+  static constexpr std::string_view kLeftOut[] = {"pprint",   "random",  "striptags", "urlize",
+                                                  "wordwrap", "xmlattr", "lipsum",    "self"};
   return std::find(std::begin(kLeftOut), std::end(kLeftOut), name) != std::end(kLeftOut);
 }
 
@@ -409,7 +413,8 @@ std::string EscapeHtml(std::string_view text) {
   return out;
 }
 
-Value ReplaceIn(Runtime& runtime, std::string_view text, std::string_view from, std::string_view to, int64_t limit, bool markup) {
+Value ReplaceIn(Runtime& runtime, std::string_view text, std::string_view from, std::string_view to, int64_t limit,
+                bool markup) {
   runtime.ChargeSearch(text.size(), from.size());
   // The size is known before the text is built: a few bytes may become many.
   size_t count = CountText(text, from);

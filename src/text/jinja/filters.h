@@ -29,6 +29,7 @@ Value FilterSum(Runtime& runtime, const Value& input, Arguments& arguments);
 Value FilterUnique(Runtime& runtime, const Value& input, Arguments& arguments);
 
 /// str.replace with its result's size checked beforehand; limit < 0: all.
-Value ReplaceIn(Runtime& runtime, std::string_view text, std::string_view from, std::string_view to, int64_t limit, bool markup);
+Value ReplaceIn(Runtime& runtime, std::string_view text, std::string_view from, std::string_view to, int64_t limit,
+                bool markup);
 
 }  // namespace assay::jinja

@@ -17,7 +17,8 @@ Value IgnoreCase(Runtime& runtime, const Value& value) {
 class AttributeGetter {
  public:
   AttributeGetter() = default;
-  AttributeGetter(Runtime& runtime, const Value& attribute, Value fallback = Value::None()) : fallback_(std::move(fallback)) {
+  AttributeGetter(Runtime& runtime, const Value& attribute, Value fallback = Value::None())
+      : fallback_(std::move(fallback)) {
     if (attribute.IsNone()) return;
     if (!attribute.IsString()) {
       parts_.push_back(attribute);
@@ -106,7 +107,8 @@ Value Choose(Runtime& runtime, const Value& input, Arguments& arguments, bool by
   std::optional<std::string> test;
   Arguments rest;
   if (arguments.positional.size() > used) {
-    if (!arguments.positional[used].IsString()) runtime.Fail("no test named {}", Repr(runtime, arguments.positional[used]));
+    if (!arguments.positional[used].IsString())
+      runtime.Fail("no test named {}", Repr(runtime, arguments.positional[used]));
     test = arguments.positional[used].text();
     rest.positional.assign(arguments.positional.begin() + static_cast<ptrdiff_t>(used) + 1, arguments.positional.end());
     rest.keywords = arguments.keywords;
@@ -171,8 +173,11 @@ Value FilterAttr(Runtime& runtime, const Value& input, Arguments& arguments) {
   if (input.IsUndefined()) runtime.Fail("{}", input.UndefinedMessage());
   std::optional<Value> found;
   if (!name.empty() && name[0] != '_')
-    found = input.is(Type::kObject) ? input.as<CustomObject>().Attribute(runtime, name) : BuiltinAttribute(runtime, input, name);
-  return found ? *found : Value::Undefined(fmt::format("'{} object' has no attribute {}", TypeName(input), ReprText(name.substr(0, 200))));
+    found = input.is(Type::kObject) ? input.as<CustomObject>().Attribute(runtime, name)
+                                    : BuiltinAttribute(runtime, input, name);
+  return found ? *found
+               : Value::Undefined(
+                     fmt::format("'{} object' has no attribute {}", TypeName(input), ReprText(name.substr(0, 200))));
 }
 
 Value FilterLength(Runtime& runtime, const Value& input, Arguments& arguments) {
@@ -330,7 +335,8 @@ Value FilterGroupBy(Runtime& runtime, const Value& input, Arguments& arguments) 
     Value key = key_of(items[begin]);
     size_t end = begin + 1;
     while (end < items.size() && Equal(runtime, key_of(items[end]), key)) ++end;
-    std::vector<Value> members(items.begin() + static_cast<ptrdiff_t>(begin), items.begin() + static_cast<ptrdiff_t>(end));
+    std::vector<Value> members(items.begin() + static_cast<ptrdiff_t>(begin),
+                               items.begin() + static_cast<ptrdiff_t>(end));
     Value group = MakePair(runtime, getter.Get(runtime, items[begin]), MakeList(runtime, std::move(members)));
     group.as<ListObject>().is_group = true;
     groups.push_back(std::move(group));

@@ -132,7 +132,8 @@ std::string FormatInt(Runtime& runtime, int64_t number, const Spec& spec) {
       digits = Grouped(Digits(magnitude, 16, spec.type == 'X'), spec.group, 4);
       break;
     case 'c': {
-      if (number < 0 || number > 0x10FFFF || (number >= 0xD800 && number < 0xE000)) runtime.Fail("%c arg not in range(0x110000)");
+      if (number < 0 || number > 0x10FFFF || (number >= 0xD800 && number < 0xE000))
+        runtime.Fail("%c arg not in range(0x110000)");
       std::string character;
       AppendCodePoint(character, static_cast<uint32_t>(number));
       return Pad(runtime, character, 0, spec, '<');
@@ -140,12 +141,14 @@ std::string FormatInt(Runtime& runtime, int64_t number, const Spec& spec) {
     default:
       digits = Grouped(Digits(magnitude, 10, false), spec.group, 3);
   }
-  if (spec.alternate && (spec.type == 'b' || spec.type == 'o' || spec.type == 'x' || spec.type == 'X')) sign += std::string("0") + spec.type;
+  if (spec.alternate && (spec.type == 'b' || spec.type == 'o' || spec.type == 'x' || spec.type == 'X'))
+    sign += std::string("0") + spec.type;
   return Pad(runtime, sign + digits, sign.size(), spec, '>');
 }
 
 std::string FormatText(Runtime& runtime, const std::string& text, const Spec& spec) {
-  std::string part = spec.precision < 0 ? text : text.substr(0, ByteOffset(text, static_cast<size_t>(spec.precision), IsAscii(text)));
+  std::string part =
+      spec.precision < 0 ? text : text.substr(0, ByteOffset(text, static_cast<size_t>(spec.precision), IsAscii(text)));
   return Pad(runtime, part, 0, spec, '<');
 }
 
@@ -305,15 +308,18 @@ class PercentFormatter {
     bool decimal = type == 'd' || type == 'i' || type == 'u';
     if (!value.IsIntegral() && !(decimal && value.is(Type::kFloat)))
       runtime_.Fail("%{} format: a real number is required, not {}", type, TypeName(value));
-    if (value.is(Type::kFloat) && !(std::fabs(value.AsDouble()) < 9.2e18)) runtime_.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
+    if (value.is(Type::kFloat) && !(std::fabs(value.AsDouble()) < 9.2e18))
+      runtime_.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
     int64_t number = value.is(Type::kFloat) ? static_cast<int64_t>(value.AsDouble()) : value.AsInt();
     spec.type = decimal ? 'd' : type;
     auto digits = spec.precision;
     if (digits > 0) {  // at least so many digits
-      std::string text = FormatInt(runtime_, number, Spec{.sign = spec.sign, .alternate = spec.alternate, .type = spec.type});
+      std::string text =
+          FormatInt(runtime_, number, Spec{.sign = spec.sign, .alternate = spec.alternate, .type = spec.type});
       size_t prefix = text.find_first_of("0123456789abcdefABCDEF");
       if (spec.alternate && !decimal) prefix += 2;
-      if (static_cast<int64_t>(text.size() - prefix) < digits) text.insert(prefix, static_cast<size_t>(digits) - (text.size() - prefix), '0');
+      if (static_cast<int64_t>(text.size() - prefix) < digits)
+        text.insert(prefix, static_cast<size_t>(digits) - (text.size() - prefix), '0');
       return Pad(runtime_, text, prefix, spec, '>');
     }
     return FormatInt(runtime_, number, spec);
@@ -377,7 +383,8 @@ class BraceFormatter {
     char conversion = 0;
     std::string_view rest = field.substr(name_end);
     if (!rest.empty() && rest[0] == '!') {
-      if (rest.size() < 2 || (rest.size() > 2 && rest[2] != ':')) runtime_.Fail("expected ':' after conversion specifier");
+      if (rest.size() < 2 || (rest.size() > 2 && rest[2] != ':'))
+        runtime_.Fail("expected ':' after conversion specifier");
       conversion = rest[1];
       rest.remove_prefix(2);
     }
@@ -425,7 +432,8 @@ class BraceFormatter {
     Value key = name.empty() ? Value::Int(automatic_++) : Key(name);
     if (key.is(Type::kInt)) {
       auto i = static_cast<size_t>(key.AsInt());
-      if (i >= arguments_.positional.size()) runtime_.Fail("Replacement index {} out of range for positional args tuple", i);
+      if (i >= arguments_.positional.size())
+        runtime_.Fail("Replacement index {} out of range for positional args tuple", i);
       return arguments_.positional[i];
     }
     if (mapping_) {

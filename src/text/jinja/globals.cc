@@ -25,7 +25,8 @@ Value StrftimeNow(Runtime& runtime, Arguments& arguments) {
 // dict(mapping or pairs, name=value ...)
 std::shared_ptr<DictObject> BuildDict(Runtime& runtime, Arguments& arguments) {
   auto dict = std::make_shared<DictObject>();
-  if (arguments.positional.size() > 1) runtime.Fail("dict expected at most 1 argument, got {}", arguments.positional.size());
+  if (arguments.positional.size() > 1)
+    runtime.Fail("dict expected at most 1 argument, got {}", arguments.positional.size());
   for (const Value& source : arguments.positional) {
     if (source.is(Type::kDict)) {
       for (const auto& [key, value] : source.as<DictObject>().entries) dict->Set(runtime, key, value);
@@ -35,7 +36,8 @@ std::shared_ptr<DictObject> BuildDict(Runtime& runtime, Arguments& arguments) {
     for (Value pair; it.Next(pair);) {
       if (!IsIterable(pair)) runtime.Fail("cannot convert dictionary update sequence element to a sequence");
       auto parts = Collect(runtime, pair);
-      if (parts.size() != 2) runtime.Fail("dictionary update sequence element has length {}; 2 is required", parts.size());
+      if (parts.size() != 2)
+        runtime.Fail("dictionary update sequence element has length {}; 2 is required", parts.size());
       dict->Set(runtime, parts[0], parts[1]);
     }
   }
@@ -45,7 +47,9 @@ std::shared_ptr<DictObject> BuildDict(Runtime& runtime, Arguments& arguments) {
 
 struct DictFactory : CustomObject {
   bool Callable() const override { return true; }
-  Value Call(Runtime& runtime, Arguments& arguments) override { return MakeDict(runtime, BuildDict(runtime, arguments)); }
+  Value Call(Runtime& runtime, Arguments& arguments) override {
+    return MakeDict(runtime, BuildDict(runtime, arguments));
+  }
   std::optional<Value> Attribute(Runtime& runtime, std::string_view name) override {
     if (name != "fromkeys") return std::nullopt;
     return BuiltinAttribute(runtime, MakeDict(runtime, std::make_shared<DictObject>()), name);
@@ -60,7 +64,8 @@ Value MakeNamespace(Runtime& runtime, Arguments& arguments) {
   runtime.Step(dict->entries.size());
   for (auto& [key, value] : dict->entries) {
     if (!key.IsString()) runtime.Fail("a namespace's names are strings, found '{}'", TypeName(key));
-    if (!key.text().empty() && key.text()[0] == '_') runtime.Fail("attribute '{}' of a namespace may not begin with an underscore", key.text());
+    if (!key.text().empty() && key.text()[0] == '_')
+      runtime.Fail("attribute '{}' of a namespace may not begin with an underscore", key.text());
     object->attributes.emplace_back(key.text(), value);
   }
   runtime.Keep(object);
@@ -76,12 +81,13 @@ struct CyclerObject : CustomObject {
     if (name == "items") return items;
     if (name != "next" && name != "reset") return std::nullopt;
     bool next = name == "next";
-    Value function = MakeFunction(std::string(name), [at = at, items = items, next](Runtime& inner, Arguments& arguments) {
-      Bound bound(inner, arguments, "cycler", "", 0);
-      Value value = next ? items.items()[*at] : Value::None();
-      *at = next ? (*at + 1) % items.items().size() : 0;
-      return value;
-    });
+    Value function =
+        MakeFunction(std::string(name), [at = at, items = items, next](Runtime& inner, Arguments& arguments) {
+          Bound bound(inner, arguments, "cycler", "", 0);
+          Value value = next ? items.items()[*at] : Value::None();
+          *at = next ? (*at + 1) % items.items().size() : 0;
+          return value;
+        });
     function.as<FunctionObject>().depth = depth + 1;
     runtime.CheckDepth(depth + 1);
     return function;
@@ -133,8 +139,13 @@ bool AppendTimeField(std::string& out, const std::tm& time, int64_t unix_s, char
   static constexpr const char* kDays[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
   static constexpr const char* kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
                                             "July",    "August",   "September", "October", "November", "December"};
-  static constexpr std::pair<char, const char*> kComposed[] = {{'F', "%Y-%m-%d"}, {'T', "%H:%M:%S"}, {'X', "%H:%M:%S"}, {'R', "%H:%M"},
-                                                               {'D', "%m/%d/%y"}, {'x', "%m/%d/%y"}, {'c', "%a %b %e %H:%M:%S %Y"},
+  static constexpr std::pair<char, const char*> kComposed[] = {{'F', "%Y-%m-%d"},
+                                                               {'T', "%H:%M:%S"},
+                                                               {'X', "%H:%M:%S"},
+                                                               {'R', "%H:%M"},
+                                                               {'D', "%m/%d/%y"},
+                                                               {'x', "%m/%d/%y"},
+                                                               {'c', "%a %b %e %H:%M:%S %Y"},
                                                                {'r', "%I:%M:%S %p"}};
   for (auto [name, parts] : kComposed)
     if (name == field) {
@@ -150,9 +161,18 @@ bool AppendTimeField(std::string& out, const std::tm& time, int64_t unix_s, char
     int value, width;
   };
   int year = time.tm_year + 1900, hour = time.tm_hour % 12 == 0 ? 12 : time.tm_hour % 12;
-  const Number numbers[] = {{'Y', year, 1},          {'y', year % 100, 2},   {'m', time.tm_mon + 1, 2}, {'d', time.tm_mday, 2},
-                            {'H', time.tm_hour, 2},  {'I', hour, 2},         {'M', time.tm_min, 2},     {'S', time.tm_sec, 2},
-                            {'j', time.tm_yday + 1, 3}, {'w', time.tm_wday, 1}, {'u', time.tm_wday ? time.tm_wday : 7, 1}, {'f', 0, 6}};
+  const Number numbers[] = {{'Y', year, 1},
+                            {'y', year % 100, 2},
+                            {'m', time.tm_mon + 1, 2},
+                            {'d', time.tm_mday, 2},
+                            {'H', time.tm_hour, 2},
+                            {'I', hour, 2},
+                            {'M', time.tm_min, 2},
+                            {'S', time.tm_sec, 2},
+                            {'j', time.tm_yday + 1, 3},
+                            {'w', time.tm_wday, 1},
+                            {'u', time.tm_wday ? time.tm_wday : 7, 1},
+                            {'f', 0, 6}};
   for (const Number& number : numbers)
     if (number.field == field) {
       out += bare ? fmt::format("{}", number.value) : fmt::format("{:0{}}", number.value, number.width);
@@ -201,7 +221,8 @@ Value RangeFromArguments(Runtime& runtime, Arguments& arguments) {
   range->step = bound.Int(2, 1);
   if (range->step == 0) runtime.Fail("range() arg 3 must not be zero");
   // The size is counted in 128 bits: INT64_MIN to INT64_MAX does not fit its type.
-  __int128 span = range->step > 0 ? static_cast<__int128>(range->stop) - range->start : static_cast<__int128>(range->start) - range->stop;
+  __int128 span = range->step > 0 ? static_cast<__int128>(range->stop) - range->start
+                                  : static_cast<__int128>(range->start) - range->stop;
   __int128 step = range->step > 0 ? static_cast<__int128>(range->step) : -static_cast<__int128>(range->step);
   if (span / step > kMaxRange || range->Size() > kMaxRange)
     runtime.Fail("Range too big. The sandbox blocks ranges larger than MAX_RANGE ({}).", kMaxRange);

@@ -27,7 +27,8 @@ class JsonWriter {
     }
     if (bound.Has(3) && !bound[3].IsNone()) {
       auto parts = Collect(runtime_, bound[3]);
-      if (parts.size() != 2 || !parts[0].IsString() || !parts[1].IsString()) runtime_.Fail("tojson: separators are two strings");
+      if (parts.size() != 2 || !parts[0].IsString() || !parts[1].IsString())
+        runtime_.Fail("tojson: separators are two strings");
       item_separator_ = parts[0].text();
       key_separator_ = parts[1].text();
     }
@@ -152,7 +153,8 @@ class JsonWriter {
       size_t begin = at;
       uint32_t c = NextCodePoint(text, at);
       static constexpr std::string_view kFrom = "\"\\\n\r\t\b\f", kTo = "\"\\nrtbf";
-      if (size_t i = c < 0x80 ? kFrom.find(static_cast<char>(c)) : std::string_view::npos; i != std::string_view::npos) {
+      if (size_t i = c < 0x80 ? kFrom.find(static_cast<char>(c)) : std::string_view::npos;
+          i != std::string_view::npos) {
         out_ += '\\';
         out_ += kTo[i];
       } else if (c < 0x20 || (ascii_ && c >= 0x7F && c < 0x10000 && c != 0x7F)) {

@@ -36,14 +36,12 @@ class Lexer {
  private:
   [[noreturn]] void Bad(const std::string& reason) { Fail(ErrorKind::kCorrupt, "{}:{}: {}", where_, line_, reason); }
 
-  void Add(TokenKind kind, std::string text) {
-    tokens_.push_back({kind, line_, std::move(text), 0, 0});
-  }
+  void Add(TokenKind kind, std::string text) { tokens_.push_back({kind, line_, std::move(text), 0, 0}); }
 
   // Moves to `end`, counting lines.
   void Advance(size_t end) {
-    line_ += static_cast<int>(std::count(source_.begin() + static_cast<ptrdiff_t>(at_),
-                                         source_.begin() + static_cast<ptrdiff_t>(end), '\n'));
+    line_ += static_cast<int>(
+        std::count(source_.begin() + static_cast<ptrdiff_t>(at_), source_.begin() + static_cast<ptrdiff_t>(end), '\n'));
     if (end > at_) line_starting_ = source_[end - 1] == '\n';
     at_ = end;
   }
@@ -57,20 +55,24 @@ class Lexer {
     return at;
   }
 
-  bool Has(size_t at, std::string_view text) const { return source_.substr(std::min(at, source_.size()), text.size()) == text; }
+  bool Has(size_t at, std::string_view text) const {
+    return source_.substr(std::min(at, source_.size()), text.size()) == text;
+  }
 
   // The text up to `tag`, stripped as the tag's sign (or lstrip_blocks) asks.
   std::string_view Stripped(std::string_view text, char sign, bool is_variable) const {
     if (sign == '-') return StripRight(text);
     if (sign == '+' || is_variable) return text;
     size_t line_begin = text.rfind('\n') + 1;
-    if ((line_begin > 0 || line_starting_) && StripLeft(text.substr(line_begin)).empty()) return text.substr(0, line_begin);
+    if ((line_begin > 0 || line_starting_) && StripLeft(text.substr(line_begin)).empty())
+      return text.substr(0, line_begin);
     return text;
   }
 
   void TextAndTag() {
     size_t tag = source_.find('{', at_);
-    while (tag != std::string_view::npos && !Has(tag, "{{") && !Has(tag, "{%") && !Has(tag, "{#")) tag = source_.find('{', tag + 1);
+    while (tag != std::string_view::npos && !Has(tag, "{{") && !Has(tag, "{%") && !Has(tag, "{#"))
+      tag = source_.find('{', tag + 1);
     if (tag == std::string_view::npos) {
       Add(TokenKind::kText, std::string(source_.substr(at_)));
       Advance(source_.size());
@@ -192,7 +194,7 @@ class Lexer {
       int wanted = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 0;
       auto digit = [&](size_t at) {
         if (at >= source_.size()) return false;
-        int value = source_[at] >= '0' && source_[at] <= '9' ? source_[at] - '0'
+        int value = source_[at] >= '0' && source_[at] <= '9'                     ? source_[at] - '0'
                     : (source_[at] | 0x20) >= 'a' && (source_[at] | 0x20) <= 'f' ? (source_[at] | 0x20) - 'a' + 10
                                                                                  : 99;
         return value < wanted;
@@ -258,7 +260,9 @@ class Lexer {
       if (static_cast<unsigned char>(text[at]) >= 0x80) {
         // The reference escapes non-ASCII to "\xe9" first, so that the backslash in front pairs with that one.
         uint32_t c = NextCodePoint(text, at);
-        out += '\\' + (c < 0x100 ? fmt::format("x{:02x}", c) : c < 0x10000 ? fmt::format("u{:04x}", c) : fmt::format("U{:08x}", c));
+        out += '\\' + (c < 0x100     ? fmt::format("x{:02x}", c)
+                       : c < 0x10000 ? fmt::format("u{:04x}", c)
+                                     : fmt::format("U{:08x}", c));
         continue;
       }
       char c = text[at++];
@@ -292,15 +296,18 @@ class Lexer {
     uint32_t code = 0;
     auto part = text.substr(at, digits);
     auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), code, 16);
-    if (part.size() != digits || error != std::errc() || end != part.data() + digits || code > 0x10FFFF) Bad("truncated or wrong escape in a string");
-    if (code >= 0xD800 && code < 0xE000) Fail(ErrorKind::kUnsupported, "{}:{}: half a surrogate pair in a string", where_, line_);
+    if (part.size() != digits || error != std::errc() || end != part.data() + digits || code > 0x10FFFF)
+      Bad("truncated or wrong escape in a string");
+    if (code >= 0xD800 && code < 0xE000)
+      Fail(ErrorKind::kUnsupported, "{}:{}: half a surrogate pair in a string", where_, line_);
     at += digits;
     return code;
   }
 
   void Operator(std::string& open) {
-    static constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
-                                                      "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
+    static constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
+                                                      "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                                      ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
     for (std::string_view op : kOperators) {
       if (!Has(at_, op)) continue;
       if (op == "(" || op == "[" || op == "{") open += op == "(" ? ')' : op == "[" ? ']' : '}';

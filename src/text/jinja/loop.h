@@ -14,7 +14,7 @@ namespace assay::jinja {
 struct LoopObject : CustomObject, std::enable_shared_from_this<LoopObject> {
   std::function<bool(Value&)> source;
   const Stmt* stmt = nullptr;
-  ScopePtr scope;      // around the statement, for recursion
+  ScopePtr scope;  // around the statement, for recursion
   int64_t depth0 = 0;
   int64_t index0 = -1;
   std::optional<int64_t> length;  // when the iterable knows it

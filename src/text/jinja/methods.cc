@@ -34,7 +34,8 @@ Value Text(Runtime& runtime, const Value& self, std::string text) {
   return MakeText(runtime, std::move(text), self.IsMarkup());
 }
 
-Value TextList(Runtime& runtime, const Value& self, const std::vector<std::string_view>& parts, Type type = Type::kList) {
+Value TextList(Runtime& runtime, const Value& self, const std::vector<std::string_view>& parts,
+               Type type = Type::kList) {
   std::vector<Value> items;
   items.reserve(parts.size());
   for (auto part : parts) items.push_back(Text(runtime, self, std::string(part)));
@@ -65,7 +66,8 @@ Value StrSplit(Runtime& runtime, const Value& self, Arguments& arguments) {
   int64_t limit = bound.Int(1, -1);
   const std::string& text = self.text();
   runtime.ChargeBytes(text.size());
-  if (!bound.Has(0) || bound[0].IsNone()) return TextList(runtime, self, from_right ? SplitWhiteRight(text, limit) : SplitWhite(text, limit));
+  if (!bound.Has(0) || bound[0].IsNone())
+    return TextList(runtime, self, from_right ? SplitWhiteRight(text, limit) : SplitWhite(text, limit));
   const std::string& separator = bound.Text(0);
   if (separator.empty()) runtime.Fail("empty separator");
   runtime.ChargeSearch(text.size(), separator.size());
@@ -131,7 +133,8 @@ Value StrCount(Runtime& runtime, const Value& self, Arguments& arguments) {
   size_t begin = 0, end = 0;
   if (!Window(runtime, self, bound, 1, begin, end)) return Value::Int(0);
   runtime.ChargeSearch(end - begin, bound.Text(0).size());
-  return Value::Int(static_cast<int64_t>(CountText(std::string_view(self.text()).substr(begin, end - begin), bound.Text(0))));
+  return Value::Int(
+      static_cast<int64_t>(CountText(std::string_view(self.text()).substr(begin, end - begin), bound.Text(0))));
 }
 
 Value StrReplace(Runtime& runtime, const Value& self, Arguments& arguments) {
@@ -174,8 +177,10 @@ Value StrPartition(Runtime& runtime, const Value& self, Arguments& arguments) {
   runtime.ChargeSearch(text.size(), separator.size());
   size_t at = from_right ? text.rfind(separator) : text.find(separator);
   if (at == std::string_view::npos)
-    return TextList(runtime, self, from_right ? std::vector<std::string_view>{"", "", text} : std::vector<std::string_view>{text, "", ""},
-                    Type::kTuple);
+    return TextList(
+        runtime, self,
+        from_right ? std::vector<std::string_view>{"", "", text} : std::vector<std::string_view>{text, "", ""},
+        Type::kTuple);
   return TextList(runtime, self, {text.substr(0, at), separator, text.substr(at + separator.size())}, Type::kTuple);
 }
 
@@ -372,11 +377,16 @@ Value CopyOf(Runtime& runtime, const Value& self, Arguments& arguments) {
 }
 
 constexpr MethodEntry kDictMethods[] = {
-    {"clear", nullptr},   {"copy", CopyOf},
-    {"fromkeys", DictFromKeys}, {"get", DictGet},
-    {"items", DictView<DictViewObject::Kind::kItems>}, {"keys", DictView<DictViewObject::Kind::kKeys>},
-    {"pop", nullptr},     {"popitem", nullptr},
-    {"setdefault", nullptr}, {"update", nullptr},
+    {"clear", nullptr},
+    {"copy", CopyOf},
+    {"fromkeys", DictFromKeys},
+    {"get", DictGet},
+    {"items", DictView<DictViewObject::Kind::kItems>},
+    {"keys", DictView<DictViewObject::Kind::kKeys>},
+    {"pop", nullptr},
+    {"popitem", nullptr},
+    {"setdefault", nullptr},
+    {"update", nullptr},
     {"values", DictView<DictViewObject::Kind::kValues>},
 };
 
@@ -405,8 +415,9 @@ Value SequenceCount(Runtime& runtime, const Value& self, Arguments& arguments) {
 }
 
 constexpr MethodEntry kListMethods[] = {
-    {"append", nullptr}, {"clear", nullptr},  {"copy", CopyOf},     {"count", SequenceCount}, {"extend", nullptr}, {"index", SequenceIndex},
-    {"insert", nullptr}, {"pop", nullptr},    {"remove", nullptr},  {"reverse", nullptr},     {"sort", nullptr},
+    {"append", nullptr}, {"clear", nullptr},       {"copy", CopyOf},    {"count", SequenceCount},
+    {"extend", nullptr}, {"index", SequenceIndex}, {"insert", nullptr}, {"pop", nullptr},
+    {"remove", nullptr}, {"reverse", nullptr},     {"sort", nullptr},
 };
 constexpr MethodEntry kTupleMethods[] = {{"count", SequenceCount}, {"index", SequenceIndex}};
 
@@ -457,7 +468,8 @@ const MethodEntry* FindMethod(const Value& self, std::string_view name) {
 std::optional<Value> BuiltinAttribute(Runtime& runtime, const Value& self, std::string_view name) {
   if (self.is(Type::kTuple) && self.as<ListObject>().is_group && (name == "grouper" || name == "list"))
     return self.items()[name == "grouper" ? 0 : 1];
-  if ((self.IsIntegral() || self.is(Type::kFloat)) && (name == "real" || name == "imag" || name == "numerator" || name == "denominator")) {
+  if ((self.IsIntegral() || self.is(Type::kFloat)) &&
+      (name == "real" || name == "imag" || name == "numerator" || name == "denominator")) {
     bool is_float = self.is(Type::kFloat);
     if (name == "real" || (name == "numerator" && !is_float)) return is_float ? self : Value::Int(self.AsInt());
     if (name == "imag") return is_float ? Value::Float(0) : Value::Int(0);

@@ -8,7 +8,8 @@
 namespace assay::jinja {
 namespace {
 
-constexpr const char* kSymbols[] = {"+", "-", "*", "/", "//", "%", "** or pow()", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
+constexpr const char* kSymbols[] = {
+    "+", "-", "*", "/", "//", "%", "** or pow()", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
 
 const char* Symbol(Op op) {
   return kSymbols[static_cast<size_t>(op)];
@@ -104,7 +105,8 @@ Value FloatArithmetic(Runtime& runtime, Op op, double a, double b) {
       if (a < 0 && std::isfinite(a) && std::isfinite(b) && b != std::floor(b))
         runtime.Throw(ErrorKind::kUnsupported, "complex numbers");
       double power = std::pow(a, b);
-      if (std::isinf(power) && std::isfinite(a) && std::isfinite(b)) runtime.Fail("(34, 'Numerical result out of range')");
+      if (std::isinf(power) && std::isfinite(a) && std::isfinite(b))
+        runtime.Fail("(34, 'Numerical result out of range')");
       return Value::Float(power);
     }
   }
@@ -136,7 +138,9 @@ Value Add(Runtime& runtime, const Value& a, const Value& b) {
     bool markup = a.IsMarkup() || b.IsMarkup();
     runtime.CheckTextSize(a.text().size() + b.text().size());
     if (!markup) return MakeText(runtime, a.text() + b.text());
-    return MakeText(runtime, (a.IsMarkup() ? a.text() : EscapeHtml(a.text())) + (b.IsMarkup() ? b.text() : EscapeHtml(b.text())), true);
+    return MakeText(runtime,
+                    (a.IsMarkup() ? a.text() : EscapeHtml(a.text())) + (b.IsMarkup() ? b.text() : EscapeHtml(b.text())),
+                    true);
   }
   if (a.IsSequence() && a.type() == b.type()) {
     runtime.Step(a.items().size() + b.items().size());
@@ -150,7 +154,8 @@ Value Add(Runtime& runtime, const Value& a, const Value& b) {
 
 // Attributes that Python's own objects have but the sandbox hides.
 bool IsHidden(std::string_view name) {
-  static constexpr std::string_view kDunders[] = {"__class__", "__doc__", "__init__", "__dict__", "__len__", "__getitem__", "__iter__"};
+  static constexpr std::string_view kDunders[] = {"__class__", "__doc__",     "__init__", "__dict__",
+                                                  "__len__",   "__getitem__", "__iter__"};
   for (auto dunder : kDunders)
     if (name == dunder) return true;
   return false;
@@ -277,14 +282,17 @@ Value Runtime::Item(const Value& object, const Value& key) {
   if (auto found = Subscript(*this, object, key)) return *found;
   if (key.IsString()) {
     if (auto found = FindAttribute(*this, object, key.text())) return *found;
-    return Value::Undefined(fmt::format("'{}' has no attribute {}", Described(object), ReprText(key.text().substr(0, 200))));
+    return Value::Undefined(
+        fmt::format("'{}' has no attribute {}", Described(object), ReprText(key.text().substr(0, 200))));
   }
-  return Value::Undefined(fmt::format("{} has no element {}", Described(object), key.IsSequence() ? TypeName(key) : Repr(*this, key)));
+  return Value::Undefined(
+      fmt::format("{} has no element {}", Described(object), key.IsSequence() ? TypeName(key) : Repr(*this, key)));
 }
 
 Value Runtime::Slice(const Value& object, const Value& start, const Value& stop, const Value& step) {
   if (object.IsUndefined()) Fail("{}", object.UndefinedMessage());
-  if (!object.IsSequence() && !object.IsString() && !object.is(Type::kRange)) Fail("'{}' object cannot be sliced", TypeName(object));
+  if (!object.IsSequence() && !object.IsString() && !object.is(Type::kRange))
+    Fail("'{}' object cannot be sliced", TypeName(object));
   for (const Value* bound : {&start, &stop, &step})
     if (!bound->IsNone() && !bound->IsIntegral()) Fail("slice indices must be integers or None");
   int64_t stride = step.IsNone() ? 1 : step.AsInt();
@@ -307,7 +315,8 @@ Value Runtime::Slice(const Value& object, const Value& start, const Value& stop,
     auto part = std::make_shared<RangeObject>();
     auto at = [&](int64_t place) {
       int64_t offset = 0, value = 0;
-      if (__builtin_mul_overflow(place, range.step, &offset) || __builtin_add_overflow(range.start, offset, &value)) Overflow(*this);
+      if (__builtin_mul_overflow(place, range.step, &offset) || __builtin_add_overflow(range.start, offset, &value))
+        Overflow(*this);
       return value;
     };
     part->start = at(places.start);
@@ -321,7 +330,8 @@ Value Runtime::Slice(const Value& object, const Value& start, const Value& stop,
     if (stride == 1) {
       size_t begin = ByteOffset(text.text, static_cast<size_t>(places.start), text.ascii);
       std::string_view rest = std::string_view(text.text).substr(begin);
-      return Value::String(std::string(rest.substr(0, ByteOffset(rest, static_cast<size_t>(count), text.ascii))), text.markup);
+      return Value::String(std::string(rest.substr(0, ByteOffset(rest, static_cast<size_t>(count), text.ascii))),
+                           text.markup);
     }
     auto characters = Characters(text.text);
     Step(characters.size() / 4);

@@ -12,8 +12,8 @@
 namespace assay::jinja {
 namespace {
 
-constexpr int kMaxNesting = 120;      // brackets and blocks inside one another: recursion of the parser
-constexpr int kMaxTreeDepth = 800;    // also chains such as a + b + c ...: recursion of the evaluation and of destructors
+constexpr int kMaxNesting = 120;    // brackets and blocks inside one another: recursion of the parser
+constexpr int kMaxTreeDepth = 800;  // also chains such as a + b + c ...: recursion of the evaluation and of destructors
 constexpr size_t kMaxTokens = 2'000'000;
 
 using Words = std::initializer_list<std::string_view>;
@@ -67,24 +67,11 @@ class Parser {
   [[noreturn]] void Bad(const std::string& reason, int line = 0) const { Bad(ErrorKind::kCorrupt, reason, line); }
 
   std::string Describe() const {
-    switch (Current().kind) {
-      case TokenKind::kEnd:
-        return "end of template";
-      case TokenKind::kText:
-        return "text";
-      case TokenKind::kBlockBegin:
-        return "'{%'";
-      case TokenKind::kBlockEnd:
-        return "'%}'";
-      case TokenKind::kVariableBegin:
-        return "'{{'";
-      case TokenKind::kVariableEnd:
-        return "'}}'";
-      case TokenKind::kString:
-        return "string " + ReprText(Current().text.substr(0, 40));
-      default:
-        return "'" + Current().text + "'";
-    }
+    static constexpr const char* kKinds[] = {"text", "'{{'", "'}}'", "'{%'", "'%}'"};  // in TokenKind's order
+    if (Current().kind == TokenKind::kEnd) return "end of template";
+    if (Current().kind == TokenKind::kString) return "string " + ReprText(Current().text.substr(0, 40));
+    if (Current().kind <= TokenKind::kBlockEnd) return kKinds[static_cast<size_t>(Current().kind)];
+    return "'" + Current().text + "'";
   }
   void ExpectOp(std::string_view op) {
     if (!SkipOp(op)) Bad(fmt::format("expected '{}', found {}", op, Describe()));
@@ -108,7 +95,8 @@ class Parser {
     while (true) {
       const Token& token = Current();
       if (token.kind == TokenKind::kEnd) {
-        if (ends.size()) Bad(fmt::format("the {} of line {} does not end: expected {}", inside, opened, *(ends.end() - 1)));
+        if (ends.size())
+          Bad(fmt::format("the {} of line {} does not end: expected {}", inside, opened, *(ends.end() - 1)));
         return;
       }
       if (token.kind == TokenKind::kText) {
@@ -147,10 +135,11 @@ class Parser {
   void Statement(Body& body) {
     using Method = std::unique_ptr<Stmt> (Parser::*)(int);
     static constexpr std::pair<std::string_view, Method> kStatements[] = {
-        {"for", &Parser::For},         {"if", &Parser::If},       {"set", &Parser::Set},
-        {"macro", &Parser::MacroStmt}, {"call", &Parser::CallBlock}, {"filter", &Parser::FilterBlock},
-        {"with", &Parser::With},       {"break", &Parser::Jump},  {"continue", &Parser::Jump},
-        {"generation", &Parser::Generation}};
+        {"for", &Parser::For},        {"if", &Parser::If},
+        {"set", &Parser::Set},        {"macro", &Parser::MacroStmt},
+        {"call", &Parser::CallBlock}, {"filter", &Parser::FilterBlock},
+        {"with", &Parser::With},      {"break", &Parser::Jump},
+        {"continue", &Parser::Jump},  {"generation", &Parser::Generation}};
     int line = Current().line;
     if (Current().kind != TokenKind::kName) Bad("expected a statement, found " + Describe());
     if (IsWord("print")) return Print(body);
@@ -399,7 +388,8 @@ class Parser {
 
   bool IsTupleEnd(std::string_view end_word) const {
     auto kind = Current().kind;
-    return kind == TokenKind::kVariableEnd || kind == TokenKind::kBlockEnd || IsOp(")") || (!end_word.empty() && IsWord(end_word));
+    return kind == TokenKind::kVariableEnd || kind == TokenKind::kBlockEnd || IsOp(")") ||
+           (!end_word.empty() && IsWord(end_word));
   }
 
   ExprPtr TupleOrExpression(bool conditional = true, std::string_view end_word = "", bool may_be_empty = false) {
@@ -760,8 +750,8 @@ class Parser {
     auto kind = Current().kind;
     if (IsOp("(")) {
       CallArguments(*test);
-    } else if ((kind == TokenKind::kName || kind == TokenKind::kString || kind == TokenKind::kInteger || kind == TokenKind::kFloat ||
-                IsOp("[") || IsOp("{")) &&
+    } else if ((kind == TokenKind::kName || kind == TokenKind::kString || kind == TokenKind::kInteger ||
+                kind == TokenKind::kFloat || IsOp("[") || IsOp("{")) &&
                !AnyWord({"else", "or", "and"})) {
       if (IsWord("is")) Bad("tests cannot be chained with 'is'");
       Add(*test, Postfix(Primary()));

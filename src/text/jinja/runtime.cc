@@ -48,8 +48,8 @@ Runtime::Runtime(const Template& parsed, const Limits& limits, int64_t now_unix_
 }
 
 Runtime::~Runtime() {
-  // Templates can tie knots (a namespace that holds itself, a macro in the scope it refers to). All that can be part of one is
-  // held here and emptied before anything goes.
+  // Templates can tie knots (a namespace that holds itself, a macro in the scope it refers to). All that can be part of
+  // one is held here and emptied before anything goes.
   for (auto& scope : kept_scopes_) scope->variables.clear();
   for (auto& object : kept_objects_) object->Clear();
 }
@@ -71,11 +71,13 @@ void Runtime::Throw(ErrorKind kind, const std::string& message) {
 
 void Runtime::Step(uint64_t count) {
   steps_ += count;
-  if (steps_ > limits_.steps) Throw(ErrorKind::kResource, fmt::format("the template takes more than {} steps", limits_.steps));
+  if (steps_ > limits_.steps)
+    Throw(ErrorKind::kResource, fmt::format("the template takes more than {} steps", limits_.steps));
 }
 
 void Runtime::CheckTextSize(size_t bytes) {
-  if (bytes > limits_.output_bytes) Throw(ErrorKind::kResource, fmt::format("a text of more than {} bytes", limits_.output_bytes));
+  if (bytes > limits_.output_bytes)
+    Throw(ErrorKind::kResource, fmt::format("a text of more than {} bytes", limits_.output_bytes));
 }
 
 void Runtime::ChargeBytes(size_t bytes) {
@@ -85,7 +87,8 @@ void Runtime::ChargeBytes(size_t bytes) {
 
 void Runtime::ChargeSearch(size_t text_bytes, size_t needle_bytes) {
   // The search may compare every needle byte at every place.
-  Step(text_bytes / 32 + static_cast<uint64_t>(static_cast<double>(text_bytes) * static_cast<double>(needle_bytes) / 1024));
+  Step(text_bytes / 32 +
+       static_cast<uint64_t>(static_cast<double>(text_bytes) * static_cast<double>(needle_bytes) / 1024));
 }
 
 void Runtime::CheckDepth(uint32_t container_depth) {

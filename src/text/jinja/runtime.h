@@ -65,8 +65,8 @@ class Runtime {
   Value Negative(const Value& a);
   Value Positive(const Value& a);
   bool Compare(Op op, const Value& a, const Value& b);
-  Value Attribute(const Value& object, std::string_view name);    // object.name, then object["name"]
-  Value Item(const Value& object, const Value& key);              // object[key], then object.key
+  Value Attribute(const Value& object, std::string_view name);  // object.name, then object["name"]
+  Value Item(const Value& object, const Value& key);            // object[key], then object.key
   Value Slice(const Value& object, const Value& start, const Value& stop, const Value& step);
   Value CallFilter(std::string_view name, const Value& input, Arguments& arguments);
   bool CallTest(std::string_view name, const Value& input, Arguments& arguments);

@@ -1,13 +1,12 @@
 #include "text/jinja/strings.h"
 
+#include <fmt/format.h>
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace assay::jinja {
 namespace {
@@ -36,9 +35,10 @@ struct Special {
   const char* upper;
   const char* title;
 };
-constexpr Special kSpecial[] = {{0xDF, "SS", "Ss"},     {0x149, "ʼN", "ʼN"},    {0x1F0, "J̌", "J̌"},   {0xFB00, "FF", "Ff"},
-                                {0xFB01, "FI", "Fi"},   {0xFB02, "FL", "Fl"},   {0xFB03, "FFI", "Ffi"}, {0xFB04, "FFL", "Ffl"},
-                                {0xFB05, "ST", "St"},   {0xFB06, "ST", "St"},   {0x587, "ԵՒ", "Եւ"}};
+constexpr Special kSpecial[] = {{0xDF, "SS", "Ss"},     {0x149, "ʼN", "ʼN"},    {0x1F0, "J̌", "J̌"},
+                                {0xFB00, "FF", "Ff"},   {0xFB01, "FI", "Fi"},   {0xFB02, "FL", "Fl"},
+                                {0xFB03, "FFI", "Ffi"}, {0xFB04, "FFL", "Ffl"}, {0xFB05, "ST", "St"},
+                                {0xFB06, "ST", "St"},   {0x587, "ԵՒ", "Եւ"}};
 
 void AppendUpper(std::string& out, uint32_t c, bool title) {
   for (const Special& special : kSpecial)
@@ -177,8 +177,8 @@ std::vector<std::string_view> Characters(std::string_view text) {
 
 bool IsSpace(uint32_t c) {
   if (c < 0x80) return (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x20);
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-         c == 0x205F || c == 0x3000;
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
+         c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool IsAlpha(uint32_t c) {
@@ -470,7 +470,8 @@ std::string ReprFloat(double number) {
   }
   if (exponent < 0) return sign + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
   if (count <= exponent + 1) return sign + digits + std::string(static_cast<size_t>(exponent + 1 - count), '0') + ".0";
-  return sign + digits.substr(0, static_cast<size_t>(exponent + 1)) + "." + digits.substr(static_cast<size_t>(exponent + 1));
+  return sign + digits.substr(0, static_cast<size_t>(exponent + 1)) + "." +
+         digits.substr(static_cast<size_t>(exponent + 1));
 }
 
 bool ParseInt(std::string_view text, int base, int64_t& number, bool& too_large) {

@@ -41,7 +41,7 @@ bool IsLineBreak(uint32_t code_point);
 std::string_view StripLeft(std::string_view text, const std::string* characters = nullptr);
 std::string_view StripRight(std::string_view text, const std::string* characters = nullptr);
 
-std::vector<std::string_view> SplitWhite(std::string_view text, int64_t limit);       // limit < 0: none
+std::vector<std::string_view> SplitWhite(std::string_view text, int64_t limit);  // limit < 0: none
 std::vector<std::string_view> SplitWhiteRight(std::string_view text, int64_t limit);
 std::vector<std::string_view> SplitOn(std::string_view text, std::string_view separator, int64_t limit);
 std::vector<std::string_view> SplitOnRight(std::string_view text, std::string_view separator, int64_t limit);

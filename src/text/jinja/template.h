@@ -1,7 +1,8 @@
 #pragma once
-// The Jinja2 template language (https://jinja.palletsprojects.com/en/stable/templates/, version 3.1) as chat templates need it: parsed
-// once, rendered often. Follows jinja2's ImmutableSandboxedEnvironment with trim_blocks, lstrip_blocks and loop controls.
-// Left out: template inheritance and imports, autoescape, `random`, `lipsum`, `pprint`, `urlize`, `striptags`, `wordwrap`, integers beyond 64 bits.
+// The Jinja2 template language (https://jinja.palletsprojects.com/en/stable/templates/, version 3.1) as chat templates
+// need it: parsed once, rendered often. Follows jinja2's ImmutableSandboxedEnvironment with trim_blocks, lstrip_blocks
+// and loop controls. Left out: template inheritance and imports, autoescape, `random`, `lipsum`, `pprint`, `urlize`,
+// `striptags`, `wordwrap`, integers beyond 64 bits.
 
 #include <cstdint>
 #include <memory>
@@ -16,8 +17,8 @@ namespace assay::jinja {
 
 /// What one rendering may use. A template is somebody else's program.
 struct Limits {
-  uint64_t steps = 20'000'000;         // expressions, statements, items and 32-byte pieces of text
-  uint32_t depth = 1000;               // nested evaluation, macros included
+  uint64_t steps = 20'000'000;             // expressions, statements, items and 32-byte pieces of text
+  uint32_t depth = 1000;                   // nested evaluation, macros included
   size_t output_bytes = size_t{64} << 20;  // of any text, the result included
 };
 

@@ -53,7 +53,8 @@ bool TestSequence(Runtime& r, const Value& v, Arguments& a) {
 }
 bool TestCallable(Runtime& r, const Value& v, Arguments& a) {
   // An undefined value has a __call__, which raises.
-  return Plain(r, a, "callable", [&] { return v.IsUndefined() || (v.is(Type::kObject) && v.as<CustomObject>().Callable()); });
+  return Plain(r, a, "callable",
+               [&] { return v.IsUndefined() || (v.is(Type::kObject) && v.as<CustomObject>().Callable()); });
 }
 bool TestEscaped(Runtime& r, const Value& v, Arguments& a) {
   return Plain(r, a, "escaped", [&] { return v.IsMarkup(); });
@@ -73,7 +74,8 @@ bool TestIn(Runtime& runtime, const Value& value, Arguments& arguments) {
 }
 bool TestFilter(Runtime& runtime, const Value& value, Arguments& arguments) {
   Bound bound(runtime, arguments, "filter", "", 0);
-  return value.IsString() && (FindFilter(value.text()) || (IsLeftOut(value.text()) && value.text() != "lipsum" && value.text() != "self"));
+  return value.IsString() &&
+         (FindFilter(value.text()) || (IsLeftOut(value.text()) && value.text() != "lipsum" && value.text() != "self"));
 }
 bool TestTest(Runtime& runtime, const Value& value, Arguments& arguments) {
   Bound bound(runtime, arguments, "test", "", 0);

@@ -50,7 +50,9 @@ std::string Value::UndefinedMessage() const {
 
 int64_t RangeObject::Size() const {
   if (step > 0) return start < stop ? static_cast<int64_t>((static_cast<__int128>(stop) - start - 1) / step + 1) : 0;
-  return start > stop ? static_cast<int64_t>((static_cast<__int128>(start) - stop - 1) / -static_cast<__int128>(step) + 1) : 0;
+  return start > stop
+             ? static_cast<int64_t>((static_cast<__int128>(start) - stop - 1) / -static_cast<__int128>(step) + 1)
+             : 0;
 }
 
 std::optional<Value> CustomObject::Attribute(Runtime&, std::string_view) {
@@ -94,7 +96,8 @@ const Value* DictObject::Find(std::string_view key) const {
   }
   auto [begin, end] = index_.equal_range(std::hash<std::string_view>()(key));
   for (auto it = begin; it != end; ++it)
-    if (entries[it->second].first.IsString() && entries[it->second].first.text() == key) return &entries[it->second].second;
+    if (entries[it->second].first.IsString() && entries[it->second].first.text() == key)
+      return &entries[it->second].second;
   return nullptr;
 }
 
@@ -174,7 +177,8 @@ Value FromJson(Runtime& runtime, const Json& json) {
     case Json::value_t::boolean:
       return Value::Bool(json.get<bool>());
     case Json::value_t::number_unsigned:
-      if (json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) runtime.Fail("integer {} does not fit 63 bits", json.get<uint64_t>());
+      if (json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
+        runtime.Fail("integer {} does not fit 63 bits", json.get<uint64_t>());
       [[fallthrough]];
     case Json::value_t::number_integer:
       return Value::Int(json.get<int64_t>());
@@ -190,7 +194,8 @@ Value FromJson(Runtime& runtime, const Json& json) {
     }
     case Json::value_t::object: {
       auto dict = std::make_shared<DictObject>();
-      for (const auto& [key, value] : json.items()) dict->Set(runtime, MakeText(runtime, key), FromJson(runtime, value));
+      for (const auto& [key, value] : json.items())
+        dict->Set(runtime, MakeText(runtime, key), FromJson(runtime, value));
       return MakeDict(runtime, std::move(dict));
     }
     default:
@@ -289,7 +294,9 @@ const char* TypeName(const Value& value) {
       return "dict";
     case Type::kDictView: {
       auto kind = value.as<DictViewObject>().kind;
-      return kind == DictViewObject::Kind::kKeys ? "dict_keys" : kind == DictViewObject::Kind::kValues ? "dict_values" : "dict_items";
+      return kind == DictViewObject::Kind::kKeys     ? "dict_keys"
+             : kind == DictViewObject::Kind::kValues ? "dict_values"
+                                                     : "dict_items";
     }
     case Type::kRange:
       return "range";
@@ -357,7 +364,9 @@ void AppendReprs(Runtime& runtime, const std::vector<Value>& items, std::string&
 
 void AppendView(Runtime& runtime, const DictViewObject& view, std::string& out) {
   const auto& entries = view.dict.as<DictObject>().entries;
-  out += view.kind == DictViewObject::Kind::kKeys ? "dict_keys([" : view.kind == DictViewObject::Kind::kValues ? "dict_values([" : "dict_items([";
+  out += view.kind == DictViewObject::Kind::kKeys     ? "dict_keys(["
+         : view.kind == DictViewObject::Kind::kValues ? "dict_values(["
+                                                      : "dict_items([";
   for (size_t i = 0; i < entries.size(); ++i) {
     if (i) out += ", ";
     AppendRepr(runtime, view.At(runtime, i), out);
@@ -415,7 +424,8 @@ void AppendRepr(Runtime& runtime, const Value& value, std::string& out) {
       break;
     case Type::kRange: {
       const auto& range = value.as<RangeObject>();
-      out += fmt::format("range({}, {}", range.start, range.stop) + (range.step == 1 ? ")" : fmt::format(", {})", range.step));
+      out += fmt::format("range({}, {}", range.start, range.stop) +
+             (range.step == 1 ? ")" : fmt::format(", {})", range.step));
       break;
     }
     case Type::kGenerator:
@@ -463,7 +473,7 @@ std::optional<int> OrderNumbers(const Value& a, const Value& b) {
   if (!a.IsIntegral() && !b.IsIntegral()) {
     double x = a.AsDouble(), y = b.AsDouble();
     if (std::isnan(x) || std::isnan(y)) return std::nullopt;
-    return Sign(x < y, x > y);
+    return Sign(x<y, x> y);
   }
   bool swapped = b.IsIntegral();
   int64_t integer = swapped ? b.AsInt() : a.AsInt();
@@ -477,7 +487,7 @@ std::optional<int> OrderNumbers(const Value& a, const Value& b) {
   } else {
     auto whole = static_cast<int64_t>(number);  // towards zero
     double rest = number - static_cast<double>(whole);
-    order = integer != whole ? Sign(integer < whole, integer > whole) : Sign(rest > 0, rest < 0);
+    order = integer != whole ? Sign(integer<whole, integer> whole) : Sign(rest > 0, rest < 0);
   }
   return swapped ? -order : order;
 }
@@ -550,7 +560,7 @@ std::optional<int> Order(Runtime& runtime, const Value& a, const Value& b, std::
   // UTF-8 sorts as its code points do.
   if (a.IsString() && b.IsString()) {
     int order = a.text().compare(b.text());
-    return Sign(order < 0, order > 0);
+    return Sign(order<0, order> 0);
   }
   if (a.IsSequence() && a.type() == b.type()) {
     Runtime::Nest nest(runtime);

@@ -28,13 +28,14 @@ enum class Type : uint8_t {
   kList,
   kTuple,
   kDict,
-  kDictView,   // what keys(), values() and items() return
+  kDictView,  // what keys(), values() and items() return
   kRange,
   kGenerator,  // lazy and read once: what map, select and their kin return
   kObject,     // functions, macros, namespaces, loops
 };
 
-/// Everything that does not fit into a Value itself. `depth` bounds nesting, so that no walk and no destructor runs out of stack.
+/// Everything that does not fit into a Value itself. `depth` bounds nesting, so that no walk and no destructor runs out
+/// of stack.
 struct Object {
   virtual ~Object() = default;
   uint32_t depth = 0;
