@@ -1,4 +1,5 @@
-// Any bytes as a GGUF file: parse, read configuration and tokenizer, decode a row of every tensor. Only assay::Error may come out.
+// Any bytes as a GGUF file: parse, read configuration and tokenizer, decode a row of every tensor. Only assay::Error
+// may come out.
 #include <cstdint>
 #include <span>
 

@@ -1,4 +1,5 @@
-// Any bytes as a safetensors file, then as the weights of a one-layer model under each quantization scheme. Only assay::Error may come out.
+// Any bytes as a safetensors file, then as the weights of a one-layer model under each quantization scheme. Only
+// assay::Error may come out.
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -44,7 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       HfQuantization quantization = HfQuantization::Parse(ParseJson(text, "config"), "config");
       HfTensors tensors = AssembleHfTensors(config, quantization, std::span(&file, 1), "fuzz");
       float row[32];
-      for (const Tensor& tensor : tensors.tensors) tensor.view.format->decode_row(tensor.view, tensor.view.rows - 1, row);
+      for (const Tensor& tensor : tensors.tensors)
+        tensor.view.format->decode_row(tensor.view, tensor.view.rows - 1, row);
     } catch (const Error&) {
     }
   }

@@ -1,5 +1,6 @@
-// Task files, and answers against every check: no input may crash, hang or allocate without bound. The input is a task file; what comes
-// after the first byte 0x1E is the answer that all its checks are run on, and that the call parser reads.
+// Task files, and answers against every check: no input may crash, hang or allocate without bound. The input is a task
+// file; what comes after the first byte 0x1E is the answer that all its checks are run on, and that the call parser
+// reads.
 #include <cstdint>
 #include <string_view>
 

@@ -23,13 +23,13 @@ void AddNumber(Hasher& hasher, T value) {
 
 void AddConfig(Hasher& hasher, const ModelConfig& c) {
   hasher.AddText(c.architecture);
-  for (int64_t value : {c.n_layers, c.hidden, c.n_heads, c.n_kv_heads, c.head_dim, c.feed_forward, c.vocab, c.rotary_dim,
-                        int64_t{c.rope_interleaved}, int64_t{c.tied_output}, c.sliding_window, c.rope_scaling.original_context,
-                        static_cast<int64_t>(c.rope_scaling.kind)})
+  for (int64_t value : {c.n_layers, c.hidden, c.n_heads, c.n_kv_heads, c.head_dim, c.feed_forward, c.vocab,
+                        c.rotary_dim, int64_t{c.rope_interleaved}, int64_t{c.tied_output}, c.sliding_window,
+                        c.rope_scaling.original_context, static_cast<int64_t>(c.rope_scaling.kind)})
     AddNumber(hasher, value);
   const RopeScaling& r = c.rope_scaling;
-  for (double value : {c.rms_epsilon, c.rope_theta, r.factor, r.low_freq_factor, r.high_freq_factor, r.beta_fast, r.beta_slow,
-                       r.attention_factor})
+  for (double value : {c.rms_epsilon, c.rope_theta, r.factor, r.low_freq_factor, r.high_freq_factor, r.beta_fast,
+                       r.beta_slow, r.attention_factor})
     AddNumber(hasher, value);
   hasher.Add(std::as_bytes(std::span(c.rope_factors)));
   hasher.Add(std::as_bytes(std::span(c.stop_tokens)));
@@ -50,21 +50,24 @@ void AddTokenizer(Hasher& hasher, const TokenizerSpec& t) {
   }
   for (const PreTokenizerStep& step : t.pre_steps) {
     AddNumber(hasher, static_cast<int64_t>(step.kind));
-    AddNumber(hasher, step.regex + step.invert * 2 + step.individual * 4 + step.use_regex * 8 + step.add_prefix_space * 16 +
-                          step.split * 32 + static_cast<int>(step.behavior) * 64 + static_cast<int>(step.prepend) * 1024);
+    AddNumber(hasher, step.regex + step.invert * 2 + step.individual * 4 + step.use_regex * 8 +
+                          step.add_prefix_space * 16 + step.split * 32 + static_cast<int>(step.behavior) * 64 +
+                          static_cast<int>(step.prepend) * 1024);
     hasher.AddText(step.pattern);
   }
   for (const AddedToken& token : t.added) {
     hasher.AddText(token.content);
     AddNumber(hasher, token.id);
-    AddNumber(hasher, token.special + token.lstrip * 2 + token.rstrip * 4 + token.single_word * 8 + token.normalized * 16);
+    AddNumber(hasher,
+              token.special + token.lstrip * 2 + token.rstrip * 4 + token.single_word * 8 + token.normalized * 16);
   }
-  AddNumber(hasher, t.add_bos + t.add_eos * 2 + t.add_space_prefix * 4 + t.byte_fallback * 8 + t.ignore_merges * 16 + t.fuse_unk * 32 +
-                        t.drop_unknown * 64 + t.remove_extra_whitespaces * 128);
+  AddNumber(hasher, t.add_bos + t.add_eos * 2 + t.add_space_prefix * 4 + t.byte_fallback * 8 + t.ignore_merges * 16 +
+                        t.fuse_unk * 32 + t.drop_unknown * 64 + t.remove_extra_whitespaces * 128);
   for (TokenId id : {t.bos, t.eos, t.unk, t.pad, t.eot, t.eom}) AddNumber(hasher, id);
 }
 
-/// Hashes of all planes in pieces, so that several processors read at memory speed; the pieces are fixed by the tensors alone.
+/// Hashes of all planes in pieces, so that several processors read at memory speed; the pieces are fixed by the tensors
+/// alone.
 void AddTensors(Hasher& hasher, const std::vector<Tensor>& tensors) {
   std::vector<std::span<const std::byte>> pieces;
   for (const Tensor& tensor : tensors) {
@@ -97,8 +100,9 @@ fs::path ResolveSnapshot(const fs::path& path) {
   std::error_code ignored;
   if (fs::exists(path / "refs" / "main", ignored)) {
     std::string revision = ReadFile(path / "refs" / "main", 4096);
-    revision.erase(std::remove_if(revision.begin(), revision.end(), [](char c) { return c == '\n' || c == '\r' || c == ' '; }),
-                   revision.end());
+    revision.erase(
+        std::remove_if(revision.begin(), revision.end(), [](char c) { return c == '\n' || c == '\r' || c == ' '; }),
+        revision.end());
     if (!revision.empty() && revision.find('/') == std::string::npos && fs::is_directory(path / "snapshots" / revision))
       return path / "snapshots" / revision;
   }
@@ -117,7 +121,8 @@ std::shared_ptr<const Checkpoint> OpenFolder(const fs::path& path) {
     if (name.ends_with(".gguf") && !later_part) gguf.push_back(entry.path());
   }
   if (gguf.size() == 1) return GgufCheckpoint::Open(gguf.front());
-  if (gguf.size() > 1) Fail(ErrorKind::kInvalid, "{}: {} GGUF files in this folder; name one of them", path.string(), gguf.size());
+  if (gguf.size() > 1)
+    Fail(ErrorKind::kInvalid, "{}: {} GGUF files in this folder; name one of them", path.string(), gguf.size());
   Fail(ErrorKind::kNotFound, "{}: neither config.json nor a .gguf file in this folder", path.string());
 }
 
@@ -126,7 +131,8 @@ std::shared_ptr<const Checkpoint> OpenFolder(const fs::path& path) {
 std::shared_ptr<const Checkpoint> Checkpoint::Open(const fs::path& path) {
   std::error_code error;
   fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) Fail(ErrorKind::kNotFound, "{}: no such file or folder", path.string());
+  if (status.type() == fs::file_type::not_found)
+    Fail(ErrorKind::kNotFound, "{}: no such file or folder", path.string());
   if (status.type() == fs::file_type::directory) return OpenFolder(ResolveSnapshot(path));
   std::string name = path.filename().string();
   if (name.ends_with(".safetensors") || name == "config.json" || name.ends_with(".safetensors.index.json"))
@@ -135,7 +141,8 @@ std::shared_ptr<const Checkpoint> Checkpoint::Open(const fs::path& path) {
 }
 
 const Tensor* Checkpoint::Find(std::string_view name) const {
-  auto at = std::lower_bound(tensors_.begin(), tensors_.end(), name, [](const Tensor& a, std::string_view b) { return a.name < b; });
+  auto at = std::lower_bound(tensors_.begin(), tensors_.end(), name,
+                             [](const Tensor& a, std::string_view b) { return a.name < b; });
   return at != tensors_.end() && at->name == name ? &*at : nullptr;
 }
 
@@ -158,7 +165,8 @@ double Checkpoint::bits_per_weight() const {
 uint64_t Checkpoint::parameter_count() const {
   uint64_t count = 0;
   for (const Tensor& tensor : tensors_)
-    if (tensor.name != "rope_freqs.weight") count += static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols);
+    if (tensor.name != "rope_freqs.weight")
+      count += static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols);
   return count;
 }
 
@@ -167,7 +175,8 @@ std::string_view Checkpoint::main_format() const {
   for (const Tensor& tensor : tensors_)
     if (tensor.shape.size() >= 2 && tensor.name != "token_embd.weight" && tensor.name != "output.weight")
       weights[tensor.view.format->name] += tensor.view.rows * tensor.view.cols;
-  auto most = std::max_element(weights.begin(), weights.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  auto most = std::max_element(weights.begin(), weights.end(),
+                               [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == weights.end() ? std::string_view() : most->first;
 }
 

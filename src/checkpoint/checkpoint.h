@@ -1,9 +1,10 @@
 #pragma once
-// A model as it lies on the disk, whichever container it comes in: hyperparameters, tokenizer, chat template and mapped tensors under one
-// set of names. Opening validates everything and copies no weights.
+// A model as it lies on the disk, whichever container it comes in: hyperparameters, tokenizer, chat template and mapped
+// tensors under one set of names. Opening validates everything and copies no weights.
 //
-// Tensor names are GGUF's (token_embd.weight, output_norm.weight, output.weight, blk.N.{attn_norm,attn_q,attn_k,attn_v,attn_output,
-// ffn_norm,ffn_gate,ffn_up,ffn_down}.{weight,bias}), because they are short and architecture-neutral.
+// Tensor names are GGUF's (token_embd.weight, output_norm.weight, output.weight,
+// blk.N.{attn_norm,attn_q,attn_k,attn_v,attn_output, ffn_norm,ffn_gate,ffn_up,ffn_down}.{weight,bias}), because they
+// are short and architecture-neutral.
 
 #include <filesystem>
 #include <map>
@@ -23,18 +24,18 @@ namespace assay {
 enum class Container { kGguf, kHuggingFace };
 
 struct Tensor {
-  std::string name;         // canonical
-  std::string source_name;  // as the file calls it (Hugging Face: the module's weight)
+  std::string name;            // canonical
+  std::string source_name;     // as the file calls it (Hugging Face: the module's weight)
   std::vector<int64_t> shape;  // mathematical order: [out, in], or [n]
-  PackedView view;          // vectors: rows = 1, cols = n
-  uint64_t stored_bytes = 0;  // in the file, scales included
+  PackedView view;             // vectors: rows = 1, cols = n
+  uint64_t stored_bytes = 0;   // in the file, scales included
 };
 
 /// Const after Open and shareable between threads; keeps the mappings (and small planes converted at load) alive.
 class Checkpoint {
  public:
-  /// `path`: a .gguf file (the first of a split set opens them all), a .safetensors file's folder, or a Hugging Face snapshot folder.
-  /// Errors name file, tensor, expected and found.
+  /// `path`: a .gguf file (the first of a split set opens them all), a .safetensors file's folder, or a Hugging Face
+  /// snapshot folder. Errors name file, tensor, expected and found.
   static std::shared_ptr<const Checkpoint> Open(const std::filesystem::path& path);
   virtual ~Checkpoint() = default;
 
@@ -58,10 +59,11 @@ class Checkpoint {
   uint64_t parameter_count() const;
   /// The format that most weights of the matrices (embedding apart) have, e.g. "q4_k"; for people.
   std::string_view main_format() const;
-  /// XXH3-128 over config, tokenizer and all tensors' names, shapes, formats and bytes. Computed on first use, cached; equal
-  /// fingerprints mean equal answers.
+  /// XXH3-128 over config, tokenizer and all tensors' names, shapes, formats and bytes. Computed on first use, cached;
+  /// equal fingerprints mean equal answers.
   std::string fingerprint() const;
-  /// "compressed-tensors float-quantized W8A8"…: what quantization_config says, or the GGUF file type's name; for people.
+  /// "compressed-tensors float-quantized W8A8"…: what quantization_config says, or the GGUF file type's name; for
+  /// people.
   const std::string& scheme() const { return scheme_; }
   /// Hugging Face: the parsed config.json; GGUF: metadata as an object (arrays longer than 64 elements left out).
   const Json& metadata() const { return metadata_; }

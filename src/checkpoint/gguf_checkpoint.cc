@@ -44,8 +44,8 @@ std::vector<float> ReadRopeFreqs(const std::vector<GgufFile>& files) {
     for (const GgufTensor& tensor : file.tensors) {
       if (tensor.name != "rope_freqs.weight") continue;
       if (tensor.format->name != "f32" || tensor.shape.size() != 1)
-        Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: expected a vector of f32, found {} {}", file.where, tensor.format->name,
-             ShapeText(tensor.shape));
+        Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: expected a vector of f32, found {} {}", file.where,
+             tensor.format->name, ShapeText(tensor.shape));
       std::vector<float> out(static_cast<size_t>(tensor.cols));
       std::memcpy(out.data(), tensor.data, out.size() * sizeof(float));
       return out;
@@ -68,18 +68,21 @@ void GgufCheckpoint::CheckSplit() const {
     if (file.Int("split.no") != static_cast<int64_t>(i))
       Fail(ErrorKind::kCorrupt, "{}: metadata split.no: expected {}, found {}", file.where, i, file.Int("split.no"));
     if (file.Int("split.count") != stated)
-      Fail(ErrorKind::kCorrupt, "{}: metadata split.count: expected {}, found {}", file.where, stated, file.Int("split.count"));
+      Fail(ErrorKind::kCorrupt, "{}: metadata split.count: expected {}, found {}", file.where, stated,
+           file.Int("split.count"));
     for (const GgufEntry& entry : file.metadata) {
       if (i == 0 || entry.key == "split.no") continue;
       const GgufValue* same = first.Find(entry.key);
-      if (same && !std::equal(same->encoded.begin(), same->encoded.end(), entry.value.encoded.begin(), entry.value.encoded.end()))
-        Fail(ErrorKind::kCorrupt, "{}: metadata {} differs from {}: not files of one set", file.where, entry.key, first.where);
+      if (same && !std::equal(same->encoded.begin(), same->encoded.end(), entry.value.encoded.begin(),
+                              entry.value.encoded.end()))
+        Fail(ErrorKind::kCorrupt, "{}: metadata {} differs from {}: not files of one set", file.where, entry.key,
+             first.where);
     }
   }
   int64_t expected = first.Int("split.tensors.count", static_cast<int64_t>(n_tensors));
   if (expected != static_cast<int64_t>(n_tensors))
-    Fail(ErrorKind::kCorrupt, "{}: metadata split.tensors.count says {} tensors, the {} files have {}", first.where, expected,
-         files_.size(), n_tensors);
+    Fail(ErrorKind::kCorrupt, "{}: metadata split.tensors.count says {} tensors, the {} files have {}", first.where,
+         expected, files_.size(), n_tensors);
 }
 
 GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile> files, std::vector<MappedFile> keep)
@@ -94,7 +97,8 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
     file_bytes_ += file.file_bytes;
     for (const GgufTensor& source : file.tensors) {
       auto [before, fresh] = names.emplace(source.name, &file);
-      if (!fresh) Fail(ErrorKind::kCorrupt, "{}: tensor {} is in {} too", file.where, source.name, before->second->where);
+      if (!fresh)
+        Fail(ErrorKind::kCorrupt, "{}: tensor {} is in {} too", file.where, source.name, before->second->where);
       Tensor tensor;
       tensor.name = tensor.source_name = std::string(source.name);
       tensor.shape = source.shape;
@@ -138,14 +142,17 @@ std::shared_ptr<const GgufCheckpoint> GgufCheckpoint::Open(const std::filesystem
   int64_t stated = files.front().Int("split.count", 1);
   if (stated > 1) {
     if (!split)
-      Fail(ErrorKind::kInvalid, "{}: one of {} files that belong together; expected a name like NAME-00001-of-{:05}.gguf", path.string(),
+      Fail(ErrorKind::kInvalid,
+           "{}: one of {} files that belong together; expected a name like NAME-00001-of-{:05}.gguf", path.string(),
            stated, stated);
     if (stated > kMaxSplit || split->count != stated)
-      Fail(ErrorKind::kCorrupt, "{}: metadata split.count says {} files, the name says {}", path.string(), stated, split->count);
+      Fail(ErrorKind::kCorrupt, "{}: metadata split.count says {} files, the name says {}", path.string(), stated,
+           split->count);
     auto name_of = [&](int number) {
       return path.parent_path() / fmt::format("{}-{:05}-of-{:05}.gguf", split->stem, number, split->count);
     };
-    if (split->number != 1) Fail(ErrorKind::kInvalid, "{}: open the first file of the set, {}", path.string(), name_of(1).string());
+    if (split->number != 1)
+      Fail(ErrorKind::kInvalid, "{}: open the first file of the set, {}", path.string(), name_of(1).string());
     for (int i = 2; i <= split->count; ++i) add(name_of(i));
   }
   return std::make_shared<GgufCheckpoint>(path, std::move(files), std::move(mapped));

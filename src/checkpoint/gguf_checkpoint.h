@@ -13,8 +13,8 @@ namespace assay {
 
 class GgufCheckpoint : public Checkpoint {
  public:
-  /// The files of a set in order, already parsed; `keep` holds the memory they point into. Checks the set, the configuration, the
-  /// tokenizer and the tensors. Throws Error.
+  /// The files of a set in order, already parsed; `keep` holds the memory they point into. Checks the set, the
+  /// configuration, the tokenizer and the tensors. Throws Error.
   GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile> files, std::vector<MappedFile> keep);
 
   /// Opens `path` and, when it is the first of a split set, the others.

@@ -13,13 +13,14 @@ namespace {
 int64_t PerLayer(const GgufFile& file, const std::string& key, int64_t fallback) {
   const GgufValue* value = file.Find(key);
   if (!value || value->type != GgufType::kArray) return file.Int(key, fallback);
-  bool integers = value->element != GgufType::kString && value->element != GgufType::kArray && value->element != GgufType::kFloat32 &&
-                  value->element != GgufType::kFloat64 && value->element != GgufType::kBool;
+  bool integers = value->element != GgufType::kString && value->element != GgufType::kArray &&
+                  value->element != GgufType::kFloat32 && value->element != GgufType::kFloat64 &&
+                  value->element != GgufType::kBool;
   if (!integers || value->count == 0) Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected integers", file.where, key);
   for (uint64_t i = 1; i < value->count; ++i)
     if (value->ItemInteger(i) != value->ItemInteger(0))
-      Fail(ErrorKind::kUnsupported, "{}: metadata {}: layers that differ ({} and {})", file.where, key, value->ItemInteger(0),
-           value->ItemInteger(i));
+      Fail(ErrorKind::kUnsupported, "{}: metadata {}: layers that differ ({} and {})", file.where, key,
+           value->ItemInteger(0), value->ItemInteger(i));
   return value->ItemInteger(0);
 }
 
@@ -39,7 +40,8 @@ RopeScaling ReadRopeScaling(const GgufFile& file, const std::string& prefix, int
     double relative = file.Number(prefix + "rope.scaling.attn_factor", 1.0);
     if (relative != 1.0) rope.attention_factor = relative * DefaultYarnAttention(rope.factor);
   } else if (!kind.empty() && kind != "none") {
-    Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.scaling.type: expected none, linear or yarn, found {}", file.where, prefix, kind);
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.scaling.type: expected none, linear or yarn, found {}",
+         file.where, prefix, kind);
   }
   if (rope.kind == RopeScaling::Kind::kNone) rope = RopeScaling{};
   if (rope.kind == RopeScaling::Kind::kLinear) rope.original_context = 0;
@@ -47,8 +49,8 @@ RopeScaling ReadRopeScaling(const GgufFile& file, const std::string& prefix, int
 }
 
 /// Byte-level BPE vocabularies whose engine puts BOS in front unless the file says otherwise.
-constexpr std::array<std::string_view, 9> kBosByDefault = {"llama3",    "llama-v3", "llama-bpe", "falcon3",  "falcon-h1",
-                                                           "pixtral",   "midm-2.0", "tekken",    "chameleon"};
+constexpr std::array<std::string_view, 9> kBosByDefault = {"llama3",  "llama-v3", "llama-bpe", "falcon3",  "falcon-h1",
+                                                           "pixtral", "midm-2.0", "tekken",    "chameleon"};
 
 void ReadIds(const GgufFile& file, TokenizerSpec& spec) {
   auto id = [&](std::string_view name, TokenId fallback) -> TokenId {
@@ -72,13 +74,16 @@ void ReadIds(const GgufFile& file, TokenizerSpec& spec) {
 
 void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
   const GgufValue* tokens = file.Array("tokenizer.ggml.tokens", GgufType::kString);
-  if (!tokens || tokens->strings.empty()) Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.tokens is missing", file.where);
-  if (tokens->count > (1u << 24)) Fail(ErrorKind::kUnsupported, "{}: a vocabulary of {} tokens", file.where, tokens->count);
+  if (!tokens || tokens->strings.empty())
+    Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.tokens is missing", file.where);
+  if (tokens->count > (1u << 24))
+    Fail(ErrorKind::kUnsupported, "{}: a vocabulary of {} tokens", file.where, tokens->count);
   spec.tokens.assign(tokens->strings.begin(), tokens->strings.end());
   size_t n = spec.tokens.size();
   auto same_count = [&](std::string_view key, const GgufValue* array) {
     if (array->count != n)
-      Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected {} items, one a token, found {}", file.where, key, n, array->count);
+      Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected {} items, one a token, found {}", file.where, key, n,
+           array->count);
   };
   if (const GgufValue* scores = file.Array("tokenizer.ggml.scores", GgufType::kFloat32)) {
     same_count("tokenizer.ggml.scores", scores);
@@ -95,7 +100,8 @@ void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
     for (size_t i = 0; i < n; ++i) {
       int64_t type = types->ItemInteger(i);
       if (type < 0 || type > 6)
-        Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.token_type: token {}: expected 1 to 6, found {}", file.where, i, type);
+        Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.token_type: token {}: expected 1 to 6, found {}",
+             file.where, i, type);
       spec.types[i] = type == 0 ? TokenType::kNormal : static_cast<TokenType>(type);
     }
   }
@@ -114,19 +120,21 @@ ModelConfig GgufModelConfig(const GgufFile& file, const std::vector<float>& rope
   config.name = std::string(file.String("general.name", ""));
   const std::string p = "llama.";
   if (file.Int(p + "expert_count", 0) > 0)
-    Fail(ErrorKind::kUnsupported, "{}: a mixture of {} experts; only dense models of architecture llama are supported", file.where,
-         file.Int(p + "expert_count"));
+    Fail(ErrorKind::kUnsupported, "{}: a mixture of {} experts; only dense models of architecture llama are supported",
+         file.where, file.Int(p + "expert_count"));
   config.n_layers = file.Int(p + "block_count");
   config.hidden = file.Int(p + "embedding_length");
   config.context = file.Int(p + "context_length");
   config.feed_forward = PerLayer(file, p + "feed_forward_length", 0);
   config.n_heads = PerLayer(file, p + "attention.head_count", 0);
   config.n_kv_heads = PerLayer(file, p + "attention.head_count_kv", config.n_heads);
-  if (config.n_heads < 1) Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.head_count: found {}", file.where, p, config.n_heads);
+  if (config.n_heads < 1)
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.head_count: found {}", file.where, p, config.n_heads);
   config.head_dim = file.Int(p + "attention.key_length", config.hidden / config.n_heads);
   int64_t value_length = file.Int(p + "attention.value_length", config.head_dim);
   if (value_length != config.head_dim)
-    Fail(ErrorKind::kUnsupported, "{}: keys of length {} and values of length {}", file.where, config.head_dim, value_length);
+    Fail(ErrorKind::kUnsupported, "{}: keys of length {} and values of length {}", file.where, config.head_dim,
+         value_length);
   config.rotary_dim = file.Int(p + "rope.dimension_count", config.head_dim);
   config.rms_epsilon = file.Number(p + "attention.layer_norm_rms_epsilon", -1.0);
   if (config.rms_epsilon < 0)
@@ -137,16 +145,16 @@ ModelConfig GgufModelConfig(const GgufFile& file, const std::vector<float>& rope
   const GgufValue* tokens = file.Array("tokenizer.ggml.tokens", GgufType::kString);
   config.vocab = file.Int(p + "vocab_size", tokens ? static_cast<int64_t>(tokens->count) : 0);
   if (tokens && config.vocab != static_cast<int64_t>(tokens->count))
-    Fail(ErrorKind::kCorrupt, "{}: metadata {}vocab_size says {}, but tokenizer.ggml.tokens has {}", file.where, p, config.vocab,
-         tokens->count);
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}vocab_size says {}, but tokenizer.ggml.tokens has {}", file.where, p,
+         config.vocab, tokens->count);
   // Engines run architecture llama without a window; files of Mistral 7B v0.1 carry the key all the same.
   config.sliding_window = 0;
   config.rope_scaling = ReadRopeScaling(file, p, config.context);
   CheckConfig(config, file.where);
   if (!rope_freqs.empty()) {
     if (static_cast<int64_t>(rope_freqs.size()) != config.rotary_dim / 2)
-      Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: expected {} factors, found {}", file.where, config.rotary_dim / 2,
-           rope_freqs.size());
+      Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: expected {} factors, found {}", file.where,
+           config.rotary_dim / 2, rope_freqs.size());
     for (float factor : rope_freqs)
       if (!(factor > 1e-6f && factor < 1e6f))
         Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: {} is not a usable factor", file.where, factor);
@@ -188,14 +196,17 @@ TokenizerSpec GgufTokenizer(const GgufFile& file) {
   spec.remove_extra_whitespaces = file.Bool("tokenizer.ggml.remove_extra_whitespaces", false);
   if (const GgufValue* map = file.Find("tokenizer.ggml.precompiled_charsmap")) {
     if (map->type != GgufType::kArray || GgufTypeBytes(map->element) != 1)
-      Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.precompiled_charsmap: expected an array of bytes", file.where);
+      Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.precompiled_charsmap: expected an array of bytes",
+           file.where);
     spec.precompiled_charsmap.assign(reinterpret_cast<const char*>(map->items.data()), map->items.size());
   }
   CompleteGgufSpec(spec, file.where);
   return spec;
 }
 
-std::string GgufChatTemplate(const GgufFile& file) { return std::string(file.String("tokenizer.chat_template", "")); }
+std::string GgufChatTemplate(const GgufFile& file) {
+  return std::string(file.String("tokenizer.chat_template", ""));
+}
 
 std::map<std::string, std::string> GgufExtraChatTemplates(const GgufFile& file) {
   std::map<std::string, std::string> out;

@@ -12,8 +12,8 @@
 
 namespace assay {
 
-/// Reads general.* and llama.*. Throws Error{kUnsupported} for another architecture. `rope_freqs` is the tensor of that name, empty
-/// when there is none; tied_output is left to the caller.
+/// Reads general.* and llama.*. Throws Error{kUnsupported} for another architecture. `rope_freqs` is the tensor of that
+/// name, empty when there is none; tied_output is left to the caller.
 ModelConfig GgufModelConfig(const GgufFile& file, const std::vector<float>& rope_freqs);
 
 /// Reads tokenizer.ggml.* and completes the spec; works for vocabulary-only files too.

@@ -31,17 +31,27 @@ T Load(const std::byte* p) {
 uint64_t WidenBits(GgufType type, const std::byte* p) {
   switch (type) {
     case GgufType::kUint8:
-    case GgufType::kBool: return Load<uint8_t>(p);
-    case GgufType::kInt8: return static_cast<uint64_t>(int64_t{Load<int8_t>(p)});
-    case GgufType::kUint16: return Load<uint16_t>(p);
-    case GgufType::kInt16: return static_cast<uint64_t>(int64_t{Load<int16_t>(p)});
-    case GgufType::kUint32: return Load<uint32_t>(p);
-    case GgufType::kInt32: return static_cast<uint64_t>(int64_t{Load<int32_t>(p)});
+    case GgufType::kBool:
+      return Load<uint8_t>(p);
+    case GgufType::kInt8:
+      return static_cast<uint64_t>(int64_t{Load<int8_t>(p)});
+    case GgufType::kUint16:
+      return Load<uint16_t>(p);
+    case GgufType::kInt16:
+      return static_cast<uint64_t>(int64_t{Load<int16_t>(p)});
+    case GgufType::kUint32:
+      return Load<uint32_t>(p);
+    case GgufType::kInt32:
+      return static_cast<uint64_t>(int64_t{Load<int32_t>(p)});
     case GgufType::kUint64:
-    case GgufType::kInt64: return Load<uint64_t>(p);
-    case GgufType::kFloat32: return std::bit_cast<uint64_t>(static_cast<double>(Load<float>(p)));
-    case GgufType::kFloat64: return Load<uint64_t>(p);
-    default: return 0;
+    case GgufType::kInt64:
+      return Load<uint64_t>(p);
+    case GgufType::kFloat32:
+      return std::bit_cast<uint64_t>(static_cast<double>(Load<float>(p)));
+    case GgufType::kFloat64:
+      return Load<uint64_t>(p);
+    default:
+      return 0;
   }
 }
 
@@ -69,8 +79,8 @@ class Reader {
 
   const std::byte* Take(uint64_t n, std::string_view what) {
     if (n > remaining())
-      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: expected {} more bytes, found {} before the end of the file", where_, what,
-           position_, n, remaining());
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: expected {} more bytes, found {} before the end of the file",
+           where_, what, position_, n, remaining());
     const std::byte* p = here();
     position_ += n;
     return p;
@@ -85,7 +95,8 @@ class Reader {
     uint64_t at = position_;
     uint64_t size = Number<uint64_t>(what);
     if (size > kMaxString || size > remaining())
-      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: a string of {} bytes where {} remain", where_, what, at, size, remaining());
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: a string of {} bytes where {} remain", where_, what, at, size,
+           remaining());
     return {reinterpret_cast<const char*>(Take(size, what)), size};
   }
 
@@ -121,21 +132,25 @@ class Reader {
   void ReadArray(GgufValue& value, std::string_view what, int depth) {
     uint64_t at = position_;
     if (depth > kMaxArrayDepth)
-      Fail(ErrorKind::kUnsupported, "{}: {} at byte {}: arrays nested deeper than {}", where_, what, at, kMaxArrayDepth);
+      Fail(ErrorKind::kUnsupported, "{}: {} at byte {}: arrays nested deeper than {}", where_, what, at,
+           kMaxArrayDepth);
     value.element = Type(what);
     value.count = Number<uint64_t>(what);
     // The least that an element can take: a string its length, an array its type and count.
-    size_t least = value.element == GgufType::kString ? 8 : value.element == GgufType::kArray ? 12 : GgufTypeBytes(value.element);
+    size_t least = value.element == GgufType::kString  ? 8
+                   : value.element == GgufType::kArray ? 12
+                                                       : GgufTypeBytes(value.element);
     if (value.count > remaining() / least)
-      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: an array of {} {} elements where {} bytes remain", where_, what, at, value.count,
-           GgufTypeName(value.element), remaining());
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: an array of {} {} elements where {} bytes remain", where_, what, at,
+           value.count, GgufTypeName(value.element), remaining());
     if (value.element == GgufType::kString) {
       value.strings.reserve(value.count);
       for (uint64_t i = 0; i < value.count; ++i) value.strings.push_back(String(what));
     } else if (value.element == GgufType::kArray) {
       nested_ += value.count;
       if (nested_ > kMaxNested)
-        Fail(ErrorKind::kUnsupported, "{}: {} at byte {}: more than {} arrays inside arrays", where_, what, at, kMaxNested);
+        Fail(ErrorKind::kUnsupported, "{}: {} at byte {}: more than {} arrays inside arrays", where_, what, at,
+             kMaxNested);
       for (uint64_t i = 0; i < value.count; ++i) value.arrays.push_back(ValueOf(GgufType::kArray, what, depth));
     } else {
       uint64_t size = value.count * least;
@@ -163,12 +178,15 @@ Directory ReadTensorInfo(Reader& reader, const std::string& where, uint64_t inde
   std::string what = fmt::format("tensor {}", Shown(entry.tensor.name));
   uint32_t n_dims = reader.Number<uint32_t>(what);
   if (n_dims < 1 || n_dims > kMaxDims)
-    Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: expected 1 to {} dimensions, found {}", where, what, entry.info_at, kMaxDims, n_dims);
+    Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: expected 1 to {} dimensions, found {}", where, what, entry.info_at,
+         kMaxDims, n_dims);
   uint64_t elements = 1;
   for (uint32_t i = 0; i < n_dims; ++i) {
     uint64_t dim = reader.Number<uint64_t>(what);
-    if (dim == 0 || dim > (uint64_t{1} << 48) || __builtin_mul_overflow(elements, dim, &elements) || elements > (uint64_t{1} << 50))
-      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: dimension {} is {}: empty, or too many elements", where, what, entry.info_at, i, dim);
+    if (dim == 0 || dim > (uint64_t{1} << 48) || __builtin_mul_overflow(elements, dim, &elements) ||
+        elements > (uint64_t{1} << 50))
+      Fail(ErrorKind::kCorrupt, "{}: {} at byte {}: dimension {} is {}: empty, or too many elements", where, what,
+           entry.info_at, i, dim);
     entry.tensor.shape.insert(entry.tensor.shape.begin(), static_cast<int64_t>(dim));
   }
   uint32_t type = reader.Number<uint32_t>(what);
@@ -182,21 +200,23 @@ Directory ReadTensorInfo(Reader& reader, const std::string& where, uint64_t inde
   entry.tensor.cols = entry.tensor.shape.back();
   entry.tensor.rows = static_cast<int64_t>(elements) / entry.tensor.cols;
   if (!FitsColumns(*entry.tensor.format, entry.tensor.cols))
-    Fail(ErrorKind::kCorrupt, "{}: {}: rows of {} elements do not fit type {}, whose blocks have {}", where, what, entry.tensor.cols,
-         GgufTensorTypeName(type), entry.tensor.format->block_weights);
+    Fail(ErrorKind::kCorrupt, "{}: {}: rows of {} elements do not fit type {}, whose blocks have {}", where, what,
+         entry.tensor.cols, GgufTensorTypeName(type), entry.tensor.format->block_weights);
   entry.tensor.bytes = static_cast<uint64_t>(CodesBytes(*entry.tensor.format, entry.tensor.rows, entry.tensor.cols));
   return entry;
 }
 
-void PlaceTensors(std::span<const std::byte> bytes, uint64_t data_begin, std::vector<Directory>& entries, const GgufFile& file) {
+void PlaceTensors(std::span<const std::byte> bytes, uint64_t data_begin, std::vector<Directory>& entries,
+                  const GgufFile& file) {
   uint64_t data_bytes = bytes.size() > data_begin ? bytes.size() - data_begin : 0;
   for (Directory& entry : entries) {
     std::string name = Shown(entry.tensor.name);
     if (entry.offset % file.alignment != 0)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: offset {} is not a multiple of the alignment {}", file.where, name, entry.offset,
-           file.alignment);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: offset {} is not a multiple of the alignment {}", file.where, name,
+           entry.offset, file.alignment);
     if (entry.offset > data_bytes || entry.tensor.bytes > data_bytes - entry.offset)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {} bytes at offset {} of the data, found {} bytes of data (truncated file?)",
+      Fail(ErrorKind::kCorrupt,
+           "{}: tensor {}: expected {} bytes at offset {} of the data, found {} bytes of data (truncated file?)",
            file.where, name, entry.tensor.bytes, entry.offset, data_bytes);
     entry.tensor.data = bytes.data() + data_begin + entry.offset;
   }
@@ -205,36 +225,38 @@ void PlaceTensors(std::span<const std::byte> bytes, uint64_t data_begin, std::ve
   std::sort(order.begin(), order.end(), [](const Directory* a, const Directory* b) { return a->offset < b->offset; });
   for (size_t i = 1; i < order.size(); ++i)
     if (order[i - 1]->offset + order[i - 1]->tensor.bytes > order[i]->offset)
-      Fail(ErrorKind::kCorrupt, "{}: tensors {} and {} overlap at offset {} of the data", file.where, Shown(order[i - 1]->tensor.name),
-           Shown(order[i]->tensor.name), order[i]->offset);
+      Fail(ErrorKind::kCorrupt, "{}: tensors {} and {} overlap at offset {} of the data", file.where,
+           Shown(order[i - 1]->tensor.name), Shown(order[i]->tensor.name), order[i]->offset);
 }
 
 void ReadHeader(Reader& reader, GgufFile& file, uint64_t& n_tensors, uint64_t& n_entries) {
   const std::byte* magic = reader.Take(4, "magic");
   if (std::memcmp(magic, "GGUF", 4) != 0)
-    Fail(ErrorKind::kCorrupt, "{}: expected a GGUF file, which begins with \"GGUF\", found bytes {:02x} {:02x} {:02x} {:02x}", file.where,
-         static_cast<int>(magic[0]), static_cast<int>(magic[1]), static_cast<int>(magic[2]), static_cast<int>(magic[3]));
+    Fail(ErrorKind::kCorrupt,
+         "{}: expected a GGUF file, which begins with \"GGUF\", found bytes {:02x} {:02x} {:02x} {:02x}", file.where,
+         static_cast<int>(magic[0]), static_cast<int>(magic[1]), static_cast<int>(magic[2]),
+         static_cast<int>(magic[3]));
   file.version = reader.Number<uint32_t>("version");
   if ((file.version & 0xffff) == 0 && file.version != 0)
-    Fail(ErrorKind::kUnsupported, "{}: big-endian GGUF (version field {:#010x}); only little-endian files are read", file.where,
-         file.version);
+    Fail(ErrorKind::kUnsupported, "{}: big-endian GGUF (version field {:#010x}); only little-endian files are read",
+         file.where, file.version);
   if (file.version != 2 && file.version != 3)
     Fail(ErrorKind::kUnsupported, "{}: GGUF version {}; versions 2 and 3 are read", file.where, file.version);
   n_tensors = reader.Number<uint64_t>("tensor count");
   n_entries = reader.Number<uint64_t>("metadata count");
   if (n_entries > reader.remaining() / kMinEntry)
-    Fail(ErrorKind::kCorrupt, "{}: metadata count at byte 16: {} entries cannot be in the {} bytes that remain", file.where, n_entries,
-         reader.remaining());
+    Fail(ErrorKind::kCorrupt, "{}: metadata count at byte 16: {} entries cannot be in the {} bytes that remain",
+         file.where, n_entries, reader.remaining());
   if (n_tensors > reader.remaining() / kMinTensorInfo)
-    Fail(ErrorKind::kCorrupt, "{}: tensor count at byte 8: {} tensors cannot be in the {} bytes that remain", file.where, n_tensors,
-         reader.remaining());
+    Fail(ErrorKind::kCorrupt, "{}: tensor count at byte 8: {} tensors cannot be in the {} bytes that remain",
+         file.where, n_tensors, reader.remaining());
 }
 
 }  // namespace
 
 std::string_view GgufTypeName(GgufType type) {
-  constexpr std::string_view kNames[] = {"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32",
-                                         "bool",  "string", "array", "uint64", "int64", "float64"};
+  constexpr std::string_view kNames[] = {"uint8", "int8",   "uint16", "int16",  "uint32", "int32",  "float32",
+                                         "bool",  "string", "array",  "uint64", "int64",  "float64"};
   return kNames[static_cast<size_t>(type)];
 }
 
@@ -244,10 +266,12 @@ size_t GgufTypeBytes(GgufType type) {
 }
 
 bool GgufValue::is_integer() const {
-  return type != GgufType::kFloat32 && type != GgufType::kFloat64 && type != GgufType::kBool && type != GgufType::kString &&
-         type != GgufType::kArray;
+  return type != GgufType::kFloat32 && type != GgufType::kFloat64 && type != GgufType::kBool &&
+         type != GgufType::kString && type != GgufType::kArray;
 }
-double GgufValue::number() const { return BitsNumber(type, bits); }
+double GgufValue::number() const {
+  return BitsNumber(type, bits);
+}
 double GgufValue::ItemNumber(uint64_t i) const {
   return BitsNumber(element, WidenBits(element, items.data() + i * GgufTypeBytes(element)));
 }
@@ -269,8 +293,10 @@ const GgufValue& Require(const GgufFile& file, std::string_view key) {
   return *value;
 }
 
-[[noreturn]] void WrongType(const GgufFile& file, std::string_view key, std::string_view expected, const GgufValue& value) {
-  Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected {}, found {}{}", file.where, key, expected, GgufTypeName(value.type),
+[[noreturn]] void WrongType(const GgufFile& file, std::string_view key, std::string_view expected,
+                            const GgufValue& value) {
+  Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected {}, found {}{}", file.where, key, expected,
+       GgufTypeName(value.type),
        value.type == GgufType::kArray ? fmt::format(" of {}", GgufTypeName(value.element)) : std::string());
 }
 
@@ -281,7 +307,9 @@ std::string_view GgufFile::String(std::string_view key) const {
   if (value.type != GgufType::kString) WrongType(*this, key, "a string", value);
   return value.text;
 }
-std::string_view GgufFile::String(std::string_view key, std::string_view fallback) const { return Find(key) ? String(key) : fallback; }
+std::string_view GgufFile::String(std::string_view key, std::string_view fallback) const {
+  return Find(key) ? String(key) : fallback;
+}
 
 int64_t GgufFile::Int(std::string_view key) const {
   const GgufValue& value = Require(*this, key);
@@ -290,14 +318,17 @@ int64_t GgufFile::Int(std::string_view key) const {
     Fail(ErrorKind::kCorrupt, "{}: metadata {}: {} is too large", where, key, value.bits);
   return value.integer();
 }
-int64_t GgufFile::Int(std::string_view key, int64_t fallback) const { return Find(key) ? Int(key) : fallback; }
+int64_t GgufFile::Int(std::string_view key, int64_t fallback) const {
+  return Find(key) ? Int(key) : fallback;
+}
 
 double GgufFile::Number(std::string_view key, double fallback) const {
   const GgufValue* value = Find(key);
   if (!value) return fallback;
   if (!value->is_number()) WrongType(*this, key, "a number", *value);
   double number = value->number();
-  if (!(number >= -1e30 && number <= 1e30)) Fail(ErrorKind::kCorrupt, "{}: metadata {}: {} is not a usable number", where, key, number);
+  if (!(number >= -1e30 && number <= 1e30))
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}: {} is not a usable number", where, key, number);
   return number;
 }
 
@@ -330,16 +361,19 @@ GgufFile GgufFile::Parse(std::span<const std::byte> bytes, std::string where) {
     entry.offset = reader.position();
     entry.key = reader.String(fmt::format("metadata key {}", i));
     if (entry.key.empty() || entry.key.size() > 65535)
-      Fail(ErrorKind::kCorrupt, "{}: metadata key {} at byte {}: {} characters", file.where, i, entry.offset, entry.key.size());
+      Fail(ErrorKind::kCorrupt, "{}: metadata key {} at byte {}: {} characters", file.where, i, entry.offset,
+           entry.key.size());
     entry.value = reader.Value(fmt::format("metadata {}", Shown(entry.key)));
     if (!keys.insert(entry.key).second)
-      Fail(ErrorKind::kCorrupt, "{}: metadata {} at byte {} is there twice", file.where, Shown(entry.key), entry.offset);
+      Fail(ErrorKind::kCorrupt, "{}: metadata {} at byte {} is there twice", file.where, Shown(entry.key),
+           entry.offset);
     file.metadata.push_back(std::move(entry));
   }
 
   int64_t alignment = file.Int("general.alignment", 32);
   if (alignment <= 0 || alignment > (1 << 24) || (alignment & (alignment - 1)) != 0)
-    Fail(ErrorKind::kCorrupt, "{}: metadata general.alignment: expected a power of two, found {}", file.where, alignment);
+    Fail(ErrorKind::kCorrupt, "{}: metadata general.alignment: expected a power of two, found {}", file.where,
+         alignment);
   file.alignment = static_cast<uint64_t>(alignment);
 
   std::vector<Directory> entries;
@@ -347,8 +381,8 @@ GgufFile GgufFile::Parse(std::span<const std::byte> bytes, std::string where) {
   for (uint64_t i = 0; i < n_tensors; ++i) {
     entries.push_back(ReadTensorInfo(reader, file.where, i));
     if (!names.insert(entries.back().tensor.name).second)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {} at byte {} is there twice", file.where, Shown(entries.back().tensor.name),
-           entries.back().info_at);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} at byte {} is there twice", file.where,
+           Shown(entries.back().tensor.name), entries.back().info_at);
   }
   uint64_t data_begin = (reader.position() + file.alignment - 1) / file.alignment * file.alignment;
   PlaceTensors(bytes, data_begin, entries, file);

@@ -16,8 +16,19 @@ namespace assay {
 
 /// The numbers are the file's.
 enum class GgufType : uint32_t {
-  kUint8 = 0, kInt8 = 1, kUint16 = 2, kInt16 = 3, kUint32 = 4, kInt32 = 5, kFloat32 = 6, kBool = 7, kString = 8, kArray = 9,
-  kUint64 = 10, kInt64 = 11, kFloat64 = 12,
+  kUint8 = 0,
+  kInt8 = 1,
+  kUint16 = 2,
+  kInt16 = 3,
+  kUint32 = 4,
+  kInt32 = 5,
+  kFloat32 = 6,
+  kBool = 7,
+  kString = 8,
+  kArray = 9,
+  kUint64 = 10,
+  kInt64 = 11,
+  kFloat64 = 12,
 };
 std::string_view GgufTypeName(GgufType type);
 /// Bytes of one value; 0 for strings and arrays.
@@ -26,18 +37,18 @@ size_t GgufTypeBytes(GgufType type);
 /// A metadata value. Texts and items are borrowed from the file's bytes.
 struct GgufValue {
   GgufType type = GgufType::kUint8;
-  uint64_t bits = 0;                       // numbers and booleans: sign-extended, floats as a double's bits
-  std::string_view text;                   // kString
-  GgufType element = GgufType::kUint8;     // kArray
-  uint64_t count = 0;                      // kArray
-  std::span<const std::byte> items;        // kArray of numbers: as in the file, not aligned
-  std::vector<std::string_view> strings;   // kArray of strings
-  std::vector<GgufValue> arrays;           // kArray of arrays
-  std::span<const std::byte> encoded;      // type id and value as in the file, to carry it over
+  uint64_t bits = 0;                      // numbers and booleans: sign-extended, floats as a double's bits
+  std::string_view text;                  // kString
+  GgufType element = GgufType::kUint8;    // kArray
+  uint64_t count = 0;                     // kArray
+  std::span<const std::byte> items;       // kArray of numbers: as in the file, not aligned
+  std::vector<std::string_view> strings;  // kArray of strings
+  std::vector<GgufValue> arrays;          // kArray of arrays
+  std::span<const std::byte> encoded;     // type id and value as in the file, to carry it over
 
-  bool is_integer() const;                 // not a boolean
+  bool is_integer() const;  // not a boolean
   bool is_number() const { return is_integer() || type == GgufType::kFloat32 || type == GgufType::kFloat64; }
-  double number() const;                   // of a number
+  double number() const;  // of a number
   int64_t integer() const { return static_cast<int64_t>(bits); }
   /// Item i of an array of numbers.
   double ItemNumber(uint64_t i) const;
@@ -63,13 +74,14 @@ struct GgufFile {
   std::string where;  // the file's name in messages
   uint32_t version = 0;
   uint64_t alignment = 32;
-  std::vector<GgufEntry> metadata;   // in file order
-  std::vector<GgufTensor> tensors;   // in file order
+  std::vector<GgufEntry> metadata;  // in file order
+  std::vector<GgufTensor> tensors;  // in file order
   uint64_t file_bytes = 0;
 
   const GgufValue* Find(std::string_view key) const;
 
-  // Typed look-up; each throws Error{kCorrupt} naming file, key, expected and found type. With a default: the key may be absent.
+  // Typed look-up; each throws Error{kCorrupt} naming file, key, expected and found type. With a default: the key may
+  // be absent.
   std::string_view String(std::string_view key) const;
   std::string_view String(std::string_view key, std::string_view fallback) const;
   int64_t Int(std::string_view key) const;

@@ -118,8 +118,8 @@ void AddModel(GgufMetadata& out, const ModelConfig& config) {
   }
 }
 
-/// SentencePiece BPE in tokenizer.json has merges by rank and no scores; GGUF has scores alone. The score of a merge's result falls with
-/// its rank, which gives the same order of merging.
+/// SentencePiece BPE in tokenizer.json has merges by rank and no scores; GGUF has scores alone. The score of a merge's
+/// result falls with its rank, which gives the same order of merging.
 std::vector<float> ScoresFromMerges(const TokenizerSpec& spec, const std::vector<std::string>& tokens) {
   std::unordered_map<std::string, size_t> rank;
   for (size_t i = 0; i < spec.merges.size(); ++i) {
@@ -181,7 +181,8 @@ void AddTokenizer(GgufMetadata& out, const Checkpoint& source) {
   out.AddBool("tokenizer.ggml.add_space_prefix", spec.add_space_prefix);
   if (spec.model == TokenizerModel::kUnigram) {
     out.AddBool("tokenizer.ggml.remove_extra_whitespaces", spec.remove_extra_whitespaces);
-    if (!spec.precompiled_charsmap.empty()) out.AddBytes("tokenizer.ggml.precompiled_charsmap", spec.precompiled_charsmap);
+    if (!spec.precompiled_charsmap.empty())
+      out.AddBytes("tokenizer.ggml.precompiled_charsmap", spec.precompiled_charsmap);
   }
   if (!source.chat_template().empty()) out.AddString("tokenizer.chat_template", source.chat_template());
   std::vector<std::string> names;
@@ -208,8 +209,8 @@ GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, c
   };
   if (const auto* gguf = dynamic_cast<const GgufCheckpoint*>(&source)) {
     for (const GgufEntry& entry : gguf->head().metadata) {
-      if (entry.key == "general.file_type" || entry.key == "general.quantization_version" || entry.key == "general.alignment" ||
-          entry.key.starts_with("split."))
+      if (entry.key == "general.file_type" || entry.key == "general.quantization_version" ||
+          entry.key == "general.alignment" || entry.key.starts_with("split."))
         continue;
       out.AddEncoded(entry.key, entry.value.encoded);
     }

@@ -40,8 +40,9 @@ class GgufMetadata {
   uint64_t count_ = 0;
 };
 
-/// Everything llama.cpp wants to know of the source, under its names. From a GGUF source: what it has, `general.file_type` and
-/// `general.quantization_version` renewed, `split.*` and `general.alignment` left out. `preset` as in CheckpointWriter::Create.
+/// Everything llama.cpp wants to know of the source, under its names. From a GGUF source: what it has,
+/// `general.file_type` and `general.quantization_version` renewed, `split.*` and `general.alignment` left out. `preset`
+/// as in CheckpointWriter::Create.
 GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, const Format& main_format);
 
 }  // namespace assay

@@ -11,16 +11,44 @@ struct TypeRow {
   std::string_view format;  // ours; empty: known by name only
 };
 
-// MXFP4 and NVFP4 of GGUF keep their scales inside the block and order the nibbles differently: they are not the formats of that
-// name in safetensors.
+// MXFP4 and NVFP4 of GGUF keep their scales inside the block and order the nibbles differently: they are not the
+// formats of that name in safetensors.
 constexpr TypeRow kTypes[] = {
-    {0, "F32", "f32"},      {1, "F16", "f16"},      {2, "Q4_0", "q4_0"},    {3, "Q4_1", "q4_1"},    {6, "Q5_0", "q5_0"},
-    {7, "Q5_1", "q5_1"},    {8, "Q8_0", "q8_0"},    {9, "Q8_1", ""},        {10, "Q2_K", "q2_k"},   {11, "Q3_K", "q3_k"},
-    {12, "Q4_K", "q4_k"},   {13, "Q5_K", "q5_k"},   {14, "Q6_K", "q6_k"},   {15, "Q8_K", ""},       {16, "IQ2_XXS", "iq2_xxs"},
-    {17, "IQ2_XS", "iq2_xs"}, {18, "IQ3_XXS", "iq3_xxs"}, {19, "IQ1_S", "iq1_s"}, {20, "IQ4_NL", "iq4_nl"}, {21, "IQ3_S", "iq3_s"},
-    {22, "IQ2_S", "iq2_s"}, {23, "IQ4_XS", "iq4_xs"}, {24, "I8", ""},       {25, "I16", ""},        {26, "I32", ""},
-    {27, "I64", ""},        {28, "F64", ""},        {29, "IQ1_M", "iq1_m"}, {30, "BF16", "bf16"},   {34, "TQ1_0", "tq1_0"},
-    {35, "TQ2_0", "tq2_0"}, {39, "MXFP4", ""},      {40, "NVFP4", ""},      {41, "Q1_0", ""},       {42, "Q2_0", ""},
+    {0, "F32", "f32"},
+    {1, "F16", "f16"},
+    {2, "Q4_0", "q4_0"},
+    {3, "Q4_1", "q4_1"},
+    {6, "Q5_0", "q5_0"},
+    {7, "Q5_1", "q5_1"},
+    {8, "Q8_0", "q8_0"},
+    {9, "Q8_1", ""},
+    {10, "Q2_K", "q2_k"},
+    {11, "Q3_K", "q3_k"},
+    {12, "Q4_K", "q4_k"},
+    {13, "Q5_K", "q5_k"},
+    {14, "Q6_K", "q6_k"},
+    {15, "Q8_K", ""},
+    {16, "IQ2_XXS", "iq2_xxs"},
+    {17, "IQ2_XS", "iq2_xs"},
+    {18, "IQ3_XXS", "iq3_xxs"},
+    {19, "IQ1_S", "iq1_s"},
+    {20, "IQ4_NL", "iq4_nl"},
+    {21, "IQ3_S", "iq3_s"},
+    {22, "IQ2_S", "iq2_s"},
+    {23, "IQ4_XS", "iq4_xs"},
+    {24, "I8", ""},
+    {25, "I16", ""},
+    {26, "I32", ""},
+    {27, "I64", ""},
+    {28, "F64", ""},
+    {29, "IQ1_M", "iq1_m"},
+    {30, "BF16", "bf16"},
+    {34, "TQ1_0", "tq1_0"},
+    {35, "TQ2_0", "tq2_0"},
+    {39, "MXFP4", ""},
+    {40, "NVFP4", ""},
+    {41, "Q1_0", ""},
+    {42, "Q2_0", ""},
 };
 
 struct FileTypeRow {
@@ -29,9 +57,9 @@ struct FileTypeRow {
 };
 
 constexpr FileTypeRow kFileTypes[] = {
-    {0, "f32"},     {1, "f16"},     {2, "q4_0"},    {3, "q4_1"},   {7, "q8_0"},   {8, "q5_0"},   {9, "q5_1"},
-    {10, "q2_k"},   {11, "q3_k_s"}, {12, "q3_k_m"}, {13, "q3_k_l"}, {14, "q4_k_s"}, {15, "q4_k_m"}, {16, "q5_k_s"},
-    {17, "q5_k_m"}, {18, "q6_k"},   {21, "q2_k_s"}, {32, "bf16"},
+    {0, "f32"},     {1, "f16"},     {2, "q4_0"},    {3, "q4_1"},    {7, "q8_0"},    {8, "q5_0"},
+    {9, "q5_1"},    {10, "q2_k"},   {11, "q3_k_s"}, {12, "q3_k_m"}, {13, "q3_k_l"}, {14, "q4_k_s"},
+    {15, "q4_k_m"}, {16, "q5_k_s"}, {17, "q5_k_m"}, {18, "q6_k"},   {21, "q2_k_s"}, {32, "bf16"},
 };
 
 const TypeRow* FindType(uint32_t id) {
@@ -58,7 +86,9 @@ std::string_view GgufTensorTypeName(uint32_t type_id) {
   return row ? row->name : std::string_view();
 }
 
-bool HasGgufType(const Format& format) { return FindType(format) != nullptr; }
+bool HasGgufType(const Format& format) {
+  return FindType(format) != nullptr;
+}
 
 uint32_t GgufTypeId(const Format& format) {
   const TypeRow* row = FindType(format);

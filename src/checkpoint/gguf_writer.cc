@@ -14,7 +14,9 @@ namespace {
 
 constexpr uint64_t kAlignment = 32;
 
-uint64_t Padded(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+uint64_t Padded(uint64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 template <typename T>
 void Append(std::string& out, T value) {
@@ -76,11 +78,13 @@ class GgufWriter : public CheckpointWriter {
       AddInfo(head, tensor.name, tensor.shape, GgufTypeId(*tensor.format),
               static_cast<uint64_t>(CodesBytes(*tensor.format, tensor.rows, tensor.cols)));
     if (!rope_factors_.empty())
-      AddInfo(head, "rope_freqs.weight", {static_cast<int64_t>(rope_factors_.size())}, 0, rope_factors_.size() * sizeof(float));
+      AddInfo(head, "rope_freqs.weight", {static_cast<int64_t>(rope_factors_.size())}, 0,
+              rope_factors_.size() * sizeof(float));
     return head;
   }
 
-  void AddInfo(std::string& head, const std::string& name, const std::vector<int64_t>& shape, uint32_t type, uint64_t bytes) {
+  void AddInfo(std::string& head, const std::string& name, const std::vector<int64_t>& shape, uint32_t type,
+               uint64_t bytes) {
     Append<uint64_t>(head, name.size());
     head += name;
     Append(head, static_cast<uint32_t>(shape.size()));
@@ -94,7 +98,8 @@ class GgufWriter : public CheckpointWriter {
     std::map<const Format*, int64_t> weights;
     for (const OutputTensor& tensor : tensors_)
       if (tensor.shape.size() > 1) weights[tensor.format] += tensor.rows * tensor.cols;
-    auto most = std::max_element(weights.begin(), weights.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    auto most = std::max_element(weights.begin(), weights.end(),
+                                 [](const auto& a, const auto& b) { return a.second < b.second; });
     return most == weights.end() ? GetFormat("f32") : *most->first;
   }
 
@@ -112,18 +117,19 @@ class GgufWriter : public CheckpointWriter {
 
 }  // namespace
 
-std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source, std::string_view preset,
-                                                   const std::vector<OutputTensor>& tensors) {
+std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source,
+                                                   std::string_view preset, const std::vector<OutputTensor>& tensors) {
   for (const OutputTensor& tensor : tensors) {
     if (!HasGgufType(*tensor.format))
-      Fail(ErrorKind::kUnsupported, "{}: tensor {}: GGUF has no type for {}; write a Hugging Face folder instead", out.string(),
-           tensor.name, tensor.format->name);
+      Fail(ErrorKind::kUnsupported, "{}: tensor {}: GGUF has no type for {}; write a Hugging Face folder instead",
+           out.string(), tensor.name, tensor.format->name);
     if (tensor.shape.size() == 1 && tensor.format->name != "f32")
-      Fail(ErrorKind::kInvalid, "{}: tensor {}: vectors are f32 in GGUF, not {}", out.string(), tensor.name, tensor.format->name);
+      Fail(ErrorKind::kInvalid, "{}: tensor {}: vectors are f32 in GGUF, not {}", out.string(), tensor.name,
+           tensor.format->name);
   }
   if (source.config().rotary_dim != source.config().head_dim)
-    Fail(ErrorKind::kUnsupported, "{}: GGUF's llama turns whole heads; this model turns {} of {} dimensions", out.string(),
-         source.config().rotary_dim, source.config().head_dim);
+    Fail(ErrorKind::kUnsupported, "{}: GGUF's llama turns whole heads; this model turns {} of {} dimensions",
+         out.string(), source.config().rotary_dim, source.config().head_dim);
   return std::make_unique<GgufWriter>(out, source, preset, tensors);
 }
 

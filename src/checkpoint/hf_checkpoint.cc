@@ -43,11 +43,13 @@ std::vector<fs::path> WeightFiles(const fs::path& folder) {
       Fail(ErrorKind::kCorrupt, "{}: \"weight_map\" should be an object that is not empty", index_path.string());
     std::set<std::string> names;
     for (const auto& [tensor, file] : map->items()) {
-      if (!file.is_string()) Fail(ErrorKind::kCorrupt, "{}: weight_map: {}: expected a file name", index_path.string(), tensor);
+      if (!file.is_string())
+        Fail(ErrorKind::kCorrupt, "{}: weight_map: {}: expected a file name", index_path.string(), tensor);
       std::string name = file.get<std::string>();
-      if (name.empty() || name.find('/') != std::string::npos || name.find('\\') != std::string::npos || !name.ends_with(".safetensors"))
-        Fail(ErrorKind::kCorrupt, "{}: weight_map: {}: \"{}\" is not the name of a safetensors file in this folder", index_path.string(),
-             tensor, name);
+      if (name.empty() || name.find('/') != std::string::npos || name.find('\\') != std::string::npos ||
+          !name.ends_with(".safetensors"))
+        Fail(ErrorKind::kCorrupt, "{}: weight_map: {}: \"{}\" is not the name of a safetensors file in this folder",
+             index_path.string(), tensor, name);
       names.insert(name);
     }
     std::vector<fs::path> out;
@@ -59,10 +61,12 @@ std::vector<fs::path> WeightFiles(const fs::path& folder) {
     std::string name = entry.path().filename().string();
     if (name.ends_with(".safetensors") && !name.starts_with("consolidated")) found.push_back(entry.path());
     if (name == "pytorch_model.bin" || name == "pytorch_model.bin.index.json")
-      Fail(ErrorKind::kUnsupported, "{}: weights as pickled PyTorch files are not read; save them as safetensors", entry.path().string());
+      Fail(ErrorKind::kUnsupported, "{}: weights as pickled PyTorch files are not read; save them as safetensors",
+           entry.path().string());
   }
   if (found.size() == 1) return found;
-  Fail(ErrorKind::kNotFound, "{}: expected model.safetensors or model.safetensors.index.json, found {} safetensors files", folder.string(),
+  Fail(ErrorKind::kNotFound,
+       "{}: expected model.safetensors or model.safetensors.index.json, found {} safetensors files", folder.string(),
        found.size());
 }
 
@@ -72,11 +76,13 @@ void CheckIndex(const fs::path& folder, const std::vector<SafetensorsFile>& file
   if (files.size() < 2) return;
   std::set<std::pair<std::string, std::string>> present;
   for (const SafetensorsFile& file : files)
-    for (const SafetensorsTensor& tensor : file.tensors) present.emplace(tensor.name, fs::path(file.where).filename().string());
+    for (const SafetensorsTensor& tensor : file.tensors)
+      present.emplace(tensor.name, fs::path(file.where).filename().string());
   Json index = ReadJsonIfThere(path);
   for (const auto& [tensor, file] : index["weight_map"].items())
     if (!present.contains({tensor, file.get<std::string>()}))
-      Fail(ErrorKind::kCorrupt, "{}: weight_map says that {} is in {}, but it is not", path.string(), tensor, file.get<std::string>());
+      Fail(ErrorKind::kCorrupt, "{}: weight_map says that {} is in {}, but it is not", path.string(), tensor,
+           file.get<std::string>());
 }
 
 TokenId AddedId(const TokenizerSpec& spec, const std::string& content) {
@@ -106,7 +112,8 @@ void ApplyTokenizerConfig(const Json& config, TokenizerSpec& spec, const std::st
       token.single_word = JsonBool(value, "single_word", where, false);
       token.normalized = JsonBool(value, "normalized", where, !token.special);
       if (token.id > (1 << 24)) Fail(ErrorKind::kCorrupt, "{}: added_tokens_decoder: token id {}", where, token.id);
-      std::erase_if(spec.added, [&](const AddedToken& old) { return old.id == token.id || old.content == token.content; });
+      std::erase_if(spec.added,
+                    [&](const AddedToken& old) { return old.id == token.id || old.content == token.content; });
       spec.added.push_back(token);
       size_t at = static_cast<size_t>(token.id);
       while (spec.tokens.size() <= at) {
@@ -121,7 +128,9 @@ void ApplyTokenizerConfig(const Json& config, TokenizerSpec& spec, const std::st
   auto named = [&](const char* key, TokenId& id) {
     auto it = config.find(key);
     if (it == config.end()) return;
-    std::string content = it->is_string() ? it->get<std::string>() : it->is_object() ? JsonString(*it, "content", where, "") : "";
+    std::string content = it->is_string()   ? it->get<std::string>()
+                          : it->is_object() ? JsonString(*it, "content", where, "")
+                                            : "";
     if (TokenId found = content.empty() ? -1 : AddedId(spec, content); found >= 0) id = found;
   };
   named("bos_token", spec.bos);
@@ -148,10 +157,12 @@ void ReadChatTemplates(const fs::path& folder, std::string& main, std::map<std::
   std::error_code ignored;
   if (fs::is_directory(folder / "additional_chat_templates", ignored))
     for (const fs::directory_entry& entry : fs::directory_iterator(folder / "additional_chat_templates"))
-      if (entry.path().extension() == ".jinja") extra[entry.path().stem().string()] = ReadFile(entry.path(), kMaxConfigBytes);
+      if (entry.path().extension() == ".jinja")
+        extra[entry.path().stem().string()] = ReadFile(entry.path(), kMaxConfigBytes);
   if (!main.empty()) return;
   Json config = ReadJsonIfThere(folder / "chat_template.json");
-  if (!config.is_object() || !config.contains("chat_template")) config = ReadJsonIfThere(folder / "tokenizer_config.json");
+  if (!config.is_object() || !config.contains("chat_template"))
+    config = ReadJsonIfThere(folder / "tokenizer_config.json");
   if (!config.is_object()) return;
   auto it = config.find("chat_template");
   if (it == config.end() || it->is_null()) return;
@@ -198,7 +209,8 @@ class HfCheckpoint : public Checkpoint {
     if (static_cast<int64_t>(tokenizer_.tokens.size()) > config_.vocab)
       Fail(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, but config.json says vocab_size {}", folder.string(),
            tokenizer_.tokens.size(), config_.vocab);
-    if (tokenizer_.eos >= 0 && std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), tokenizer_.eos) == config_.stop_tokens.end())
+    if (tokenizer_.eos >= 0 &&
+        std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), tokenizer_.eos) == config_.stop_tokens.end())
       config_.stop_tokens.push_back(tokenizer_.eos);
     ReadChatTemplates(folder, chat_template_, extra_chat_templates_);
     scheme_ = quantization.description().empty() ? std::string(main_format()) : quantization.description();
@@ -207,17 +219,19 @@ class HfCheckpoint : public Checkpoint {
  private:
   /// Biases that the class would not create are weights that its library would ignore.
   void CheckBiases(const std::string& where) const {
-    bool attention = JsonBool(metadata_, "attention_bias", where, false), mlp = JsonBool(metadata_, "mlp_bias", where, false);
+    bool attention = JsonBool(metadata_, "attention_bias", where, false),
+         mlp = JsonBool(metadata_, "mlp_bias", where, false);
     for (const Tensor& tensor : tensors_) {
       if (!tensor.name.ends_with(".bias")) continue;
       bool of_attention = tensor.name.find(".attn_") != std::string::npos;
       if (!(of_attention ? attention : mlp))
-        Fail(ErrorKind::kCorrupt, "{}: \"{}\" is false, but there is a tensor {}", where, of_attention ? "attention_bias" : "mlp_bias",
-             tensor.source_name);
+        Fail(ErrorKind::kCorrupt, "{}: \"{}\" is false, but there is a tensor {}", where,
+             of_attention ? "attention_bias" : "mlp_bias", tensor.source_name);
     }
     for (int64_t i = 0; i < config_.n_layers; ++i) {
       if (attention)
-        for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) Get(fmt::format("blk.{}.{}.bias", i, name));
+        for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"})
+          Get(fmt::format("blk.{}.{}.bias", i, name));
       if (mlp)
         for (const char* name : {"ffn_gate", "ffn_up", "ffn_down"}) Get(fmt::format("blk.{}.{}.bias", i, name));
     }
@@ -229,6 +243,8 @@ class HfCheckpoint : public Checkpoint {
 
 }  // namespace
 
-std::shared_ptr<const Checkpoint> OpenHuggingFace(const fs::path& folder) { return std::make_shared<HfCheckpoint>(folder); }
+std::shared_ptr<const Checkpoint> OpenHuggingFace(const fs::path& folder) {
+  return std::make_shared<HfCheckpoint>(folder);
+}
 
 }  // namespace assay

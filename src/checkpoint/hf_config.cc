@@ -12,11 +12,13 @@ namespace assay {
 namespace {
 
 /// Classes whose tensors and arithmetic are Llama's.
-constexpr std::array<std::string_view, 3> kArchitectures = {"LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM"};
+constexpr std::array<std::string_view, 3> kArchitectures = {"LlamaForCausalLM", "LLaMAForCausalLM",
+                                                            "MistralForCausalLM"};
 
 void CheckArchitecture(const Json& config, std::string_view where) {
   std::string name;
-  if (auto it = config.find("architectures"); it != config.end() && it->is_array() && !it->empty() && (*it)[0].is_string()) {
+  if (auto it = config.find("architectures");
+      it != config.end() && it->is_array() && !it->empty() && (*it)[0].is_string()) {
     name = (*it)[0].get<std::string>();
   } else {
     std::string type = JsonString(config, "model_type", where, "");
@@ -33,7 +35,9 @@ void CheckArchitecture(const Json& config, std::string_view where) {
        nearest.empty() ? Join(known, ", ") : nearest);
 }
 
-double MscaleYarn(double factor, double mscale) { return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0; }
+double MscaleYarn(double factor, double mscale) {
+  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+}
 
 /// `rope`: rope_scaling of older files, rope_parameters of transformers 5.
 RopeScaling ReadRopeScaling(const Json& rope, int64_t context, const std::string& where) {
@@ -58,9 +62,11 @@ RopeScaling ReadRopeScaling(const Json& rope, int64_t context, const std::string
     double mscale = JsonNumber(rope, "mscale", where, 0.0), all_dim = JsonNumber(rope, "mscale_all_dim", where, 0.0);
     if (out.attention_factor == 0.0 && mscale != 0.0 && all_dim != 0.0)
       out.attention_factor = MscaleYarn(out.factor, mscale) / MscaleYarn(out.factor, all_dim);
-    if (!JsonBool(rope, "truncate", where, true)) Fail(ErrorKind::kUnsupported, "{}: yarn with \"truncate\": false", where);
+    if (!JsonBool(rope, "truncate", where, true))
+      Fail(ErrorKind::kUnsupported, "{}: yarn with \"truncate\": false", where);
   } else {
-    Fail(ErrorKind::kUnsupported, "{}: RoPE type {} is not supported; supported: default, linear, llama3, yarn", where, type);
+    Fail(ErrorKind::kUnsupported, "{}: RoPE type {} is not supported; supported: default, linear, llama3, yarn", where,
+         type);
   }
   return out;
 }
@@ -71,7 +77,8 @@ void ReadRope(const Json& config, ModelConfig& out, const std::string& where) {
   auto present = [&](const char* key) -> const Json* {
     auto it = config.find(key);
     if (it == config.end() || it->is_null()) return nullptr;
-    if (!it->is_object()) Fail(ErrorKind::kInvalid, "{}: \"{}\" should be an object, found {}", where, key, it->type_name());
+    if (!it->is_object())
+      Fail(ErrorKind::kInvalid, "{}: \"{}\" should be an object, found {}", where, key, it->type_name());
     return &*it;
   };
   if (const Json* rope = present("rope_parameters")) {
@@ -88,7 +95,8 @@ void ReadRope(const Json& config, ModelConfig& out, const std::string& where) {
       Fail(ErrorKind::kCorrupt, "{}: rope_parameters and rope_scaling contradict each other", where);
     out.rope_scaling = scaling;
   }
-  if (!(partial > 0.0 && partial <= 1.0)) Fail(ErrorKind::kCorrupt, "{}: partial_rotary_factor: expected 0 to 1, found {}", where, partial);
+  if (!(partial > 0.0 && partial <= 1.0))
+    Fail(ErrorKind::kCorrupt, "{}: partial_rotary_factor: expected 0 to 1, found {}", where, partial);
   out.rotary_dim = static_cast<int64_t>(static_cast<double>(out.head_dim) * partial);
 }
 
@@ -100,7 +108,8 @@ void ReadStopTokens(const Json& source, ModelConfig& out, std::string_view where
   out.stop_tokens.clear();
   for (const Json& id : list) {
     if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= out.vocab)
-      Fail(ErrorKind::kCorrupt, "{}: eos_token_id: expected a token below {}, found {}", where, out.vocab, DumpJson(id));
+      Fail(ErrorKind::kCorrupt, "{}: eos_token_id: expected a token below {}, found {}", where, out.vocab,
+           DumpJson(id));
     out.stop_tokens.push_back(static_cast<int32_t>(id.get<int64_t>()));
   }
 }
@@ -121,7 +130,8 @@ ModelConfig HfModelConfig(const Json& config, const Json& generation, std::strin
   out.n_kv_heads = JsonInt(config, "num_key_value_heads", where, out.n_heads);
   if (!config.contains("head_dim") || config["head_dim"].is_null()) {
     if (out.hidden % out.n_heads != 0)
-      Fail(ErrorKind::kCorrupt, "{}: hidden_size {} is not a multiple of num_attention_heads {}", where, out.hidden, out.n_heads);
+      Fail(ErrorKind::kCorrupt, "{}: hidden_size {} is not a multiple of num_attention_heads {}", where, out.hidden,
+           out.n_heads);
   }
   out.head_dim = JsonInt(config, "head_dim", where, out.hidden / out.n_heads);
   out.feed_forward = JsonInt(config, "intermediate_size", where);
@@ -163,19 +173,29 @@ Json StopJson(const ModelConfig& config) {
   return config.stop_tokens;
 }
 
-Json OptionalId(int64_t id) { return id < 0 ? Json(nullptr) : Json(id); }
+Json OptionalId(int64_t id) {
+  return id < 0 ? Json(nullptr) : Json(id);
+}
 
 Json RopeJson(const ModelConfig& config) {
   const RopeScaling& rope = config.rope_scaling;
   switch (rope.kind) {
-    case RopeScaling::Kind::kNone: return nullptr;
-    case RopeScaling::Kind::kLinear: return {{"rope_type", "linear"}, {"factor", ShortFloat(rope.factor)}};
+    case RopeScaling::Kind::kNone:
+      return nullptr;
+    case RopeScaling::Kind::kLinear:
+      return {{"rope_type", "linear"}, {"factor", ShortFloat(rope.factor)}};
     case RopeScaling::Kind::kLlama3:
-      return {{"rope_type", "llama3"}, {"factor", ShortFloat(rope.factor)}, {"low_freq_factor", rope.low_freq_factor},
-              {"high_freq_factor", rope.high_freq_factor}, {"original_max_position_embeddings", rope.original_context}};
+      return {{"rope_type", "llama3"},
+              {"factor", ShortFloat(rope.factor)},
+              {"low_freq_factor", rope.low_freq_factor},
+              {"high_freq_factor", rope.high_freq_factor},
+              {"original_max_position_embeddings", rope.original_context}};
     case RopeScaling::Kind::kYarn: {
-      Json out = {{"rope_type", "yarn"}, {"factor", ShortFloat(rope.factor)}, {"beta_fast", ShortFloat(rope.beta_fast)},
-                  {"beta_slow", ShortFloat(rope.beta_slow)}, {"original_max_position_embeddings", rope.original_context}};
+      Json out = {{"rope_type", "yarn"},
+                  {"factor", ShortFloat(rope.factor)},
+                  {"beta_fast", ShortFloat(rope.beta_fast)},
+                  {"beta_slow", ShortFloat(rope.beta_slow)},
+                  {"original_max_position_embeddings", rope.original_context}};
       if (rope.attention_factor != 0.0) out["attention_factor"] = rope.attention_factor;
       return out;
     }
@@ -185,7 +205,8 @@ Json RopeJson(const ModelConfig& config) {
 
 }  // namespace
 
-Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attention_bias, bool mlp_bias, int64_t bos, int64_t pad) {
+Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attention_bias, bool mlp_bias, int64_t bos,
+                  int64_t pad) {
   if (!config.rope_factors.empty())
     Fail(ErrorKind::kUnsupported, "config.json cannot state the RoPE factors of this model's rope_freqs.weight");
   Json out;

@@ -9,12 +9,14 @@
 
 namespace assay {
 
-/// `generation` is null when there is no generation_config.json. Throws Error{kUnsupported} for another architecture, naming it and what
-/// is supported; Error{kCorrupt|kInvalid} for contradictions.
+/// `generation` is null when there is no generation_config.json. Throws Error{kUnsupported} for another architecture,
+/// naming it and what is supported; Error{kCorrupt|kInvalid} for contradictions.
 ModelConfig HfModelConfig(const Json& config, const Json& generation, std::string_view where);
 
-/// A config.json that transformers reads as a LlamaForCausalLM; `dtype` "bfloat16"…; `attention_bias` and `mlp_bias` as the tensors are.
-Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attention_bias, bool mlp_bias, int64_t bos, int64_t pad);
+/// A config.json that transformers reads as a LlamaForCausalLM; `dtype` "bfloat16"…; `attention_bias` and `mlp_bias` as
+/// the tensors are.
+Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attention_bias, bool mlp_bias, int64_t bos,
+                  int64_t pad);
 Json HfGenerationJson(const ModelConfig& config, int64_t bos, int64_t pad);
 
 }  // namespace assay

@@ -23,21 +23,25 @@ class Target {
     PCRE2_SIZE at = 0;
     std::string_view pattern = std::string_view(text_).substr(3);
     if (pattern.size() > 4096) Fail(ErrorKind::kUnsupported, "{}: a pattern of {} characters", where, pattern.size());
-    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_ANCHORED, &error, &at, nullptr));
+    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_ANCHORED, &error, &at,
+                              nullptr));
     if (!code_) Fail(ErrorKind::kInvalid, "{}: \"{}\" is not a regular expression (character {})", where, text_, at);
   }
 
   /// How specific the match is: 3 name, 2 pattern, 1 class, 0 none.
   int Match(std::string_view module, std::string_view class_name) const {
     if (code_) {
-      std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
-      std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context(pcre2_match_context_create(nullptr),
-                                                                                      pcre2_match_context_free);
+      std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(pcre2_match_data_create(1, nullptr),
+                                                                               pcre2_match_data_free);
+      std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context(
+          pcre2_match_context_create(nullptr), pcre2_match_context_free);
       pcre2_set_match_limit(context.get(), 100'000);
       pcre2_set_depth_limit(context.get(), 1'000);
-      int result = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(module.data()), module.size(), 0, 0, data.get(), context.get());
+      int result = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(module.data()), module.size(), 0, 0,
+                               data.get(), context.get());
       if (result < 0 && result != PCRE2_ERROR_NOMATCH)
-        Fail(ErrorKind::kInvalid, "quantization_config: \"{}\" cannot be matched against {} within its limits", text_, module);
+        Fail(ErrorKind::kInvalid, "quantization_config: \"{}\" cannot be matched against {} within its limits", text_,
+             module);
       return result >= 0 ? 2 : 0;
     }
     return text_ == module ? 3 : text_ == class_name ? 1 : 0;
@@ -76,7 +80,10 @@ Args ReadArgs(const Json& json, const std::string& where) {
   args.type = JsonString(json, "type", where, "int");
   args.symmetric = JsonBool(json, "symmetric", where, true);
   args.group_size = JsonInt(json, "group_size", where, 0);
-  args.strategy = JsonString(json, "strategy", where, args.group_size > 0 ? "group" : args.group_size < 0 ? "channel" : "tensor");
+  args.strategy = JsonString(json, "strategy", where,
+                             args.group_size > 0   ? "group"
+                             : args.group_size < 0 ? "channel"
+                                                   : "tensor");
   if (auto it = json.find("dynamic"); it != json.end() && !it->is_null())
     args.dynamic = it->is_string() ? it->get<std::string>() : it->is_boolean() && it->get<bool>() ? "true" : "";
   if (auto it = json.find("actorder"); it != json.end() && it->is_string()) args.actorder = it->get<std::string>();
@@ -93,14 +100,14 @@ std::string ArgsText(const Args& args) {
 
 /// Which formats a group may have, by what it says of weights and activations.
 struct SchemeRow {
-  std::string_view format;          // ours
-  std::string_view formats[3];      // compressed-tensors' compression formats
+  std::string_view format;      // ours
+  std::string_view formats[3];  // compressed-tensors' compression formats
   HfPacking packing;
   std::string_view type;
   int bits;
-  int group;                        // 0: channel (or tensor)
-  bool activations;                 // per token, dynamic, same type and bits
-  std::string_view scheme;          // for people
+  int group;                // 0: channel (or tensor)
+  bool activations;         // per token, dynamic, same type and bits
+  std::string_view scheme;  // for people
 };
 
 constexpr SchemeRow kSchemes[] = {
@@ -118,13 +125,18 @@ constexpr SchemeRow kSchemes[] = {
 
 bool Fits(const SchemeRow& row, std::string_view format, const Args& weights, const std::optional<Args>& acts) {
   if (std::find(std::begin(row.formats), std::end(row.formats), format) == std::end(row.formats)) return false;
-  if (weights.type != row.type || weights.bits != row.bits || !weights.symmetric || !weights.dynamic.empty()) return false;
+  if (weights.type != row.type || weights.bits != row.bits || !weights.symmetric || !weights.dynamic.empty())
+    return false;
   if (weights.actorder == "group") return false;
-  if (row.group == 0 && weights.strategy != "channel" && !(weights.strategy == "tensor" && row.packing == HfPacking::kWhole)) return false;
-  if (row.group != 0 && (weights.group_size != row.group || (weights.strategy != "group" && weights.strategy != "tensor_group")))
+  if (row.group == 0 && weights.strategy != "channel" &&
+      !(weights.strategy == "tensor" && row.packing == HfPacking::kWhole))
+    return false;
+  if (row.group != 0 &&
+      (weights.group_size != row.group || (weights.strategy != "group" && weights.strategy != "tensor_group")))
     return false;
   if (acts.has_value() != row.activations) return false;
-  return !acts || (acts->type == row.type && acts->bits == row.bits && acts->strategy == "token" && acts->dynamic == "true" && acts->symmetric);
+  return !acts || (acts->type == row.type && acts->bits == row.bits && acts->strategy == "token" &&
+                   acts->dynamic == "true" && acts->symmetric);
 }
 
 }  // namespace
@@ -143,7 +155,8 @@ HfQuantization& HfQuantization::operator=(HfQuantization&&) noexcept = default;
 
 namespace {
 
-HfScheme ReadScheme(const Json& group, const std::string& name, std::string_view format, const std::string& place, std::string* text) {
+HfScheme ReadScheme(const Json& group, const std::string& name, std::string_view format, const std::string& place,
+                    std::string* text) {
   auto present = [&](const char* key) { return group.contains(key) && !group[key].is_null(); };
   if (!present("weights")) Fail(ErrorKind::kUnsupported, "{}: a group without quantized weights", place);
   if (present("output_activations")) Fail(ErrorKind::kUnsupported, "{}: quantized output activations", place);
@@ -160,17 +173,19 @@ HfScheme ReadScheme(const Json& group, const std::string& name, std::string_view
     *text = fmt::format("compressed-tensors {} {}", format, row.scheme);
     return scheme;
   }
-  Fail(ErrorKind::kUnsupported, "{}: weights {} with {} activations in format {} are not supported", place, ArgsText(weights),
-       acts ? ArgsText(*acts) : "16-bit", format);
+  Fail(ErrorKind::kUnsupported, "{}: weights {} with {} activations in format {} are not supported", place,
+       ArgsText(weights), acts ? ArgsText(*acts) : "16-bit", format);
 }
 
 std::vector<Target> ReadTargets(const Json& object, const char* key, const std::string& where) {
   std::vector<Target> out;
   auto it = object.find(key);
   if (it == object.end() || it->is_null()) return out;
-  if (!it->is_array() || it->size() > 1'000'000) Fail(ErrorKind::kInvalid, "{}: \"{}\" should be a list of names", where, key);
+  if (!it->is_array() || it->size() > 1'000'000)
+    Fail(ErrorKind::kInvalid, "{}: \"{}\" should be a list of names", where, key);
   for (const Json& item : *it) {
-    if (!item.is_string()) Fail(ErrorKind::kInvalid, "{}: \"{}\" should hold strings, found {}", where, key, DumpJson(item));
+    if (!item.is_string())
+      Fail(ErrorKind::kInvalid, "{}: \"{}\" should hold strings, found {}", where, key, DumpJson(item));
     out.emplace_back(item.get<std::string>(), where);
   }
   return out;
@@ -178,7 +193,8 @@ std::vector<Target> ReadTargets(const Json& object, const char* key, const std::
 
 void RefuseUnless(const Json& object, const char* key, const std::string& where) {
   auto it = object.find(key);
-  if (it != object.end() && !it->is_null() && !it->empty()) Fail(ErrorKind::kUnsupported, "{}: {} is not supported", where, key);
+  if (it != object.end() && !it->is_null() && !it->empty())
+    Fail(ErrorKind::kUnsupported, "{}: {} is not supported", where, key);
 }
 
 }  // namespace
@@ -193,9 +209,12 @@ HfQuantization HfQuantization::Parse(const Json& config, std::string_view where_
   Impl& impl = *out.impl_;
   if (method == "bitsandbytes") {
     bool four = JsonBool(json, "load_in_4bit", where, false) || JsonBool(json, "_load_in_4bit", where, false);
-    if (!four) Fail(ErrorKind::kUnsupported, "{}: bitsandbytes without load_in_4bit (LLM.int8) is not supported; supported: nf4", where);
+    if (!four)
+      Fail(ErrorKind::kUnsupported, "{}: bitsandbytes without load_in_4bit (LLM.int8) is not supported; supported: nf4",
+           where);
     std::string type = JsonString(json, "bnb_4bit_quant_type", where, "fp4");
-    if (type != "nf4") Fail(ErrorKind::kUnsupported, "{}: bitsandbytes type {} is not supported; supported: nf4", where, type);
+    if (type != "nf4")
+      Fail(ErrorKind::kUnsupported, "{}: bitsandbytes type {} is not supported; supported: nf4", where, type);
     if (JsonBool(json, "bnb_4bit_use_double_quant", where, false))
       Fail(ErrorKind::kUnsupported, "{}: bitsandbytes double quantization is not supported", where);
     Group group;
@@ -207,11 +226,14 @@ HfQuantization HfQuantization::Parse(const Json& config, std::string_view where_
     return out;
   }
   if (method != "compressed-tensors")
-    Fail(ErrorKind::kUnsupported, "{}: quant_method {} is not supported; supported: compressed-tensors, bitsandbytes", where, method);
+    Fail(ErrorKind::kUnsupported, "{}: quant_method {} is not supported; supported: compressed-tensors, bitsandbytes",
+         where, method);
   std::string status = JsonString(json, "quantization_status", where, "compressed");
-  if (status != "compressed" && status != "frozen") Fail(ErrorKind::kUnsupported, "{}: quantization_status {}", where, status);
+  if (status != "compressed" && status != "frozen")
+    Fail(ErrorKind::kUnsupported, "{}: quantization_status {}", where, status);
   std::string top = JsonString(json, "format", where, "dense");
-  for (const char* unsupported : {"kv_cache_scheme", "sparsity_config", "transform_config"}) RefuseUnless(json, unsupported, where);
+  for (const char* unsupported : {"kv_cache_scheme", "sparsity_config", "transform_config"})
+    RefuseUnless(json, unsupported, where);
   auto groups = json.find("config_groups");
   if (groups == json.end() || !groups->is_object() || groups->empty())
     Fail(ErrorKind::kInvalid, "{}: \"config_groups\" should be an object with at least one group", where);
@@ -254,6 +276,8 @@ const HfScheme* HfQuantization::ForLinear(std::string_view module) const {
   return best;
 }
 
-const std::string& HfQuantization::description() const { return impl_->description; }
+const std::string& HfQuantization::description() const {
+  return impl_->description;
+}
 
 }  // namespace assay

@@ -1,6 +1,7 @@
 #pragma once
-// `quantization_config` of a Hugging Face config.json: which module is stored how, and the reverse for files that we write.
-// Sources: compressed-tensors (quantization/quant_config.py, quant_args.py), bitsandbytes (functional.py: QuantState), transformers.
+// `quantization_config` of a Hugging Face config.json: which module is stored how, and the reverse for files that we
+// write. Sources: compressed-tensors (quantization/quant_config.py, quant_args.py), bitsandbytes (functional.py:
+// QuantState), transformers.
 
 #include <memory>
 #include <string>
@@ -34,7 +35,8 @@ class HfQuantization {
   HfQuantization(HfQuantization&&) noexcept;
   HfQuantization& operator=(HfQuantization&&) noexcept;
 
-  /// `config` is config.json; without a quantization_config nothing is quantized. Throws Error{kUnsupported} naming what we lack.
+  /// `config` is config.json; without a quantization_config nothing is quantized. Throws Error{kUnsupported} naming
+  /// what we lack.
   static HfQuantization Parse(const Json& config, std::string_view where);
 
   /// The scheme of a linear module ("model.layers.0.mlp.up_proj"); null when it is stored plainly.
@@ -53,12 +55,14 @@ struct HfModule {
   const Format* format = nullptr;
 };
 
-/// Null when the format is one of the plain floats. Throws Error{kUnsupported} for formats that safetensors checkpoints do not have.
+/// Null when the format is one of the plain floats. Throws Error{kUnsupported} for formats that safetensors checkpoints
+/// do not have.
 const HfScheme* HfSchemeOf(const Format& format);
 /// False for formats that only GGUF has.
 bool HasHfScheme(const Format& format);
 
-/// The quantization_config of these modules; null when none is quantized. Throws Error{kUnsupported} for mixtures that no library reads.
+/// The quantization_config of these modules; null when none is quantized. Throws Error{kUnsupported} for mixtures that
+/// no library reads.
 Json HfQuantizationJson(const std::vector<HfModule>& modules, bool tied_output, std::string_view compute_dtype);
 
 }  // namespace assay

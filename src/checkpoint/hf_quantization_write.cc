@@ -30,7 +30,9 @@ constexpr WriteRow kRows[] = {
     {"nf4", HfPacking::kBitsandbytes, "", "", 4, 64, false},
 };
 
-bool Plain(const Format& format) { return format.name == "f32" || format.name == "f16" || format.name == "bf16"; }
+bool Plain(const Format& format) {
+  return format.name == "f32" || format.name == "f16" || format.name == "bf16";
+}
 
 const WriteRow* FindRow(const Format& format) {
   for (const WriteRow& row : kRows)
@@ -49,7 +51,10 @@ Json ArgsJson(const WriteRow& row, bool activations) {
   out["observer_kwargs"] = Json::object();
   if (!activations && row.format == "nvfp4") out["scale_dtype"] = "torch.float8_e4m3fn";
   if (!activations && row.format == "mxfp4") out["scale_dtype"] = "torch.uint8";
-  out["strategy"] = activations ? "token" : row.group == 0 ? "channel" : row.format == "nvfp4" ? "tensor_group" : "group";
+  out["strategy"] = activations             ? "token"
+                    : row.group == 0        ? "channel"
+                    : row.format == "nvfp4" ? "tensor_group"
+                                            : "group";
   out["symmetric"] = true;
   out["type"] = row.type;
   return out;
@@ -75,7 +80,9 @@ Json BitsandbytesJson(const std::vector<std::string>& skipped, std::string_view 
 
 }  // namespace
 
-bool HasHfScheme(const Format& format) { return Plain(format) || FindRow(format) != nullptr; }
+bool HasHfScheme(const Format& format) {
+  return Plain(format) || FindRow(format) != nullptr;
+}
 
 const HfScheme* HfSchemeOf(const Format& format) {
   if (Plain(format)) return nullptr;

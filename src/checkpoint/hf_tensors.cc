@@ -27,12 +27,14 @@ std::string_view PlainFormat(std::string_view dtype) {
 
 class Assembler {
  public:
-  Assembler(const ModelConfig& config, const HfQuantization& quantization, std::span<const SafetensorsFile> files, std::string_view where)
+  Assembler(const ModelConfig& config, const HfQuantization& quantization, std::span<const SafetensorsFile> files,
+            std::string_view where)
       : config_(config), quantization_(quantization), where_(where) {
     for (const SafetensorsFile& file : files)
       for (const SafetensorsTensor& tensor : file.tensors) {
         auto [before, fresh] = by_name_.emplace(tensor.name, Found{&file, &tensor, false});
-        if (!fresh) Fail(ErrorKind::kCorrupt, "{}: tensor {} is in {} too", file.where, tensor.name, before->second.file->where);
+        if (!fresh)
+          Fail(ErrorKind::kCorrupt, "{}: tensor {} is in {} too", file.where, tensor.name, before->second.file->where);
       }
   }
 
@@ -42,8 +44,8 @@ class Assembler {
     for (const auto& [name, found] : by_name_) {
       // Older files of Llama carry the rotary frequencies, which config.json states too.
       if (found.used || name.ends_with("rotary_emb.inv_freq")) continue;
-      Fail(ErrorKind::kUnsupported, "{}: tensor {} {} {} has no place in a {} with {} layers{}", found.file->where, name,
-           found.tensor->dtype, ShapeText(found.tensor->shape), config_.architecture, config_.n_layers,
+      Fail(ErrorKind::kUnsupported, "{}: tensor {} {} {} has no place in a {} with {} layers{}", found.file->where,
+           name, found.tensor->dtype, ShapeText(found.tensor->shape), config_.architecture, config_.n_layers,
            quantization_.description().empty() ? " (and config.json has no quantization_config)" : "");
     }
     return std::move(out_);
@@ -64,13 +66,14 @@ class Assembler {
 
   void Expect(const SafetensorsTensor& tensor, std::string_view dtype, const std::vector<int64_t>& shape) {
     if (tensor.dtype != dtype)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected dtype {}, found {}", FileOf(tensor), tensor.name, dtype, tensor.dtype);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected dtype {}, found {}", FileOf(tensor), tensor.name, dtype,
+           tensor.dtype);
     ExpectShape(tensor, shape);
   }
   void ExpectShape(const SafetensorsTensor& tensor, const std::vector<int64_t>& shape) {
     if (tensor.shape != shape)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected shape {}, found {}", FileOf(tensor), tensor.name, ShapeText(shape),
-           ShapeText(tensor.shape));
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected shape {}, found {}", FileOf(tensor), tensor.name,
+           ShapeText(shape), ShapeText(tensor.shape));
   }
   const std::string& FileOf(const SafetensorsTensor& tensor) { return by_name_.at(tensor.name).file->where; }
 
@@ -84,7 +87,8 @@ class Assembler {
   std::vector<float> Floats(const SafetensorsTensor& tensor) {
     int bits = SafetensorsDtypeBits(tensor.dtype);
     if (PlainFormat(tensor.dtype).empty())
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected F32, F16 or BF16, found {}", FileOf(tensor), tensor.name, tensor.dtype);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected F32, F16 or BF16, found {}", FileOf(tensor), tensor.name,
+           tensor.dtype);
     size_t n = tensor.data.size() * 8 / static_cast<size_t>(bits);
     std::vector<float> out(n);
     if (bits == 32 && n > 0) std::memcpy(out.data(), tensor.data.data(), n * 4);
@@ -126,17 +130,17 @@ class Assembler {
   void PlacePlain(Tensor& tensor, const std::string& module, const TensorSlot& slot) {
     for (const char* quantized : {".weight_packed", ".weight_scale"})
       if (slot.linear && slot.shape.size() == 2 && Find(module + quantized))
-        Fail(ErrorKind::kCorrupt, "{}: tensor {}{} is there, but config.json does not say that {} is quantized", where_, module, quantized,
-             module);
-    const SafetensorsTensor& plain =
-        Take(slot.hugging_face, fmt::format("expected {}; config.json says {} layers", ShapeText(slot.shape), config_.n_layers));
+        Fail(ErrorKind::kCorrupt, "{}: tensor {}{} is there, but config.json does not say that {} is quantized", where_,
+             module, quantized, module);
+    const SafetensorsTensor& plain = Take(slot.hugging_face, fmt::format("expected {}; config.json says {} layers",
+                                                                         ShapeText(slot.shape), config_.n_layers));
     std::string_view format = PlainFormat(plain.dtype);
     if (format.empty())
-      Fail(ErrorKind::kUnsupported, "{}: tensor {}: dtype {} is not supported here; expected F32, F16 or BF16", FileOf(plain), plain.name,
-           plain.dtype);
+      Fail(ErrorKind::kUnsupported, "{}: tensor {}: dtype {} is not supported here; expected F32, F16 or BF16",
+           FileOf(plain), plain.name, plain.dtype);
     if (plain.shape != slot.shape)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: config.json expects shape {}, found {}", FileOf(plain), plain.name, ShapeText(slot.shape),
-           ShapeText(plain.shape));
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: config.json expects shape {}, found {}", FileOf(plain), plain.name,
+           ShapeText(slot.shape), ShapeText(plain.shape));
     tensor.view.format = &GetFormat(format);
     tensor.view.codes = Aligned(plain, format == "f32" ? 4 : 2);
     tensor.stored_bytes = plain.data.size();
@@ -145,18 +149,26 @@ class Assembler {
   void PlaceQuantized(Tensor& tensor, const HfScheme& scheme, const std::string& module) {
     tensor.view.format = scheme.format;
     if (!FitsColumns(*scheme.format, tensor.view.cols))
-      Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", where_, module, tensor.view.cols, scheme.format->name);
+      Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", where_, module, tensor.view.cols,
+           scheme.format->name);
     for (const char* refused : {".weight_zero_point", ".weight_g_idx", ".input_scale", ".input_global_scale"})
-      if (Find(module + refused)) Fail(ErrorKind::kUnsupported, "{}: tensor {}{} is not supported", where_, module, refused);
+      if (Find(module + refused))
+        Fail(ErrorKind::kUnsupported, "{}: tensor {}{} is not supported", where_, module, refused);
     switch (scheme.packing) {
-      case HfPacking::kWhole: return PlaceWhole(tensor, scheme, module);
-      case HfPacking::kPacked: return PlacePacked(tensor, scheme, module);
-      case HfPacking::kFp4: return PlaceFp4(tensor, scheme, module);
-      case HfPacking::kBitsandbytes: return PlaceBitsandbytes(tensor, scheme, module);
+      case HfPacking::kWhole:
+        return PlaceWhole(tensor, scheme, module);
+      case HfPacking::kPacked:
+        return PlacePacked(tensor, scheme, module);
+      case HfPacking::kFp4:
+        return PlaceFp4(tensor, scheme, module);
+      case HfPacking::kBitsandbytes:
+        return PlaceBitsandbytes(tensor, scheme, module);
     }
   }
 
-  std::string Why(const HfScheme& scheme) { return fmt::format("config.json says {}, {}", scheme.format->name, scheme.group); }
+  std::string Why(const HfScheme& scheme) {
+    return fmt::format("config.json says {}, {}", scheme.format->name, scheme.group);
+  }
 
   /// weight_scale as float32, one a row or one a run of columns.
   const std::byte* RowScales(Tensor& tensor, const HfScheme& scheme, const std::string& module) {
@@ -209,7 +221,8 @@ class Assembler {
   void CheckStatedShape(const Tensor& tensor, const HfScheme& scheme, const std::string& module) {
     const SafetensorsTensor& shape = Take(module + ".weight_shape", Why(scheme));
     if ((shape.dtype != "I64" && shape.dtype != "I32") || shape.shape != std::vector<int64_t>{2})
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected I64 [2], found {} {}", FileOf(shape), shape.name, shape.dtype, ShapeText(shape.shape));
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected I64 [2], found {} {}", FileOf(shape), shape.name, shape.dtype,
+           ShapeText(shape.shape));
     std::vector<int64_t> stated(2);
     for (size_t i = 0; i < 2; ++i) {
       if (shape.dtype == "I64") {
@@ -221,8 +234,8 @@ class Assembler {
       }
     }
     if (stated != tensor.shape)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {} says {}, config.json expects {}", FileOf(shape), shape.name, ShapeText(stated),
-           ShapeText(tensor.shape));
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} says {}, config.json expects {}", FileOf(shape), shape.name,
+           ShapeText(stated), ShapeText(tensor.shape));
   }
 
   void PlaceFp4(Tensor& tensor, const HfScheme& scheme, const std::string& module) {
@@ -235,8 +248,8 @@ class Assembler {
       const SafetensorsTensor& global = Take(module + ".weight_global_scale", Why(scheme));
       std::vector<float> value = Floats(global);
       if (value.size() != 1 || !(value[0] > 0.0f))
-        Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected one positive number, found {} {}", FileOf(global), global.name,
-             ShapeText(global.shape), value.empty() ? 0.0f : value[0]);
+        Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected one positive number, found {} {}", FileOf(global),
+             global.name, ShapeText(global.shape), value.empty() ? 0.0f : value[0]);
       tensor.view.global_divisor = value[0];
       tensor.stored_bytes += global.data.size();
     } else {
@@ -252,11 +265,12 @@ class Assembler {
     const int64_t n = tensor.view.rows * tensor.view.cols;
     const SafetensorsTensor& weight = Take(weight_name, Why(scheme));
     if (!PlainFormat(weight.dtype).empty() && weight.shape == tensor.shape)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: {} although config.json says nf4 and does not skip {}", FileOf(weight), weight.name,
-           weight.dtype, module);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: {} although config.json says nf4 and does not skip {}", FileOf(weight),
+           weight.name, weight.dtype, module);
     Expect(weight, "U8", {(n + 1) / 2, 1});
     for (const char* nested : {".nested_absmax", ".nested_quant_map"})
-      if (Find(weight_name + nested)) Fail(ErrorKind::kUnsupported, "{}: tensor {}{}: double quantization", where_, weight_name, nested);
+      if (Find(weight_name + nested))
+        Fail(ErrorKind::kUnsupported, "{}: tensor {}{}: double quantization", where_, weight_name, nested);
     CheckQuantState(tensor, scheme, weight_name);
     const SafetensorsTensor& absmax = Take(weight_name + ".absmax", Why(scheme));
     Expect(absmax, "F32", {(n + 63) / 64});
@@ -265,7 +279,8 @@ class Assembler {
     std::vector<float> values = Floats(map);
     for (size_t i = 0; i < 16; ++i)
       if (std::abs(values[i] - kNf4Values[i]) > 1e-5f)
-        Fail(ErrorKind::kUnsupported, "{}: tensor {}: value {} is {}, NF4's is {}", FileOf(map), map.name, i, values[i], kNf4Values[i]);
+        Fail(ErrorKind::kUnsupported, "{}: tensor {}: value {} is {}, NF4's is {}", FileOf(map), map.name, i, values[i],
+             kNf4Values[i]);
     tensor.view.codes = weight.data.data();
     tensor.view.scales = Keep(Floats(absmax));
     tensor.stored_bytes += weight.data.size() + absmax.data.size() + map.data.size();
@@ -274,8 +289,8 @@ class Assembler {
   void CheckQuantState(const Tensor& tensor, const HfScheme& scheme, const std::string& weight_name) {
     const SafetensorsTensor& state = Take(weight_name + ".quant_state.bitsandbytes__nf4", Why(scheme));
     if (state.dtype != "U8" || state.data.size() > kMaxStateBytes)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected JSON in U8, found {} of {} bytes", FileOf(state), state.name, state.dtype,
-           state.data.size());
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected JSON in U8, found {} of {} bytes", FileOf(state), state.name,
+           state.dtype, state.data.size());
     std::string place = fmt::format("{}: tensor {}", FileOf(state), state.name);
     Json json = ParseJson({reinterpret_cast<const char*>(state.data.data()), state.data.size()}, place);
     if (int64_t block = JsonInt(json, "blocksize", place); block != 64)
@@ -284,8 +299,8 @@ class Assembler {
     if (json.contains("nested_offset")) Fail(ErrorKind::kUnsupported, "{}: double quantization", place);
     auto shape = json.find("shape");
     if (shape == json.end() || *shape != Json(tensor.shape))
-      Fail(ErrorKind::kCorrupt, "{}: shape {}, config.json expects {}", place, shape == json.end() ? "missing" : DumpJson(*shape),
-           ShapeText(tensor.shape));
+      Fail(ErrorKind::kCorrupt, "{}: shape {}, config.json expects {}", place,
+           shape == json.end() ? "missing" : DumpJson(*shape), ShapeText(tensor.shape));
   }
 
   void CheckTiedHead() {
@@ -293,12 +308,14 @@ class Assembler {
     Found* head = Find("lm_head.weight");
     if (!head) return;
     Found* embedding = Find("model.embed_tokens.weight");
-    if (embedding && embedding->tensor->dtype == head->tensor->dtype && embedding->tensor->data.size() == head->tensor->data.size() &&
+    if (embedding && embedding->tensor->dtype == head->tensor->dtype &&
+        embedding->tensor->data.size() == head->tensor->data.size() &&
         std::memcmp(embedding->tensor->data.data(), head->tensor->data.data(), head->tensor->data.size()) == 0) {
       head->used = true;
       return;
     }
-    Fail(ErrorKind::kCorrupt, "{}: tensor lm_head.weight differs from model.embed_tokens.weight, but config.json says tie_word_embeddings",
+    Fail(ErrorKind::kCorrupt,
+         "{}: tensor lm_head.weight differs from model.embed_tokens.weight, but config.json says tie_word_embeddings",
          head->file->where);
   }
 
@@ -311,8 +328,8 @@ class Assembler {
 
 }  // namespace
 
-HfTensors AssembleHfTensors(const ModelConfig& config, const HfQuantization& quantization, std::span<const SafetensorsFile> files,
-                            std::string_view where) {
+HfTensors AssembleHfTensors(const ModelConfig& config, const HfQuantization& quantization,
+                            std::span<const SafetensorsFile> files, std::string_view where) {
   return Assembler(config, quantization, files, where).Run();
 }
 

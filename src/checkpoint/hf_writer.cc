@@ -92,7 +92,8 @@ std::string QuantStateText(const OutputTensor& tensor, std::string_view dtype) {
 
 class HfWriter : public CheckpointWriter {
  public:
-  HfWriter(const fs::path& out, const Checkpoint& source, const std::vector<OutputTensor>& tensors, uint64_t shard_bytes)
+  HfWriter(const fs::path& out, const Checkpoint& source, const std::vector<OutputTensor>& tensors,
+           uint64_t shard_bytes)
       : out_(out), part_(out.string() + ".part"), tensors_(tensors), cursor_(tensors_) {
     for (const TensorSlot& slot : TensorSlots(source.config())) slots_.emplace(slot.name, slot);
     CheckFormats();
@@ -137,7 +138,8 @@ class HfWriter : public CheckpointWriter {
     if (place.global.empty()) return;
     // compressed-tensors divides by what the file states.
     float stated = global_divisor / global_scale;
-    shards_[place.shard].file->WriteAt(shards_[place.shard].offsets.at(place.global), std::as_bytes(std::span(&stated, 1)));
+    shards_[place.shard].file->WriteAt(shards_[place.shard].offsets.at(place.global),
+                                       std::as_bytes(std::span(&stated, 1)));
   }
 
   void Commit() override {
@@ -163,15 +165,19 @@ class HfWriter : public CheckpointWriter {
 
   void CheckFormats() {
     for (const OutputTensor& tensor : tensors_) {
-      if (tensor.name == "rope_freqs.weight") Fail(ErrorKind::kInvalid, "{}: rope_freqs.weight belongs to GGUF only", out_.string());
+      if (tensor.name == "rope_freqs.weight")
+        Fail(ErrorKind::kInvalid, "{}: rope_freqs.weight belongs to GGUF only", out_.string());
       if (!HasHfScheme(*tensor.format))
-        Fail(ErrorKind::kUnsupported, "{}: tensor {}: Hugging Face checkpoints have no scheme for {}; write GGUF instead", out_.string(),
+        Fail(ErrorKind::kUnsupported,
+             "{}: tensor {}: Hugging Face checkpoints have no scheme for {}; write GGUF instead", out_.string(),
              tensor.name, tensor.format->name);
       const TensorSlot& slot = slots_.at(tensor.name);
       bool matrix = slot.linear && slot.shape.size() == 2;
       if (HfSchemeOf(*tensor.format) && !matrix)
-        Fail(ErrorKind::kUnsupported, "{}: tensor {}: only linear layers are quantized in Hugging Face checkpoints, this one should be f32, "
-             "f16 or bf16, not {}", out_.string(), tensor.name, tensor.format->name);
+        Fail(ErrorKind::kUnsupported,
+             "{}: tensor {}: only linear layers are quantized in Hugging Face checkpoints, this one should be f32, "
+             "f16 or bf16, not {}",
+             out_.string(), tensor.name, tensor.format->name);
     }
   }
 
@@ -211,8 +217,8 @@ class HfWriter : public CheckpointWriter {
     uint64_t weights = 0;
     for (size_t i = 0; i < shards_.size(); ++i) {
       Shard& shard = shards_[i];
-      shard.name =
-          shards_.size() == 1 ? "model.safetensors" : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards_.size());
+      shard.name = shards_.size() == 1 ? "model.safetensors"
+                                       : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards_.size());
       std::string head = LaySafetensors(shard.parts);
       shard.bytes = head.size();
       for (const SafetensorsPart& part : shard.parts) {
@@ -307,8 +313,9 @@ class HfWriter : public CheckpointWriter {
 
   void CopyTexts(const fs::path& from) {
     constexpr std::array<const char*, 9> kTexts = {
-        "tokenizer.json",     "tokenizer.model",   "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-        "chat_template.jinja", "chat_template.json", "generation_config.json", "LICENSE"};
+        "tokenizer.json",          "tokenizer.model",        "tokenizer_config.json",
+        "special_tokens_map.json", "added_tokens.json",      "chat_template.jinja",
+        "chat_template.json",      "generation_config.json", "LICENSE"};
     for (const char* name : kTexts) {
       std::error_code ignored;
       if (fs::exists(from / name, ignored)) WriteFileAtomically(part_ / name, ReadFile(from / name));
@@ -333,7 +340,8 @@ class HfWriter : public CheckpointWriter {
       for (std::string_view module : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"}) {
         std::string name = fmt::format("blk.{}.{}.bias", i, module);
         if ((module.starts_with("attn") ? attention : mlp) && !names.contains(name))
-          Fail(ErrorKind::kUnsupported, "{}: config.json cannot say that some layers have biases and {} is missing", out_.string(), name);
+          Fail(ErrorKind::kUnsupported, "{}: config.json cannot say that some layers have biases and {} is missing",
+               out_.string(), name);
       }
     return HfConfigJson(source.config(), dtype_, attention, mlp, source.tokenizer().bos, source.tokenizer().pad);
   }
@@ -385,7 +393,8 @@ std::unique_ptr<CheckpointWriter> CreateHfWriter(const fs::path& out_path, const
     if (!fs::is_directory(out)) Fail(ErrorKind::kInvalid, "{}: a file of that name is there", out.string());
     if (!fs::is_empty(out) && !fs::exists(out / "config.json"))
       Fail(ErrorKind::kInvalid, "{}: the folder holds something else than a model; choose another name", out.string());
-    if (fs::equivalent(out, source.path(), ignored)) Fail(ErrorKind::kInvalid, "{}: is the source itself", out.string());
+    if (fs::equivalent(out, source.path(), ignored))
+      Fail(ErrorKind::kInvalid, "{}: is the source itself", out.string());
   }
   return std::make_unique<HfWriter>(out, source, tensors, shard_bytes);
 }

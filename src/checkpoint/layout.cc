@@ -16,11 +16,13 @@ constexpr int64_t kMaxLayers = 4096;
 constexpr int64_t kMaxWidth = int64_t{1} << 24;
 
 void Positive(int64_t value, int64_t limit, std::string_view what, std::string_view where) {
-  if (value < 1 || value > limit) Fail(ErrorKind::kCorrupt, "{}: {}: expected 1 to {}, found {}", where, what, limit, value);
+  if (value < 1 || value > limit)
+    Fail(ErrorKind::kCorrupt, "{}: {}: expected 1 to {}, found {}", where, what, limit, value);
 }
 
 void Finite(double value, double low, double high, std::string_view what, std::string_view where) {
-  if (!(value >= low && value <= high)) Fail(ErrorKind::kCorrupt, "{}: {}: expected {} to {}, found {}", where, what, low, high, value);
+  if (!(value >= low && value <= high))
+    Fail(ErrorKind::kCorrupt, "{}: {}: expected {} to {}, found {}", where, what, low, high, value);
 }
 
 }  // namespace
@@ -64,10 +66,11 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
   Positive(config.vocab, kMaxWidth, "vocabulary size", where);
   Positive(config.context, int64_t{1} << 32, "context length", where);
   if (config.n_heads % config.n_kv_heads != 0)
-    Fail(ErrorKind::kCorrupt, "{}: {} attention heads are not a multiple of {} key-value heads", where, config.n_heads, config.n_kv_heads);
+    Fail(ErrorKind::kCorrupt, "{}: {} attention heads are not a multiple of {} key-value heads", where, config.n_heads,
+         config.n_kv_heads);
   if (config.rotary_dim < 2 || config.rotary_dim > config.head_dim || config.rotary_dim % 2 != 0)
-    Fail(ErrorKind::kCorrupt, "{}: rotary dimensions: expected an even number up to the head size {}, found {}", where, config.head_dim,
-         config.rotary_dim);
+    Fail(ErrorKind::kCorrupt, "{}: rotary dimensions: expected an even number up to the head size {}, found {}", where,
+         config.head_dim, config.rotary_dim);
   if (config.sliding_window < 0) Fail(ErrorKind::kCorrupt, "{}: sliding window is {}", where, config.sliding_window);
   Finite(config.rms_epsilon, 0.0, 1.0, "RMS norm epsilon", where);
   Finite(config.rope_theta, 1.0, 1e15, "RoPE base frequency", where);
@@ -79,8 +82,8 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
     Finite(rope.low_freq_factor, 1e-6, 1e6, "RoPE scaling low_freq_factor", where);
     Finite(rope.high_freq_factor, 1e-6, 1e6, "RoPE scaling high_freq_factor", where);
     if (rope.high_freq_factor <= rope.low_freq_factor)
-      Fail(ErrorKind::kCorrupt, "{}: RoPE scaling high_freq_factor {} should exceed low_freq_factor {}", where, rope.high_freq_factor,
-           rope.low_freq_factor);
+      Fail(ErrorKind::kCorrupt, "{}: RoPE scaling high_freq_factor {} should exceed low_freq_factor {}", where,
+           rope.high_freq_factor, rope.low_freq_factor);
   }
   if (rope.kind == RopeScaling::Kind::kYarn) {
     Positive(rope.original_context, int64_t{1} << 32, "RoPE scaling's original context", where);
@@ -105,19 +108,19 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
       continue;
     }
     if (found->second->shape != slot.shape)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: the configuration expects shape {}, found {}", where, found->second->source_name,
-           ShapeText(slot.shape), ShapeText(found->second->shape));
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: the configuration expects shape {}, found {}", where,
+           found->second->source_name, ShapeText(slot.shape), ShapeText(found->second->shape));
     if (slot.shape.size() == 1) {
       std::string_view format = found->second->view.format->name;
       if (format != "f32" && format != "f16" && format != "bf16")
-        Fail(ErrorKind::kUnsupported, "{}: tensor {}: norms and biases are expected in f32, f16 or bf16, found {}", where,
-             found->second->source_name, format);
+        Fail(ErrorKind::kUnsupported, "{}: tensor {}: norms and biases are expected in f32, f16 or bf16, found {}",
+             where, found->second->source_name, format);
     }
   }
   for (const Tensor& tensor : tensors) {
     if (known.contains(tensor.name) || tensor.name == "rope_freqs.weight") continue;
-    Fail(ErrorKind::kUnsupported, "{}: tensor {} {} has no place in the {} architecture with {} layers", where, tensor.source_name,
-         ShapeText(tensor.shape), config.architecture, config.n_layers);
+    Fail(ErrorKind::kUnsupported, "{}: tensor {} {} has no place in the {} architecture with {} layers", where,
+         tensor.source_name, ShapeText(tensor.shape), config.architecture, config.n_layers);
   }
 }
 
@@ -143,14 +146,17 @@ bool NeedsRopeOrder(std::string_view canonical_name, bool* for_q) {
   return false;
 }
 
-double DefaultYarnAttention(double factor) { return factor > 1.0 ? 0.1 * std::log(factor) + 1.0 : 1.0; }
+double DefaultYarnAttention(double factor) {
+  return factor > 1.0 ? 0.1 * std::log(factor) + 1.0 : 1.0;
+}
 
 std::vector<float> Llama3RopeFactors(const ModelConfig& config) {
   const RopeScaling& rope = config.rope_scaling;
   const double original = static_cast<double>(rope.original_context);
   std::vector<float> factors;
   for (int64_t i = 0; i < config.rotary_dim / 2; ++i) {
-    double frequency = std::pow(config.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(config.rotary_dim));
+    double frequency =
+        std::pow(config.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(config.rotary_dim));
     double wavelength = 2.0 * std::numbers::pi / frequency;
     double factor = 1.0;
     if (wavelength > original / rope.low_freq_factor) {
@@ -175,12 +181,15 @@ std::optional<RopeScaling> Llama3ScalingFromFactors(const ModelConfig& config, c
     trial.rope_scaling = scaling;
     std::vector<float> expected = Llama3RopeFactors(trial);
     bool same = expected.size() == factors.size();
-    for (size_t i = 0; same && i < factors.size(); ++i) same = std::abs(expected[i] - factors[i]) <= 1e-5f * std::abs(expected[i]);
+    for (size_t i = 0; same && i < factors.size(); ++i)
+      same = std::abs(expected[i] - factors[i]) <= 1e-5f * std::abs(expected[i]);
     if (same) return scaling;
   }
   return std::nullopt;
 }
 
-std::string ShapeText(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 }  // namespace assay

@@ -19,14 +19,15 @@ struct DtypeRow {
 };
 
 constexpr DtypeRow kDtypes[] = {
-    {"F64", 64},     {"I64", 64},     {"U64", 64},    {"C64", 64},     {"F32", 32},     {"I32", 32},     {"U32", 32},
-    {"F16", 16},     {"BF16", 16},    {"I16", 16},    {"U16", 16},     {"F8_E4M3", 8},  {"F8_E5M2", 8},  {"F8_E8M0", 8},
-    {"I8", 8},       {"U8", 8},       {"BOOL", 8},    {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6},
-    {"F4", 4},
+    {"F64", 64},        {"I64", 64},    {"U64", 64},    {"C64", 64}, {"F32", 32}, {"I32", 32},
+    {"U32", 32},        {"F16", 16},    {"BF16", 16},   {"I16", 16}, {"U16", 16}, {"F8_E4M3", 8},
+    {"F8_E5M2", 8},     {"F8_E8M0", 8}, {"I8", 8},      {"U8", 8},   {"BOOL", 8}, {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
 };
 
 uint64_t HeaderInteger(const Json& value, const std::string& where, const std::string& what) {
-  if (!value.is_number_unsigned()) Fail(ErrorKind::kCorrupt, "{}: {}: expected a non-negative integer, found {}", where, what, DumpJson(value));
+  if (!value.is_number_unsigned())
+    Fail(ErrorKind::kCorrupt, "{}: {}: expected a non-negative integer, found {}", where, what, DumpJson(value));
   return value.get<uint64_t>();
 }
 
@@ -39,7 +40,8 @@ Placed ReadEntry(const std::string& name, const Json& entry, const std::string& 
   const std::string what = fmt::format("tensor {}", name);
   Placed placed;
   placed.tensor.name = name;
-  if (!entry.is_object()) Fail(ErrorKind::kCorrupt, "{}: {}: expected an object, found {}", where, what, entry.type_name());
+  if (!entry.is_object())
+    Fail(ErrorKind::kCorrupt, "{}: {}: expected an object, found {}", where, what, entry.type_name());
   auto member = [&](const char* key) -> const Json& {
     auto it = entry.find(key);
     if (it == entry.end()) Fail(ErrorKind::kCorrupt, "{}: {}: \"{}\" is missing", where, what, key);
@@ -64,10 +66,12 @@ Placed ReadEntry(const std::string& name, const Json& entry, const std::string& 
   placed.begin = HeaderInteger(offsets[0], where, what + ": data_offsets");
   placed.end = HeaderInteger(offsets[1], where, what + ": data_offsets");
   uint64_t total_bits = elements * static_cast<uint64_t>(bits);
-  if (total_bits % 8 != 0) Fail(ErrorKind::kCorrupt, "{}: {}: shape {} of {} is not whole bytes", where, what, DumpJson(shape), placed.tensor.dtype);
+  if (total_bits % 8 != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {}: shape {} of {} is not whole bytes", where, what, DumpJson(shape),
+         placed.tensor.dtype);
   if (placed.end < placed.begin || placed.end - placed.begin != total_bits / 8)
-    Fail(ErrorKind::kCorrupt, "{}: {}: {} {} takes {} bytes, but data_offsets are [{}, {}]", where, what, placed.tensor.dtype,
-         ShapeText(placed.tensor.shape), total_bits / 8, placed.begin, placed.end);
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} {} takes {} bytes, but data_offsets are [{}, {}]", where, what,
+         placed.tensor.dtype, ShapeText(placed.tensor.shape), total_bits / 8, placed.begin, placed.end);
   return placed;
 }
 
@@ -77,19 +81,20 @@ void CheckCover(const std::vector<Placed>& all, uint64_t data_bytes, const std::
   std::string before = "the header";
   for (const Placed& placed : all) {
     if (placed.begin < at)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {} begins at offset {} inside {}, which ends at {}", where, placed.tensor.name, placed.begin,
-           before, at);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} begins at offset {} inside {}, which ends at {}", where,
+           placed.tensor.name, placed.begin, before, at);
     if (placed.begin > at)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected offset {} after {}, found {}: a hole of {} bytes", where, placed.tensor.name, at,
-           before, placed.begin, placed.begin - at);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected offset {} after {}, found {}: a hole of {} bytes", where,
+           placed.tensor.name, at, before, placed.begin, placed.begin - at);
     at = placed.end;
     before = placed.tensor.name;
     if (at > data_bytes)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {} ends at offset {} of the data, found {} bytes of data (truncated file?)", where,
-           placed.tensor.name, at, data_bytes);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} ends at offset {} of the data, found {} bytes of data (truncated file?)",
+           where, placed.tensor.name, at, data_bytes);
   }
   if (at != data_bytes)
-    Fail(ErrorKind::kCorrupt, "{}: the tensors end at offset {} of the data, found {} bytes of data", where, at, data_bytes);
+    Fail(ErrorKind::kCorrupt, "{}: the tensors end at offset {} of the data, found {} bytes of data", where, at,
+         data_bytes);
 }
 
 }  // namespace
@@ -104,16 +109,19 @@ SafetensorsFile SafetensorsFile::Parse(std::span<const std::byte> bytes, std::st
   SafetensorsFile file;
   file.where = std::move(where);
   file.file_bytes = bytes.size();
-  if (bytes.size() < 8) Fail(ErrorKind::kCorrupt, "{}: expected a header of at least 8 bytes, found {} bytes", file.where, bytes.size());
+  if (bytes.size() < 8)
+    Fail(ErrorKind::kCorrupt, "{}: expected a header of at least 8 bytes, found {} bytes", file.where, bytes.size());
   uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), 8);
   if (header_bytes > kMaxHeader)
-    Fail(ErrorKind::kCorrupt, "{}: header of {} bytes, more than the {} allowed: not a safetensors file?", file.where, header_bytes,
-         kMaxHeader);
+    Fail(ErrorKind::kCorrupt, "{}: header of {} bytes, more than the {} allowed: not a safetensors file?", file.where,
+         header_bytes, kMaxHeader);
   if (header_bytes > bytes.size() - 8)
-    Fail(ErrorKind::kCorrupt, "{}: header of {} bytes, found {} bytes after its length", file.where, header_bytes, bytes.size() - 8);
+    Fail(ErrorKind::kCorrupt, "{}: header of {} bytes, found {} bytes after its length", file.where, header_bytes,
+         bytes.size() - 8);
   std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, header_bytes);
-  if (text.empty() || text.front() != '{') Fail(ErrorKind::kCorrupt, "{}: the header at byte 8 should begin with {{", file.where);
+  if (text.empty() || text.front() != '{')
+    Fail(ErrorKind::kCorrupt, "{}: the header at byte 8 should begin with {{", file.where);
   Json header = ParseJson(text, file.where + ": header", true);
 
   std::vector<Placed> all;
@@ -128,9 +136,8 @@ SafetensorsFile SafetensorsFile::Parse(std::span<const std::byte> bytes, std::st
       file.metadata[key] = value.get<std::string>();
     }
   }
-  std::sort(all.begin(), all.end(), [](const Placed& a, const Placed& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
-  });
+  std::sort(all.begin(), all.end(),
+            [](const Placed& a, const Placed& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   std::span<const std::byte> data = bytes.subspan(8 + header_bytes);
   CheckCover(all, data.size(), file.where);
   for (Placed& placed : all) {

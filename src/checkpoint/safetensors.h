@@ -15,9 +15,9 @@ namespace assay {
 
 struct SafetensorsTensor {
   std::string name;
-  std::string dtype;                  // "BF16", "F8_E4M3", …
+  std::string dtype;  // "BF16", "F8_E4M3", …
   std::vector<int64_t> shape;
-  std::span<const std::byte> data;    // borrowed; at any address
+  std::span<const std::byte> data;  // borrowed; at any address
 };
 
 struct SafetensorsFile {
@@ -42,8 +42,8 @@ struct SafetensorsPart {
   uint64_t offset = 0;  // set by LaySafetensors
 };
 
-/// Orders the parts as the reference implementation does (wide elements first, so that all are aligned; then by name), sets their
-/// offsets and returns the bytes in front of them: length and JSON header, padded to 8.
+/// Orders the parts as the reference implementation does (wide elements first, so that all are aligned; then by name),
+/// sets their offsets and returns the bytes in front of them: length and JSON header, padded to 8.
 std::string LaySafetensors(std::vector<SafetensorsPart>& parts);
 
 }  // namespace assay

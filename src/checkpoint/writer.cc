@@ -40,16 +40,21 @@ void WriteCursor::Accept(size_t tensor, int64_t row_begin, int64_t n_rows, size_
   row_ += n_rows;
 }
 
-bool WriteCursor::AllDone() const { return tensors_.empty() || (tensor_ + 1 == tensors_.size() && TensorDone()); }
+bool WriteCursor::AllDone() const {
+  return tensors_.empty() || (tensor_ + 1 == tensors_.size() && TensorDone());
+}
 
-Container DefaultContainer(const Format& format) { return HasGgufType(format) ? Container::kGguf : Container::kHuggingFace; }
+Container DefaultContainer(const Format& format) {
+  return HasGgufType(format) ? Container::kGguf : Container::kHuggingFace;
+}
 
 float StoredScale(const Format& format, float scale) {
   return format.scale_bytes == 4 && !format.flat ? RoundToBf16(scale) : scale;
 }
 
-std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, const std::filesystem::path& out, const Checkpoint& source,
-                                                           std::string_view preset, const std::vector<OutputTensor>& tensors,
+std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, const std::filesystem::path& out,
+                                                           const Checkpoint& source, std::string_view preset,
+                                                           const std::vector<OutputTensor>& tensors,
                                                            uint64_t shard_bytes) {
   if (out.empty()) Fail(ErrorKind::kInvalid, "the output has no name");
   std::vector<Tensor> shapes;
@@ -62,7 +67,8 @@ std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, 
     for (int64_t dim : tensor.shape) elements *= dim;
     ASSAY_CHECK(tensor.format && tensor.rows * tensor.cols == elements && tensor.cols == tensor.shape.back());
     if (!FitsColumns(*tensor.format, tensor.cols))
-      Fail(ErrorKind::kInvalid, "{}: tensor {}: {} columns do not fit format {}", out.string(), tensor.name, tensor.cols, tensor.format->name);
+      Fail(ErrorKind::kInvalid, "{}: tensor {}: {} columns do not fit format {}", out.string(), tensor.name,
+           tensor.cols, tensor.format->name);
     shapes.push_back(std::move(shape));
   }
   CheckTensors(source.config(), shapes, out.string());

@@ -25,20 +25,21 @@ struct OutputTensor {
 
 class CheckpointWriter {
  public:
-  /// Takes configuration, tokenizer, chat template and (same container) metadata from `source`. `preset` names the recipe ("q4_k_m"…):
-  /// GGUF's general.file_type; "" where none fits. `tensors` are all that will be written, in the order in which they will come
-  /// (any order). An existing output is replaced at Commit. `shard_bytes` limits a safetensors file.
-  /// Rows of attn_q and attn_k must come in the container's order: GGUF interleaved, Hugging Face half split (RopeRowOrder in layout.h).
-  /// rope_freqs.weight is written by the writer where the target wants it: leave it out of `tensors`.
-  /// Throws Error{kUnsupported} when the container cannot hold a format (GGUF types in safetensors, and the reverse), Error{kInvalid}
-  /// when the tensors do not make a model, Error{kIo}.
-  static std::unique_ptr<CheckpointWriter> Create(Container container, const std::filesystem::path& out, const Checkpoint& source,
-                                                  std::string_view preset, const std::vector<OutputTensor>& tensors,
+  /// Takes configuration, tokenizer, chat template and (same container) metadata from `source`. `preset` names the
+  /// recipe ("q4_k_m"…): GGUF's general.file_type; "" where none fits. `tensors` are all that will be written, in the
+  /// order in which they will come (any order). An existing output is replaced at Commit. `shard_bytes` limits a
+  /// safetensors file. Rows of attn_q and attn_k must come in the container's order: GGUF interleaved, Hugging Face
+  /// half split (RopeRowOrder in layout.h). rope_freqs.weight is written by the writer where the target wants it: leave
+  /// it out of `tensors`. Throws Error{kUnsupported} when the container cannot hold a format (GGUF types in
+  /// safetensors, and the reverse), Error{kInvalid} when the tensors do not make a model, Error{kIo}.
+  static std::unique_ptr<CheckpointWriter> Create(Container container, const std::filesystem::path& out,
+                                                  const Checkpoint& source, std::string_view preset,
+                                                  const std::vector<OutputTensor>& tensors,
                                                   uint64_t shard_bytes = 5'000'000'000);
   virtual ~CheckpointWriter() = default;
 
-  /// Rows [row_begin, row_begin + n_rows) of tensors[tensor]: codes and scales as Format lays them out (scales: float32 or bytes).
-  /// In order within a tensor, tensors in order. Flat formats: pieces must be whole blocks.
+  /// Rows [row_begin, row_begin + n_rows) of tensors[tensor]: codes and scales as Format lays them out (scales: float32
+  /// or bytes). In order within a tensor, tensors in order. Flat formats: pieces must be whole blocks.
   virtual void WriteRows(size_t tensor, int64_t row_begin, int64_t n_rows, std::span<const std::byte> codes,
                          std::span<const std::byte> scales) = 0;
   /// Before that tensor's first rows, for formats with has_global.
@@ -52,8 +53,8 @@ class CheckpointWriter {
 /// The container that a format is written in when the user does not say: GGUF where GGUF has the type.
 Container DefaultContainer(const Format& format);
 
-/// How a float32 scale of this format is stored by the writer, applied: what a reader of the file will see. Encoders that choose codes
-/// after rounding the scale with it lose nothing in the file.
+/// How a float32 scale of this format is stored by the writer, applied: what a reader of the file will see. Encoders
+/// that choose codes after rounding the scale with it lose nothing in the file.
 float StoredScale(const Format& format, float scale);
 
 }  // namespace assay

@@ -9,7 +9,8 @@
 
 namespace assay {
 
-/// The order of calls: tensors in order, rows in order, planes of the right size. Our own callers' duty, so failing is our bug.
+/// The order of calls: tensors in order, rows in order, planes of the right size. Our own callers' duty, so failing is
+/// our bug.
 class WriteCursor {
  public:
   explicit WriteCursor(const std::vector<OutputTensor>& tensors) : tensors_(tensors) {}
@@ -27,8 +28,8 @@ class WriteCursor {
 int64_t CodesOffset(const Format& format, int64_t row, int64_t cols);
 int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols);
 
-std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source, std::string_view preset,
-                                                   const std::vector<OutputTensor>& tensors);
+std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source,
+                                                   std::string_view preset, const std::vector<OutputTensor>& tensors);
 std::unique_ptr<CheckpointWriter> CreateHfWriter(const std::filesystem::path& out, const Checkpoint& source,
                                                  const std::vector<OutputTensor>& tensors, uint64_t shard_bytes);
 

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/writer.h"
+#include "system/file.h"
 #include "system/machine.h"
 
 namespace assay {
@@ -194,6 +195,8 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
     progress_.Advance(static_cast<uint64_t>(n * cols) * 4);
     if (progress_.Cancelled()) throw Interrupted();
   }
+  const PackedView& view = job.source->view;
+  ReleasePages({view.codes, static_cast<size_t>(CodesBytes(*view.format, view.rows, view.cols))});
   double count = static_cast<double>(job.output.rows) * static_cast<double>(cols);
   report.name = job.output.name;
   report.shape = job.output.shape;

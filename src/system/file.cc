@@ -7,6 +7,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "base/error.h"
 
@@ -35,7 +37,43 @@ int OpenRegular(const std::filesystem::path& path, uint64_t* size) {
   return fd;
 }
 
+// Live mappings, so that ReleasePages never touches other memory (dropping anonymous pages would zero them).
+struct Mappings {
+  std::mutex mutex;
+  std::map<uintptr_t, size_t> sizes;  // by address
+};
+Mappings& LiveMappings() {
+  static Mappings mappings;
+  return mappings;
+}
+
+std::shared_ptr<void> KeepMapping(void* address, size_t size) {
+  Mappings& live = LiveMappings();
+  std::lock_guard lock(live.mutex);
+  live.sizes[reinterpret_cast<uintptr_t>(address)] = size;
+  return std::shared_ptr<void>(address, [size](void* p) {
+    Mappings& mappings = LiveMappings();
+    std::lock_guard unlock(mappings.mutex);
+    mappings.sizes.erase(reinterpret_cast<uintptr_t>(p));
+    ::munmap(p, size);
+  });
+}
+
 }  // namespace
+
+void ReleasePages(std::span<const std::byte> bytes) {
+  auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()), end = begin + bytes.size();
+  Mappings& live = LiveMappings();
+  std::lock_guard lock(live.mutex);
+  auto it = live.sizes.upper_bound(begin);
+  if (bytes.empty() || it == live.sizes.begin()) return;
+  --it;
+  if (end > it->first + it->second) return;
+  begin = (begin + page - 1) / page * page;
+  end = end / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
 
 MappedFile MappedFile::Open(const std::filesystem::path& path) {
   uint64_t size = 0;
@@ -47,7 +85,7 @@ MappedFile MappedFile::Open(const std::filesystem::path& path) {
     int error = errno;
     ::close(fd);
     if (address == MAP_FAILED) FailErrno("map", path, error);
-    file.mapping_ = std::shared_ptr<void>(address, [size](void* p) { ::munmap(p, size); });
+    file.mapping_ = KeepMapping(address, size);
     file.bytes_ = {static_cast<const std::byte*>(address), size};
   } else {
     ::close(fd);

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/checkpoint.h"
 #include "base/random.h"
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/hf_config.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/safetensors.h"
@@ -44,9 +44,9 @@ inline std::vector<float> DecodeFor(const Checkpoint& source, const Tensor& tens
 }
 
 /// `format_of` names the format of each tensor of the output.
-inline void ConvertForTest(const Checkpoint& source, Container container, const std::filesystem::path& out, std::string_view preset,
-                           const std::function<std::string(const Tensor&)>& format_of, int64_t rows_at_once = 64,
-                           uint64_t shard_bytes = 5'000'000'000) {
+inline void ConvertForTest(const Checkpoint& source, Container container, const std::filesystem::path& out,
+                           std::string_view preset, const std::function<std::string(const Tensor&)>& format_of,
+                           int64_t rows_at_once = 64, uint64_t shard_bytes = 5'000'000'000) {
   std::vector<OutputTensor> tensors;
   std::vector<const Tensor*> sources;
   for (const Tensor& tensor : source.tensors()) {
@@ -78,7 +78,8 @@ inline void ConvertForTest(const Checkpoint& source, Container container, const 
 }
 
 /// A Hugging Face folder of one layer with random BF16 weights and the tokenizer of `like`.
-inline void MakeRandomModel(const std::filesystem::path& folder, const std::filesystem::path& like, int64_t hidden, int64_t feed_forward) {
+inline void MakeRandomModel(const std::filesystem::path& folder, const std::filesystem::path& like, int64_t hidden,
+                            int64_t feed_forward) {
   std::filesystem::create_directories(folder);
   ModelConfig config = Checkpoint::Open(like)->config();
   config.n_layers = 1;

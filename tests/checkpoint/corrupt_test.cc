@@ -103,79 +103,123 @@ std::string WithRaw(const std::vector<uint8_t>& encoded) {
   return file.Bytes();
 }
 
-const std::vector<uint8_t> kDeepArray = {9, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0,
-                                         0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7};
+const std::vector<uint8_t> kDeepArray = {9, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0,
+                                         0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0,
+                                         1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7};
 
 const GgufCase kGgufCases[] = {
-    {"magic", ErrorKind::kCorrupt, "small.gguf: expected a GGUF file, which begins with \"GGUF\", found bytes 47 47 55 4c",
+    {"magic", ErrorKind::kCorrupt,
+     "small.gguf: expected a GGUF file, which begins with \"GGUF\", found bytes 47 47 55 4c",
      [] { return Patched(3, {'L'}); }},
-    {"version_1", ErrorKind::kUnsupported, "small.gguf: GGUF version 1; versions 2 and 3 are read", [] { return Patched(4, {1}); }},
-    {"big_endian", ErrorKind::kUnsupported, "big-endian GGUF (version field 0x03000000)", [] { return Patched(4, {0, 0, 0, 3}); }},
-    {"tensor_count", ErrorKind::kCorrupt, "tensor count at byte 8: 255 tensors cannot be in", [] { return Patched(8, {255}); }},
+    {"version_1", ErrorKind::kUnsupported, "small.gguf: GGUF version 1; versions 2 and 3 are read",
+     [] { return Patched(4, {1}); }},
+    {"big_endian", ErrorKind::kUnsupported, "big-endian GGUF (version field 0x03000000)",
+     [] {
+       return Patched(4, {0, 0, 0, 3});
+     }},
+    {"tensor_count", ErrorKind::kCorrupt, "tensor count at byte 8: 255 tensors cannot be in",
+     [] { return Patched(8, {255}); }},
     {"metadata_count", ErrorKind::kCorrupt, "metadata count at byte 16: 1099511627789 entries cannot be in",
      [] { return Patched(21, {1}); }},
-    {"key_length", ErrorKind::kCorrupt, "metadata key 0 at byte 24: a string of 1099511627796 bytes", [] { return Patched(29, {1}); }},
-    {"value_type", ErrorKind::kCorrupt, "metadata general.architecture at byte 52: expected a value type of 0 to 12, found 99",
+    {"key_length", ErrorKind::kCorrupt, "metadata key 0 at byte 24: a string of 1099511627796 bytes",
+     [] { return Patched(29, {1}); }},
+    {"value_type", ErrorKind::kCorrupt,
+     "metadata general.architecture at byte 52: expected a value type of 0 to 12, found 99",
      [] { return Patched(52, {99}); }},
-    {"array_count", ErrorKind::kCorrupt, "metadata x at byte", [] { return WithRaw({9, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}); }},
+    {"array_count", ErrorKind::kCorrupt, "metadata x at byte",
+     [] {
+       return WithRaw({9, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0});
+     }},
     {"string_array_count", ErrorKind::kCorrupt, "an array of 4294967296 string elements where",
-     [] { return WithRaw({9, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}); }},
+     [] {
+       return WithRaw({9, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0});
+     }},
     {"nested_arrays", ErrorKind::kUnsupported, "arrays nested deeper than 4", [] { return WithRaw(kDeepArray); }},
-    {"duplicate_key", ErrorKind::kCorrupt, "metadata llama.block_count at byte", [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.block_count", 1); }); }},
+    {"duplicate_key", ErrorKind::kCorrupt, "metadata llama.block_count at byte",
+     [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.block_count", 1); }); }},
     {"alignment", ErrorKind::kCorrupt, "metadata general.alignment: expected a power of two, found 24",
      [] { return With("", [](GgufMetadata& m) { m.AddUint32("general.alignment", 24); }); }},
     {"dimensions", ErrorKind::kCorrupt, "tensor output_norm.weight at byte",
-     [] { return WithTensor("output_norm.weight", [](SmallTensor& t) { t.dims = {1, 1, 1, 1, 4}; }); }},
+     [] { return WithTensor("output_norm.weight", [](SmallTensor& t) {
+            t.dims = {1, 1, 1, 1, 4};
+          }); }},
     {"dimension_overflow", ErrorKind::kCorrupt, "dimension 1 is 72057594037927936: empty, or too many elements",
-     [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.dims = {256, uint64_t{1} << 56}; }); }},
+     [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) {
+            t.dims = {256, uint64_t{1} << 56};
+          }); }},
     {"dimension_zero", ErrorKind::kCorrupt, "dimension 0 is 0: empty, or too many elements",
      [] { return WithTensor("output_norm.weight", [](SmallTensor& t) { t.dims = {0}; }); }},
     {"unknown_type", ErrorKind::kUnsupported, "tensor blk.0.attn_q.weight: unknown tensor type 77",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.type = 77; }); }},
     {"lacking_type", ErrorKind::kUnsupported, "tensor blk.0.attn_q.weight: tensor type 16 (IQ2_XXS) is not supported",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.type = 16; }); }},
-    {"block_columns", ErrorKind::kCorrupt, "tensor blk.0.attn_q.weight: rows of 4 elements do not fit type Q4_0, whose blocks have 32",
+    {"block_columns", ErrorKind::kCorrupt,
+     "tensor blk.0.attn_q.weight: rows of 4 elements do not fit type Q4_0, whose blocks have 32",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.type = 2; }); }},
-    {"offset_alignment", ErrorKind::kCorrupt, "tensor blk.0.attn_q.weight: offset 33 is not a multiple of the alignment 32",
+    {"offset_alignment", ErrorKind::kCorrupt,
+     "tensor blk.0.attn_q.weight: offset 33 is not a multiple of the alignment 32",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.offset = 33; }); }},
-    {"offset_beyond", ErrorKind::kCorrupt, "tensor blk.0.attn_q.weight: expected 64 bytes at offset 4096 of the data, found 656",
+    {"offset_beyond", ErrorKind::kCorrupt,
+     "tensor blk.0.attn_q.weight: expected 64 bytes at offset 4096 of the data, found 656",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.offset = 4096; }); }},
     {"overlap", ErrorKind::kCorrupt, "tensors token_embd.weight and blk.0.attn_q.weight overlap at offset 0",
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.offset = 0; }); }},
     {"duplicate_tensor", ErrorKind::kCorrupt, "tensor blk.0.attn_q.weight at byte",
      [] { return WithTensor("blk.0.attn_k.weight", [](SmallTensor& t) { t.name = "blk.0.attn_q.weight"; }); }},
     {"architecture", ErrorKind::kUnsupported, "general.architecture is mamba; supported: llama",
-     [] { return With("general.architecture", [](GgufMetadata& m) { m.AddString("general.architecture", "mamba"); }); }},
-    {"no_layers", ErrorKind::kCorrupt, "metadata llama.block_count is missing", [] { return SmallGguf("llama.block_count").Bytes(); }},
+     [] {
+       return With("general.architecture", [](GgufMetadata& m) { m.AddString("general.architecture", "mamba"); });
+     }},
+    {"no_layers", ErrorKind::kCorrupt, "metadata llama.block_count is missing",
+     [] { return SmallGguf("llama.block_count").Bytes(); }},
     {"layers_type", ErrorKind::kCorrupt, "metadata llama.block_count: expected an integer, found string",
      [] { return With("llama.block_count", [](GgufMetadata& m) { m.AddString("llama.block_count", "1"); }); }},
-    {"more_layers", ErrorKind::kCorrupt, "tensor blk.1.attn_norm.weight [4] is missing (the configuration says 2 layers)",
+    {"more_layers", ErrorKind::kCorrupt,
+     "tensor blk.1.attn_norm.weight [4] is missing (the configuration says 2 layers)",
      [] { return With("llama.block_count", [](GgufMetadata& m) { m.AddUint32("llama.block_count", 2); }); }},
     {"heads", ErrorKind::kCorrupt, "2 attention heads are not a multiple of 3 key-value heads",
      [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.attention.head_count_kv", 3); }); }},
-    {"experts", ErrorKind::kUnsupported, "a mixture of 8 experts", [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.expert_count", 8); }); }},
+    {"experts", ErrorKind::kUnsupported, "a mixture of 8 experts",
+     [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.expert_count", 8); }); }},
     {"rope_type", ErrorKind::kUnsupported, "rope.scaling.type: expected none, linear or yarn, found longrope",
      [] { return With("", [](GgufMetadata& m) { m.AddString("llama.rope.scaling.type", "longrope"); }); }},
-    {"missing_tensor", ErrorKind::kCorrupt, "tensor blk.0.ffn_up.weight [4, 4] is missing", [] {
+    {"missing_tensor", ErrorKind::kCorrupt, "tensor blk.0.ffn_up.weight [4, 4] is missing",
+     [] {
        SmallGguf file;
        std::erase_if(file.tensors, [](const SmallTensor& t) { return t.name == "blk.0.ffn_up.weight"; });
        return file.Bytes();
      }},
     {"shape", ErrorKind::kCorrupt, "tensor blk.0.ffn_up.weight: the configuration expects shape [4, 4], found [2, 8]",
-     [] { return WithTensor("blk.0.ffn_up.weight", [](SmallTensor& t) { t.dims = {8, 2}; }); }},
-    {"extra_tensor", ErrorKind::kUnsupported, "tensor blk.0.attn_q_norm.weight [4] has no place in the llama architecture", [] {
+     [] { return WithTensor("blk.0.ffn_up.weight", [](SmallTensor& t) {
+            t.dims = {8, 2};
+          }); }},
+    {"extra_tensor", ErrorKind::kUnsupported,
+     "tensor blk.0.attn_q_norm.weight [4] has no place in the llama architecture",
+     [] {
        SmallGguf file;
        file.tensors.push_back({"blk.0.attn_q_norm.weight", {4}, 0, 16, -1});
        return file.Bytes();
      }},
     {"vocabulary", ErrorKind::kCorrupt, "llama.vocab_size says 9, but tokenizer.ggml.tokens has 8",
      [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.vocab_size", 9); }); }},
-    {"embedding_rows", ErrorKind::kCorrupt, "tensor token_embd.weight: the configuration expects shape [7, 4], found [8, 4]",
-     [] { return With("tokenizer.ggml.tokens", [](GgufMetadata& m) { m.AddStrings("tokenizer.ggml.tokens", {"a", "b", "c", "d", "e", "f", "g"}); }); }},
+    {"embedding_rows", ErrorKind::kCorrupt,
+     "tensor token_embd.weight: the configuration expects shape [7, 4], found [8, 4]",
+     [] {
+       return With("tokenizer.ggml.tokens", [](GgufMetadata& m) {
+         m.AddStrings("tokenizer.ggml.tokens", {"a", "b", "c", "d", "e", "f", "g"});
+       });
+     }},
     {"token_types", ErrorKind::kCorrupt, "metadata tokenizer.ggml.token_type: expected 8 items, one a token, found 2",
-     [] { return With("tokenizer.ggml.token_type", [](GgufMetadata& m) { m.AddInts("tokenizer.ggml.token_type", {1, 1}); }); }},
+     [] {
+       return With("tokenizer.ggml.token_type", [](GgufMetadata& m) {
+         m.AddInts("tokenizer.ggml.token_type", {1, 1});
+       });
+     }},
     {"token_id", ErrorKind::kCorrupt, "metadata tokenizer.ggml.eos_token_id: token 8 of 8",
-     [] { return With("tokenizer.ggml.eos_token_id", [](GgufMetadata& m) { m.AddUint32("tokenizer.ggml.eos_token_id", 8); }); }},
+     [] {
+       return With("tokenizer.ggml.eos_token_id",
+                   [](GgufMetadata& m) { m.AddUint32("tokenizer.ggml.eos_token_id", 8); });
+     }},
     {"tokenizer_model", ErrorKind::kUnsupported, "tokenizer.ggml.model is rwkv",
      [] { return With("tokenizer.ggml.model", [](GgufMetadata& m) { m.AddString("tokenizer.ggml.model", "rwkv"); }); }},
     {"split_count", ErrorKind::kCorrupt, "metadata split.count says 3 files, found 1",
@@ -199,7 +243,8 @@ TEST(SplitGguf, IsReadAsOneAndChecked) {
     file.metadata.AddUint16("split.no", static_cast<uint16_t>(number));
     file.metadata.AddUint16("split.count", static_cast<uint16_t>(count));
     file.metadata.AddInt32("split.tensors.count", stated_tensors);
-    file.tensors = {file.tensors.begin() + static_cast<ptrdiff_t>(begin), file.tensors.begin() + static_cast<ptrdiff_t>(end)};
+    file.tensors = {file.tensors.begin() + static_cast<ptrdiff_t>(begin),
+                    file.tensors.begin() + static_cast<ptrdiff_t>(end)};
     return file.Bytes();
   };
   const int n = static_cast<int>(whole.tensors.size());
@@ -214,7 +259,8 @@ TEST(SplitGguf, IsReadAsOneAndChecked) {
   WriteFileAtomically(second, part(0, 2, 5, static_cast<size_t>(n), n));
   ExpectError(ErrorKind::kCorrupt, "metadata split.no: expected 1, found 0", [&] { Checkpoint::Open(first); });
   WriteFileAtomically(second, part(1, 2, 5, static_cast<size_t>(n) - 1, n));
-  ExpectError(ErrorKind::kCorrupt, "split.tensors.count says 11 tensors, the 2 files have 10", [&] { Checkpoint::Open(first); });
+  ExpectError(ErrorKind::kCorrupt, "split.tensors.count says 11 tensors, the 2 files have 10",
+              [&] { Checkpoint::Open(first); });
   WriteFileAtomically(second, part(1, 2, 4, static_cast<size_t>(n), n + 1));
   ExpectError(ErrorKind::kCorrupt, "split.tensors.count differs", [&] { Checkpoint::Open(first); });
   fs::remove(second);
@@ -237,23 +283,28 @@ struct SafetensorsCase {
 const SafetensorsCase kSafetensorsCases[] = {
     {"[1]", 0, ErrorKind::kCorrupt, "x: the header at byte 8 should begin with {"},
     {"{\"a\":", 0, ErrorKind::kCorrupt, "x: header: not JSON"},
-    {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8,
-     ErrorKind::kCorrupt, "duplicate key \"a\""},
-    {R"({"a":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}})", 4, ErrorKind::kUnsupported, "x: tensor a: unknown dtype F31"},
+    {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+     8, ErrorKind::kCorrupt, "duplicate key \"a\""},
+    {R"({"a":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}})", 4, ErrorKind::kUnsupported,
+     "x: tensor a: unknown dtype F31"},
     {R"({"a":{"shape":[1],"data_offsets":[0,4]}})", 4, ErrorKind::kCorrupt, "x: tensor a: \"dtype\" is missing"},
     {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4, ErrorKind::kCorrupt,
      "x: tensor a: F32 [2] takes 8 bytes, but data_offsets are [0, 4]"},
-    {R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, ErrorKind::kCorrupt, "expected a non-negative integer, found -1"},
-    {R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}})", 4, ErrorKind::kCorrupt, "has too many elements"},
+    {R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, ErrorKind::kCorrupt,
+     "expected a non-negative integer, found -1"},
+    {R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}})", 4, ErrorKind::kCorrupt,
+     "has too many elements"},
     {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4, ErrorKind::kCorrupt, "data_offsets are [4, 0]"},
-    {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, ErrorKind::kCorrupt, "data_offsets should be two numbers"},
-    {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8,
-     ErrorKind::kCorrupt, "x: tensor b begins at offset 4 inside a, which ends at 8"},
-    {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})", 12,
-     ErrorKind::kCorrupt, "x: tensor b: expected offset 4 after a, found 8: a hole of 4 bytes"},
+    {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, ErrorKind::kCorrupt,
+     "data_offsets should be two numbers"},
+    {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+     8, ErrorKind::kCorrupt, "x: tensor b begins at offset 4 inside a, which ends at 8"},
+    {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})",
+     12, ErrorKind::kCorrupt, "x: tensor b: expected offset 4 after a, found 8: a hole of 4 bytes"},
     {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4, ErrorKind::kCorrupt,
      "x: tensor a ends at offset 8 of the data, found 4 bytes of data (truncated file?)"},
-    {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5, ErrorKind::kCorrupt, "the tensors end at offset 4 of the data, found 5"},
+    {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 5, ErrorKind::kCorrupt,
+     "the tensors end at offset 4 of the data, found 5"},
     {R"({"a":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}})", 1, ErrorKind::kCorrupt, "is not whole bytes"},
     {R"({"__metadata__":{"format":1}})", 0, ErrorKind::kCorrupt, "__metadata__: \"format\" should be a string"},
 };
@@ -266,7 +317,8 @@ TEST(CorruptSafetensors, EachIsRefusedWithItsMessage) {
   }
   std::string huge = Safetensors("{}", 0);
   huge[6] = 1;
-  ExpectError(ErrorKind::kCorrupt, "not a safetensors file?", [&] { SafetensorsFile::Parse(std::as_bytes(std::span(huge)), "x"); });
+  ExpectError(ErrorKind::kCorrupt, "not a safetensors file?",
+              [&] { SafetensorsFile::Parse(std::as_bytes(std::span(huge)), "x"); });
 }
 
 TEST(CorruptSafetensors, TruncatedAnywhereIsRefused) {
@@ -290,36 +342,47 @@ struct ConfigCase {
 };
 
 const ConfigCase kConfigCases[] = {
-    {"/architectures", R"(["MambaForCausalLM"])", ErrorKind::kUnsupported, "architecture MambaForCausalLM is not supported; nearest supported:"},
+    {"/architectures", R"(["MambaForCausalLM"])", ErrorKind::kUnsupported,
+     "architecture MambaForCausalLM is not supported; nearest supported:"},
     {"/architectures", R"(["LlamaForCausalLN"])", ErrorKind::kUnsupported, "nearest supported: LlamaForCausalLM"},
     {"/num_hidden_layers", "", ErrorKind::kInvalid, "\"num_hidden_layers\" is missing"},
-    {"/num_hidden_layers", "3", ErrorKind::kCorrupt, "tensor model.layers.2.input_layernorm.weight is missing (expected [64]; config.json says 3 layers)"},
-    {"/num_hidden_layers", "1", ErrorKind::kUnsupported, "has no place in a llama with 1 layers (and config.json has no quantization_config)"},
+    {"/num_hidden_layers", "3", ErrorKind::kCorrupt,
+     "tensor model.layers.2.input_layernorm.weight is missing (expected [64]; config.json says 3 layers)"},
+    {"/num_hidden_layers", "1", ErrorKind::kUnsupported,
+     "has no place in a llama with 1 layers (and config.json has no quantization_config)"},
     {"/num_hidden_layers", "1000000000", ErrorKind::kCorrupt, "layers: expected 1 to 4096, found 1000000000"},
     {"/hidden_size", "\"64\"", ErrorKind::kInvalid, "\"hidden_size\" should be an integer, found string"},
-    {"/num_key_value_heads", "4", ErrorKind::kCorrupt, "tensor model.layers.0.self_attn.k_proj.weight: config.json expects shape [64, 64], found [32, 64]"},
+    {"/num_key_value_heads", "4", ErrorKind::kCorrupt,
+     "tensor model.layers.0.self_attn.k_proj.weight: config.json expects shape [64, 64], found [32, 64]"},
     {"/num_key_value_heads", "3", ErrorKind::kCorrupt, "4 attention heads are not a multiple of 3 key-value heads"},
-    {"/vocab_size", "300", ErrorKind::kCorrupt, "tensor model.embed_tokens.weight: config.json expects shape [300, 64], found [272, 64]"},
+    {"/vocab_size", "300", ErrorKind::kCorrupt,
+     "tensor model.embed_tokens.weight: config.json expects shape [300, 64], found [272, 64]"},
     {"/hidden_act", "\"gelu\"", ErrorKind::kUnsupported, "hidden_act gelu is not supported"},
     {"/tie_word_embeddings", "false", ErrorKind::kCorrupt, "tensor lm_head.weight is missing"},
     {"/attention_bias", "true", ErrorKind::kCorrupt, "tensor blk.0.attn_q.bias is missing"},
-    {"/rope_parameters/rope_type", "\"longrope\"", ErrorKind::kInvalid, "rope_parameters: \"factor\" is missing for type longrope"},
-    {"/rope_scaling", R"({"type":"dynamic","factor":2.0})", ErrorKind::kUnsupported, "RoPE type dynamic is not supported"},
+    {"/rope_parameters/rope_type", "\"longrope\"", ErrorKind::kInvalid,
+     "rope_parameters: \"factor\" is missing for type longrope"},
+    {"/rope_scaling", R"({"type":"dynamic","factor":2.0})", ErrorKind::kUnsupported,
+     "RoPE type dynamic is not supported"},
     {"/eos_token_id", "9999", ErrorKind::kCorrupt, "eos_token_id: expected a token below 272, found 9999"},
     {"/quantization_config", R"({"quant_method":"gptq"})", ErrorKind::kUnsupported,
      "quantization_config: quant_method gptq is not supported; supported: compressed-tensors, bitsandbytes"},
-    {"/quantization_config", R"({"quant_method":"bitsandbytes","load_in_8bit":true})", ErrorKind::kUnsupported, "bitsandbytes without load_in_4bit"},
-    {"/quantization_config", R"({"quant_method":"bitsandbytes","load_in_4bit":true,"bnb_4bit_quant_type":"nf4"})", ErrorKind::kCorrupt,
-     "BF16 although config.json says nf4 and does not skip model.layers.0.self_attn.q_proj"},
+    {"/quantization_config", R"({"quant_method":"bitsandbytes","load_in_8bit":true})", ErrorKind::kUnsupported,
+     "bitsandbytes without load_in_4bit"},
+    {"/quantization_config", R"({"quant_method":"bitsandbytes","load_in_4bit":true,"bnb_4bit_quant_type":"nf4"})",
+     ErrorKind::kCorrupt, "BF16 although config.json says nf4 and does not skip model.layers.0.self_attn.q_proj"},
     {"/quantization_config",
      R"({"quant_method":"compressed-tensors","format":"pack-quantized","config_groups":{"group_0":{"targets":["Linear"],"weights":{"num_bits":4,"group_size":32,"strategy":"group","symmetric":true}}}})",
-     ErrorKind::kCorrupt, "tensor model.layers.0.self_attn.q_proj.weight_packed is missing (config.json says int4_g32, group_0)"},
+     ErrorKind::kCorrupt,
+     "tensor model.layers.0.self_attn.q_proj.weight_packed is missing (config.json says int4_g32, group_0)"},
     {"/quantization_config",
      R"({"quant_method":"compressed-tensors","format":"pack-quantized","config_groups":{"group_0":{"targets":["Linear"],"weights":{"num_bits":4,"group_size":32,"strategy":"group","symmetric":false}}}})",
-     ErrorKind::kUnsupported, "group_0: weights int4 group 32 asymmetric with 16-bit activations in format pack-quantized are not supported"},
+     ErrorKind::kUnsupported,
+     "group_0: weights int4 group 32 asymmetric with 16-bit activations in format pack-quantized are not supported"},
     {"/quantization_config",
      R"({"quant_method":"compressed-tensors","format":"float-quantized","config_groups":{"group_0":{"targets":["Linear"],"weights":{"num_bits":8,"type":"float","strategy":"channel"},"input_activations":{"num_bits":8,"type":"float","strategy":"tensor","dynamic":false}}}})",
-     ErrorKind::kUnsupported, "weights float8 channel with float8 tensor activations in format float-quantized are not supported"},
+     ErrorKind::kUnsupported,
+     "weights float8 channel with float8 tensor activations in format float-quantized are not supported"},
     {"/quantization_config",
      R"({"quant_method":"compressed-tensors","format":"float-quantized","config_groups":{"group_0":{"targets":["re:("],"weights":{"num_bits":8,"type":"float","strategy":"channel"}}}})",
      ErrorKind::kInvalid, "\"re:(\" is not a regular expression"},
@@ -350,12 +413,16 @@ TEST(CorruptFolder, MissingFilesAreNamed) {
   ExpectError(ErrorKind::kNotFound, "no such file or folder", [&] { Checkpoint::Open(folder.path() / "nothing"); });
   ExpectError(ErrorKind::kNotFound, "neither config.json nor a .gguf file", [&] { Checkpoint::Open(folder.path()); });
   fs::copy_file(kGolden / "tiny_llama" / "config.json", folder.path() / "config.json");
-  ExpectError(ErrorKind::kNotFound, "expected model.safetensors or model.safetensors.index.json", [&] { Checkpoint::Open(folder.path()); });
-  WriteFileAtomically(folder.path() / "model.safetensors.index.json", R"({"weight_map":{"a":"../../etc/passwd.safetensors"}})");
-  ExpectError(ErrorKind::kCorrupt, "is not the name of a safetensors file in this folder", [&] { Checkpoint::Open(folder.path()); });
+  ExpectError(ErrorKind::kNotFound, "expected model.safetensors or model.safetensors.index.json",
+              [&] { Checkpoint::Open(folder.path()); });
+  WriteFileAtomically(folder.path() / "model.safetensors.index.json",
+                      R"({"weight_map":{"a":"../../etc/passwd.safetensors"}})");
+  ExpectError(ErrorKind::kCorrupt, "is not the name of a safetensors file in this folder",
+              [&] { Checkpoint::Open(folder.path()); });
   fs::remove(folder.path() / "model.safetensors.index.json");
   fs::create_symlink(kGolden / "tiny_llama" / "model.safetensors", folder.path() / "model.safetensors");
-  ExpectError(ErrorKind::kNotFound, "neither tokenizer.json nor tokenizer.model", [&] { Checkpoint::Open(folder.path()); });
+  ExpectError(ErrorKind::kNotFound, "neither tokenizer.json nor tokenizer.model",
+              [&] { Checkpoint::Open(folder.path()); });
 }
 
 }  // namespace

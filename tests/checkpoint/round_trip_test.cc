@@ -19,7 +19,9 @@ using ::testing::HasSubstr;
 
 const fs::path kGolden = fs::path(ASSAY_TEST_DATA) / "golden" / "checkpoint";
 
-bool Matrix(const Tensor& tensor) { return tensor.shape.size() == 2 && tensor.name != "token_embd.weight" && tensor.name != "output.weight"; }
+bool Matrix(const Tensor& tensor) {
+  return tensor.shape.size() == 2 && tensor.name != "token_embd.weight" && tensor.name != "output.weight";
+}
 
 std::vector<float> Reencoded(const Format& format, const std::vector<float>& weights, int64_t rows, int64_t cols) {
   float scale = 1.0f, divisor = 1.0f, largest = 0.0f;
@@ -58,7 +60,8 @@ TEST_P(EveryFormat, SurvivesItsContainer) {
     const Tensor& other = back->Get(tensor.name);
     ASSERT_EQ(other.view.format->name, format_of(tensor)) << tensor.name;
     seen += other.view.format == &format;
-    std::vector<float> expected = Reencoded(*other.view.format, DecodeFor(*source, tensor, gguf), tensor.view.rows, tensor.view.cols);
+    std::vector<float> expected =
+        Reencoded(*other.view.format, DecodeFor(*source, tensor, gguf), tensor.view.rows, tensor.view.cols);
     std::vector<float> found = Decode(other);
     for (size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(found[i], expected[i]) << tensor.name << " weight " << i;
   }
@@ -96,7 +99,8 @@ TEST(RoundTrip, HuggingFaceToGgufAndBackIsTheSame) {
     EXPECT_FLOAT_EQ(static_cast<float>(a.temperature), static_cast<float>(b.temperature));
     EXPECT_EQ(a.top_k, b.top_k);
     ASSERT_EQ(source->tensors().size(), back->tensors().size());
-    for (const Tensor& tensor : source->tensors()) EXPECT_EQ(Decode(tensor), Decode(back->Get(tensor.name))) << tensor.name;
+    for (const Tensor& tensor : source->tensors())
+      EXPECT_EQ(Decode(tensor), Decode(back->Get(tensor.name))) << tensor.name;
     EXPECT_EQ(source->tokenizer().tokens, back->tokenizer().tokens);
     EXPECT_EQ(source->tokenizer().merges, back->tokenizer().merges);
     auto ours = Tokenizer::Create(source->tokenizer(), "a"), theirs = Tokenizer::Create(back->tokenizer(), "b");
@@ -136,7 +140,8 @@ TEST(RoundTrip, RopeScalingsPassThroughGguf) {
   for (const char* name : {"rope_linear", "rope_llama3", "rope_yarn"}) {
     TempFolder folder;
     fs::copy(kGolden / "tiny_llama", folder.path() / "m");
-    fs::copy_file(kGolden / name / "config.json", folder.path() / "m" / "config.json", fs::copy_options::overwrite_existing);
+    fs::copy_file(kGolden / name / "config.json", folder.path() / "m" / "config.json",
+                  fs::copy_options::overwrite_existing);
     auto source = Checkpoint::Open(folder.path() / "m");
     ASSERT_NE(source->config().rope_scaling.kind, RopeScaling::Kind::kNone) << name;
     ConvertForTest(*source, Container::kGguf, folder.path() / "a.gguf", "f16",
@@ -203,7 +208,9 @@ void ExpectError(ErrorKind kind, const std::string& part, const std::function<vo
 TEST(Writer, RefusesWhatTheContainerCannotHold) {
   auto source = Checkpoint::Open(kGolden / "tiny_llama");
   TempFolder folder;
-  auto all = [](std::string name) { return [name](const Tensor& tensor) { return Matrix(tensor) ? name : std::string("f32"); }; };
+  auto all = [](std::string name) {
+    return [name](const Tensor& tensor) { return Matrix(tensor) ? name : std::string("f32"); };
+  };
   ExpectError(ErrorKind::kUnsupported, "GGUF has no type for nf4",
               [&] { ConvertForTest(*source, Container::kGguf, folder.path() / "a.gguf", "nf4", all("nf4")); });
   ExpectError(ErrorKind::kUnsupported, "no scheme for q4_0",
@@ -218,8 +225,9 @@ TEST(Writer, RefusesWhatTheContainerCannotHold) {
       return !Matrix(t) ? "bf16" : t.name.find("attn") != std::string::npos ? "nf4" : "int8_channel";
     });
   });
-  ExpectError(ErrorKind::kInvalid, "vectors are f32 in GGUF",
-              [&] { ConvertForTest(*source, Container::kGguf, folder.path() / "a.gguf", "", [](const Tensor&) { return "f16"; }); });
+  ExpectError(ErrorKind::kInvalid, "vectors are f32 in GGUF", [&] {
+    ConvertForTest(*source, Container::kGguf, folder.path() / "a.gguf", "", [](const Tensor&) { return "f16"; });
+  });
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
@@ -228,7 +236,9 @@ TEST(Writer, MixedPrecisionIsReadBack) {
   TempFolder folder;
   auto format_of = [](const Tensor& tensor) -> std::string {
     if (!Matrix(tensor)) return "bf16";
-    return tensor.name.find("attn_v") != std::string::npos ? "bf16" : tensor.name.find("attn") != std::string::npos ? "int4_g32" : "fp8_channel_a8";
+    return tensor.name.find("attn_v") != std::string::npos ? "bf16"
+           : tensor.name.find("attn") != std::string::npos ? "int4_g32"
+                                                           : "fp8_channel_a8";
   };
   ConvertForTest(*source, Container::kHuggingFace, folder.path() / "m", "", format_of);
   auto back = Checkpoint::Open(folder.path() / "m");

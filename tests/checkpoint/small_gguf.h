@@ -38,21 +38,28 @@ struct SmallGguf {
     number("llama.embedding_length", 4);
     number("llama.feed_forward_length", 4);
     number("llama.attention.head_count", 2);
-    if (skip_key != "llama.attention.layer_norm_rms_epsilon") metadata.AddFloat32("llama.attention.layer_norm_rms_epsilon", 1e-5);
+    if (skip_key != "llama.attention.layer_norm_rms_epsilon")
+      metadata.AddFloat32("llama.attention.layer_norm_rms_epsilon", 1e-5);
     text("tokenizer.ggml.model", "gpt2");
     text("tokenizer.ggml.pre", "gpt-2");
-    if (skip_key != "tokenizer.ggml.tokens") metadata.AddStrings("tokenizer.ggml.tokens", {"<s>", "a", "b", "c", "d", "e", "ab", "cd"});
-    if (skip_key != "tokenizer.ggml.token_type") metadata.AddInts("tokenizer.ggml.token_type", {3, 1, 1, 1, 1, 1, 1, 1});
+    if (skip_key != "tokenizer.ggml.tokens")
+      metadata.AddStrings("tokenizer.ggml.tokens", {"<s>", "a", "b", "c", "d", "e", "ab", "cd"});
+    if (skip_key != "tokenizer.ggml.token_type")
+      metadata.AddInts("tokenizer.ggml.token_type", {3, 1, 1, 1, 1, 1, 1, 1});
     if (skip_key != "tokenizer.ggml.merges") metadata.AddStrings("tokenizer.ggml.merges", {"a b", "c d"});
     number("tokenizer.ggml.eos_token_id", 0);
-    auto matrix = [&](const char* name, uint64_t out, uint64_t in) { tensors.push_back({name, {in, out}, 0, out * in * 4, -1}); };
+    auto matrix = [&](const char* name, uint64_t out, uint64_t in) {
+      tensors.push_back({name, {in, out}, 0, out * in * 4, -1});
+    };
     auto vector = [&](const char* name) { tensors.push_back({name, {4}, 0, 16, -1}); };
     matrix("token_embd.weight", 8, 4);
     vector("blk.0.attn_norm.weight");
-    for (const char* name : {"blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight", "blk.0.attn_output.weight"})
+    for (const char* name :
+         {"blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight", "blk.0.attn_output.weight"})
       matrix(name, 4, 4);
     vector("blk.0.ffn_norm.weight");
-    for (const char* name : {"blk.0.ffn_gate.weight", "blk.0.ffn_up.weight", "blk.0.ffn_down.weight"}) matrix(name, 4, 4);
+    for (const char* name : {"blk.0.ffn_gate.weight", "blk.0.ffn_up.weight", "blk.0.ffn_down.weight"})
+      matrix(name, 4, 4);
     vector("output_norm.weight");
   }
 

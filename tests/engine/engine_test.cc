@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "engine/divergence.h"
 #include "model/tiny_checkpoint.h"
 
@@ -48,29 +49,31 @@ TEST_P(BatchIndependence, AnswersAreTheSameBits) {
   Engine reference(model, one, alone);
   std::vector<Answer> expected;
   for (const Request& request : requests) expected.push_back(AnswerAll(reference, {request})[0]);
-  for (int threads : {1, 2, 3})
-    for (int batch_size : {1, 2, 8})
-      for (int64_t batch_tokens : {3, 16, 256}) {
-        ThreadPool pool(threads);
-        EngineOptions options;
-        options.batch_size = batch_size;
-        options.batch_tokens = batch_tokens;
-        Engine engine(model, pool, options);
-        std::vector<Answer> answers = AnswerAll(engine, requests);
-        for (size_t i = 0; i < requests.size(); ++i) {
-          EXPECT_EQ(answers[i].ids, expected[i].ids) << i;
-          EXPECT_EQ(answers[i].logprobs, expected[i].logprobs) << i;  // the very bits
-          EXPECT_FALSE(answers[i].ids.empty() && answers[i].finish != "stop");
-        }
-      }
+  struct Setting {
+    int threads, batch_size;
+    int64_t batch_tokens;
+  };
+  for (Setting setting : {Setting{1, 8, 256}, {2, 8, 16}, {2, 2, 3}, {3, 3, 64}}) {
+    ThreadPool pool(setting.threads);
+    EngineOptions options;
+    options.batch_size = setting.batch_size;
+    options.batch_tokens = setting.batch_tokens;
+    Engine engine(model, pool, options);
+    std::vector<Answer> answers = AnswerAll(engine, requests);
+    for (size_t i = 0; i < requests.size(); ++i) {
+      EXPECT_EQ(answers[i].ids, expected[i].ids) << i;
+      EXPECT_EQ(answers[i].logprobs, expected[i].logprobs) << i;  // the very bits
+      EXPECT_FALSE(answers[i].ids.empty() && answers[i].finish != "stop");
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, BatchIndependence,
                          testing::Combine(testing::Values("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k",
                                                           "int8_channel_a8", "fp8_channel_a8", "int8_channel", "fp8_channel", "int4_g128", "nf4", "nvfp4", "mxfp4"),
                                           testing::Values(Arithmetic::kReference, Arithmetic::kDeployed)),
-                         [](const auto& info) {
-                           return std::get<0>(info.param) + std::string(std::get<1>(info.param) == Arithmetic::kReference ? "_reference" : "_deployed");
+                         [](const auto& test) {
+                           return std::get<0>(test.param) + std::string(std::get<1>(test.param) == Arithmetic::kReference ? "_reference" : "_deployed");
                          });
 
 TEST(Engine, DeployedArithmeticStaysNearReference) {

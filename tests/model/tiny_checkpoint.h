@@ -32,7 +32,7 @@ class TinyCheckpoint : public Checkpoint {
     path_ = "tiny";
     FillTokenizer();
     Random random(seed);
-    Matrix("token_embd.weight", config_.vocab, 256, format, random, 1.0);
+    Matrix("token_embd.weight", config_.vocab, 256, format, random, 0.1);
     for (int64_t i = 0; i < config_.n_layers; ++i) {
       std::string blk = "blk." + std::to_string(i) + ".";
       Vector(blk + "attn_norm.weight", random);
@@ -73,8 +73,8 @@ class TinyCheckpoint : public Checkpoint {
 
   void Add(const std::string& name, std::vector<int64_t> shape, const Format& format, const std::vector<float>& values) {
     int64_t cols = shape.back(), rows = shape.size() == 2 ? shape[0] : 1;
-    auto& codes = planes_.emplace_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(CodesBytes(format, rows, cols))));
-    auto& scales = planes_.emplace_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(ScalesBytes(format, rows, cols))));
+    auto* codes = planes_.emplace_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(CodesBytes(format, rows, cols)))).get();
+    auto* scales = planes_.emplace_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(ScalesBytes(format, rows, cols)))).get();
     PackedView view{&format, rows, cols, codes->data(), scales->empty() ? nullptr : scales->data(), 1.0f, 1.0f};
     if (format.has_global) {
       float largest = 0;

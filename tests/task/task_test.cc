@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "task_testing.h"
 
@@ -248,6 +250,34 @@ TEST(Task, ShippedTasksAreClean) {
       EXPECT_GE(LoadTask(entry.path()).examples.size(), 10u) << entry.path();
     }
   EXPECT_GE(files, 6);
+}
+
+// Every shipped example can be passed, and not by the answer to the next one.
+TEST(Task, ShippedExamplesTellRightFromWrong) {
+  std::vector<Json> rows = testing::ReadLines(ASSAY_TEST_DATA "/task/data/right_answers.jsonl");
+  std::map<std::string, Task> tasks;
+  int wrong_passes = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto file = rows[i]["file"].get<std::string>();
+    if (!tasks.count(file)) tasks.emplace(file, LoadTask(ASSAY_SOURCE "/examples/tasks/" + file));
+    const auto& examples = tasks.at(file).examples;
+    auto example =
+        std::find_if(examples.begin(), examples.end(), [&](const Example& e) { return e.id == rows[i]["id"]; });
+    ASSERT_NE(example, examples.end()) << rows[i];
+    auto right = rows[i]["answer"].get<std::string>(),
+         other = rows[(i + 13) % rows.size()]["answer"].get<std::string>();
+    bool other_passes = true;
+    for (const Check& check : example->expect) {
+      CheckResult result = RunCheck(check, {right, "stop"}, *example);
+      EXPECT_TRUE(result.pass) << file << " " << example->id << ": " << result.failure << ": " << result.detail;
+      other_passes = other_passes && RunCheck(check, {other, "stop"}, *example).pass;
+    }
+    wrong_passes += other_passes;
+  }
+  size_t examples = 0;
+  for (const auto& [file, task] : tasks) examples += task.examples.size();
+  EXPECT_EQ(rows.size(), examples) << "tools/golden/task_answers.py writes the answers anew";
+  EXPECT_LE(wrong_passes, static_cast<int>(examples / 20)) << "loose checks: a direct answer, a question mark";
 }
 
 TEST(Sampling, RoundTripAndOverrides) {

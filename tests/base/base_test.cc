@@ -1,0 +1,76 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "base/strings.h"
+
+namespace assay {
+namespace {
+
+// SHA-256 of "abc": FIPS 180-2, appendix B.1. XXH3-128 of nothing: xxHash's own sanity table.
+TEST(Hash, KnownValues) {
+  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(HashHex(""), "99aa06d3014798d86001c324468d497f");
+  Hasher a, b;
+  a.AddText("ab");
+  a.AddText("c");
+  b.AddText("a");
+  b.AddText("bc");
+  EXPECT_NE(a.Hex(), b.Hex());
+}
+
+TEST(Json, ErrorsNameThePlace) {
+  try {
+    ParseJson("{\"a\": 1,\n \"b\": }", "file.json");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("file.json"), std::string::npos);
+    EXPECT_NE(std::string(e.what()).find("line 2"), std::string::npos) << e.what();
+  }
+  EXPECT_THROW(ParseJson(std::string(600, '['), "deep"), Error);
+  EXPECT_NO_THROW(ParseJson("{\"a\":1,\"a\":2}", "x"));
+  EXPECT_THROW(ParseJson("{\"a\":1,\"b\":{\"c\":1,\"c\":2}}", "x", true), Error);
+  EXPECT_NO_THROW(ParseJson("[{\"a\":1},{\"a\":2}]", "x", true));
+  EXPECT_THROW(ParseJson("NaN", "x"), Error);
+}
+
+TEST(Json, TypedMembers) {
+  Json object = ParseJson("{\"n\": 3, \"f\": 2.0, \"s\": \"x\", \"null\": null}", "x");
+  EXPECT_EQ(JsonInt(object, "n", "x"), 3);
+  EXPECT_EQ(JsonInt(object, "f", "x"), 2);
+  EXPECT_EQ(JsonInt(object, "null", "x", 7), 7);
+  EXPECT_THROW(JsonInt(object, "s", "x"), Error);
+  EXPECT_THROW(JsonString(object, "missing", "x"), Error);
+  EXPECT_EQ(DumpJson(object), "{\"n\":3,\"f\":2.0,\"s\":\"x\",\"null\":null}");
+}
+
+TEST(Random, StreamIsFixedAndMomentsFit) {
+  Random a(1), b(1);
+  double sum = 0, squares = 0;
+  for (int i = 0; i < 20000; ++i) {
+    double x = a.Normal();
+    EXPECT_EQ(x, b.Normal());
+    sum += x;
+    squares += x * x;
+  }
+  EXPECT_NEAR(sum / 20000, 0, 0.03);
+  EXPECT_NEAR(squares / 20000, 1, 0.04);
+  for (int i = 0; i < 1000; ++i) EXPECT_LT(a.Below(7), 7u);
+}
+
+TEST(Strings, Helpers) {
+  EXPECT_EQ(Trim(" \t a b\n"), "a b");
+  EXPECT_EQ(Split("a,,b", ',').size(), 3u);
+  EXPECT_EQ(FormatBytes(1536), "1.50 KiB");
+  EXPECT_EQ(FormatBytes(uint64_t{3} << 30), "3.00 GiB");
+  EXPECT_EQ(FormatDuration(3725), "1:02:05");
+  EXPECT_EQ(Nearest("quantise", {"check", "quantize", "run"}), "quantize");
+  EXPECT_EQ(Nearest("xyzzy", {"check", "quantize"}), "");
+}
+
+}  // namespace
+}  // namespace assay
