@@ -84,6 +84,9 @@ std::string Advice(const CheckRecord& record, std::span<const Comparison> compar
         fmt::format("Ship {}{}: {} that holds within {:g} points ({}).", comparison.candidate,
                     Size(record.candidates[*best].model(), record.baseline.model()),
                     comparisons.size() > 1 ? "the smallest" : "a format", comparison.margin, Flips(comparison.all));
+    uint64_t size = record.candidates[*best].model().file_bytes, baseline = record.baseline.model().file_bytes;
+    if (size >= baseline && baseline > 0)
+      advice += fmt::format(" It is no smaller than {}: nothing smaller holds here.", record.baseline.model().format);
   } else {
     advice = AdviceWhenNothingHolds(comparisons);
   }

@@ -31,7 +31,7 @@ def main():
     write(os.path.join(args.out, "generation_config.json"), json.dumps(generation, indent=2) + "\n")
     write(os.path.join(args.out, "training.json"), json.dumps(
         {"seed": SEED, "state": saved["state"], "arguments": {k: v for k, v in saved["args"].items()
-                                                              if k not in ("demo", "out")}}, indent=1) + "\n")
+                                                              if k not in ("demo", "out", "max_seconds")}}, indent=1) + "\n")
     print(f"{os.path.getsize(path)} bytes, {json.dumps(saved['state'])}")
 
 

@@ -243,6 +243,25 @@ def make_short_retrieval(rng):
     return make_retrieval(rng, 2, 5, 5)
 
 
+def make_again(rng):
+    """A lesson, not a slice: the statements of a text once more in another order, to learn what belongs to whom."""
+    relations = rng.sample(range(len(RELATIONS)), rng.randint(1, 2))
+    statements = {}
+    for _ in range(rng.randint(2, 10)):
+        subject_kind, object_kind, statement, _, _ = RELATIONS[rng.choice(relations)]
+        subject, o = rng.choice(FIELD_VALUES[subject_kind]), rng.choice(FIELD_VALUES[object_kind])
+        head, tail = statement.split(" {o}")
+        statements[head.format(s=subject)] = (f" {o}", tail)
+    text = " ".join(head + o + tail for head, (o, tail) in statements.items())
+    segments, space = [], ""
+    for head in rng.sample(list(statements), len(statements)):
+        o, tail = statements[head]
+        segments += [(space + head, 0.0), (o, 0.5), (tail, 0.0)]
+        space = " "
+    return {"slice": "again", "key": "again " + text, "user": text + "\nAgain.", "segments": segments,
+            "answer": "".join(text for text, _ in segments)}
+
+
 def draw_question(rng, statements, pairs):
     if rng.random() >= 1 / 3:
         relation, subject, o, _ = rng.choice(statements)
@@ -392,7 +411,8 @@ def make_copy_pairs(rng):
 
 MAKERS = {"calls": make_call, "json": make_json, "retrieval": make_retrieval, "arithmetic": make_arithmetic,
           "facts": make_fact, "copy_list": make_copy_list, "copy_parts": make_copy_parts,
-          "copy_pairs": make_copy_pairs, "short_retrieval": make_short_retrieval, "drill": make_drill}
+          "copy_pairs": make_copy_pairs, "short_retrieval": make_short_retrieval, "drill": make_drill,
+          "again": make_again}
 
 
 def draw(kind, rng, held_out=False):

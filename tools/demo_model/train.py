@@ -32,6 +32,8 @@ LESSONS = {  # how often each kind of item is drawn
                 "short_retrieval": 7, "arithmetic": 5, "facts": 3},
     "steps": {"copy_list": 1, "calls": 1, "json": 1, "retrieval": 4, "short_retrieval": 5, "arithmetic": 5, "drill": 4,
               "facts": 4},
+    "again": {"copy_list": 1, "calls": 2, "json": 2, "retrieval": 3, "short_retrieval": 1, "again": 7, "arithmetic": 5,
+              "drill": 3, "facts": 4},
 }
 PROSE_WINDOWS = [128, 256, 512]  # tokens
 PROSE_TOKENS = 2048  # of a batch of prose
@@ -50,7 +52,7 @@ class Data:
         """For each item: tokens, and for each token how much its prediction weighs."""
         texts = []
         for item in items:
-            texts += [generate.render_prompt(item), item["answer"]]
+            texts += [generate.render_prompt(item)] + [text for text, _ in item.get("segments", [(item["answer"], 1)])]
             for question, answer in item.get("more", []) if follow_up else []:
                 texts += [question, answer]
         ids = iter(e.ids for e in self.tokenizer.encode_batch(texts))
@@ -58,6 +60,13 @@ class Data:
         for item in items:
             tokens = list(next(ids))
             weights = [0.0] * len(tokens)
+            if "segments" in item:
+                for _, weight in item["segments"]:
+                    part = next(ids)
+                    tokens += part
+                    weights += [weight] * len(part)
+                out.append((tokens, weights))
+                continue
             answer = next(ids) + [self.end]
             weight = item.get("token_weight", len(answer) ** -0.5)
             tokens += answer
@@ -212,7 +221,9 @@ def main():
     os.makedirs(args.out, exist_ok=True)
     tokenizer = Tokenizer.from_file(os.path.join(args.demo, "tokenizer.json"))
     data = Data(tokenizer)
-    config = dict(CONFIG, vocab_size=tokenizer.get_vocab_size(), num_hidden_layers=args.layers, hidden_size=args.hidden,
+    path = os.path.join(args.out, "checkpoint.pt")
+    saved = torch.load(path, weights_only=False) if os.path.exists(path) else None
+    config = saved["config"] if saved else dict(CONFIG, vocab_size=tokenizer.get_vocab_size(), num_hidden_layers=args.layers, hidden_size=args.hidden,
                   intermediate_size=3 * args.hidden, num_attention_heads=args.hidden // 64,
                   num_key_value_heads=args.hidden // 64)
     model = Llama(config)
@@ -223,11 +234,9 @@ def main():
             layer.forward = torch.compile(layer.forward, dynamic=True)
     base_lrs = [[g["lr"] for g in o.param_groups] for o in optimizers]
     state = {"step": 0, "tokens": 0, "seconds": 0.0, "lessons": [[0, "copy"]]}
-    path = os.path.join(args.out, "checkpoint.pt")
-    if os.path.exists(path):
-        saved = torch.load(path, weights_only=False)
+    if saved:
         model.load_state_dict(saved["model"])
-        for o, s in zip(optimizers, saved["optimizers"]):
+        for o, s in zip(optimizers, saved["optimizers"] or []):
             o.load_state_dict(s)
         state = saved["state"]
     if args.lesson and args.lesson != state["lessons"][-1][1]:
@@ -245,14 +254,15 @@ def main():
     stop = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.append(True))  # the checkpoint is written before leaving
+    first = state["step"]
     say(f"{sum(p.numel() for p in model.parameters())} parameters, from step {state['step']}")
-    dev = {kind: dev_items(kind) for kind in generate.SLICES + ["copy_list", "short_retrieval"]}
+    dev = {kind: dev_items(kind) for kind in generate.SLICES + ["copy_list", "short_retrieval", "again"]}
     use_bfloat16 = not args.float32
     started = last_save = last_time = time.time()
     last_tokens, losses = state["tokens"], []
     while state["step"] < args.steps and time.time() - started < args.max_seconds and not stop:
         step = state["step"]
-        factor = min(1, (step + 1) / 100) * min(1, (args.steps - step) / args.cooldown)
+        factor = min(1, (step - first + 1) / 50) * min(1, (args.steps - step) / args.cooldown)
         for o, lrs in zip(optimizers, base_lrs):
             for g, lr in zip(o.param_groups, lrs):
                 g["lr"] = lr * factor

@@ -115,19 +115,20 @@ void Llama::RunAttention(int64_t index, std::span<const BatchToken> batch, const
     }
   });
 
-  int64_t longest = *std::max_element(positions.begin(), positions.end()) + 1;
-  float* scores = workspace.Floats(kScores, longest * pool.threads());
-  float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   int64_t group = c.n_heads / c.n_kv_heads;
-  pool.For(n * c.n_heads, n == 1 ? 1 : c.n_heads, [&](int64_t begin, int64_t end, int worker) {
+  int64_t scratch = group * (*std::max_element(positions.begin(), positions.end()) + 1);
+  float* scores = workspace.Floats(kScores, scratch * pool.threads());
+  float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  pool.For(n * c.n_kv_heads, n == 1 ? 1 : c.n_kv_heads, [&](int64_t begin, int64_t end, int worker) {
     for (int64_t i = begin; i < end; ++i) {
-      int64_t t = i / c.n_heads, head = i % c.n_heads;
+      int64_t t = i / c.n_kv_heads, head = i % c.n_kv_heads;
       const Sequence& sequence = *batch[static_cast<size_t>(t)].sequence;
       int64_t last = positions[static_cast<size_t>(t)];
       int64_t first = c.sliding_window > 0 ? std::max<int64_t>(0, last - c.sliding_window + 1) : 0;
       CacheView keys{sequence.Keys(index), sequence.half(), kv_width}, values{sequence.Values(index), sequence.half(), kv_width};
-      AttendHead(q + t * q_width + head * c.head_dim, keys, values, head / group * c.head_dim, c.head_dim, first, last, scale,
-                 scores + worker * longest, attended + t * q_width + head * c.head_dim);
+      int64_t offset = t * q_width + head * group * c.head_dim;
+      AttendHeads(q + offset, group, keys, values, head * c.head_dim, c.head_dim, first, last, scale, scores + worker * scratch,
+                  attended + offset);
     }
   });
 
