@@ -1,6 +1,6 @@
 #pragma once
-// Errors of input. Bad input (a file, task, flag or server) throws Error while loading or planning; a bug of ours fails ASSAY_CHECK,
-// which no file content may reach.
+// Errors of input. Bad input (a file, task, flag or server) throws Error while loading or planning; a bug of ours fails
+// ASSAY_CHECK, which no file content may reach.
 
 #include <fmt/core.h>
 
@@ -35,7 +35,8 @@ struct Interrupted : std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
 
-/// Throws Error with a formatted message. Messages name the file, the tensor or line, what was expected and what was found.
+/// Throws Error with a formatted message. Messages name the file, the tensor or line, what was expected and what was
+/// found.
 template <typename... Args>
 [[noreturn]] void Fail(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args) {
   throw Error(kind, fmt::format(format, std::forward<Args>(args)...));
@@ -44,10 +45,10 @@ template <typename... Args>
 [[noreturn]] void CheckFailed(const char* condition, const char* file, int line);
 
 /// For our own bugs only; active in every build.
-#define ASSAY_CHECK(condition)                                      \
-  do {                                                              \
-    if (!(condition)) [[unlikely]]                                  \
-      ::assay::CheckFailed(#condition, __FILE__, __LINE__);         \
+#define ASSAY_CHECK(condition)                              \
+  do {                                                      \
+    if (!(condition)) [[unlikely]]                          \
+      ::assay::CheckFailed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 }  // namespace assay

@@ -15,7 +15,9 @@ std::string Sha256Hex(std::span<const std::byte> data) {
   for (unsigned char byte : digest) out += fmt::format("{:02x}", byte);
   return out;
 }
-std::string Sha256Hex(std::string_view text) { return Sha256Hex(std::as_bytes(std::span(text))); }
+std::string Sha256Hex(std::string_view text) {
+  return Sha256Hex(std::as_bytes(std::span(text)));
+}
 
 struct Hasher::State {
   XXH3_state_t* xxh;
@@ -25,8 +27,12 @@ Hasher::Hasher() : state_(new State{XXH3_createState()}) {
   ASSAY_CHECK(state_->xxh != nullptr);
   XXH3_128bits_reset(state_->xxh);
 }
-Hasher::~Hasher() { XXH3_freeState(state_->xxh); }
-void Hasher::Add(std::span<const std::byte> data) { XXH3_128bits_update(state_->xxh, data.data(), data.size()); }
+Hasher::~Hasher() {
+  XXH3_freeState(state_->xxh);
+}
+void Hasher::Add(std::span<const std::byte> data) {
+  XXH3_128bits_update(state_->xxh, data.data(), data.size());
+}
 void Hasher::AddText(std::string_view text) {
   uint64_t size = text.size();
   Add(std::as_bytes(std::span(&size, 1)));
@@ -42,6 +48,8 @@ std::string HashHex(std::span<const std::byte> data) {
   hasher.Add(data);
   return hasher.Hex();
 }
-std::string HashHex(std::string_view text) { return HashHex(std::as_bytes(std::span(text))); }
+std::string HashHex(std::string_view text) {
+  return HashHex(std::as_bytes(std::span(text)));
+}
 
 }  // namespace assay

@@ -1,5 +1,6 @@
 #pragma once
-// Two hashes: SHA-256 where a stranger must be able to repeat it (provenance), XXH3-128 for cache keys and fingerprints.
+// Two hashes: SHA-256 where a stranger must be able to repeat it (provenance), XXH3-128 for cache keys and
+// fingerprints.
 
 #include <cstddef>
 #include <memory>

@@ -23,7 +23,8 @@ const Json& Required(const Json& object, std::string_view key, std::string_view 
   return *member;
 }
 
-[[noreturn]] void WrongType(const Json& value, std::string_view key, std::string_view where, std::string_view expected) {
+[[noreturn]] void WrongType(const Json& value, std::string_view key, std::string_view where,
+                            std::string_view expected) {
   Fail(ErrorKind::kInvalid, "{}: \"{}\" should be {}, found {}", where, key, expected, value.type_name());
 }
 

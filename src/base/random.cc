@@ -28,7 +28,9 @@ uint64_t Random::Next() {
   return result;
 }
 
-double Random::Uniform() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
+double Random::Uniform() {
+  return static_cast<double>(Next() >> 11) * 0x1.0p-53;
+}
 
 uint64_t Random::Below(uint64_t n) {
   // Lemire's multiply-shift with rejection: no modulo bias.

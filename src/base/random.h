@@ -1,6 +1,6 @@
 #pragma once
-// A small deterministic generator (xoshiro256**, Blackman and Vigna 2018, seeded by splitmix64): the same seed gives the same
-// stream on every machine, which std::normal_distribution and friends do not promise.
+// A small deterministic generator (xoshiro256**, Blackman and Vigna 2018, seeded by splitmix64): the same seed gives
+// the same stream on every machine, which std::normal_distribution and friends do not promise.
 
 #include <cstdint>
 

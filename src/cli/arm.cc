@@ -23,7 +23,11 @@ std::string KeyOf(std::initializer_list<std::string_view> parts) {
 }
 
 Json AnswerToJson(const Answer& a) {
-  return {{"text", a.text}, {"ids", a.ids}, {"logprobs", a.logprobs}, {"finish", a.finish}, {"prompt_tokens", a.prompt_tokens}};
+  return {{"text", a.text},
+          {"ids", a.ids},
+          {"logprobs", a.logprobs},
+          {"finish", a.finish},
+          {"prompt_tokens", a.prompt_tokens}};
 }
 
 Answer AnswerFromJson(const Json& json) {
@@ -45,7 +49,8 @@ const ExampleResult* FindExample(const RunRecord& run, const std::string& id) {
 std::string TokenizerHash(const Tokenizer& tokenizer) {
   Hasher hasher;
   for (const std::string& token : tokenizer.spec().tokens) hasher.AddText(token);
-  auto ids = tokenizer.Encode("The quick brown fox, 12345 jumps\n\n  über 日本語 🙂 {\"a\": [1.5, null]}", true, true);
+  auto ids =
+      tokenizer.Encode("The quick brown fox, 12345 jumps\n\n  über 日本語 🙂 {\"a\": [1.5, null]}", true, true);
   hasher.Add(std::as_bytes(std::span(ids)));
   return hasher.Hex();
 }
@@ -67,8 +72,8 @@ void Cache::Put(const std::string& key, const Json& value) {
   if (store_) store_->Put(key, DumpJson(value));
 }
 
-LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags, const EngineOptions& options,
-                  ThreadPool& pool, const CommonFlags& flags) {
+LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,
+                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags) {
   LoadedArm arm;
   arm.path = path;
   arm.model = LoadModel(path, model_flags, flags);
@@ -93,8 +98,8 @@ RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& 
   return header;
 }
 
-RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer, Cache& cache,
-                     Progress& progress) {
+RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,
+                     Cache& cache, Progress& progress) {
   AnswerLookup lookup;
   lookup.get = [&](const std::string& key) -> std::optional<Answer> {
     auto found = cache.Get(key);
@@ -107,13 +112,15 @@ RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& he
 
 ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCache& base_logits, const std::string& text,
                           const PerplexityOptions& options, Cache& cache, Progress& progress) {
-  std::string key = KeyOf({"quality", arm.identity.fingerprint, base ? base->identity.fingerprint : "", HashHex(text),
-                           std::to_string(options.context), std::to_string(options.chunks), ArithmeticName(arm.model->arithmetic())});
+  std::string key =
+      KeyOf({"quality", arm.identity.fingerprint, base ? base->identity.fingerprint : "", HashHex(text),
+             std::to_string(options.context), std::to_string(options.chunks), ArithmeticName(arm.model->arithmetic())});
   Json measured;
   if (auto found = cache.Get(key)) {
     measured = *found;
   } else {
-    PerplexityResult r = MeasurePerplexity(*arm.engine, base ? base->engine.get() : nullptr, &base_logits, text, options, progress);
+    PerplexityResult r =
+        MeasurePerplexity(*arm.engine, base ? base->engine.get() : nullptr, &base_logits, text, options, progress);
     measured = {{"perplexity", r.perplexity}, {"error", r.perplexity * r.standard_error}};
     if (r.against) {
       measured["mean_kl"] = r.divergence.mean;
@@ -135,8 +142,9 @@ ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCach
   return quality;
 }
 
-std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const LoadedArm& base, const Task& task, const RunRecord& run,
-                                               const RunRecord& base_run, LogitCache& base_logits, Cache& cache, Progress& progress) {
+std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const LoadedArm& base, const Task& task,
+                                               const RunRecord& run, const RunRecord& base_run, LogitCache& base_logits,
+                                               Cache& cache, Progress& progress) {
   std::vector<Displacement> all;
   progress.Begin(fmt::format("displacement of {}", arm.identity.format), task.examples.size(), "examples");
   class Inner : public Progress {
@@ -158,8 +166,8 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
     ids.Add(std::as_bytes(std::span(baseline->answer_ids)));
     ids.AddText("/");
     ids.Add(std::as_bytes(std::span(answered->answer_ids)));
-    std::string key = KeyOf({"displacement", arm.identity.fingerprint, base.identity.fingerprint, baseline->prompt_hash, ids.Hex(),
-                             ArithmeticName(arm.model->arithmetic())});
+    std::string key = KeyOf({"displacement", arm.identity.fingerprint, base.identity.fingerprint, baseline->prompt_hash,
+                             ids.Hex(), ArithmeticName(arm.model->arithmetic())});
     if (auto found = cache.Get(key)) {
       Displacement d = DisplacementFromJson(*found, "result cache");
       d.id = example.id;
@@ -182,15 +190,18 @@ ArmCost MeasureCost(const LoadedArm& arm, const ModelFlags& model_flags, const C
   if (auto found = cache.Get(key)) {
     measured = *found;
   } else {
-    SubprocessResult result = RunSubprocess({SelfPath(), "bench", arm.path, "-p", "128", "-n", "32", "-r", "3", "--json", "--quiet", "--threads",
-                                             threads, "--arithmetic", model_flags.arithmetic});
-    if (result.exit_code != 0) Fail(ErrorKind::kIo, "measuring the speed of {} failed: {}", arm.path, result.error_output);
+    SubprocessResult result =
+        RunSubprocess({SelfPath(), "bench", arm.path, "-p", "128", "-n", "32", "-r", "3", "--json", "--quiet",
+                       "--threads", threads, "--arithmetic", model_flags.arithmetic});
+    if (result.exit_code != 0)
+      Fail(ErrorKind::kIo, "measuring the speed of {} failed: {}", arm.path, result.error_output);
     measured = ParseJson(result.output, "assay bench");
     cache.Put(key, measured);
   }
   BenchRecord record = BenchRecordFromJson(measured, "assay bench");
   ArmCost cost;
-  for (const BenchRow& row : record.rows) (row.test[0] == 'p' ? cost.prefill_tokens_per_s : cost.decode_tokens_per_s) = row.median();
+  for (const BenchRow& row : record.rows)
+    (row.test[0] == 'p' ? cost.prefill_tokens_per_s : cost.decode_tokens_per_s) = row.median();
   cost.peak_memory_bytes = record.peak_memory_bytes;
   return cost;
 }

@@ -43,7 +43,8 @@ ExampleText DescribeExample(const Example& example) {
   ExampleText text{example.id, example.slice, {}, ""};
   if (!example.tools.is_null()) text.prompt.push_back({"tools", DumpJson(example.tools, 1)});
   if (example.is_chat())
-    for (const Json& message : example.messages) text.prompt.push_back({message.value("role", ""), TextOf(message.value("content", Json(nullptr)))});
+    for (const Json& message : example.messages)
+      text.prompt.push_back({message.value("role", ""), TextOf(message.value("content", Json(nullptr)))});
   else
     text.prompt.push_back({"", example.prompt});
   for (const Check& check : example.expect) text.expected += (text.expected.empty() ? "" : "\n") + DumpJson(check.spec);
@@ -51,7 +52,8 @@ ExampleText DescribeExample(const Example& example) {
 }
 
 // Where the quantized model of a preset lies; made when it is not there yet.
-std::string Quantized(const Checkpoint& source, const Preset& preset, const Options& o, ThreadPool& pool, Progress& progress) {
+std::string Quantized(const Checkpoint& source, const Preset& preset, const Options& o, ThreadPool& pool,
+                      Progress& progress) {
   fs::path out;
   if (!o.keep.empty()) {
     fs::create_directories(o.keep);
@@ -59,7 +61,8 @@ std::string Quantized(const Checkpoint& source, const Preset& preset, const Opti
   } else {
     fs::path folder = fs::path(CacheFolder()) / "quants" / source.fingerprint();
     fs::create_directories(folder);
-    out = folder / fmt::format("{}-v{}{}", preset.info().name, kEncoderVersion, preset.info().container == Container::kGguf ? ".gguf" : "");
+    out = folder / fmt::format("{}-v{}{}", preset.info().name, kEncoderVersion,
+                               preset.info().container == Container::kGguf ? ".gguf" : "");
     if (fs::exists(out)) return out.string();
   }
   ConvertCheckpoint(source, preset, out, {.measure_error = false}, pool, progress);
@@ -69,7 +72,12 @@ std::string Quantized(const Checkpoint& source, const Preset& preset, const Opti
 class Checking {
  public:
   Checking(const Options& o, const CommonFlags& flags)
-      : o_(o), flags_(flags), pool_(flags.threads), cache_(!o.no_cache), progress_(MakeProgress(flags)), logits_(kLogitBudget) {}
+      : o_(o),
+        flags_(flags),
+        pool_(flags.threads),
+        cache_(!o.no_cache),
+        progress_(MakeProgress(flags)),
+        logits_(kLogitBudget) {}
 
   CheckRecord Run() {
     task_ = LoadTask(o_.task);
@@ -87,7 +95,8 @@ class Checking {
     record_.margin = o_.margin;
     for (const Example& example : task_.examples) record_.examples.push_back(DescribeExample(example));
     if (task_.examples.size() < kAdvisedExamples)
-      Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(), kAdvisedExamples));
+      Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(),
+                               kAdvisedExamples));
 
     double start = Now();
     record_.baseline = Measure(base_, nullptr);
@@ -103,7 +112,9 @@ class Checking {
     Arm arm;
     arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, o_.sampling), nullptr, cache_, *progress_);
     if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
-    if (base) arm.displacement = MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);
+    if (base)
+      arm.displacement =
+          MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);
     if (!o_.no_speed) arm.cost = MeasureCost(loaded, o_.model_flags, flags_, cache_);
     return arm;
   }
@@ -136,14 +147,18 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
   command.add_option("--text", o->text, "text file for perplexity and KL divergence");
   command.add_option("--context", o->perplexity.context, "tokens per chunk of the text")->capture_default_str();
   command.add_option("--chunks", o->perplexity.chunks, "at most so many chunks of the text (default: all)");
-  command.add_option("--margin", o->margin, "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
+  command
+      .add_option("--margin", o->margin,
+                  "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
       ->check(CLI::Range(0.1, 100.0));
   command.add_option("--report", o->report, "HTML report to write")->default_val("assay-report.html");
   command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
   command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")->capture_default_str();
   command.add_option("--temperature", o->sampling.temperature, "0 is greedy")->capture_default_str();
   command.add_option("--seed", o->sampling.seed, "seed of the draws")->capture_default_str();
-  command.add_option("--batch", o->engine.batch_size, "examples that decode together")->capture_default_str()->check(CLI::Range(1, 256));
+  command.add_option("--batch", o->engine.batch_size, "examples that decode together")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
   command.add_flag("--no-cache", o->no_cache, "measure everything anew");
   command.add_flag("--no-speed", o->no_speed, "do not measure speed and memory");
   AddFailOn(command, o->fail_on);

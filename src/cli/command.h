@@ -27,7 +27,8 @@ struct CommonFlags {
   bool json = false, quiet = false, verbose = false;
 };
 
-/// A row of the command table (main.cc). `add` declares flags on `command` and returns what runs it; the result is the exit code.
+/// A row of the command table (main.cc). `add` declares flags on `command` and returns what runs it; the result is the
+/// exit code.
 struct Command {
   std::string_view name, summary;
   std::function<int()> (*add)(CLI::App& command, CommonFlags& flags);
@@ -56,8 +57,8 @@ bool ColorOutput();
 /// Columns of the terminal behind stdout, 100 when it is none.
 int TerminalWidth();
 
-/// A bar with rate and ETA on a terminal, a line every ten seconds elsewhere, nothing with --quiet. Ctrl-C makes Cancelled() true;
-/// a second Ctrl-C ends the process at once.
+/// A bar with rate and ETA on a terminal, a line every ten seconds elsewhere, nothing with --quiet. Ctrl-C makes
+/// Cancelled() true; a second Ctrl-C ends the process at once.
 std::unique_ptr<Progress> MakeProgress(const CommonFlags& flags);
 
 /// Adds --arithmetic and --kernel.
@@ -67,15 +68,18 @@ struct ModelFlags {
 };
 void AddModelFlags(CLI::App& command, ModelFlags& flags);
 
-/// MODEL as people write it: a file, a folder, or org/name in the Hugging Face cache (HF_HUB_CACHE, HF_HOME). The error says where it looked.
+/// MODEL as people write it: a file, a folder, or org/name in the Hugging Face cache (HF_HUB_CACHE, HF_HOME). The error
+/// says where it looked.
 std::string ResolveModel(const std::string& model);
-std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags, const CommonFlags& flags);
+std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags,
+                                       const CommonFlags& flags);
 
 /// "assay 0.1.0 (g++ 12.2.0)".
 std::string BuildText();
 /// "Intel(R) Xeon(R) Processor, avx512+vnni+bf16".
 std::string MachineText();
-/// A folder of this user's for caches: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay. Created when missing.
+/// A folder of this user's for caches: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay. Created when
+/// missing.
 std::string CacheFolder();
 
 }  // namespace assay

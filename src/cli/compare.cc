@@ -18,7 +18,9 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
   auto o = std::make_shared<Options>();
   command.add_option("BASELINE", o->baseline, "saved run of the full-precision model")->required();
   command.add_option("CANDIDATE", o->candidates, "saved runs of quantized models")->required();
-  command.add_option("--margin", o->margin, "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
+  command
+      .add_option("--margin", o->margin,
+                  "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
       ->check(CLI::Range(0.1, 100.0));
   command.add_option("--html", o->html, "also write the report to this file");
   AddFailOn(command, o->fail_on);

@@ -17,15 +17,20 @@ std::string OptionNames(const CLI::App& app) {
 
 std::function<int()> AddCompletion(CLI::App& command, CommonFlags&) {
   auto shell = std::make_shared<std::string>("bash");
-  command.add_option("SHELL", *shell, "bash, zsh or fish")->check(CLI::IsMember({"bash", "zsh", "fish"}))->capture_default_str();
-  command.footer("bash: source <(assay completion bash)    zsh: source <(assay completion zsh)    fish: assay completion fish | source");
+  command.add_option("SHELL", *shell, "bash, zsh or fish")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->capture_default_str();
+  command.footer(
+      "bash: source <(assay completion bash)    zsh: source <(assay completion zsh)    fish: assay completion fish | "
+      "source");
   CLI::App* self = &command;
   return [self, shell] {
     std::string commands, cases, fish;
     for (const CLI::App* sub : self->get_parent()->get_subcommands({})) {
       commands += (commands.empty() ? "" : " ") + sub->get_name();
       cases += fmt::format("    {}) words=\"{}\" ;;\n", sub->get_name(), OptionNames(*sub));
-      fish += fmt::format("complete -c assay -n __fish_use_subcommand -f -a {} -d '{}'\n", sub->get_name(), sub->get_description());
+      fish += fmt::format("complete -c assay -n __fish_use_subcommand -f -a {} -d '{}'\n", sub->get_name(),
+                          sub->get_description());
       for (const CLI::Option* option : sub->get_options())
         for (const std::string& name : option->get_lnames())
           fish += fmt::format("complete -c assay -n '__fish_seen_subcommand_from {}' -l {}\n", sub->get_name(), name);

@@ -80,7 +80,8 @@ class ConsoleProgress : public Progress {
       } else {
         line = fmt::format("{} {:.0f}%", what_, share * 100);
       }
-      if (elapsed > 1 && done > 0) line += fmt::format("  {}  ETA {}", Rate(rate, unit_), FormatDuration(std::max(0.0, eta)));
+      if (elapsed > 1 && done > 0)
+        line += fmt::format("  {}  ETA {}", Rate(rate, unit_), FormatDuration(std::max(0.0, eta)));
     } else {
       line = fmt::format("{}  {:.0f} {}", what_, done, unit_);
     }
@@ -117,7 +118,9 @@ void Note(const CommonFlags& flags, std::string_view line) {
   if (!flags.quiet) std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
 }
 
-bool ColorOutput() { return isatty(STDOUT_FILENO) == 1 && !std::getenv("NO_COLOR"); }
+bool ColorOutput() {
+  return isatty(STDOUT_FILENO) == 1 && !std::getenv("NO_COLOR");
+}
 
 int TerminalWidth() {
   winsize size{};
@@ -125,6 +128,8 @@ int TerminalWidth() {
   return 120;
 }
 
-std::unique_ptr<Progress> MakeProgress(const CommonFlags& flags) { return std::make_unique<ConsoleProgress>(flags.quiet); }
+std::unique_ptr<Progress> MakeProgress(const CommonFlags& flags) {
+  return std::make_unique<ConsoleProgress>(flags.quiet);
+}
 
 }  // namespace assay

@@ -20,7 +20,8 @@ struct SamplingFlags {
 };
 
 void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
-  flags.temperature = command.add_option("--temperature", flags.values.temperature, "0 is greedy (default: as the model's file says)");
+  flags.temperature =
+      command.add_option("--temperature", flags.values.temperature, "0 is greedy (default: as the model's file says)");
   flags.top_k = command.add_option("--top-k", flags.values.top_k, "keep the k most likely tokens");
   flags.top_p = command.add_option("--top-p", flags.values.top_p, "keep the most likely tokens up to this probability");
   command.add_option("--min-p", flags.values.min_p, "keep tokens at least this share as likely as the best");
@@ -46,7 +47,8 @@ Sampling Resolve(const SamplingFlags& flags, const ModelConfig& config) {
 
 Json TopLogprobsJson(const Engine& engine, const std::vector<std::pair<int32_t, float>>& top) {
   Json out = Json::array();
-  for (const auto& [id, logprob] : top) out.push_back({{"id", id}, {"token", engine.tokenizer().TokenBytes(id)}, {"logprob", logprob}});
+  for (const auto& [id, logprob] : top)
+    out.push_back({{"id", id}, {"token", engine.tokenizer().TokenBytes(id)}, {"logprob", logprob}});
   return out;
 }
 
@@ -65,16 +67,20 @@ Json PromptLogprobs(Engine& engine, const std::vector<int32_t>& ids) {
 
 Answer One(Engine& engine, Request request, Progress& progress) {
   Answer result;
-  engine.Generate(std::span(&request, 1), [&](size_t, const Answer& answer) { result = answer; }, progress);
+  engine.Generate(
+      std::span(&request, 1), [&](size_t, const Answer& answer) { result = answer; }, progress);
   if (!result.error.empty()) Fail(ErrorKind::kInvalid, "{}", result.error);
   return result;
 }
 
 void NoteDefaults(const CommonFlags& flags, const Engine& engine, const Sampling& s, bool raw) {
   if (!flags.verbose) return;
-  Note(flags, fmt::format("prompt: {}", raw ? "raw" : engine.has_chat_template() ? "the model's chat template" : "raw (the model ships no chat template)"));
+  Note(flags, fmt::format("prompt: {}", raw                          ? "raw"
+                                        : engine.has_chat_template() ? "the model's chat template"
+                                                                     : "raw (the model ships no chat template)"));
   std::string stops;
-  for (int32_t id : engine.model().config().stop_tokens) stops += fmt::format(" {} {}", id, engine.tokenizer().TokenBytes(id));
+  for (int32_t id : engine.model().config().stop_tokens)
+    stops += fmt::format(" {} {}", id, engine.tokenizer().TokenBytes(id));
   Note(flags, fmt::format("stops at:{}", stops));
   Note(flags, fmt::format("sampling: {}", DumpJson(ToJson(s))));
 }
@@ -93,7 +99,8 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
   command.add_option("MODEL", o->model, "model file or folder")->required();
   command.add_option("PROMPT", o->prompt, "what to ask")->required();
   command.add_flag("--raw", o->raw, "no chat template; special tokens in the prompt count as such");
-  command.add_option("--logprobs", o->logprobs, "with --json: this many most likely tokens at each step")->check(CLI::Range(0, 1000));
+  command.add_option("--logprobs", o->logprobs, "with --json: this many most likely tokens at each step")
+      ->check(CLI::Range(0, 1000));
   AddSamplingFlags(command, o->sampling);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
@@ -101,7 +108,8 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
     ThreadPool pool(flags.threads);
     Engine engine(model, pool, {});
     bool raw = o->raw || !engine.has_chat_template();
-    std::string prompt = raw ? o->prompt : engine.RenderChat(Json::array({{{"role", "user"}, {"content", o->prompt}}}), nullptr);
+    std::string prompt =
+        raw ? o->prompt : engine.RenderChat(Json::array({{{"role", "user"}, {"content", o->prompt}}}), nullptr);
     Request request;
     request.ids = engine.Tokenize(prompt);
     request.sampling = Resolve(o->sampling, model->config());
@@ -117,8 +125,8 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
       Answer answer = One(engine, request, *progress);
       std::fputc('\n', stdout);
       if (flags.verbose)
-        Note(flags, fmt::format("{} tokens of prompt, {} of answer, {:.1f} s, ended by {}", answer.prompt_tokens, answer.ids.size(), Now() - start,
-                                answer.finish));
+        Note(flags, fmt::format("{} tokens of prompt, {} of answer, {:.1f} s, ended by {}", answer.prompt_tokens,
+                                answer.ids.size(), Now() - start, answer.finish));
       return static_cast<int>(kHolds);
     }
     Answer answer = One(engine, request, *progress);
@@ -153,7 +161,8 @@ std::function<int()> AddChat(CLI::App& command, CommonFlags& flags) {
     auto model = LoadModel(o->model, o->model_flags, flags);
     ThreadPool pool(flags.threads);
     Engine engine(model, pool, {});
-    if (!engine.has_chat_template()) Fail(ErrorKind::kInvalid, "{}: the model ships no chat template; use generate --raw", o->model);
+    if (!engine.has_chat_template())
+      Fail(ErrorKind::kInvalid, "{}: the model ships no chat template; use generate --raw", o->model);
     Sampling sampling = Resolve(o->sampling, model->config());
     NoteDefaults(flags, engine, sampling, false);
     Note(flags, "An empty line or Ctrl-D ends the chat.");

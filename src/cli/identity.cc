@@ -8,7 +8,9 @@ ModelIdentity IdentityOf(const Checkpoint& checkpoint, std::string_view preset) 
   identity.name = path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
   identity.fingerprint = checkpoint.fingerprint();
   identity.architecture = checkpoint.config().architecture;
-  identity.format = !preset.empty() ? std::string(preset) : !checkpoint.scheme().empty() ? checkpoint.scheme() : std::string(checkpoint.main_format());
+  identity.format = !preset.empty()                ? std::string(preset)
+                    : !checkpoint.scheme().empty() ? checkpoint.scheme()
+                                                   : std::string(checkpoint.main_format());
   identity.bits_per_weight = checkpoint.bits_per_weight();
   identity.file_bytes = checkpoint.file_bytes();
   return identity;

@@ -27,9 +27,13 @@ std::string Shape(const Tensor& tensor) {
   return text;
 }
 
-uint64_t Count(const Tensor& tensor) { return static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols); }
+uint64_t Count(const Tensor& tensor) {
+  return static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols);
+}
 
-double Bits(const Share& share) { return share.weights ? 8.0 * static_cast<double>(share.bytes) / static_cast<double>(share.weights) : 0; }
+double Bits(const Share& share) {
+  return share.weights ? 8.0 * static_cast<double>(share.bytes) / static_cast<double>(share.weights) : 0;
+}
 
 }  // namespace
 
@@ -53,32 +57,55 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
         share->bytes += t.stored_bytes;
       }
     if (flags.json) {
-      Json out = {{"path", o->model}, {"fingerprint", identity.fingerprint}, {"architecture", c.architecture}, {"scheme", checkpoint->scheme()},
-                  {"parameters", checkpoint->parameter_count()}, {"bits_per_weight", identity.bits_per_weight}, {"file_bytes", identity.file_bytes},
-                  {"config", {{"layers", c.n_layers}, {"hidden", c.hidden}, {"heads", c.n_heads}, {"kv_heads", c.n_kv_heads}, {"head_dim", c.head_dim},
-                              {"feed_forward", c.feed_forward}, {"vocab", c.vocab}, {"context", c.context}, {"tied_output", c.tied_output}}},
+      Json out = {{"path", o->model},
+                  {"fingerprint", identity.fingerprint},
+                  {"architecture", c.architecture},
+                  {"scheme", checkpoint->scheme()},
+                  {"parameters", checkpoint->parameter_count()},
+                  {"bits_per_weight", identity.bits_per_weight},
+                  {"file_bytes", identity.file_bytes},
+                  {"config",
+                   {{"layers", c.n_layers},
+                    {"hidden", c.hidden},
+                    {"heads", c.n_heads},
+                    {"kv_heads", c.n_kv_heads},
+                    {"head_dim", c.head_dim},
+                    {"feed_forward", c.feed_forward},
+                    {"vocab", c.vocab},
+                    {"context", c.context},
+                    {"tied_output", c.tied_output}}},
                   {"tensors", Json::array()}};
       for (const Tensor& t : checkpoint->tensors())
-        out["tensors"].push_back({{"name", t.name}, {"source_name", t.source_name}, {"shape", t.shape}, {"format", t.view.format->name}, {"bytes", t.stored_bytes}});
+        out["tensors"].push_back({{"name", t.name},
+                                  {"source_name", t.source_name},
+                                  {"shape", t.shape},
+                                  {"format", t.view.format->name},
+                                  {"bytes", t.stored_bytes}});
       Print(DumpJson(out));
       return static_cast<int>(kHolds);
     }
     Print(fmt::format("{}", o->model));
-    Print(fmt::format("  {} {}{}, {}", checkpoint->container() == Container::kGguf ? "GGUF" : "Hugging Face folder", c.architecture,
-                      c.name.empty() ? "" : fmt::format(" \"{}\"", c.name), checkpoint->scheme()));
-    Print(fmt::format("  {} weights, {:.3f} bits per weight, {} on disk", checkpoint->parameter_count(), identity.bits_per_weight, FormatBytes(identity.file_bytes)));
-    Print(fmt::format("  {} layers, width {}, {} heads over {} (dimension {}), feed-forward {}, vocabulary {}, context {}{}", c.n_layers, c.hidden,
-                      c.n_heads, c.n_kv_heads, c.head_dim, c.feed_forward, c.vocab, c.context, c.tied_output ? ", output tied to the embedding" : ""));
-    Print(fmt::format("  chat template: {}; fingerprint {}", checkpoint->chat_template().empty() ? "none" : "yes", identity.fingerprint));
+    Print(fmt::format("  {} {}{}, {}", checkpoint->container() == Container::kGguf ? "GGUF" : "Hugging Face folder",
+                      c.architecture, c.name.empty() ? "" : fmt::format(" \"{}\"", c.name), checkpoint->scheme()));
+    Print(fmt::format("  {} weights, {:.3f} bits per weight, {} on disk", checkpoint->parameter_count(),
+                      identity.bits_per_weight, FormatBytes(identity.file_bytes)));
+    Print(fmt::format(
+        "  {} layers, width {}, {} heads over {} (dimension {}), feed-forward {}, vocabulary {}, context {}{}",
+        c.n_layers, c.hidden, c.n_heads, c.n_kv_heads, c.head_dim, c.feed_forward, c.vocab, c.context,
+        c.tied_output ? ", output tied to the embedding" : ""));
+    Print(fmt::format("  chat template: {}; fingerprint {}", checkpoint->chat_template().empty() ? "none" : "yes",
+                      identity.fingerprint));
     for (auto [title, shares] : {std::pair{"format", &formats}, std::pair{"tensor", &kinds}}) {
       Print(fmt::format("\n  {:<16} {:>8} {:>14} {:>12} {:>8}", title, "tensors", "weights", "bytes", "bits"));
       for (const auto& [name, share] : *shares)
-        Print(fmt::format("  {:<16} {:>8} {:>14} {:>12} {:>8.3f}", name, share.tensors, share.weights, FormatBytes(share.bytes), Bits(share)));
+        Print(fmt::format("  {:<16} {:>8} {:>14} {:>12} {:>8.3f}", name, share.tensors, share.weights,
+                          FormatBytes(share.bytes), Bits(share)));
     }
     if (o->tensors) {
       Print("");
       for (const Tensor& t : checkpoint->tensors())
-        Print(fmt::format("  {:<28} {:<14} {:<16} {}", t.name, t.view.format->name, Shape(t), FormatBytes(t.stored_bytes)));
+        Print(fmt::format("  {:<28} {:<14} {:<16} {}", t.name, t.view.format->name, Shape(t),
+                          FormatBytes(t.stored_bytes)));
     }
     return static_cast<int>(kHolds);
   };

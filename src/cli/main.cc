@@ -38,7 +38,8 @@ int Run(int argc, char** argv) {
   for (const Command& command : kCommands) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
     auto run = command.add(*sub, flags);
-    sub->add_option("--threads", flags.threads, "threads to use (default: every processor)")->check(CLI::Range(1, 1024));
+    sub->add_option("--threads", flags.threads, "threads to use (default: every processor)")
+        ->check(CLI::Range(1, 1024));
     sub->add_flag("--json", flags.json, "print JSON on stdout and nothing else");
     sub->add_flag("-q,--quiet", flags.quiet, "no progress and no remarks");
     sub->add_flag("-v,--verbose", flags.verbose, "say which kernels, templates and defaults are used");
@@ -55,7 +56,8 @@ int Run(int argc, char** argv) {
       std::string nearest = Nearest(argv[1], names);
       if (!nearest.empty()) std::fprintf(stderr, "Did you mean: assay %s\n", nearest.c_str());
     }
-    std::fprintf(stderr, "Run 'assay %s--help' for usage.\n", app.get_subcommands().empty() ? "" : (app.get_subcommands()[0]->get_name() + " ").c_str());
+    std::fprintf(stderr, "Run 'assay %s--help' for usage.\n",
+                 app.get_subcommands().empty() ? "" : (app.get_subcommands()[0]->get_name() + " ").c_str());
     return kUsage;
   }
   return chosen();

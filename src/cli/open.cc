@@ -43,7 +43,9 @@ LoadOptions ModelFlags::options() const {
 }
 
 void AddModelFlags(CLI::App& command, ModelFlags& flags) {
-  command.add_option("--arithmetic", flags.arithmetic, "deployed: as the engine the file is meant for; reference: float32 throughout")
+  command
+      .add_option("--arithmetic", flags.arithmetic,
+                  "deployed: as the engine the file is meant for; reference: float32 throughout")
       ->check(CLI::IsMember({"deployed", "reference"}))
       ->capture_default_str();
   command.add_option("--kernel", flags.kernel, "force a kernel by name")->group("");
@@ -55,28 +57,34 @@ std::string ResolveModel(const std::string& model) {
   if (parts.size() == 2 && !parts[0].empty() && !parts[1].empty() && parts[0] != "." && parts[0] != "..") {
     fs::path repository = HubCache() / ("models--" + parts[0] + "--" + parts[1]);
     if (fs::path snapshot = Snapshot(repository); !snapshot.empty()) return snapshot.string();
-    Fail(ErrorKind::kNotFound, "{}: no such file or folder, and no snapshot of it in the Hugging Face cache ({})", model,
-         HubCache().string());
+    Fail(ErrorKind::kNotFound, "{}: no such file or folder, and no snapshot of it in the Hugging Face cache ({})",
+         model, HubCache().string());
   }
-  Fail(ErrorKind::kNotFound, "{}: no such file or folder (expected a .gguf file, a Hugging Face folder, or org/name in the cache)", model);
+  Fail(ErrorKind::kNotFound,
+       "{}: no such file or folder (expected a .gguf file, a Hugging Face folder, or org/name in the cache)", model);
 }
 
-std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags, const CommonFlags& flags) {
+std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags,
+                                       const CommonFlags& flags) {
   auto checkpoint = Checkpoint::Open(ResolveModel(model));
   auto loaded = Model::Load(checkpoint, model_flags.options());
   if (flags.verbose) {
     const ModelConfig& c = loaded->config();
-    Note(flags, fmt::format("{}: {} {}, {} layers, width {}, {} weights, {:.2f} bits per weight, {}", checkpoint->path().string(),
-                            c.architecture, checkpoint->scheme(), c.n_layers, c.hidden, checkpoint->parameter_count(),
-                            checkpoint->bits_per_weight(), model_flags.arithmetic));
+    Note(flags, fmt::format("{}: {} {}, {} layers, width {}, {} weights, {:.2f} bits per weight, {}",
+                            checkpoint->path().string(), c.architecture, checkpoint->scheme(), c.n_layers, c.hidden,
+                            checkpoint->parameter_count(), checkpoint->bits_per_weight(), model_flags.arithmetic));
     for (const std::string& line : loaded->KernelReport()) Note(flags, "  kernel " + line);
   }
   return loaded;
 }
 
-std::string BuildText() { return fmt::format("assay {} (g++ {})", ASSAY_VERSION, __VERSION__); }
+std::string BuildText() {
+  return fmt::format("assay {} (g++ {})", ASSAY_VERSION, __VERSION__);
+}
 
-std::string MachineText() { return CpuName() + ", " + CpuFeatureText(Cpu()); }
+std::string MachineText() {
+  return CpuName() + ", " + CpuFeatureText(Cpu());
+}
 
 std::string CacheFolder() {
   fs::path folder = Environment("ASSAY_CACHE");

@@ -36,10 +36,17 @@ std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
     auto progress = MakeProgress(flags);
     PerplexityResult r = MeasurePerplexity(engine, base.get(), nullptr, text, o->perplexity, *progress);
     if (flags.json) {
-      Json out = {{"model", o->model},           {"text", o->text},         {"arithmetic", o->model_flags.arithmetic},
-                  {"context", o->perplexity.context}, {"chunks", r.chunks},      {"scored_tokens", r.scored_tokens},
-                  {"text_tokens", r.text_tokens}, {"perplexity", r.perplexity}, {"mean_nll", r.mean_nll},
-                  {"standard_error", r.standard_error}, {"chunk_nll", r.chunk_nll}};
+      Json out = {{"model", o->model},
+                  {"text", o->text},
+                  {"arithmetic", o->model_flags.arithmetic},
+                  {"context", o->perplexity.context},
+                  {"chunks", r.chunks},
+                  {"scored_tokens", r.scored_tokens},
+                  {"text_tokens", r.text_tokens},
+                  {"perplexity", r.perplexity},
+                  {"mean_nll", r.mean_nll},
+                  {"standard_error", r.standard_error},
+                  {"chunk_nll", r.chunk_nll}};
       if (r.against) {
         const DivergenceSummary& d = r.divergence;
         out["against"] = o->against;
@@ -52,13 +59,15 @@ std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
       Print(DumpJson(out));
       return static_cast<int>(kHolds);
     }
-    Print(fmt::format("perplexity      {:.4f} ± {:.4f}   ({} chunks of {}, {} tokens scored, {} arithmetic)", r.perplexity,
-                      r.perplexity * r.standard_error, r.chunks, o->perplexity.context, r.scored_tokens, o->model_flags.arithmetic));
+    Print(fmt::format("perplexity      {:.4f} ± {:.4f}   ({} chunks of {}, {} tokens scored, {} arithmetic)",
+                      r.perplexity, r.perplexity * r.standard_error, r.chunks, o->perplexity.context, r.scored_tokens,
+                      o->model_flags.arithmetic));
     if (r.against) {
       const DivergenceSummary& d = r.divergence;
       Print(fmt::format("base perplexity {:.4f}   ratio {:.4f}", r.base_perplexity, r.perplexity / r.base_perplexity));
-      Print(fmt::format("KL divergence   mean {:.6f} ± {:.6f}   median {:.6f}   90% {:.6f}   99% {:.5f}   99.9% {:.4f}   max {:.3f}", d.mean,
-                        d.standard_error, d.p50, d.p90, d.p99, d.p999, d.max));
+      Print(fmt::format(
+          "KL divergence   mean {:.6f} ± {:.6f}   median {:.6f}   90% {:.6f}   99% {:.5f}   99.9% {:.4f}   max {:.3f}",
+          d.mean, d.standard_error, d.p50, d.p90, d.p99, d.p999, d.max));
       Print(fmt::format("same top token  {:.2f} %", 100 * d.same_top));
     }
     return static_cast<int>(kHolds);

@@ -27,9 +27,11 @@ void PrintSummary(const QuantRecord& record, const std::string& out) {
     weights += n;
   }
   std::string parts;
-  for (const auto& [format, use] : formats) parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", use.first, format);
-  Print(fmt::format("{}: {}, {:.2f} bits per weight (from {}, {:.2f}), RMSE {:.6f}, {:.1f} s", out, FormatBytes(record.result.file_bytes),
-                    record.result.bits_per_weight, FormatBytes(record.source.file_bytes), record.source.bits_per_weight,
+  for (const auto& [format, use] : formats)
+    parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", use.first, format);
+  Print(fmt::format("{}: {}, {:.2f} bits per weight (from {}, {:.2f}), RMSE {:.6f}, {:.1f} s", out,
+                    FormatBytes(record.result.file_bytes), record.result.bits_per_weight,
+                    FormatBytes(record.source.file_bytes), record.source.bits_per_weight,
                     weights > 0 ? std::sqrt(error / weights) : 0, record.elapsed_s));
   Print("tensors: " + parts);
 }
@@ -41,7 +43,8 @@ void PrintWorst(const QuantRecord& record) {
   std::sort(worst.begin(), worst.end(), [](auto* a, auto* b) { return a->relative_error > b->relative_error; });
   worst.resize(std::min<size_t>(worst.size(), 10));
   Print("\nlargest relative error        format    rmse       relative");
-  for (const TensorQuantization* t : worst) Print(fmt::format("{:<29} {:<9} {:.6f}   {:.3f} %", t->name, t->to, t->rmse, 100 * t->relative_error));
+  for (const TensorQuantization* t : worst)
+    Print(fmt::format("{:<29} {:<9} {:.6f}   {:.3f} %", t->name, t->to, t->rmse, 100 * t->relative_error));
 }
 
 }  // namespace
@@ -60,7 +63,8 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
     const Preset& preset = Preset::Get(o->preset);
     auto source = Checkpoint::Open(ResolveModel(o->model));
     std::string out = o->out.empty() ? DefaultOutputName(*source, preset) : o->out;
-    if (std::filesystem::exists(out) && !o->force) Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);
+    if (std::filesystem::exists(out) && !o->force)
+      Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
     QuantRecord record = ConvertCheckpoint(*source, preset, out, {}, pool, *progress);

@@ -24,9 +24,10 @@ void PrintSummary(const RunRecord& run, const std::string& out) {
     errors += !e.error.empty();
     if (!e.pass && e.error.empty()) ++failures[e.failure()];
   }
-  Print(fmt::format("{} on {}: {} of {} passed{}", run.header.model.name, run.header.task_name, passed, run.examples.size(),
-                    errors ? fmt::format(", {} could not be answered", errors) : ""));
-  for (const auto& [name, counts] : slices) Print(fmt::format("  {:<20} {:>3} of {}", name, counts.first, counts.second));
+  Print(fmt::format("{} on {}: {} of {} passed{}", run.header.model.name, run.header.task_name, passed,
+                    run.examples.size(), errors ? fmt::format(", {} could not be answered", errors) : ""));
+  for (const auto& [name, counts] : slices)
+    Print(fmt::format("  {:<20} {:>3} of {}", name, counts.first, counts.second));
   for (const auto& [name, count] : failures) Print(fmt::format("  failed: {:<12} {:>3}", name, count));
   for (const ExampleResult& e : run.examples)
     if (!e.error.empty()) Print(fmt::format("  {}: {}", e.id, e.error));
@@ -50,7 +51,9 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
   command.add_option("--temperature", o->sampling.temperature, "0 is greedy")->capture_default_str();
   command.add_option("--seed", o->sampling.seed, "seed of the draws")->capture_default_str();
   command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")->capture_default_str();
-  command.add_option("--batch", o->engine.batch_size, "examples that decode together")->capture_default_str()->check(CLI::Range(1, 256));
+  command.add_option("--batch", o->engine.batch_size, "examples that decode together")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
   command.add_flag("--no-cache", o->no_cache, "answer anew even what the cache knows");
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
@@ -58,10 +61,13 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     ThreadPool pool(flags.threads);
     LoadedArm arm = LoadArm(ResolveModel(o->model), "", o->model_flags, o->engine, pool, flags);
     std::string out = o->out;
-    if (out.empty()) out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity.name).stem().string(), std::filesystem::path(o->task).stem().string());
+    if (out.empty())
+      out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity.name).stem().string(),
+                        std::filesystem::path(o->task).stem().string());
     RunHeader header = MakeRunHeader(arm, task, o->sampling);
     RunRecordWriter writer(out, header);
-    if (!writer.resumed().empty()) Note(flags, fmt::format("{}: going on after {} finished examples", out, writer.resumed().size()));
+    if (!writer.resumed().empty())
+      Note(flags, fmt::format("{}: going on after {} finished examples", out, writer.resumed().size()));
     Cache cache(!o->no_cache);
     auto progress = MakeProgress(flags);
     RunRecord run = AnswerTask(arm, task, header, &writer, cache, *progress);

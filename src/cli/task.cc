@@ -1,9 +1,10 @@
+#include "task/task.h"
+
 #include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command.h"
-#include "task/task.h"
 
 namespace assay {
 namespace {
@@ -15,13 +16,16 @@ int CheckOne(const std::string& path, const CommonFlags& flags) {
   if (flags.json) {
     Json out = {{"file", path}, {"errors", errors}, {"warnings", warnings}, {"problems", Json::array()}};
     for (const TaskProblem& p : problems)
-      out["problems"].push_back({{"line", p.line}, {"field", p.field}, {"message", p.message}, {"level", p.warning ? "warning" : "error"}});
+      out["problems"].push_back(
+          {{"line", p.line}, {"field", p.field}, {"message", p.message}, {"level", p.warning ? "warning" : "error"}});
     Print(DumpJson(out));
   } else {
-    for (const TaskProblem& p : problems) Print(fmt::format("{}: {}", p.warning ? "warning" : "error", p.Describe(path)));
+    for (const TaskProblem& p : problems)
+      Print(fmt::format("{}: {}", p.warning ? "warning" : "error", p.Describe(path)));
     if (errors == 0) {
       Task task = LoadTask(path);
-      Print(fmt::format("{}: {} examples in {} slices, {} warnings: usable", path, task.examples.size(), task.slices().size(), warnings));
+      Print(fmt::format("{}: {} examples in {} slices, {} warnings: usable", path, task.examples.size(),
+                        task.slices().size(), warnings));
     } else {
       Print(fmt::format("{}: {} errors, {} warnings: not usable", path, errors, warnings));
     }
@@ -48,7 +52,8 @@ int Show(const std::string& path, const CommonFlags& flags) {
       if (e.slice != slice) continue;
       std::string checks, question = e.prompt;
       for (const Check& check : e.expect) checks += (checks.empty() ? "" : ", ") + std::string(check.type);
-      if (e.is_chat() && !e.messages.empty() && e.messages.back()["content"].is_string()) question = e.messages.back()["content"].get<std::string>();
+      if (e.is_chat() && !e.messages.empty() && e.messages.back()["content"].is_string())
+        question = e.messages.back()["content"].get<std::string>();
       for (char& c : question)
         if (c == '\n') c = ' ';
       Print(fmt::format("  {:<24.24} {:<24.24} {:.60}", e.id, checks, question));

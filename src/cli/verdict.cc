@@ -7,7 +7,9 @@
 namespace assay {
 
 void AddFailOn(CLI::App& command, std::string& fail_on) {
-  command.add_option("--fail-on", fail_on, "which verdicts give a failing exit code: cracks (3), cant-tell (3 and 4), never")
+  command
+      .add_option("--fail-on", fail_on,
+                  "which verdicts give a failing exit code: cracks (3), cant-tell (3 and 4), never")
       ->check(CLI::IsMember({"cracks", "cant-tell", "never"}))
       ->capture_default_str();
 }

@@ -38,7 +38,8 @@ struct Job {
 
 class Conversion {
  public:
-  Conversion(const Checkpoint& source, const Preset& preset, const ConvertOptions& options, ThreadPool& pool, Progress& progress)
+  Conversion(const Checkpoint& source, const Preset& preset, const ConvertOptions& options, ThreadPool& pool,
+             Progress& progress)
       : source_(source), preset_(preset), options_(options), pool_(pool), progress_(progress) {}
   void Plan();
   void ChooseGlobals();
@@ -63,7 +64,8 @@ class Conversion {
 const Format& Conversion::UnquantizedFormat(const Tensor& tensor) const {
   std::string_view name = tensor.view.format->name;
   bool plain = name == "f32" || name == "f16" || name == "bf16";
-  // GGUF keeps vectors in float32 (its readers expect that); Hugging Face files have one dtype for all that is not quantized.
+  // GGUF keeps vectors in float32 (its readers expect that); Hugging Face files have one dtype for all that is not
+  // quantized.
   if (preset_.info().container == Container::kGguf) return GetFormat("f32");
   if (source_.container() == Container::kHuggingFace && plain) return *tensor.view.format;
   const Tensor* embedding = source_.Find("token_embd.weight");
@@ -83,8 +85,8 @@ void Conversion::Plan() {
     if (tensor.shape.size() == 2) job.output.format = preset_.Choose(RoleOf(tensor, config, tied));
     if (!job.output.format) job.output.format = &UnquantizedFormat(tensor);
     if (!job.output.format->encode_rows)
-      Fail(ErrorKind::kUnsupported, "{}: tensor {}: format {} can be read but not written", source_.path().string(), tensor.source_name,
-           job.output.format->name);
+      Fail(ErrorKind::kUnsupported, "{}: tensor {}: format {} can be read but not written", source_.path().string(),
+           tensor.source_name, job.output.format->name);
     bool for_q = false;
     if (config.rope_interleaved != target_interleaved && NeedsRopeOrder(tensor.name, &for_q))
       job.row_order = RopeRowOrder(config, for_q, target_interleaved);
@@ -113,8 +115,8 @@ void Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows)
     }
   });
   if (bad_row.load() >= 0)
-    Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} has a NaN or an infinity, which no quantized format holds", source_.path().string(),
-         job.source->source_name, bad_row.load());
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} has a NaN or an infinity, which no quantized format holds",
+         source_.path().string(), job.source->source_name, bad_row.load());
 }
 
 float Conversion::AbsMax(const Job& job) const {
@@ -130,7 +132,8 @@ float Conversion::AbsMax(const Job& job) const {
 }
 
 void Conversion::ChooseGlobals() {
-  // Engines fuse q, k, v and gate, up into one matrix each: the parts must share one global scale (the largest magnitude decides).
+  // Engines fuse q, k, v and gate, up into one matrix each: the parts must share one global scale (the largest
+  // magnitude decides).
   std::map<std::string, std::vector<Job*>> groups;
   for (Job& job : jobs_) {
     if (!job.output.format->has_global) continue;
@@ -159,7 +162,9 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
     ReadRows(job, begin, n, floats_.data());
     codes_.resize(static_cast<size_t>(CodesBytes(format, n, cols)));
     scales_.resize(static_cast<size_t>(ScalesBytes(format, n, cols)));
-    PackedView packed{&format, n, cols, codes_.data(), scales_.empty() ? nullptr : scales_.data(), job.global_scale, job.global_divisor};
+    PackedView packed{
+        &format,           n, cols, codes_.data(), scales_.empty() ? nullptr : scales_.data(), job.global_scale,
+        job.global_divisor};
     int64_t step = RowStep(format, cols);
     int64_t grain = std::max<int64_t>(1, 8192 / cols / step) * step;
     pool_.For((n + grain - 1) / grain, 1, [&](int64_t from, int64_t to, int) {
@@ -203,7 +208,8 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
   report.from = job.source->view.format->name;
   report.to = format.name;
   report.method = "rtn";
-  report.bytes = static_cast<uint64_t>(CodesBytes(format, job.output.rows, cols) + ScalesBytes(format, job.output.rows, cols));
+  report.bytes =
+      static_cast<uint64_t>(CodesBytes(format, job.output.rows, cols) + ScalesBytes(format, job.output.rows, cols));
   report.rmse = std::sqrt(squared_error / count);
   report.relative_error = squared_source > 0 ? std::sqrt(squared_error / squared_source) : 0;
 }

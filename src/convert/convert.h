@@ -15,10 +15,11 @@ struct ConvertOptions {
   bool measure_error = true;  // decode what was written and compare: fills rmse and relative_error
 };
 
-/// Quantizes every matrix by the preset's choice and writes the result to `out` (GGUF file or Hugging Face folder, as the preset says).
-/// Round to nearest by each format's own encoder, without calibration. Streams from the mapped source: memory stays within some tens of
-/// MiB whatever the model's size. Nothing is visible at `out` until all is written. Weights that are NaN or infinite are refused by
-/// tensor and row. Progress counts bytes of float32 weights read. Throws Interrupted on cancellation.
+/// Quantizes every matrix by the preset's choice and writes the result to `out` (GGUF file or Hugging Face folder, as
+/// the preset says). Round to nearest by each format's own encoder, without calibration. Streams from the mapped
+/// source: memory stays within some tens of MiB whatever the model's size. Nothing is visible at `out` until all is
+/// written. Weights that are NaN or infinite are refused by tensor and row. Progress counts bytes of float32 weights
+/// read. Throws Interrupted on cancellation.
 QuantRecord ConvertCheckpoint(const Checkpoint& source, const Preset& preset, const std::filesystem::path& out,
                               const ConvertOptions& options, ThreadPool& pool, Progress& progress);
 

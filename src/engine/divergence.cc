@@ -10,20 +10,23 @@ namespace {
 
 void RequireSameVocabulary(const Engine& a, const Engine& b) {
   if (a.model().config().vocab != b.model().config().vocab)
-    Fail(ErrorKind::kInvalid, "{} has {} tokens, {} has {}: their predictions cannot be compared", a.model().checkpoint().path().string(),
-         a.model().config().vocab, b.model().checkpoint().path().string(), b.model().config().vocab);
+    Fail(ErrorKind::kInvalid, "{} has {} tokens, {} has {}: their predictions cannot be compared",
+         a.model().checkpoint().path().string(), a.model().config().vocab, b.model().checkpoint().path().string(),
+         b.model().config().vocab);
 }
 
 // The base's logits for positions [first, ids.size()), from the cache or computed.
-std::vector<float> BaseLogits(Engine& base, LogitCache* cache, const std::string& key, std::span<const int32_t> ids, int64_t first,
-                              Progress& progress) {
+std::vector<float> BaseLogits(Engine& base, LogitCache* cache, const std::string& key, std::span<const int32_t> ids,
+                              int64_t first, Progress& progress) {
   if (cache)
     if (const std::vector<float>* found = cache->Find(key)) return *found;
   std::vector<float> rows;
   int64_t vocab = base.model().config().vocab;
   rows.reserve(static_cast<size_t>((static_cast<int64_t>(ids.size()) - first) * vocab));
-  base.Score(ids, first, [&](int64_t, int64_t count, const float* logits) { rows.insert(rows.end(), logits, logits + count * vocab); },
-             progress);
+  base.Score(
+      ids, first,
+      [&](int64_t, int64_t count, const float* logits) { rows.insert(rows.end(), logits, logits + count * vocab); },
+      progress);
   if (cache) cache->Put(key, rows);
   return rows;
 }
@@ -58,7 +61,8 @@ PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* bas
   result.text_tokens = static_cast<int64_t>(ids.size());
   int64_t chunks = result.text_tokens / context;
   if (chunks < 2)
-    Fail(ErrorKind::kInvalid, "the text has {} tokens; perplexity at a context of {} needs at least {}", ids.size(), context, 2 * context);
+    Fail(ErrorKind::kInvalid, "the text has {} tokens; perplexity at a context of {} needs at least {}", ids.size(),
+         context, 2 * context);
   if (options.chunks > 0) chunks = std::min(chunks, options.chunks);
   bool bos_first = tokenizer.spec().add_bos && tokenizer.spec().bos >= 0;
   int64_t vocab = engine.model().config().vocab, first = context / 2;
@@ -76,21 +80,24 @@ PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* bas
     }
     std::vector<double> nll(static_cast<size_t>(scored)), base_nll(nll.size());
     std::vector<TokenDivergence> divergence(nll.size());
-    engine.Score(chunk, first, [&](int64_t position, int64_t count, const float* logits) {
-      engine.pool().For(count, 4, [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) {
-          int64_t at = position + i - first;
-          if (at >= scored) continue;
-          int32_t target = chunk[static_cast<size_t>(position + i + 1)];
-          auto row = Row(logits, i, vocab);
-          nll[static_cast<size_t>(at)] = -LogProbability(row, target);
-          if (!base) continue;
-          auto base_row = Row(base_rows.data(), at, vocab);
-          base_nll[static_cast<size_t>(at)] = -LogProbability(base_row, target);
-          divergence[static_cast<size_t>(at)] = DivergenceOf(base_row, row);
-        }
-      });
-    }, progress);
+    engine.Score(
+        chunk, first,
+        [&](int64_t position, int64_t count, const float* logits) {
+          engine.pool().For(count, 4, [&](int64_t begin, int64_t end, int) {
+            for (int64_t i = begin; i < end; ++i) {
+              int64_t at = position + i - first;
+              if (at >= scored) continue;
+              int32_t target = chunk[static_cast<size_t>(position + i + 1)];
+              auto row = Row(logits, i, vocab);
+              nll[static_cast<size_t>(at)] = -LogProbability(row, target);
+              if (!base) continue;
+              auto base_row = Row(base_rows.data(), at, vocab);
+              base_nll[static_cast<size_t>(at)] = -LogProbability(base_row, target);
+              divergence[static_cast<size_t>(at)] = DivergenceOf(base_row, row);
+            }
+          });
+        },
+        progress);
     double sum = 0;
     for (size_t i = 0; i < nll.size(); ++i) {
       sum += nll[i];
@@ -137,14 +144,17 @@ Displacement MeasureDisplacement(Engine& candidate, Engine& base, LogitCache* ba
   std::vector<float> rows = BaseLogits(base, base_logits, "example " + id, ids, first, progress);
   int64_t scored = static_cast<int64_t>(ids.size()) - first;
   std::vector<TokenDivergence> divergence(static_cast<size_t>(scored));
-  candidate.Score(ids, first, [&](int64_t position, int64_t count, const float* logits) {
-    candidate.pool().For(count, 4, [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) {
-        int64_t at = position + i - first;
-        divergence[static_cast<size_t>(at)] = DivergenceOf(Row(rows.data(), at, vocab), Row(logits, i, vocab));
-      }
-    });
-  }, progress);
+  candidate.Score(
+      ids, first,
+      [&](int64_t position, int64_t count, const float* logits) {
+        candidate.pool().For(count, 4, [&](int64_t begin, int64_t end, int) {
+          for (int64_t i = begin; i < end; ++i) {
+            int64_t at = position + i - first;
+            divergence[static_cast<size_t>(at)] = DivergenceOf(Row(rows.data(), at, vocab), Row(logits, i, vocab));
+          }
+        });
+      },
+      progress);
   double same = 0;
   for (const TokenDivergence& d : divergence) {
     result.mean_kl += d.kl / static_cast<double>(scored);

@@ -18,17 +18,17 @@ struct PerplexityOptions {
   int64_t chunks = 0;     // at most; 0: all
 };
 
-/// The protocol of llama.cpp's perplexity tool, so that figures are comparable: the text is tokenized as plain text, cut into chunks of
-/// `context` tokens that do not overlap, a chunk's first token is replaced by BOS where the model adds one, and the second half of each
-/// chunk is scored.
+/// The protocol of llama.cpp's perplexity tool, so that figures are comparable: the text is tokenized as plain text,
+/// cut into chunks of `context` tokens that do not overlap, a chunk's first token is replaced by BOS where the model
+/// adds one, and the second half of each chunk is scored.
 struct PerplexityResult {
   double perplexity = 0, mean_nll = 0;
-  double standard_error = 0;       // of mean_nll, over chunks (tokens of a text are not independent)
+  double standard_error = 0;  // of mean_nll, over chunks (tokens of a text are not independent)
   int64_t chunks = 0, scored_tokens = 0, text_tokens = 0;
-  std::vector<double> chunk_nll;   // mean of each chunk
-  bool against = false;            // the members below are set
+  std::vector<double> chunk_nll;  // mean of each chunk
+  bool against = false;           // the members below are set
   double base_perplexity = 0;
-  DivergenceSummary divergence;    // from the base, over the scored positions
+  DivergenceSummary divergence;  // from the base, over the scored positions
 };
 
 /// Logits of a baseline kept between comparisons, up to a budget, so that it runs once and not once per candidate.
@@ -43,7 +43,8 @@ class LogitCache {
   std::map<std::string, std::vector<float>> rows_;
 };
 
-/// `base` null: perplexity alone. Throws Error{kInvalid} when the text has fewer than two chunks' tokens, or the vocabularies differ.
+/// `base` null: perplexity alone. Throws Error{kInvalid} when the text has fewer than two chunks' tokens, or the
+/// vocabularies differ.
 PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* base_logits, std::string_view text,
                                    const PerplexityOptions& options, Progress& progress);
 

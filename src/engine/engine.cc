@@ -41,23 +41,24 @@ std::vector<std::pair<int32_t, float>> TopLogprobs(const float* logits, int64_t 
 /// One call of Generate: slots that hold a sequence each, a queue of requests, steps that mix prefill and decode.
 class Engine::Batch {
  public:
-  Batch(Engine& engine, std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done, Progress& progress)
+  Batch(Engine& engine, std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
+        Progress& progress)
       : engine_(engine), requests_(requests), done_(done), progress_(progress) {}
   void Run();
 
  private:
   struct Slot {
     std::unique_ptr<Sequence> sequence;
-    std::vector<int32_t> cached;   // tokens whose keys and values the sequence holds
+    std::vector<int32_t> cached;  // tokens whose keys and values the sequence holds
     bool active = false;
     size_t request = 0;
     std::vector<int32_t> prompt;
-    size_t fed = 0;                // prompt tokens already in the sequence
-    int32_t next = -1;             // the sampled token to feed in the next step
+    size_t fed = 0;     // prompt tokens already in the sequence
+    int32_t next = -1;  // the sampled token to feed in the next step
     std::unique_ptr<Sampler> sampler;
     Answer answer;
-    std::string text;              // of the answer's tokens, for stop strings
-    size_t streamed = 0;           // bytes of text handed to Request::stream
+    std::string text;     // of the answer's tokens, for stop strings
+    size_t streamed = 0;  // bytes of text handed to Request::stream
   };
 
   void Prepare();
@@ -74,12 +75,12 @@ class Engine::Batch {
   const std::function<void(size_t, const Answer&)>& done_;
   Progress& progress_;
   std::vector<std::vector<int32_t>> prompts_;
-  std::vector<size_t> order_;      // requests that run, prompts sorted so that neighbours share prefixes
+  std::vector<size_t> order_;  // requests that run, prompts sorted so that neighbours share prefixes
   size_t next_in_order_ = 0;
-  Slot prefix_;                    // the prefix that all prompts share
+  Slot prefix_;  // the prefix that all prompts share
   std::vector<Slot> slots_;
   std::vector<BatchToken> batch_;
-  std::vector<Slot*> owners_;      // of the tokens that want logits
+  std::vector<Slot*> owners_;  // of the tokens that want logits
   std::vector<float> logits_;
 };
 
@@ -100,19 +101,23 @@ void Engine::Batch::Prepare() {
     if (length + requests_[i].sampling.max_tokens > engine_.context_)
       refused.error = fmt::format("prompt of {} tokens and {} to generate do not fit the context of {}", length,
                                   requests_[i].sampling.max_tokens, engine_.context_);
-    if (refused.error.empty()) order_.push_back(i);
-    else Report(i, refused);
+    if (refused.error.empty())
+      order_.push_back(i);
+    else
+      Report(i, refused);
   }
   std::stable_sort(order_.begin(), order_.end(), [&](size_t a, size_t b) { return prompts_[a] < prompts_[b]; });
 }
 
 void Engine::Batch::PrefillSharedPrefix() {
   if (order_.size() < 2) return;
-  // Sorted, so the first and the last prompt differ earliest. The last token is always computed anew: its logits are needed.
+  // Sorted, so the first and the last prompt differ earliest. The last token is always computed anew: its logits are
+  // needed.
   const std::vector<int32_t>&first = prompts_[order_.front()], &last = prompts_[order_.back()];
   size_t shared = std::min({CommonPrefix(first, last), first.size() - 1, last.size() - 1});
   if (shared < kPrefixWorthSharing) return;
-  prefix_.sequence = std::make_unique<Sequence>(engine_.model_->config(), engine_.model_->arithmetic(), static_cast<int64_t>(shared));
+  prefix_.sequence =
+      std::make_unique<Sequence>(engine_.model_->config(), engine_.model_->arithmetic(), static_cast<int64_t>(shared));
   for (size_t begin = 0; begin < shared;) {
     size_t end = std::min(shared, begin + static_cast<size_t>(engine_.options_.batch_tokens));
     batch_.clear();
@@ -171,8 +176,10 @@ void Engine::Batch::Stream(Slot& slot, bool last) {
   if (!last) {
     for (const std::string& stop : request.sampling.stop) hold = std::max(hold, stop.size());
     size_t tail = slot.text.size();
-    while (tail > 0 && slot.text.size() - tail < 4 && (static_cast<unsigned char>(slot.text[tail - 1]) & 0xC0) == 0x80) --tail;
-    if (tail > 0 && static_cast<unsigned char>(slot.text[tail - 1]) >= 0xC0) hold = std::max(hold, slot.text.size() - tail + 1);
+    while (tail > 0 && slot.text.size() - tail < 4 && (static_cast<unsigned char>(slot.text[tail - 1]) & 0xC0) == 0x80)
+      --tail;
+    if (tail > 0 && static_cast<unsigned char>(slot.text[tail - 1]) >= 0xC0)
+      hold = std::max(hold, slot.text.size() - tail + 1);
   }
   size_t end = slot.text.size() - std::min(hold, slot.text.size());
   if (end <= slot.streamed) return;
@@ -261,10 +268,12 @@ Engine::Engine(std::shared_ptr<const Model> model, ThreadPool& pool, const Engin
   const Checkpoint& checkpoint = model_->checkpoint();
   std::string where = checkpoint.path().string();
   tokenizer_ = Tokenizer::Create(checkpoint.tokenizer(), where);
-  if (!checkpoint.chat_template().empty()) chat_template_ = ChatTemplate::Parse(checkpoint.chat_template(), where + ": chat template");
+  if (!checkpoint.chat_template().empty())
+    chat_template_ = ChatTemplate::Parse(checkpoint.chat_template(), where + ": chat template");
   context_ = options_.context > 0 ? options_.context : model_->config().context;
   if (context_ > model_->config().context)
-    Fail(ErrorKind::kInvalid, "{}: a context of {} tokens was asked for, the model has {}", where, context_, model_->config().context);
+    Fail(ErrorKind::kInvalid, "{}: a context of {} tokens was asked for, the model has {}", where, context_,
+         model_->config().context);
 }
 
 Engine::~Engine() = default;
@@ -289,15 +298,17 @@ std::string Engine::RenderChat(const Json& messages, const Json& tools) const {
   return chat_template_->Render(input);
 }
 
-void Engine::Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done, Progress& progress) {
+void Engine::Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
+                      Progress& progress) {
   Batch(*this, requests, done, progress).Run();
 }
 
-void Engine::Score(std::span<const int32_t> ids, int64_t first, const std::function<void(int64_t, int64_t, const float*)>& visit,
-                   Progress& progress) {
+void Engine::Score(std::span<const int32_t> ids, int64_t first,
+                   const std::function<void(int64_t, int64_t, const float*)>& visit, Progress& progress) {
   auto n = static_cast<int64_t>(ids.size());
   if (n > context_)
-    Fail(ErrorKind::kInvalid, "{}: {} tokens do not fit the context of {}", model_->checkpoint().path().string(), n, context_);
+    Fail(ErrorKind::kInvalid, "{}: {} tokens do not fit the context of {}", model_->checkpoint().path().string(), n,
+         context_);
   Sequence sequence(model_->config(), model_->arithmetic(), n);
   int64_t vocab = model_->config().vocab;
   std::vector<BatchToken> batch;
@@ -310,7 +321,8 @@ void Engine::Score(std::span<const int32_t> ids, int64_t first, const std::funct
     logits.resize(static_cast<size_t>(wanted * vocab));
     model_->Forward(batch, workspace_, pool_, logits.data());
     if (wanted > 0) visit(std::max(begin, first), wanted, logits.data());
-    peak_scratch_bytes_ = std::max(peak_scratch_bytes_, workspace_.bytes() + sequence.bytes() + static_cast<int64_t>(logits.size() * 4));
+    peak_scratch_bytes_ =
+        std::max(peak_scratch_bytes_, workspace_.bytes() + sequence.bytes() + static_cast<int64_t>(logits.size() * 4));
     progress.Advance(static_cast<uint64_t>(end - begin));
     if (progress.Cancelled()) throw Interrupted();
     begin = end;

@@ -1,5 +1,6 @@
 #pragma once
-// Runs a model for a task: many examples together in one batch, shared prefixes computed once, answers that do not depend on the batch.
+// Runs a model for a task: many examples together in one batch, shared prefixes computed once, answers that do not
+// depend on the batch.
 
 #include <functional>
 #include <memory>
@@ -16,9 +17,9 @@
 namespace assay {
 
 struct EngineOptions {
-  int batch_size = 8;           // sequences that decode together
-  int64_t batch_tokens = 256;   // most tokens of one step
-  int64_t context = 0;          // most tokens of one sequence; 0: the model's
+  int batch_size = 8;          // sequences that decode together
+  int64_t batch_tokens = 256;  // most tokens of one step
+  int64_t context = 0;         // most tokens of one sequence; 0: the model's
 };
 
 class Engine : public Backend {
@@ -37,12 +38,14 @@ class Engine : public Backend {
   /// The template's own BOS is not doubled: a rendered prompt that starts with it is tokenized without another.
   std::string RenderChat(const Json& messages, const Json& tools) const override;
   /// A request that does not fit the context gets Answer::error; nothing is truncated in silence.
-  void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done, Progress& progress) override;
+  void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
+                Progress& progress) override;
 
-  /// Teacher forcing on a fresh sequence: visit(position, count, logits [count, vocab]) is called for consecutive blocks that cover
-  /// [first, ids.size()); the logits of a position are the prediction of ids[position + 1]. Throws Interrupted on cancellation.
-  void Score(std::span<const int32_t> ids, int64_t first, const std::function<void(int64_t, int64_t, const float*)>& visit,
-             Progress& progress = SilentProgress());
+  /// Teacher forcing on a fresh sequence: visit(position, count, logits [count, vocab]) is called for consecutive
+  /// blocks that cover [first, ids.size()); the logits of a position are the prediction of ids[position + 1]. Throws
+  /// Interrupted on cancellation.
+  void Score(std::span<const int32_t> ids, int64_t first,
+             const std::function<void(int64_t, int64_t, const float*)>& visit, Progress& progress = SilentProgress());
   ThreadPool& pool() const { return pool_; }
 
   /// Bytes of caches and scratch that Generate and Score have used at most.

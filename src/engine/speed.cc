@@ -11,11 +11,14 @@ namespace {
 constexpr int64_t kBatchTokens = 512;
 
 // Arbitrary ids, the same every time.
-int32_t TokenAt(int64_t index, int64_t vocab) { return static_cast<int32_t>((index * 7919 + 13) % vocab); }
+int32_t TokenAt(int64_t index, int64_t vocab) {
+  return static_cast<int32_t>((index * 7919 + 13) % vocab);
+}
 
 }  // namespace
 
-std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const SpeedOptions& options, Progress& progress) {
+std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const SpeedOptions& options,
+                                   Progress& progress) {
   int64_t vocab = model.config().vocab, capacity = std::max(options.prompt_tokens, options.generated_tokens);
   Sequence sequence(model.config(), model.arithmetic(), capacity);
   Workspace workspace;

@@ -11,9 +11,11 @@ struct SpeedOptions {
   int repetitions = 3;
 };
 
-/// Rows "pp<prompt>" and "tg<generated>", as llama-bench names them: a prompt read from an empty cache, and tokens generated one at a
-/// time from an empty cache, without sampling. One unmeasured warm-up each. The tokens are arbitrary but fixed.
-std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const SpeedOptions& options, Progress& progress);
+/// Rows "pp<prompt>" and "tg<generated>", as llama-bench names them: a prompt read from an empty cache, and tokens
+/// generated one at a time from an empty cache, without sampling. One unmeasured warm-up each. The tokens are arbitrary
+/// but fixed.
+std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const SpeedOptions& options,
+                                   Progress& progress);
 
 /// Bytes that running needs: weights as they lie in the file, keys and values of one sequence of `context` tokens.
 struct PlannedMemory {

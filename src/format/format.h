@@ -3,8 +3,10 @@
 //
 // A weight matrix W [rows = out_features, cols = in_features] is stored as up to two planes that are read row by row:
 //   codes   the packed weights; GGUF block formats keep their scales inside the block, so this is their only plane
-//   scales  one entry per run of weights along a row (or one per row), for formats whose checkpoints keep scales in a tensor apart
-// plus, for two-level formats, one scale of the whole matrix. A format is one file in this folder and one row of table.cc.
+//   scales  one entry per run of weights along a row (or one per row), for formats whose checkpoints keep scales in a
+//   tensor apart
+// plus, for two-level formats, one scale of the whole matrix. A format is one file in this folder and one row of
+// table.cc.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +17,8 @@ namespace assay {
 
 struct Format;
 
-/// One matrix in some block format; borrowed memory. Decoded weight = code value * block scale * global_scale / global_divisor.
+/// One matrix in some block format; borrowed memory. Decoded weight = code value * block scale * global_scale /
+/// global_divisor.
 struct PackedView {
   const Format* format = nullptr;
   int64_t rows = 0;                   // out_features
@@ -44,18 +47,19 @@ struct Format {
   std::string_view description;  // one line for people
   int block_weights;             // weights per packed unit of the codes plane
   int block_bytes;               // bytes of that unit
-  int scale_weights;             // weights along a row that share one entry of the scales plane; 0: no plane; -1: one entry per row
-  int scale_bytes;               // bytes of one entry (4: float, 1: E4M3 or E8M0)
-  bool flat;                     // blocks and scales run over row ends (bitsandbytes); else cols must be a multiple of both
-  bool has_global;               // uses a scale of the whole matrix
-  ActivationKind activation;     // in deployed arithmetic
+  int scale_weights;  // weights along a row that share one entry of the scales plane; 0: no plane; -1: one entry per
+                      // row
+  int scale_bytes;    // bytes of one entry (4: float, 1: E4M3 or E8M0)
+  bool flat;          // blocks and scales run over row ends (bitsandbytes); else cols must be a multiple of both
+  bool has_global;    // uses a scale of the whole matrix
+  ActivationKind activation;  // in deployed arithmetic
 
   /// Decodes one row: out [cols]. Exact: float32 products in the order the format defines.
   void (*decode_row)(const PackedView& view, int64_t row, float* out);
 
-  /// Encodes n_rows rows [n_rows, cols] by the format's own reference rule. `importance` [cols] weighs the squared error of each
-  /// column where the rule searches (null: the rule without an importance matrix). For a flat format rows must be whole blocks
-  /// together. Null when the format is only read. NaN and infinity must have been refused before.
+  /// Encodes n_rows rows [n_rows, cols] by the format's own reference rule. `importance` [cols] weighs the squared
+  /// error of each column where the rule searches (null: the rule without an importance matrix). For a flat format rows
+  /// must be whole blocks together. Null when the format is only read. NaN and infinity must have been refused before.
   void (*encode_rows)(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
                       float global_divisor, std::byte* codes, std::byte* scales);
 

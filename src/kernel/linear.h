@@ -1,8 +1,8 @@
 #pragma once
 // y = x · Wᵀ for a packed W: which kernels exist, which one is chosen, and why.
 //
-// The result of one (token, row) pair is the same bits whatever the number of tokens, the piece of rows and the thread: every kernel
-// adds in an order fixed by the columns alone.
+// The result of one (token, row) pair is the same bits whatever the number of tokens, the piece of rows and the thread:
+// every kernel adds in an order fixed by the columns alone.
 
 #include <cstddef>
 #include <cstdint>
@@ -33,14 +33,15 @@ struct LinearKernel {
   void (*prepare)(const float* x, int64_t cols, std::byte* out);
   /// y[t * y_stride + r] = dot(prepared token t, row r) for t in [0, n_tokens), r in [row_begin, row_end).
   /// Prepared token t starts at activations + t * activation_bytes(cols). No allocation, no errors.
-  void (*multiply)(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin, int64_t row_end,
-                   float* y, int64_t y_stride);
+  void (*multiply)(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
+                   int64_t row_end, float* y, int64_t y_stride);
 };
 
 std::span<const LinearKernel> LinearKernels();
 
-/// The first kernel of the table that supports the format here; always finds one (the scalar reference path). `forced` is a kernel
-/// name or empty; a forced kernel that does not support it throws Error{kUnsupported} with the reason.
-const LinearKernel& ChooseLinear(const Format& format, Arithmetic arithmetic, const CpuFeatures& cpu, std::string_view forced = {});
+/// The first kernel of the table that supports the format here; always finds one (the scalar reference path). `forced`
+/// is a kernel name or empty; a forced kernel that does not support it throws Error{kUnsupported} with the reason.
+const LinearKernel& ChooseLinear(const Format& format, Arithmetic arithmetic, const CpuFeatures& cpu,
+                                 std::string_view forced = {});
 
 }  // namespace assay

@@ -26,16 +26,16 @@ int64_t RowGrain(int64_t rows, int threads) {
 PackedView WeightReader::ReadMatrix(const std::string& name, int64_t rows, int64_t cols) const {
   const Tensor& tensor = checkpoint_.Get(name);
   if (tensor.shape != std::vector<int64_t>{rows, cols})
-    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected shape [{}, {}] from the configuration, found {}", checkpoint_.path().string(),
-         tensor.source_name, rows, cols, ShapeText(tensor.shape));
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected shape [{}, {}] from the configuration, found {}",
+         checkpoint_.path().string(), tensor.source_name, rows, cols, ShapeText(tensor.shape));
   return tensor.view;
 }
 
 Vector WeightReader::ReadVector(const std::string& name, int64_t n) const {
   const Tensor& tensor = checkpoint_.Get(name);
   if (tensor.shape != std::vector<int64_t>{n})
-    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected shape [{}] from the configuration, found {}", checkpoint_.path().string(),
-         tensor.source_name, n, ShapeText(tensor.shape));
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected shape [{}] from the configuration, found {}",
+         checkpoint_.path().string(), tensor.source_name, n, ShapeText(tensor.shape));
   Vector out(static_cast<size_t>(n));
   tensor.view.format->decode_row(tensor.view, 0, out.data());
   return out;
@@ -53,8 +53,8 @@ Linear WeightReader::ReadLinear(const std::string& name, int64_t out, int64_t in
   return linear;
 }
 
-void RunLinears(std::initializer_list<const Linear*> linears, const float* x, int64_t n_tokens, std::initializer_list<float*> out,
-                Workspace& workspace, int slot, ThreadPool& pool) {
+void RunLinears(std::initializer_list<const Linear*> linears, const float* x, int64_t n_tokens,
+                std::initializer_list<float*> out, Workspace& workspace, int slot, ThreadPool& pool) {
   int64_t cols = (*linears.begin())->weight.cols;
   const Linear* prepared = nullptr;
   std::byte* activations = nullptr;
@@ -121,17 +121,20 @@ RopeTable::RopeTable(const ModelConfig& config) {
         if (wavelength > context / scaling.low_freq_factor) {
           f = static_cast<float>(f / factor);
         } else if (wavelength > context / scaling.high_freq_factor) {
-          double smooth = (context / wavelength - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
+          double smooth =
+              (context / wavelength - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
           f = static_cast<float>((1 - smooth) * f / factor + smooth * f);
         }
       }
       break;
     }
     case RopeScaling::Kind::kYarn: {
-      // Peng et al. 2023, arXiv 2309.00071, section 3.2: frequencies that turn often are kept, slow ones are interpolated.
+      // Peng et al. 2023, arXiv 2309.00071, section 3.2: frequencies that turn often are kept, slow ones are
+      // interpolated.
       double context = static_cast<double>(scaling.original_context);
       auto dimension_of = [&](double rotations) {
-        return static_cast<double>(dim) * std::log(context / (rotations * 2 * std::numbers::pi)) / (2 * std::log(config.rope_theta));
+        return static_cast<double>(dim) * std::log(context / (rotations * 2 * std::numbers::pi)) /
+               (2 * std::log(config.rope_theta));
       };
       double low = std::max(0.0, std::floor(dimension_of(scaling.beta_fast)));
       double high = std::min(static_cast<double>(dim - 1), std::ceil(dimension_of(scaling.beta_slow)));

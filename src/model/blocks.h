@@ -11,15 +11,16 @@ namespace assay {
 
 /// y = x · Wᵀ + b with the kernel that was chosen for W's format.
 struct Linear {
-  PackedView weight;                    // [out, in]
+  PackedView weight;  // [out, in]
   const LinearKernel* kernel = nullptr;
-  const float* bias = nullptr;          // [out] or null
+  const float* bias = nullptr;  // [out] or null
 };
 
 /// One float32 vector of a checkpoint, decoded once.
 using Vector = std::vector<float>;
 
-/// Reads tensors of a checkpoint with the shapes the configuration promises; every mismatch names tensor, expected and found.
+/// Reads tensors of a checkpoint with the shapes the configuration promises; every mismatch names tensor, expected and
+/// found.
 class WeightReader {
  public:
   WeightReader(const Checkpoint& checkpoint, const LoadOptions& options) : checkpoint_(checkpoint), options_(options) {}
@@ -35,10 +36,11 @@ class WeightReader {
   const LoadOptions& options_;
 };
 
-/// Runs several linears on the same input x [n_tokens, in]: out[i] is [n_tokens, linears[i]->weight.rows], row stride = its rows.
-/// Prepared activations are shared where kernels agree. `slot` names two free workspace slots (slot, slot + 1).
-void RunLinears(std::initializer_list<const Linear*> linears, const float* x, int64_t n_tokens, std::initializer_list<float*> out,
-                Workspace& workspace, int slot, ThreadPool& pool);
+/// Runs several linears on the same input x [n_tokens, in]: out[i] is [n_tokens, linears[i]->weight.rows], row stride =
+/// its rows. Prepared activations are shared where kernels agree. `slot` names two free workspace slots (slot, slot +
+/// 1).
+void RunLinears(std::initializer_list<const Linear*> linears, const float* x, int64_t n_tokens,
+                std::initializer_list<float*> out, Workspace& workspace, int slot, ThreadPool& pool);
 
 /// The rotation angles of a configuration: inverse frequencies after scaling, and the factor on cosine and sine (YaRN).
 class RopeTable {

@@ -45,7 +45,9 @@ std::byte* Workspace::Bytes(int slot, int64_t count) {
   return buffer.data.get() + ((64 - address % 64) % 64);
 }
 
-float* Workspace::Floats(int slot, int64_t count) { return reinterpret_cast<float*>(Bytes(slot, count * 4)); }
+float* Workspace::Floats(int slot, int64_t count) {
+  return reinterpret_cast<float*>(Bytes(slot, count * 4));
+}
 
 int64_t Workspace::bytes() const {
   int64_t total = 0;
@@ -64,8 +66,9 @@ std::shared_ptr<const Model> Model::Load(std::shared_ptr<const Checkpoint> check
     known.emplace_back(architecture.name);
   }
   std::string nearest = Nearest(name, known);
-  Fail(ErrorKind::kUnsupported, "{}: architecture \"{}\" is not supported; supported: {}{}", checkpoint->path().string(), name,
-       Join(known, ", "), nearest.empty() ? "" : fmt::format(" (nearest: {})", nearest));
+  Fail(ErrorKind::kUnsupported, "{}: architecture \"{}\" is not supported; supported: {}{}",
+       checkpoint->path().string(), name, Join(known, ", "),
+       nearest.empty() ? "" : fmt::format(" (nearest: {})", nearest));
 }
 
 }  // namespace assay

@@ -12,8 +12,8 @@
 
 namespace assay {
 
-/// Keys and values of one sequence: per layer [capacity, n_kv_heads * head_dim] twice. Half precision in deployed arithmetic (what
-/// the engines use by default), float32 in reference arithmetic.
+/// Keys and values of one sequence: per layer [capacity, n_kv_heads * head_dim] twice. Half precision in deployed
+/// arithmetic (what the engines use by default), float32 in reference arithmetic.
 class Sequence {
  public:
   Sequence(const ModelConfig& config, Arithmetic arithmetic, int64_t capacity);
@@ -67,7 +67,8 @@ struct LoadOptions {
 
 class Model {
  public:
-  /// Throws Error{kUnsupported} naming the architecture and the nearest supported one, kCorrupt for missing or misshapen tensors.
+  /// Throws Error{kUnsupported} naming the architecture and the nearest supported one, kCorrupt for missing or
+  /// misshapen tensors.
   static std::shared_ptr<const Model> Load(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options);
   virtual ~Model() = default;
 
@@ -76,9 +77,10 @@ class Model {
   Arithmetic arithmetic() const { return options_.arithmetic; }
   const LoadOptions& options() const { return options_; }
 
-  /// Runs the tokens, appends their keys and values, and writes one row of logits [vocab] per token that wants them, in batch order.
-  /// The bits of a token's logits depend on its own sequence alone.
-  virtual void Forward(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool, float* logits) const = 0;
+  /// Runs the tokens, appends their keys and values, and writes one row of logits [vocab] per token that wants them, in
+  /// batch order. The bits of a token's logits depend on its own sequence alone.
+  virtual void Forward(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool,
+                       float* logits) const = 0;
 
   /// "q4_k: avx512-vnni …" per format in use, for --verbose.
   virtual std::vector<std::string> KernelReport() const = 0;

@@ -8,7 +8,8 @@
 
 namespace assay {
 
-int32_t Sampler::Choose(const float* logits, int64_t vocab, std::span<const int32_t> prompt, std::span<const int32_t> answer) {
+int32_t Sampler::Choose(const float* logits, int64_t vocab, std::span<const int32_t> prompt,
+                        std::span<const int32_t> answer) {
   const float* scores = logits;
   if (options_.repetition_penalty != 1.0) {
     penalized_.assign(logits, logits + vocab);
@@ -25,16 +26,20 @@ int32_t Sampler::Choose(const float* logits, int64_t vocab, std::span<const int3
 
   candidates_.resize(static_cast<size_t>(vocab));
   for (int64_t i = 0; i < vocab; ++i) candidates_[static_cast<size_t>(i)] = {scores[i], static_cast<int32_t>(i)};
-  auto better = [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; };
+  auto better = [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  };
   size_t keep = candidates_.size();
   if (options_.top_k > 0) keep = std::min(keep, static_cast<size_t>(options_.top_k));
-  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(keep), candidates_.end(), better);
+  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(keep), candidates_.end(),
+                    better);
   candidates_.resize(keep);
 
   std::vector<double> weights(keep);
   double total = 0;
   for (size_t i = 0; i < keep; ++i)
-    total += weights[i] = std::exp((static_cast<double>(candidates_[i].first) - candidates_[0].first) / options_.temperature);
+    total += weights[i] =
+        std::exp((static_cast<double>(candidates_[i].first) - candidates_[0].first) / options_.temperature);
   if (options_.top_p < 1.0) {
     double sum = 0;
     size_t n = 0;

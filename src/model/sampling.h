@@ -17,8 +17,8 @@ struct SamplerOptions {
 };
 
 /// One request's sampler: its own generator, so that an answer does not depend on what else is generated.
-/// Order (that of transformers): repetition penalty (Keskar et al. 2019: positive logits divided, negative multiplied, over prompt and
-/// answer), temperature, top-k, top-p, min-p, draw. Ties go to the lower id.
+/// Order (that of transformers): repetition penalty (Keskar et al. 2019: positive logits divided, negative multiplied,
+/// over prompt and answer), temperature, top-k, top-p, min-p, draw. Ties go to the lower id.
 class Sampler {
  public:
   explicit Sampler(const SamplerOptions& options) : options_(options), random_(options.seed) {}

@@ -28,23 +28,33 @@ constexpr PresetInfo kPresets[] = {
     {"f16", Container::kGguf, "f16", 1, "IEEE half, unquantized"},
     {"bf16", Container::kGguf, "bf16", 32, "bfloat16, unquantized"},
     {"f32", Container::kGguf, "f32", 0, "float32, unquantized"},
-    {"fp8", Container::kHuggingFace, "fp8_channel_a8", -1, "FP8 E4M3 per channel, activations FP8 per token (compressed-tensors FP8_DYNAMIC)"},
-    {"int8-w8a8", Container::kHuggingFace, "int8_channel_a8", -1, "INT8 per channel, activations INT8 per token (compressed-tensors W8A8)"},
+    {"fp8", Container::kHuggingFace, "fp8_channel_a8", -1,
+     "FP8 E4M3 per channel, activations FP8 per token (compressed-tensors FP8_DYNAMIC)"},
+    {"int8-w8a8", Container::kHuggingFace, "int8_channel_a8", -1,
+     "INT8 per channel, activations INT8 per token (compressed-tensors W8A8)"},
     {"int8", Container::kHuggingFace, "int8_channel", -1, "INT8 per channel, weight only (compressed-tensors)"},
-    {"int4-g128", Container::kHuggingFace, "int4_g128", -1, "INT4 symmetric, groups of 128, round to nearest (compressed-tensors W4A16)"},
+    {"int4-g128", Container::kHuggingFace, "int4_g128", -1,
+     "INT4 symmetric, groups of 128, round to nearest (compressed-tensors W4A16)"},
     {"nf4", Container::kHuggingFace, "nf4", -1, "4-bit normal float, blocks of 64 (bitsandbytes)"},
-    {"nvfp4", Container::kHuggingFace, "nvfp4", -1, "FP4 E2M1, FP8 scales per 16, one global scale (compressed-tensors NVFP4A16)"},
-    {"mxfp4", Container::kHuggingFace, "mxfp4", -1, "FP4 E2M1, power-of-two scales per 32 (compressed-tensors MXFP4A16)"},
+    {"nvfp4", Container::kHuggingFace, "nvfp4", -1,
+     "FP4 E2M1, FP8 scales per 16, one global scale (compressed-tensors NVFP4A16)"},
+    {"mxfp4", Container::kHuggingFace, "mxfp4", -1,
+     "FP4 E2M1, power-of-two scales per 32 (compressed-tensors MXFP4A16)"},
 };
 
-bool EndsWith(std::string_view text, std::string_view tail) { return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail; }
+bool EndsWith(std::string_view text, std::string_view tail) {
+  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
+}
 
 // The layers of a mix that get more bits: the first and last eighth, and every third between.
-bool MoreBits(int64_t layer, int64_t n) { return layer < n / 8 || layer >= 7 * n / 8 || (layer - n / 8) % 3 == 2; }
+bool MoreBits(int64_t layer, int64_t n) {
+  return layer < n / 8 || layer >= 7 * n / 8 || (layer - n / 8) % 3 == 2;
+}
 
 // The mix rules of llama-quantize without an importance matrix (llama-quant.cpp, 2026), before the shape fallback.
 std::string_view MixFormat(std::string_view preset, std::string_view base, const TensorRole& role) {
-  bool k_quant = EndsWith(base, "_k"), is_output = role.name == "output.weight" || (role.name == "token_embd.weight" && role.tied_output);
+  bool k_quant = EndsWith(base, "_k"),
+       is_output = role.name == "output.weight" || (role.name == "token_embd.weight" && role.tied_output);
   if (base == "f32" || base == "f16" || base == "bf16") return base;
   if (is_output) return base == "q8_0" ? "q8_0" : "q6_k";
   if (!k_quant) return base;
@@ -53,23 +63,36 @@ std::string_view MixFormat(std::string_view preset, std::string_view base, const
   int64_t i = role.layer, n = role.n_layers;
   std::string_view format = base;
   if (attn_v) {
-    if (preset == "q2_k") format = role.grouped4() ? "q4_k" : "q3_k";
-    else if (preset == "q3_k_m") format = i < 2 ? "q5_k" : "q4_k";
-    else if (preset == "q3_k_l") format = "q5_k";
-    else if ((preset == "q4_k_m" || preset == "q5_k_m") && MoreBits(i, n)) format = "q6_k";
-    else if (preset == "q4_k_s" && i < 4) format = "q5_k";
+    if (preset == "q2_k")
+      format = role.grouped4() ? "q4_k" : "q3_k";
+    else if (preset == "q3_k_m")
+      format = i < 2 ? "q5_k" : "q4_k";
+    else if (preset == "q3_k_l")
+      format = "q5_k";
+    else if ((preset == "q4_k_m" || preset == "q5_k_m") && MoreBits(i, n))
+      format = "q6_k";
+    else if (preset == "q4_k_s" && i < 4)
+      format = "q5_k";
     // 70B models share each attn_v among eight heads: more bits cost next to nothing.
     if (n == 80 && (format == "q3_k" || format == "q4_k")) format = "q5_k";
   } else if (ffn_down) {
-    if (preset == "q2_k") format = "q3_k";
-    else if (preset == "q3_k_m") format = i < n / 16 ? "q5_k" : "q4_k";
-    else if (preset == "q3_k_l") format = "q5_k";
-    else if ((preset == "q4_k_m" || preset == "q5_k_m") && MoreBits(i, n)) format = "q6_k";
-    else if (preset == "q4_k_s" && i < n / 8) format = "q5_k";
+    if (preset == "q2_k")
+      format = "q3_k";
+    else if (preset == "q3_k_m")
+      format = i < n / 16 ? "q5_k" : "q4_k";
+    else if (preset == "q3_k_l")
+      format = "q5_k";
+    else if ((preset == "q4_k_m" || preset == "q5_k_m") && MoreBits(i, n))
+      format = "q6_k";
+    else if (preset == "q4_k_s" && i < n / 8)
+      format = "q5_k";
   } else if (attn_output) {
-    if (preset == "q2_k") format = "q3_k";
-    else if (preset == "q3_k_m") format = "q4_k";
-    else if (preset == "q3_k_l") format = "q5_k";
+    if (preset == "q2_k")
+      format = "q3_k";
+    else if (preset == "q3_k_m")
+      format = "q4_k";
+    else if (preset == "q3_k_l")
+      format = "q5_k";
   }
   return format;
 }
@@ -87,7 +110,9 @@ std::string_view ShapeFallback(std::string_view format) {
 
 }  // namespace
 
-std::span<const PresetInfo> Preset::All() { return kPresets; }
+std::span<const PresetInfo> Preset::All() {
+  return kPresets;
+}
 
 const Preset& Preset::Get(std::string_view name) {
   static const std::vector<Preset> presets = [] {
@@ -106,8 +131,8 @@ const Preset& Preset::Get(std::string_view name) {
     names.emplace_back(preset.info_.name);
   }
   std::string nearest = Nearest(ToLowerAscii(name), names);
-  Fail(ErrorKind::kInvalid, "\"{}\" is not a preset{}; presets: {}", name, nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest),
-       Join(names, ", "));
+  Fail(ErrorKind::kInvalid, "\"{}\" is not a preset{}; presets: {}", name,
+       nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), Join(names, ", "));
 }
 
 const Format* Preset::Choose(const TensorRole& role) const {
@@ -134,7 +159,8 @@ TensorRole RoleOf(const Tensor& tensor, const ModelConfig& config, bool tied_out
     role.rows = tensor.shape[0];
     role.cols = tensor.shape[1];
   }
-  if (tensor.name.rfind("blk.", 0) == 0) std::from_chars(tensor.name.data() + 4, tensor.name.data() + tensor.name.size(), role.layer);
+  if (tensor.name.rfind("blk.", 0) == 0)
+    std::from_chars(tensor.name.data() + 4, tensor.name.data() + tensor.name.size(), role.layer);
   role.n_layers = config.n_layers;
   role.n_heads = config.n_heads;
   role.n_kv_heads = config.n_kv_heads;

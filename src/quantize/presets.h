@@ -1,6 +1,6 @@
 #pragma once
-// Presets: which format each tensor of a model gets. A preset is a row of a table; GGUF mixes follow llama-quantize's rules tensor by
-// tensor, so that a file of the same name means the same thing.
+// Presets: which format each tensor of a model gets. A preset is a row of a table; GGUF mixes follow llama-quantize's
+// rules tensor by tensor, so that a file of the same name means the same thing.
 
 #include <span>
 #include <string>
@@ -14,20 +14,20 @@ namespace assay {
 
 /// What a rule may look at.
 struct TensorRole {
-  std::string name;                 // canonical, "blk.3.attn_v.weight"
-  int64_t rows = 0, cols = 0;       // of a matrix
+  std::string name;            // canonical, "blk.3.attn_v.weight"
+  int64_t rows = 0, cols = 0;  // of a matrix
   int64_t layer = -1, n_layers = 0;
   int64_t n_heads = 0, n_kv_heads = 0;
-  bool tied_output = false;         // token_embd.weight is the output matrix too
+  bool tied_output = false;  // token_embd.weight is the output matrix too
   bool grouped4() const { return n_kv_heads > 0 && n_heads / n_kv_heads >= 4; }
 };
 
 /// Description of a preset for people and for writers.
 struct PresetInfo {
-  std::string_view name;         // "q4_k_m"
-  Container container;           // what it is written as
-  std::string_view base;         // format of most matrices
-  int gguf_file_type;            // general.file_type; -1 outside GGUF
+  std::string_view name;  // "q4_k_m"
+  Container container;    // what it is written as
+  std::string_view base;  // format of most matrices
+  int gguf_file_type;     // general.file_type; -1 outside GGUF
   std::string_view description;
 };
 
@@ -39,7 +39,8 @@ class Preset {
 
   const PresetInfo& info() const { return info_; }
   /// The format of a matrix; null: it stays unquantized (Hugging Face schemes leave embedding and lm_head alone).
-  /// Where the columns do not fit the mix's format, the type that llama-quantize falls back to; never fails for a matrix.
+  /// Where the columns do not fit the mix's format, the type that llama-quantize falls back to; never fails for a
+  /// matrix.
   const Format* Choose(const TensorRole& role) const;
 
   explicit Preset(const PresetInfo& info) : info_(info) {}

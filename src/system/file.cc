@@ -16,7 +16,8 @@ namespace assay {
 namespace {
 
 [[noreturn]] void FailErrno(std::string_view doing, const std::filesystem::path& path, int error) {
-  Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing, std::strerror(error));
+  Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
+       std::strerror(error));
 }
 
 int OpenRegular(const std::filesystem::path& path, uint64_t* size) {

@@ -26,8 +26,8 @@ class MappedFile {
   std::filesystem::path path_;
 };
 
-/// Gives the memory of mapped pages back to the system (they are read again when touched), so that streaming through a mapping larger
-/// than memory stays small. Bytes that belong to no MappedFile are left alone.
+/// Gives the memory of mapped pages back to the system (they are read again when touched), so that streaming through a
+/// mapping larger than memory stays small. Bytes that belong to no MappedFile are left alone.
 void ReleasePages(std::span<const std::byte> bytes);
 
 /// Reads a whole file; more than `limit_bytes` is refused.

@@ -40,7 +40,9 @@ uint64_t StatusField(const std::string& name) {
 
 }  // namespace
 
-const CpuFeatures& Cpu() { return Features(); }
+const CpuFeatures& Cpu() {
+  return Features();
+}
 
 void LimitCpu(const std::string& level) {
   CpuFeatures probed = Probe();
@@ -70,7 +72,9 @@ std::string CpuFeatureText(const CpuFeatures& f) {
   return fmt::format("avx512{}{}", f.avx512_vnni ? "+vnni" : "", f.avx512_bf16 ? "+bf16" : "");
 }
 
-uint64_t PeakMemoryBytes() { return StatusField("VmHWM:"); }
+uint64_t PeakMemoryBytes() {
+  return StatusField("VmHWM:");
+}
 
 bool ResetPeakMemory() {
   std::ofstream out("/proc/self/clear_refs");
@@ -83,7 +87,9 @@ uint64_t PhysicalMemoryBytes() {
   return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
 }
 
-double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 std::string UtcTimestamp() {
   std::time_t now = std::time(nullptr);

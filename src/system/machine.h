@@ -6,7 +6,8 @@
 
 namespace assay {
 
-/// Instruction sets that the processor has and the operating system enables. `ASSAY_ISA` is read by cli/ only and passed to LimitCpu.
+/// Instruction sets that the processor has and the operating system enables. `ASSAY_ISA` is read by cli/ only and
+/// passed to LimitCpu.
 struct CpuFeatures {
   bool avx2_fma = false;     // AVX2, FMA3 and F16C
   bool avx512 = false;       // F, BW, VL, DQ
@@ -15,13 +16,15 @@ struct CpuFeatures {
 };
 /// The probed features, less what LimitCpu took away.
 const CpuFeatures& Cpu();
-/// Restricts the features for this process ("scalar", "avx2", "avx512"): for tests and to compare paths. Call before loading a model.
+/// Restricts the features for this process ("scalar", "avx2", "avx512"): for tests and to compare paths. Call before
+/// loading a model.
 void LimitCpu(const std::string& level);
 std::string CpuName();
 /// "avx512+vnni+bf16", "avx2" or "scalar".
 std::string CpuFeatureText(const CpuFeatures& features);
 
-/// Resident set high-water mark of this process (VmHWM), bytes; ResetPeakMemory() starts it anew where the kernel allows.
+/// Resident set high-water mark of this process (VmHWM), bytes; ResetPeakMemory() starts it anew where the kernel
+/// allows.
 uint64_t PeakMemoryBytes();
 bool ResetPeakMemory();
 uint64_t PhysicalMemoryBytes();

@@ -42,7 +42,8 @@ void Drain(Pipe& out, Pipe& err, SubprocessResult& result) {
   int open = 2;
   char buffer[65536];
   while (open > 0) {
-    if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) Fail(ErrorKind::kIo, "poll: {}", std::strerror(errno));
+    if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR)
+      Fail(ErrorKind::kIo, "poll: {}", std::strerror(errno));
     for (size_t i = 0; i < polled.size(); ++i) {
       if (polled[i].fd < 0 || !(polled[i].revents & (POLLIN | POLLHUP | POLLERR))) continue;
       ssize_t got = ::read(polled[i].fd, buffer, sizeof buffer);
@@ -85,6 +86,8 @@ SubprocessResult RunSubprocess(const std::vector<std::string>& arguments) {
   return result;
 }
 
-std::string SelfPath() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
+std::string SelfPath() {
+  return std::filesystem::read_symlink("/proc/self/exe").string();
+}
 
 }  // namespace assay

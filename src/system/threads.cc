@@ -21,7 +21,8 @@ inline void Pause() {
 #endif
 }
 
-constexpr int kSpins = 4000;  // some tens of microseconds: longer than the gap between two layers' loops, shorter than a time slice
+constexpr int kSpins =
+    4000;  // some tens of microseconds: longer than the gap between two layers' loops, shorter than a time slice
 
 }  // namespace
 
@@ -111,8 +112,10 @@ void ThreadPool::For(int64_t n, int64_t grain, const std::function<void(int64_t,
   s.Work(0);
   for (int spins = 0; s.busy.load(std::memory_order_acquire) != 0; ++spins) {
     // The pieces are short; on an oversubscribed machine the worker needs our processor more than we do.
-    if (spins < kSpins) Pause();
-    else std::this_thread::yield();
+    if (spins < kSpins)
+      Pause();
+    else
+      std::this_thread::yield();
   }
   if (s.error) {
     std::exception_ptr error = s.error;

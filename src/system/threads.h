@@ -17,9 +17,9 @@ class ThreadPool {
 
   int threads() const { return threads_; }
 
-  /// Calls body(begin, end, worker) for consecutive pieces of [0, n), each at most `grain` long, and returns when all are done.
-  /// Which worker (0 … threads()-1) gets which piece is not fixed, so results must not depend on it. A call from inside a body runs
-  /// on the calling thread alone. The first exception thrown by a body is rethrown here.
+  /// Calls body(begin, end, worker) for consecutive pieces of [0, n), each at most `grain` long, and returns when all
+  /// are done. Which worker (0 … threads()-1) gets which piece is not fixed, so results must not depend on it. A call
+  /// from inside a body runs on the calling thread alone. The first exception thrown by a body is rethrown here.
   void For(int64_t n, int64_t grain, const std::function<void(int64_t begin, int64_t end, int worker)>& body);
 
  private:

@@ -25,19 +25,19 @@ Json ToJson(const Sampling& sampling);
 Sampling SamplingFromJson(const Json& json, const Sampling& defaults, std::string_view where);
 
 struct Request {
-  std::string prompt;              // rendered text, or empty when `ids` is given
-  std::vector<int32_t> ids;        // prompt tokens; the backend tokenizes `prompt` when empty
+  std::string prompt;        // rendered text, or empty when `ids` is given
+  std::vector<int32_t> ids;  // prompt tokens; the backend tokenizes `prompt` when empty
   Sampling sampling;
-  int64_t top_logprobs = 0;        // most likely tokens to return per generated token
+  int64_t top_logprobs = 0;                      // most likely tokens to return per generated token
   std::function<void(std::string_view)> stream;  // optional: whole characters of the answer as they appear
 };
 
 struct Answer {
-  std::string text;                // without special tokens
-  std::vector<int32_t> ids;        // the stop token not included
-  std::vector<float> logprobs;     // of each id
+  std::string text;                                                  // without special tokens
+  std::vector<int32_t> ids;                                          // the stop token not included
+  std::vector<float> logprobs;                                       // of each id
   std::vector<std::vector<std::pair<int32_t, float>>> top_logprobs;  // per id, best first; empty unless asked for
-  std::string finish;              // "stop" | "length" | "error"
+  std::string finish;                                                // "stop" | "length" | "error"
   std::string error;
   int64_t prompt_tokens = 0;
 };
@@ -51,7 +51,8 @@ class Backend {
   virtual std::string RenderChat(const Json& messages, const Json& tools) const = 0;
   /// Answers all requests; `done(index, answer)` is called once each, in any order, from the calling thread.
   /// Throws Interrupted when progress.Cancelled().
-  virtual void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done, Progress& progress) = 0;
+  virtual void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
+                        Progress& progress) = 0;
 };
 
 }  // namespace assay

@@ -44,14 +44,20 @@ constexpr std::string_view kDeepseek3 =
 constexpr std::string_view kCjkAndKana = "[一-龥\u3040-ゟ゠-ヿ]+";
 constexpr std::string_view kCjkAndHangul = "[一-龥ࠀ-一가-\ud7ff]+";
 constexpr std::string_view kBloom = " ?[^(\\s|.,!?…。，、।۔،)]+";
+// clang-format never settles on where to cut the set.
+// clang-format off
 // The letters of the scripts with case, as DeepSeek's first tokenizers list them.
 constexpr std::string_view kCasedWord =
-    "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-"
+    "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-"
+    "ᶚḀ-"
+    "ἕἘ-"
     "Ἕἠ"
-    "-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-"
+    "-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-"
+    "ꚛꜢ-"
     "ꝯ"
     "ꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]"
     "+";
+// clang-format on
 constexpr std::string_view kDeepseekPunctuation = "\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+";
 
 #undef ASSAY_CONTRACTIONS
@@ -80,8 +86,9 @@ struct PreTokenizerRow {
 // name to a new file.
 constexpr PreTokenizerRow kPreTokenizers[] = {
     {"gpt-2", false, false, {kGpt2}},
-    // A GGUF that says smollm is read as transformers reads it: decimal digits apart, other numerals (Ⅷ ① ½) with the word. The second
-    // row names a tokenizer.json whose Digits step takes all numerals apart, as the model's own does and llama.cpp too.
+    // A GGUF that says smollm is read as transformers reads it: decimal digits apart, other numerals (Ⅷ ① ½) with the
+    // word. The second row names a tokenizer.json whose Digits step takes all numerals apart, as the model's own does
+    // and llama.cpp too.
     {"smollm", false, false, {Re("\\p{Nd}"), kGpt2}},
     {"smollm", false, false, {kDigits, kGpt2}},
     {"llama-bpe", true, false, {Re(kLlama3)}},

@@ -15,9 +15,12 @@ std::shared_ptr<const Model> TinyModel(std::string_view format, Arithmetic arith
 
 std::vector<Request> SomeRequests() {
   std::vector<Request> requests;
-  const char* prompts[] = {"The same beginning of all, then one", "The same beginning of all, then two and more words",
-                           "The same beginning of all", "Something else entirely, rather long so that it needs several steps of prefill",
-                           "x", "The same beginning of all, then one"};
+  const char* prompts[] = {"The same beginning of all, then one",
+                           "The same beginning of all, then two and more words",
+                           "The same beginning of all",
+                           "Something else entirely, rather long so that it needs several steps of prefill",
+                           "x",
+                           "The same beginning of all, then one"};
   for (const char* prompt : prompts) {
     Request request;
     request.prompt = prompt;
@@ -33,7 +36,8 @@ std::vector<Request> SomeRequests() {
 
 std::vector<Answer> AnswerAll(Engine& engine, const std::vector<Request>& requests) {
   std::vector<Answer> answers(requests.size());
-  engine.Generate(requests, [&](size_t i, const Answer& answer) { answers[i] = answer; }, SilentProgress());
+  engine.Generate(
+      requests, [&](size_t i, const Answer& answer) { answers[i] = answer; }, SilentProgress());
   return answers;
 }
 
@@ -69,17 +73,22 @@ TEST_P(BatchIndependence, AnswersAreTheSameBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, BatchIndependence,
-                         testing::Combine(testing::Values("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k",
-                                                          "int8_channel_a8", "fp8_channel_a8", "int8_channel", "fp8_channel", "int4_g128", "nf4", "nvfp4", "mxfp4"),
+                         testing::Combine(testing::Values("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1",
+                                                          "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "int8_channel_a8",
+                                                          "fp8_channel_a8", "int8_channel", "fp8_channel", "int4_g128",
+                                                          "nf4", "nvfp4", "mxfp4"),
                                           testing::Values(Arithmetic::kReference, Arithmetic::kDeployed)),
                          [](const auto& test) {
-                           return std::get<0>(test.param) + std::string(std::get<1>(test.param) == Arithmetic::kReference ? "_reference" : "_deployed");
+                           return std::get<0>(test.param) +
+                                  std::string(std::get<1>(test.param) == Arithmetic::kReference ? "_reference"
+                                                                                                : "_deployed");
                          });
 
 TEST(Engine, DeployedArithmeticStaysNearReference) {
   for (const char* format : {"f16", "bf16", "q8_0", "q6_k", "q5_k", "q4_k", "q4_0", "int8_channel_a8"}) {
     ThreadPool pool(1);
-    Engine reference(TinyModel(format, Arithmetic::kReference), pool, {}), deployed(TinyModel(format, Arithmetic::kDeployed), pool, {});
+    Engine reference(TinyModel(format, Arithmetic::kReference), pool, {}),
+        deployed(TinyModel(format, Arithmetic::kDeployed), pool, {});
     std::string text;
     for (int i = 0; i < 30; ++i) text += "Some text to predict, line " + std::to_string(i) + ". ";
     PerplexityResult result = MeasurePerplexity(deployed, &reference, nullptr, text, {64, 4}, SilentProgress());
@@ -105,7 +114,8 @@ TEST(Engine, ScoreAgreesWithGeneration) {
   int64_t vocab = engine.model().config().vocab;
   engine.Score(ids, first, [&](int64_t, int64_t count, const float* logits) {
     for (int64_t i = 0; i < count; ++i)
-      greedy.push_back(static_cast<int32_t>(std::max_element(logits + i * vocab, logits + (i + 1) * vocab) - (logits + i * vocab)));
+      greedy.push_back(
+          static_cast<int32_t>(std::max_element(logits + i * vocab, logits + (i + 1) * vocab) - (logits + i * vocab)));
   });
   ASSERT_GE(greedy.size(), answer.ids.size());
   greedy.resize(answer.ids.size());
@@ -171,7 +181,9 @@ TEST(Engine, InterruptionThrows) {
   ThreadPool pool(1);
   Engine engine(TinyModel("f32", Arithmetic::kReference), pool, {});
   std::vector<Request> requests = SomeRequests();
-  EXPECT_THROW(engine.Generate(requests, [](size_t, const Answer&) {}, stop), Interrupted);
+  EXPECT_THROW(engine.Generate(
+                   requests, [](size_t, const Answer&) {}, stop),
+               Interrupted);
 }
 
 TEST(Displacement, EqualModelsDoNotMove) {

@@ -1,5 +1,5 @@
-// Small random models made and run by transformers in float32 (tests/golden/checkpoint/PROVENANCE): plain, with biases everywhere, and
-// with each RoPE scaling. Reference arithmetic agrees to float32 rounding.
+// Small random models made and run by transformers in float32 (tests/golden/checkpoint/PROVENANCE): plain, with biases
+// everywhere, and with each RoPE scaling. Reference arithmetic agrees to float32 rounding.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -46,9 +46,11 @@ TEST_P(Golden, LogitsAndGreedyTextAgreeWithTransformers) {
 
   auto last = golden.at("last_logits").get<std::vector<double>>();
   ASSERT_EQ(static_cast<int64_t>(last.size()), vocab);
-  for (int64_t i = 0; i < vocab; ++i) EXPECT_NEAR(logits[static_cast<size_t>((n - 1) * vocab + i)], last[static_cast<size_t>(i)], 5e-4) << i;
+  for (int64_t i = 0; i < vocab; ++i)
+    EXPECT_NEAR(logits[static_cast<size_t>((n - 1) * vocab + i)], last[static_cast<size_t>(i)], 5e-4) << i;
   auto argmax = golden.at("argmax").get<std::vector<int64_t>>();
-  for (size_t t = 0; t < argmax.size(); ++t) EXPECT_EQ(ArgMax(logits.data() + static_cast<int64_t>(t) * vocab, vocab), argmax[t]) << t;
+  for (size_t t = 0; t < argmax.size(); ++t)
+    EXPECT_EQ(ArgMax(logits.data() + static_cast<int64_t>(t) * vocab, vocab), argmax[t]) << t;
   auto logprobs = golden.at("prompt_logprobs").get<std::vector<double>>();
   for (size_t t = 0; t < logprobs.size(); ++t) {
     const float* row = logits.data() + static_cast<int64_t>(t) * vocab;
@@ -66,7 +68,8 @@ TEST_P(Golden, LogitsAndGreedyTextAgreeWithTransformers) {
   fs::remove_all(scratch);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::Values("tiny_llama", "tiny_bias", "rope_linear", "rope_llama3", "rope_yarn"),
+INSTANTIATE_TEST_SUITE_P(Models, Golden,
+                         testing::Values("tiny_llama", "tiny_bias", "rope_linear", "rope_llama3", "rope_yarn"),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -32,7 +32,8 @@ TEST(Sampler, DrawsFollowTheSoftmax) {
   auto counts = Frequencies({.temperature = 1.5, .seed = 3});
   double total = 0;
   for (float logit : kLogits) total += std::exp(logit / 1.5);
-  for (int32_t i = 0; i < 5; ++i) EXPECT_NEAR(counts[i], std::exp(kLogits[static_cast<size_t>(i)] / 1.5) / total, 0.012) << i;
+  for (int32_t i = 0; i < 5; ++i)
+    EXPECT_NEAR(counts[i], std::exp(kLogits[static_cast<size_t>(i)] / 1.5) / total, 0.012) << i;
 }
 
 TEST(Sampler, TopKTopPMinPCutTheTail) {

@@ -1,5 +1,6 @@
 #pragma once
-// A model in memory with random weights, for tests that need no file: two layers, grouped-query attention, byte vocabulary.
+// A model in memory with random weights, for tests that need no file: two layers, grouped-query attention, byte
+// vocabulary.
 
 #include <algorithm>
 #include <cmath>
@@ -71,22 +72,31 @@ class TinyCheckpoint : public Checkpoint {
     CompleteGgufSpec(tokenizer_, "tiny");
   }
 
-  void Add(const std::string& name, std::vector<int64_t> shape, const Format& format, const std::vector<float>& values) {
+  void Add(const std::string& name, std::vector<int64_t> shape, const Format& format,
+           const std::vector<float>& values) {
     int64_t cols = shape.back(), rows = shape.size() == 2 ? shape[0] : 1;
-    auto* codes = planes_.emplace_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(CodesBytes(format, rows, cols)))).get();
-    auto* scales = planes_.emplace_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(ScalesBytes(format, rows, cols)))).get();
+    auto* codes =
+        planes_
+            .emplace_back(std::make_unique<std::vector<std::byte>>(static_cast<size_t>(CodesBytes(format, rows, cols))))
+            .get();
+    auto* scales = planes_
+                       .emplace_back(std::make_unique<std::vector<std::byte>>(
+                           static_cast<size_t>(ScalesBytes(format, rows, cols))))
+                       .get();
     PackedView view{&format, rows, cols, codes->data(), scales->empty() ? nullptr : scales->data(), 1.0f, 1.0f};
     if (format.has_global) {
       float largest = 0;
       for (float v : values) largest = std::max(largest, std::fabs(v));
       format.choose_global(largest, &view.global_scale, &view.global_divisor);
     }
-    format.encode_rows(values.data(), rows, cols, nullptr, view.global_scale, view.global_divisor, codes->data(), scales->data());
+    format.encode_rows(values.data(), rows, cols, nullptr, view.global_scale, view.global_divisor, codes->data(),
+                       scales->data());
     tensors_.push_back({name, name, std::move(shape), view, codes->size() + scales->size()});
     // Find() looks names up in order.
     std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
   }
-  void Matrix(const std::string& name, int64_t rows, int64_t cols, std::string_view format, Random& random, double scale) {
+  void Matrix(const std::string& name, int64_t rows, int64_t cols, std::string_view format, Random& random,
+              double scale) {
     std::vector<float> values(static_cast<size_t>(rows * cols));
     for (float& v : values) v = static_cast<float>(random.Normal() * scale);
     Add(name, {rows, cols}, GetFormat(format), values);

@@ -36,8 +36,8 @@ std::map<std::string, int> TypesOfSmolLm2(const std::string& preset) {
   return types;
 }
 
-// Counts of the files that llama-quantize (llama.cpp inside the source package llama-cpp-python 0.3.36, no importance matrix) wrote
-// from SmolLM2-135M-Instruct, F32 tensors apart.
+// Counts of the files that llama-quantize (llama.cpp inside the source package llama-cpp-python 0.3.36, no importance
+// matrix) wrote from SmolLM2-135M-Instruct, F32 tensors apart.
 TEST(Presets, MixesOfSmolLm2EqualLlamaQuantize) {
   using Types = std::map<std::string, int>;
   EXPECT_EQ(TypesOfSmolLm2("q8_0"), (Types{{"q8_0", 211}}));
@@ -56,7 +56,7 @@ TEST(Presets, MixesOfSmolLm2EqualLlamaQuantize) {
 
 TEST(Presets, WholeBlocksKeepTheMix) {
   TensorRole role{"blk.0.attn_v.weight", 256, 2048, 0, 22, 32, 4, false};
-  EXPECT_EQ(Preset::Get("q2_k").Choose(role)->name, "q4_k");   // eight heads share each value head
+  EXPECT_EQ(Preset::Get("q2_k").Choose(role)->name, "q4_k");    // eight heads share each value head
   EXPECT_EQ(Preset::Get("Q4_K_M").Choose(role)->name, "q6_k");  // layer 0 is in the first eighth
   role.layer = 3;
   EXPECT_EQ(Preset::Get("q4_k_m").Choose(role)->name, "q4_k");

@@ -88,9 +88,11 @@ TEST(ThreadPool, EveryPieceOnceWhateverTheThreads) {
 
 TEST(ThreadPool, ExceptionsAndNestingWork) {
   ThreadPool pool(3);
-  EXPECT_THROW(pool.For(100, 1, [](int64_t begin, int64_t, int) {
-    if (begin == 42) Fail(ErrorKind::kInvalid, "stop");
-  }), Error);
+  EXPECT_THROW(pool.For(100, 1,
+                        [](int64_t begin, int64_t, int) {
+                          if (begin == 42) Fail(ErrorKind::kInvalid, "stop");
+                        }),
+               Error);
   std::atomic<int> sum{0};
   pool.For(4, 1, [&](int64_t, int64_t, int) { pool.For(10, 1, [&](int64_t, int64_t, int) { ++sum; }); });
   EXPECT_EQ(sum, 40);

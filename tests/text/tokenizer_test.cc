@@ -286,7 +286,8 @@ TEST(Hostile, TokenizerJson) {
   refused(ErrorKind::kCorrupt, R"({"normalizer":)" + deep + R"(,"model":{"type":"Unigram","vocab":[["a",0]]}})",
           "nested");
   refused(ErrorKind::kUnsupported,
-          R"({"pre_tokenizer":{"type":"Metaspace","replacement":"_"},"model":{"type":"Unigram","vocab":[["a",0]]}})", "Metaspace");
+          R"({"pre_tokenizer":{"type":"Metaspace","replacement":"_"},"model":{"type":"Unigram","vocab":[["a",0]]}})",
+          "Metaspace");
   refused(ErrorKind::kCorrupt, std::string(100000, '['), "nested");
 }
 

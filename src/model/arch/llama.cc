@@ -18,7 +18,20 @@ struct Layer {
 };
 
 // Workspace slots.
-enum Slot { kResidual, kNormed, kQuery, kKey, kValue, kAttended, kGate, kUp, kProjected, kPrepared, kAngles = 11, kScores };
+enum Slot {
+  kResidual,
+  kNormed,
+  kQuery,
+  kKey,
+  kValue,
+  kAttended,
+  kGate,
+  kUp,
+  kProjected,
+  kPrepared,
+  kAngles = 11,
+  kScores
+};
 
 class Llama : public Model {
  public:
@@ -27,8 +40,8 @@ class Llama : public Model {
   std::vector<std::string> KernelReport() const override;
 
  private:
-  void RunAttention(int64_t layer, std::span<const BatchToken> batch, const std::vector<int64_t>& positions, Workspace& workspace,
-                    ThreadPool& pool) const;
+  void RunAttention(int64_t layer, std::span<const BatchToken> batch, const std::vector<int64_t>& positions,
+                    Workspace& workspace, ThreadPool& pool) const;
   void RunFeedForward(const Layer& layer, int64_t n, Workspace& workspace, ThreadPool& pool) const;
   void Normalize(const float* x, const Vector& weight, int64_t n, float* out, ThreadPool& pool) const;
   void StoreKeysValues(int64_t layer, const BatchToken& token, int64_t position, const float* k, const float* v) const;
@@ -80,7 +93,8 @@ void Llama::Normalize(const float* x, const Vector& weight, int64_t n, float* ou
   });
 }
 
-void Llama::StoreKeysValues(int64_t layer, const BatchToken& token, int64_t position, const float* k, const float* v) const {
+void Llama::StoreKeysValues(int64_t layer, const BatchToken& token, int64_t position, const float* k,
+                            const float* v) const {
   const Sequence& sequence = *token.sequence;
   int64_t width = sequence.row_elements();
   if (sequence.half()) {
@@ -111,7 +125,8 @@ void Llama::RunAttention(int64_t index, std::span<const BatchToken> batch, const
       const float* sine = cosine + rope_.half();
       Rope(q + t * q_width, c.n_heads, c.head_dim, c.rotary_dim, cosine, sine, c.rope_interleaved);
       Rope(k + t * kv_width, c.n_kv_heads, c.head_dim, c.rotary_dim, cosine, sine, c.rope_interleaved);
-      StoreKeysValues(index, batch[static_cast<size_t>(t)], positions[static_cast<size_t>(t)], k + t * kv_width, v + t * kv_width);
+      StoreKeysValues(index, batch[static_cast<size_t>(t)], positions[static_cast<size_t>(t)], k + t * kv_width,
+                      v + t * kv_width);
     }
   });
 
@@ -125,10 +140,11 @@ void Llama::RunAttention(int64_t index, std::span<const BatchToken> batch, const
       const Sequence& sequence = *batch[static_cast<size_t>(t)].sequence;
       int64_t last = positions[static_cast<size_t>(t)];
       int64_t first = c.sliding_window > 0 ? std::max<int64_t>(0, last - c.sliding_window + 1) : 0;
-      CacheView keys{sequence.Keys(index), sequence.half(), kv_width}, values{sequence.Values(index), sequence.half(), kv_width};
+      CacheView keys{sequence.Keys(index), sequence.half(), kv_width},
+          values{sequence.Values(index), sequence.half(), kv_width};
       int64_t offset = t * q_width + head * group * c.head_dim;
-      AttendHeads(q + offset, group, keys, values, head * c.head_dim, c.head_dim, first, last, scale, scores + worker * scratch,
-                  attended + offset);
+      AttendHeads(q + offset, group, keys, values, head * c.head_dim, c.head_dim, first, last, scale,
+                  scores + worker * scratch, attended + offset);
     }
   });
 
@@ -144,7 +160,8 @@ void Llama::RunFeedForward(const Layer& layer, int64_t n, Workspace& workspace, 
   float* projected = workspace.Floats(kProjected, n * c.hidden);
   RunLinears({&layer.gate, &layer.up}, workspace.Floats(kNormed, 0), n, {gate, up}, workspace, kPrepared, pool);
   pool.For(n, 4, [&](int64_t begin, int64_t end, int) {
-    SiluMul(gate + begin * c.feed_forward, up + begin * c.feed_forward, (end - begin) * c.feed_forward, gate + begin * c.feed_forward);
+    SiluMul(gate + begin * c.feed_forward, up + begin * c.feed_forward, (end - begin) * c.feed_forward,
+            gate + begin * c.feed_forward);
   });
   RunLinears({&layer.down}, gate, n, {projected}, workspace, kPrepared, pool);
   AddTo(workspace.Floats(kResidual, 0), projected, n * c.hidden);
@@ -168,7 +185,8 @@ void Llama::Forward(std::span<const BatchToken> batch, Workspace& workspace, Thr
   pool.For(n, 16, [&](int64_t begin, int64_t end, int) {
     for (int64_t t = begin; t < end; ++t) {
       embedding_.format->decode_row(embedding_, batch[static_cast<size_t>(t)].id, residual + t * c.hidden);
-      rope_.Angles(positions[static_cast<size_t>(t)], angles + t * 2 * rope_.half(), angles + (t * 2 + 1) * rope_.half());
+      rope_.Angles(positions[static_cast<size_t>(t)], angles + t * 2 * rope_.half(),
+                   angles + (t * 2 + 1) * rope_.half());
     }
   });
   for (size_t i = 0; i < layers_.size(); ++i) {
@@ -181,7 +199,9 @@ void Llama::Forward(std::span<const BatchToken> batch, Workspace& workspace, Thr
 
   int64_t wanted = 0;
   for (size_t t = 0; t < batch.size(); ++t)
-    if (batch[t].want_logits) std::memmove(residual + wanted++ * c.hidden, residual + static_cast<int64_t>(t) * c.hidden, static_cast<size_t>(c.hidden) * 4);
+    if (batch[t].want_logits)
+      std::memmove(residual + wanted++ * c.hidden, residual + static_cast<int64_t>(t) * c.hidden,
+                   static_cast<size_t>(c.hidden) * 4);
   if (wanted == 0) return;
   Normalize(residual, output_norm_, wanted, normed, pool);
   RunLinears({&output_}, normed, wanted, {logits}, workspace, kPrepared, pool);
@@ -189,9 +209,12 @@ void Llama::Forward(std::span<const BatchToken> batch, Workspace& workspace, Thr
 
 std::vector<std::string> Llama::KernelReport() const {
   std::map<std::string, std::string> by_format;
-  auto note = [&](const Linear& linear) { by_format[std::string(linear.weight.format->name)] = std::string(linear.kernel->name); };
+  auto note = [&](const Linear& linear) {
+    by_format[std::string(linear.weight.format->name)] = std::string(linear.kernel->name);
+  };
   for (const Layer& layer : layers_)
-    for (const Linear* linear : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) note(*linear);
+    for (const Linear* linear : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down})
+      note(*linear);
   note(output_);
   std::vector<std::string> lines;
   for (const auto& [format, kernel] : by_format) lines.push_back(format + ": " + kernel);
