@@ -21,7 +21,7 @@ struct JsonSchema::Compiled {
 
 namespace {
 
-constexpr uint64_t kMaxSteps = 5'000'000;
+constexpr uint64_t kMaxSteps = 2'000'000;
 constexpr int kMaxDepth = 1'000;
 constexpr size_t kMaxErrors = 64;
 

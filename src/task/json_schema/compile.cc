@@ -214,13 +214,23 @@ class Compiler {
     return {Want(*it->second, OwnerOf(*it->second), place), dynamic ? fragment : ""};
   }
 
+  // Json looks its members up one by one: many references into a large $defs need an index.
+  const Json* FindMember(const Json& object, const std::string& key) {
+    if (object.size() <= 32) return Find(object, key);
+    auto& members = members_[&object];
+    if (members.empty())
+      for (const auto& item : object.items()) members.emplace(item.key(), &item.value());
+    auto it = members.find(key);
+    return it == members.end() ? nullptr : it->second;
+  }
+
   const Schema* Follow(const std::vector<std::string>& tokens, const Resource* resource, const std::string& place,
                        const std::string& text) {
     const Json* at = resource->root;
     for (const std::string& token : tokens) {
       const Json* next = nullptr;
       if (at->is_object()) {
-        next = Find(*at, token);
+        next = FindMember(*at, token);
       } else if (at->is_array() && !token.empty() && token.size() < 10 &&
                  token.find_first_not_of("0123456789") == std::string::npos) {
         size_t i = std::stoul(token);
@@ -451,6 +461,7 @@ class Compiler {
   std::unordered_map<std::string, Resource*> by_uri_;
   std::unordered_map<const Json*, Resource*> owner_;
   std::unordered_set<std::string> seen_metaschemas_;
+  std::unordered_map<const Json*, std::unordered_map<std::string, const Json*>> members_;
   std::vector<Task> tasks_;
 };
 
