@@ -21,12 +21,15 @@ for preset in a.presets.split(","):
         subprocess.run([a.assay, "quantize", a.model, "--to", preset, "-o", out, "-q"], check=True, stdout=subprocess.DEVNULL)
         ours = json.loads(subprocess.run([a.assay, "perplexity", out, "--text", a.text, "--context", str(a.context), "--chunks", str(a.chunks), "--json", "-q"],
                                          check=True, capture_output=True, text=True).stdout)["perplexity"]
-        log = subprocess.run([os.path.join(a.llama, "llama-perplexity"), "-m", out, "-f", a.text, "-c", str(a.context), "--chunks", str(a.chunks), "-t", "2", "-b", "512"],
+        for attempt in range(3):  # now and then the last line of its log is missing
+            log = subprocess.run([os.path.join(a.llama, "llama-perplexity"), "-m", out, "-f", a.text, "-c", str(a.context), "--chunks", str(a.chunks), "-t", "2", "-b", "512"],
                              capture_output=True, text=True)
-        found = re.search(r"Final estimate: PPL = ([0-9.]+)", log.stdout + log.stderr)
+            found = re.search(r"Final estimate: PPL = ([0-9.]+)", log.stdout + log.stderr)
+            if found:
+                break
         if not found:
             print(f"| {preset} | {ours:.4f} | did not run | |")
-            print((log.stderr or log.stdout)[-600:], file=sys.stderr)
+            print(f"exit code {log.returncode}\n{(log.stderr or log.stdout)[-600:]}", file=sys.stderr)
             worst = 1
             continue
         theirs = float(found[1])

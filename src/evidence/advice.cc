@@ -80,13 +80,16 @@ std::string Advice(const CheckRecord& record, std::span<const Comparison> compar
   std::string advice;
   if (std::optional<size_t> best = Recommended(record, comparisons)) {
     const Comparison& comparison = comparisons[*best];
-    advice =
-        fmt::format("Ship {}{}: {} that holds within {:g} points ({}).", comparison.candidate,
-                    Size(record.candidates[*best].model(), record.baseline.model()),
-                    comparisons.size() > 1 ? "the smallest" : "a format", comparison.margin, Flips(comparison.all));
-    uint64_t size = record.candidates[*best].model().file_bytes, baseline = record.baseline.model().file_bytes;
-    if (size >= baseline && baseline > 0)
-      advice += fmt::format(" It is no smaller than {}: nothing smaller holds here.", record.baseline.model().format);
+    const ModelIdentity &model = record.candidates[*best].model(), &baseline = record.baseline.model();
+    if (model.file_bytes >= baseline.file_bytes && baseline.file_bytes > 0) {
+      advice =
+          fmt::format("Keep {}: nothing smaller is shown to hold within {:g} points; {}{} holds ({}).", baseline.format,
+                      comparison.margin, comparison.candidate, Size(model, baseline), Flips(comparison.all));
+    } else {
+      advice =
+          fmt::format("Ship {}{}: {} that holds within {:g} points ({}).", comparison.candidate, Size(model, baseline),
+                      comparisons.size() > 1 ? "the smallest" : "a format", comparison.margin, Flips(comparison.all));
+    }
   } else {
     advice = AdviceWhenNothingHolds(comparisons);
   }
