@@ -22,7 +22,7 @@ struct JsonSchema::Compiled {
 namespace {
 
 constexpr uint64_t kMaxSteps = 2'000'000;
-constexpr int kMaxDepth = 1'000;
+constexpr int kMaxDepth = 150;  // a frame takes some kilobytes under the sanitizers
 constexpr size_t kMaxErrors = 64;
 
 // A path built on the stack; text only when an error needs it.

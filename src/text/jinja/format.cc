@@ -1,5 +1,6 @@
 // Python's two ways to format: "%s" % values, and "{}".format(values) with its mini-language.
 
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 
@@ -55,13 +56,10 @@ std::string Pad(Runtime& runtime, const std::string& text, size_t prefix, const 
   }
 }
 
-std::string Digits(uint64_t magnitude, unsigned base, bool upper) {
-  std::string out;
-  do {
-    out.insert(out.begin(), (upper ? "0123456789ABCDEF" : "0123456789abcdef")[magnitude % base]);
-    magnitude /= base;
-  } while (magnitude);
-  return out;
+std::string Digits(uint64_t magnitude, int base, bool upper) {
+  char buffer[64];
+  std::string out(buffer, std::to_chars(buffer, buffer + sizeof buffer, magnitude, base).ptr);
+  return upper ? Upper(out) : out;
 }
 
 std::string Grouped(const std::string& digits, char group, size_t every) {
