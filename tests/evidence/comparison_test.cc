@@ -313,6 +313,14 @@ TEST(Advice, SmallestThatHolds) {
   EXPECT_EQ(Recommended(record, Judge(record)), std::nullopt);
 }
 
+TEST(Advice, KeepsTheBaselineWhenOnlyLargerOnesHold) {
+  CheckRecord record = RecordOf({std::string(50, '.'), std::string(7, 'x') + std::string(43, '.')}, {1200, 100});
+  EXPECT_EQ(
+      AdviceOf(record),
+      "Keep bf16: nothing smaller is shown to hold within 10 points; f0 (1.17 KiB, 120% of bf16) holds (0 lost, 0 "
+      "gained of 50).");
+}
+
 TEST(Advice, ACrackedSliceSpoilsAnOverallHold) {
   // Seven lost in one slice, five gained elsewhere, at a wide margin: holds overall, cracks in s0.
   CheckRecord record = RecordOf({std::string(7, 'x') + std::string(43, '.')}, {100});
