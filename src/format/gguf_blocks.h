@@ -125,13 +125,138 @@ struct BlockQ6K {
 };
 static_assert(sizeof(BlockQ6K) == 210);
 
-/// Activations only: x = d * q, bsums[i] = sum of qs[16 i … 16 i + 15].
+/// For activations, though files may hold it: x = d * q, bsums[i] = sum of qs[16 i … 16 i + 15].
 struct BlockQ8K {
   float d;
   int8_t qs[kQk];
   int16_t bsums[kQk / 16];
 };
 static_assert(sizeof(BlockQ8K) == 292);
+
+/// 2.0625 bits per weight. Per 32 weights four words: words 0 and 1 are four bytes, the grid entry (8 weights) of each
+/// run of 8; words 2 and 3 a little-endian 32-bit word with four sign sets of 7 bits and a scale in the top four bits.
+/// The eighth sign makes the number of minus signs even. x = d * (scale + 1/2) / 4 * sign * grid (gguf/grids.h).
+struct BlockIq2Xxs {
+  uint16_t d;
+  uint16_t qs[kQk / 8];
+};
+static_assert(sizeof(BlockIq2Xxs) == 66);
+
+/// 2.3125 bits per weight. One word per 8 weights: grid entry in the low 9 bits, sign set above. Nibble i % 2 of
+/// scales[i / 2] is the scale of weights 16 i … 16 i + 15; x as in IQ2_XXS.
+struct BlockIq2Xs {
+  uint16_t d;
+  uint16_t qs[kQk / 8];
+  uint8_t scales[kQk / 32];
+};
+static_assert(sizeof(BlockIq2Xs) == 74);
+
+/// 2.5625 bits per weight. Run i of 8 weights: grid entry = qs[i] and bits 2 (i % 4), 2 (i % 4) + 1 of qh[i / 4] above
+/// it; a set bit j of signs[i] is a minus before weight j. Scales and x as in IQ2_XS.
+struct BlockIq2S {
+  uint16_t d;
+  uint8_t qs[kQk / 8];
+  uint8_t signs[kQk / 8];
+  uint8_t qh[kQk / 32];
+  uint8_t scales[kQk / 32];
+};
+static_assert(sizeof(BlockIq2S) == 82);
+
+/// 3.0625 bits per weight. qs: the grid entry of each run of 4 weights; then per 32 weights a 32-bit word as in
+/// IQ2_XXS. x = d * (scale + 1/2) / 2 * sign * grid.
+struct BlockIq3Xxs {
+  uint16_t d;
+  uint8_t qs[kQk / 4];
+  uint8_t scales_signs[kQk / 8];
+};
+static_assert(sizeof(BlockIq3Xxs) == 98);
+
+/// 3.4375 bits per weight. Run i of 4 weights: grid entry = qs[i] with bit i % 8 of qh[i / 8] as its ninth bit. Signs
+/// as in IQ2_S. Nibble i % 2 of scales[i / 2] belongs to weights 32 i … 32 i + 31; x = d * (2 scale + 1) * sign * grid.
+struct BlockIq3S {
+  uint16_t d;
+  uint8_t qs[kQk / 4];
+  uint8_t qh[kQk / 32];
+  uint8_t signs[kQk / 8];
+  uint8_t scales[kQk / 64];
+};
+static_assert(sizeof(BlockIq3S) == 110);
+
+/// 1.5625 bits per weight. Run i of 8 weights: grid entry = qs[i] and bits 3 (i % 4) … + 2 of qh[i / 4] above it. Bits
+/// 12 to 14 of qh[b] are the scale of 32 weights, bit 15 the sign of their shift. x = d * (2 scale + 1) * (grid ± 1/8).
+struct BlockIq1S {
+  uint16_t d;
+  uint8_t qs[kQk / 8];
+  uint16_t qh[kQk / 32];
+};
+static_assert(sizeof(BlockIq1S) == 50);
+
+/// 1.75 bits per weight. Run i of 8 weights: grid entry = qs[i] and the low 3 bits of nibble i % 2 of qh[i / 2] above
+/// it, the nibble's top bit is the sign of the shift. Four little-endian words of scales: bits 3 (i % 4) … + 2 of word
+/// i / 4 are the scale of weights 16 i … 16 i + 15; the words' top nibbles, lowest first, are the F16 d. x as in IQ1_S.
+struct BlockIq1M {
+  uint8_t qs[kQk / 8];
+  uint8_t qh[kQk / 16];
+  uint8_t scales[kQk / 32];
+};
+static_assert(sizeof(BlockIq1M) == 56);
+
+/// 4.25 bits per weight. 8 sub-blocks of 32 with 6-bit scales: x = d * (scale - 32) * kIq4Values[q]. Low 4 bits of
+/// scale i: nibble i % 2 of scales_l[i / 2]; bits 4 and 5: bits 2i, 2i + 1 of scales_h. Nibbles within 32 weights as in
+/// Q4_0.
+struct BlockIq4Xs {
+  uint16_t d;
+  uint16_t scales_h;
+  uint8_t scales_l[kQk / 64];
+  uint8_t qs[kQk / 2];
+};
+static_assert(sizeof(BlockIq4Xs) == 136);
+
+/// 1.6875 bits per weight. x = d * (t - 1), t in 0 … 2. A byte of qs holds five t as ceil(256 n / 243), n their number
+/// in base 3, first t on top; a byte of qh four. Bytes 0 … 31: t k (k < 5) of byte i is weight 32 k + i; bytes 32 … 47:
+/// weight 160 + 16 k + i; byte i of qh: weight 240 + 4 k + i.
+struct BlockTq1_0 {
+  uint8_t qs[48];
+  uint8_t qh[kQk / 64];
+  uint16_t d;
+};
+static_assert(sizeof(BlockTq1_0) == 54);
+
+/// 2.0625 bits per weight. x = d * (q - 1), q in 0 … 2 (3 decodes as 2 d); bits lie as in Q2_K.
+struct BlockTq2_0 {
+  uint8_t qs[kQk / 4];
+  uint16_t d;
+};
+static_assert(sizeof(BlockTq2_0) == 66);
+
+/// 1.125 bits per weight. x = d where bit j % 8 of qs[j / 8] is set, else -d.
+struct BlockQ1_0 {
+  uint16_t d;
+  uint8_t qs[16];
+};
+static_assert(sizeof(BlockQ1_0) == 18);
+
+/// 2.25 bits per weight. x = d * (q - 1), q = bits 2 (j % 4), 2 (j % 4) + 1 of qs[j / 4].
+struct BlockQ2_0 {
+  uint16_t d;
+  uint8_t qs[16];
+};
+static_assert(sizeof(BlockQ2_0) == 18);
+
+/// 4.25 bits per weight. x = 2^(e - 127) * E2M1(q), nibbles as in Q4_0.
+struct BlockMxfp4 {
+  uint8_t e;
+  uint8_t qs[kQ / 2];
+};
+static_assert(sizeof(BlockMxfp4) == 17);
+
+/// 4.5 bits per weight. 4 sub-blocks of 16: x = E4M3(d[i]) * E2M1(q); byte 8 i + j holds weight 16 i + j in its low and
+/// weight 16 i + 8 + j in its high half. The sign bit of d is not looked at and NaN reads as 0.
+struct BlockNvfp4 {
+  uint8_t d[4];
+  uint8_t qs[32];
+};
+static_assert(sizeof(BlockNvfp4) == 36);
 
 /// Scale and min of sub-block i (0 … 7) of a Q4_K or Q5_K block.
 constexpr void ScaleMinK4(int i, const uint8_t* scales, uint8_t* scale, uint8_t* min) {

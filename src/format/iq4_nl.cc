@@ -4,8 +4,7 @@
 #include <cmath>
 
 #include "format/block_rows.h"
-#include "format/gguf_blocks.h"
-#include "format/search.h"
+#include "format/iq4_search.h"
 #include "number/f16.h"
 
 namespace assay {
@@ -25,61 +24,18 @@ bool ValidScale(const BlockIq4Nl& block) {
   return FiniteF16(block.d);
 }
 
-constexpr float Bound(int i) {
-  return static_cast<float>(kIq4Values[i] + kIq4Values[i + 1]) / 2;
-}
-
-// The table value nearest to a, and its index.
-ASSAY_INLINE V NearestValue(V a) {
-  V value = Broadcast<V>(kIq4Values[0]);
-  for (int i = 0; i < 15; ++i) {
-    value += a >= Broadcast<V>(Bound(i)) ? Broadcast<V>(static_cast<float>(kIq4Values[i + 1] - kIq4Values[i])) : V{};
-  }
-  return value;
-}
-ASSAY_INLINE V NearestIndex(V a) {
-  V index{};
-  for (int i = 0; i < 15; ++i) index += a >= Broadcast<V>(Bound(i)) ? Broadcast<V>(1.0f) : V{};
-  return index;
-}
-
-ASSAY_INLINE LinearFit<V> Fit(const V* x, const V* w, V inverse_step) {
-  V wqq{}, wqx{};
-  for (int i = 0; i < kQ; ++i) {
-    const V q = NearestValue(x[i] * inverse_step);
-    const V t = w[i] * q;
-    wqq += t * q;
-    wqx += t * x[i];
-  }
-  LinearFit<V> fit;
-  fit.scale = wqx * Reciprocal(wqq);
-  fit.gain = fit.scale * wqx;
-  return fit;
-}
-
-constexpr int kReach = 7;  // table units tried on either side of an end
-
 ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, BlockIq4Nl* blocks) {
   V xv[kQ], wv[kQ], q[kQ];
   LoadRuns<V, kQ>(x, n_blocks, xv);
   LoadRuns<V, kQ>(w, n_blocks, wv);
-  V low, high;
-  RangeOfRuns<V, kQ>(xv, &low, &high);
-  const V largest = high > -low ? high : low;
-  const V inverse = Reciprocal(largest);
-  LinearFit<V> best;
-  for (int step = -kReach; step <= kReach; ++step) {
-    KeepBetter(best, Fit(xv, wv, static_cast<float>(kIq4Values[0] + step) * inverse));
-    if (step % 2 == 0) KeepBetter(best, Fit(xv, wv, static_cast<float>(kIq4Values[15] + step) * inverse));
-  }
-  KeepBetter(best, Fit(xv, wv, Reciprocal(best.scale)));
+  const LinearFit<V> best = SearchIq4(xv, wv, 7);
   V d{};
   for (int lane = 0; lane < n_blocks; ++lane) {
     blocks[lane].d = EncodeF16(std::fmax(std::fmin(best.scale[lane], kF16Max), -kF16Max));
     d[lane] = DecodeF16(blocks[lane].d);
   }
   const V inverse_d = Reciprocal(d);
-  for (int i = 0; i < kQ; ++i) q[i] = NearestIndex(xv[i] * inverse_d);
+  for (int i = 0; i < kQ; ++i) q[i] = NearestIq4Index(xv[i] * inverse_d);
   uint8_t codes[8 * kQ];
   StoreRuns<V, kQ>(q, codes);
   for (int lane = 0; lane < n_blocks; ++lane) {

@@ -1,0 +1,184 @@
+#include "format/gguf/fp4_blocks.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "format/block_rows.h"
+#include "format/gguf_blocks.h"
+#include "format/rounding.h"
+#include "format/search.h"
+#include "number/e8m0.h"
+#include "number/fp4_e2m1.h"
+#include "number/fp8_e4m3.h"
+
+namespace assay {
+namespace {
+
+constexpr int kSub = 16;  // weights under one scale of NVFP4
+
+// --- decoding ---
+
+// The sign bit is not looked at; NaN reads as 0.
+float DecodeScaleNvfp4(uint8_t code) {
+  const uint8_t magnitude = code & 0x7f;
+  return magnitude == 0x7f ? 0.0f : DecodeFp8E4m3(magnitude);
+}
+
+// Byte j: weight j low, weight j + count / 2 high.
+template <int count>
+void DecodeNibbles(const uint8_t* qs, float scale, float* out) {
+  for (int j = 0; j < count / 2; ++j) {
+    out[j] = DecodeFp4E2m1(qs[j] & 15) * scale;
+    out[j + count / 2] = DecodeFp4E2m1(qs[j] >> 4) * scale;
+  }
+}
+
+void DecodeMxfp4(const BlockMxfp4& block, float* out) {
+  DecodeNibbles<kQ>(block.qs, DecodeE8m0(block.e), out);
+}
+
+void DecodeNvfp4(const BlockNvfp4& block, float* out) {
+  for (int i = 0; i < 4; ++i) DecodeNibbles<kSub>(block.qs + 8 * i, DecodeScaleNvfp4(block.d[i]), out + kSub * i);
+}
+
+bool ValidMxfp4(const BlockMxfp4& block) {
+  return block.e != 255;
+}
+bool ValidNvfp4(const BlockNvfp4& block) {
+  return std::none_of(block.d, block.d + 4, [](uint8_t d) { return (d & 0x7f) == 0x7f; });
+}
+
+// --- encoding ---
+
+using Int8Lanes = LaneTypes<8>::Int;
+
+ASSAY_INLINE Float8 LoadEight(const float* x) {
+  Float8 v;
+  std::memcpy(&v, x, sizeof v);
+  return v;
+}
+
+// Codes of x / scale, halves to the smaller magnitude; zero has no sign.
+template <int count>
+ASSAY_INLINE void EncodeNibbles(const float* x, float scale, uint8_t* qs) {
+  uint8_t q[count];
+  for (int i = 0; i < count; i += 8) {
+    const Float8 v = LoadEight(x + i);
+    const Float8 a = Abs(v);
+    Int8Lanes n{};  // a true comparison is -1
+    for (const float bound : {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f}) n -= a > Broadcast<Float8>(bound * scale);
+    n |= (v < Float8{}) & (n > 0) & 8;
+    for (int lane = 0; lane < 8; ++lane) q[i + lane] = scale > 0 ? static_cast<uint8_t>(n[lane]) : uint8_t{0};
+  }
+  for (int j = 0; j < count / 2; ++j) qs[j] = static_cast<uint8_t>(q[j] | q[j + count / 2] << 4);
+}
+
+// Weighted squared error of these codes.
+template <int count>
+ASSAY_INLINE float ErrorOf(const float* x, const float* w, float scale, uint8_t* qs) {
+  EncodeNibbles<count>(x, scale, qs);
+  float back[count];
+  DecodeNibbles<count>(qs, scale, back);
+  Float8 sum{};
+  for (int i = 0; i < count; i += 8) {
+    const Float8 difference = LoadEight(back + i) - LoadEight(x + i);
+    sum += LoadEight(w + i) * difference * difference;
+  }
+  float total = 0;
+  for (int lane = 0; lane < 8; ++lane) total += sum[lane];
+  return total;
+}
+
+// The reference's exponent; its logarithm is exact here.
+uint8_t ScaleMxfp4(float largest) {
+  const int exponent = static_cast<int>(std::bit_cast<uint32_t>(largest) >> 23);
+  return static_cast<uint8_t>(std::max(exponent - 2, 0));
+}
+
+// The reference's rounding.
+uint8_t ScaleNvfp4(float largest) {
+  const float x = std::min(largest / 6.0f, kFp8E4m3Max);
+  if (x < 0x1p-6f) return static_cast<uint8_t>(std::min(static_cast<int>(x * 512.0f + 0.5f), 7));
+  const uint32_t bits = std::bit_cast<uint32_t>(x);
+  const uint32_t code = ((bits + 0x80000u) >> 20) - (120u << 3);
+  return static_cast<uint8_t>(code >= 0x78u ? 0x7eu : code);
+}
+
+// Tries the codes around `code` and leaves the best nibbles in qs.
+template <int count, int reach, float (*decode)(uint8_t)>
+ASSAY_INLINE uint8_t SearchScale(const float* x, const float* w, uint8_t code, int max_code, uint8_t* qs) {
+  uint8_t best = code;
+  float best_error = ErrorOf<count>(x, w, decode(code), qs);
+  for (int c = std::max(code - reach, 0); c <= std::min(code + reach, max_code); ++c) {
+    uint8_t tried[count / 2];
+    const float error = ErrorOf<count>(x, w, decode(static_cast<uint8_t>(c)), tried);
+    if (!(error < best_error)) continue;
+    best_error = error;
+    best = static_cast<uint8_t>(c);
+    std::memcpy(qs, tried, sizeof tried);
+  }
+  return best;
+}
+
+// w: null without importance.
+ASSAY_INLINE void Encode(const float* x, const float* w, BlockMxfp4& block) {
+  block.e = ScaleMxfp4(LargestMagnitude<kQ>(x));
+  if (w == nullptr) {
+    EncodeNibbles<kQ>(x, DecodeE8m0(block.e), block.qs);
+  } else {
+    block.e = SearchScale<kQ, 1, DecodeE8m0>(x, w, block.e, 254, block.qs);
+  }
+}
+
+ASSAY_INLINE void Encode(const float* x, const float* w, BlockNvfp4& block) {
+  for (int i = 0; i < 4; ++i, x += kSub) {
+    block.d[i] = ScaleNvfp4(LargestMagnitude<kSub>(x));
+    if (w == nullptr) {
+      EncodeNibbles<kSub>(x, DecodeScaleNvfp4(block.d[i]), block.qs + 8 * i);
+    } else {
+      block.d[i] = SearchScale<kSub, 5, DecodeScaleNvfp4>(x, w + kSub * i, block.d[i], 0x7e, block.qs + 8 * i);
+    }
+  }
+}
+
+template <typename Block, int count>
+ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
+                             std::byte* codes) {
+  for (int64_t row = 0; row < n_rows; ++row) {
+    const float mean_square = importance == nullptr ? 0.0f : MeanSquare(weights, cols);
+    for (int64_t i = 0; i < cols; i += count, weights += count, codes += sizeof(Block)) {
+      Block block;
+      float w[count];
+      if (importance != nullptr) SearchWeights(weights, importance + i, mean_square, count, w);
+      Encode(weights, importance == nullptr ? nullptr : w, block);
+      std::memcpy(codes, &block, sizeof block);
+    }
+  }
+}
+
+}  // namespace
+
+void DecodeRowGgufMxfp4(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockMxfp4, kQ, DecodeMxfp4>(view, row, out);
+}
+void DecodeRowGgufNvfp4(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockNvfp4, 4 * kSub, DecodeNvfp4>(view, row, out);
+}
+
+ASSAY_CLONES void EncodeRowsGgufMxfp4(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
+                                      float, float, std::byte* codes, std::byte*) {
+  EncodeRows<BlockMxfp4, kQ>(weights, n_rows, cols, importance, codes);
+}
+ASSAY_CLONES void EncodeRowsGgufNvfp4(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
+                                      float, float, std::byte* codes, std::byte*) {
+  EncodeRows<BlockNvfp4, 4 * kSub>(weights, n_rows, cols, importance, codes);
+}
+
+bool ValidRowGgufMxfp4(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockMxfp4, kQ, ValidMxfp4>(view, row);
+}
+bool ValidRowGgufNvfp4(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockNvfp4, 4 * kSub, ValidNvfp4>(view, row);
+}
+
+}  // namespace assay

@@ -1,0 +1,15 @@
+#pragma once
+// IQ1_S, IQ1_M: super-blocks of 256 weights; every 8 weights are a ternary vector of a codebook (grids.h), shifted by
+// an eighth up or down and scaled by a 3-bit scale (format/gguf_blocks.h).
+
+#include "format/format.h"
+
+namespace assay {
+
+void DecodeRowIq1S(const PackedView& view, int64_t row, float* out);
+void DecodeRowIq1M(const PackedView& view, int64_t row, float* out);
+
+bool ValidRowIq1S(const PackedView& view, int64_t row);
+bool ValidRowIq1M(const PackedView& view, int64_t row);
+
+}  // namespace assay

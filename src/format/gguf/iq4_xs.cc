@@ -1,0 +1,141 @@
+#include "format/gguf/iq4_xs.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "format/block_rows.h"
+#include "format/iq4_search.h"
+#include "number/f16.h"
+
+namespace assay {
+namespace {
+
+using V = Float8;
+constexpr int kSubs = 8;  // sub-blocks of 32
+constexpr float kMaxInteger = 32;
+
+void Decode(const BlockIq4Xs& block, float* out) {
+  const float d = DecodeF16(block.d);
+  for (int i = 0; i < kSubs; ++i) {
+    const int integer = (block.scales_l[i / 2] >> (4 * (i % 2)) & 15) | (block.scales_h >> (2 * i) & 3) << 4;
+    const float scale = d * static_cast<float>(integer - 32);
+    const uint8_t* qs = block.qs + 16 * i;
+    for (int j = 0; j < 16; ++j) {
+      out[32 * i + j] = scale * static_cast<float>(kIq4Values[qs[j] & 15]);
+      out[32 * i + 16 + j] = scale * static_cast<float>(kIq4Values[qs[j] >> 4]);
+    }
+  }
+}
+
+bool ValidScale(const BlockIq4Xs& block) {
+  return FiniteF16(block.d);
+}
+
+// The integers of the sub-blocks for a given unit, the weighted error they leave, and what a refit of the unit needs.
+struct Integers {
+  V scale{}, error{}, wqq{}, wqx{};
+};
+
+ASSAY_INLINE Integers ChooseIntegers(const V* x, const V* w, V wanted, float d, int reach) {
+  const V nearest = Round(Clamp(wanted * (1.0f / d), -kMaxInteger, kMaxInteger - 1));
+  Integers best;
+  best.error = Broadcast<V>(3e38f);
+  for (int step = -reach; step <= reach; ++step) {
+    const V integer = Clamp(nearest + static_cast<float>(step), -kMaxInteger, kMaxInteger - 1);
+    const V scale = integer * d;
+    const V inverse = Reciprocal(scale);
+    V error{}, wqq{}, wqx{};
+    for (int i = 0; i < kQ; ++i) {
+      const V q = NearestIq4Value(x[i] * inverse);
+      const V difference = scale * q - x[i];
+      const V t = w[i] * q;
+      error += w[i] * difference * difference;
+      wqq += t * q;
+      wqx += t * x[i];
+    }
+    const auto better = error < best.error;
+    best.scale = better ? integer : best.scale;
+    best.error = better ? error : best.error;
+    best.wqq = better ? wqq : best.wqq;
+    best.wqx = better ? wqx : best.wqx;
+  }
+  return best;
+}
+
+ASSAY_INLINE float Sum(V a) {
+  float sum = 0;
+  for (int lane = 0; lane < kLanes<V>; ++lane) sum += a[lane];
+  return sum;
+}
+
+ASSAY_INLINE void Pack(const V* x, const Integers& integers, float d, BlockIq4Xs& block) {
+  block.d = EncodeF16(d);
+  const V inverse = Reciprocal(integers.scale * d);
+  V q[kQ];
+  for (int i = 0; i < kQ; ++i) q[i] = NearestIq4Index(x[i] * inverse);
+  uint8_t codes[kQk];
+  StoreRuns<V, kQ>(q, codes);
+  for (int i = 0; i < kSubs; ++i) {
+    const int integer = static_cast<int>(integers.scale[i]) + 32;
+    block.scales_l[i / 2] = static_cast<uint8_t>(block.scales_l[i / 2] | (integer & 15) << (4 * (i % 2)));
+    block.scales_h = static_cast<uint16_t>(block.scales_h | (integer >> 4) << (2 * i));
+    for (int j = 0; j < 16; ++j)
+      block.qs[16 * i + j] = static_cast<uint8_t>(codes[32 * i + j] | codes[32 * i + 16 + j] << 4);
+  }
+}
+
+ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, BlockIq4Xs& block) {
+  V xv[kQ], wv[kQ];
+  LoadRuns<V, kQ>(x, kSubs, xv);
+  LoadRuns<V, kQ>(w, kSubs, wv);
+  const LinearFit<V> fit = SearchIq4(xv, wv, 7);
+  float largest = 0;
+  for (int lane = 0; lane < kSubs; ++lane) {
+    if (std::fabs(fit.scale[lane]) > std::fabs(largest)) largest = fit.scale[lane];
+  }
+  // The scale of largest magnitude becomes the integer that has no opposite.
+  float d = RoundToF16(std::clamp(largest / -kMaxInteger, -kF16Max, kF16Max));
+  if (d == 0) d = RoundToF16(0x1p-24f);
+  Integers best = ChooseIntegers(xv, wv, fit.scale, d, 1);
+  float best_error = Sum(best.error);
+  Integers current = best;
+  for (int round = 0; round < 2; ++round) {
+    const float a = Sum(current.scale * current.scale * current.wqq);
+    if (!(a > 0)) break;
+    const float refitted = RoundToF16(Sum(current.scale * current.wqx) / a);
+    if (refitted == 0 || std::fabs(refitted) > kF16Max || refitted == d) break;
+    current = ChooseIntegers(xv, wv, fit.scale, refitted, 1);
+    const float error = Sum(current.error);
+    if (!(error < best_error)) break;
+    best = current;
+    best_error = error;
+    d = refitted;
+  }
+  Pack(xv, best, d, block);
+}
+
+}  // namespace
+
+void DecodeRowIq4Xs(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockIq4Xs, kQk, Decode>(view, row, out);
+}
+
+ASSAY_CLONES void EncodeRowsIq4Xs(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                  float, std::byte* codes, std::byte*) {
+  for (int64_t row = 0; row < n_rows; ++row) {
+    for (int64_t i = 0; i < cols; i += kQk, weights += kQk, codes += sizeof(BlockIq4Xs)) {
+      BlockIq4Xs block{};
+      float w[kQk];
+      if (SuperBlockWeights(weights, importance == nullptr ? nullptr : importance + i, kQ, 0.5f, w)) {
+        EncodeSuperBlock(weights, w, block);
+      }
+      std::memcpy(codes, &block, sizeof block);
+    }
+  }
+}
+
+bool ValidRowIq4Xs(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockIq4Xs, kQk, ValidScale>(view, row);
+}
+
+}  // namespace assay

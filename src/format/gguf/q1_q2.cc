@@ -1,0 +1,142 @@
+#include "format/gguf/q1_q2.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "format/block_rows.h"
+#include "format/gguf_blocks.h"
+#include "format/rounding.h"
+#include "format/search.h"
+#include "number/f16.h"
+
+namespace assay {
+namespace {
+
+using V = Float8;
+constexpr int kQ1 = 128;  // weights of a block
+constexpr int kQ2 = 64;
+
+// --- decoding ---
+
+void Decode(const BlockQ1_0& block, float* out) {
+  const float d = DecodeF16(block.d);
+  for (int i = 0; i < kQ1; ++i) out[i] = block.qs[i / 8] >> (i % 8) & 1 ? d : -d;
+}
+
+void Decode(const BlockQ2_0& block, float* out) {
+  const float d = DecodeF16(block.d);
+  for (int i = 0; i < kQ2; ++i) out[i] = static_cast<float>((block.qs[i / 4] >> (i % 4 * 2) & 3) - 1) * d;
+}
+
+template <typename Block>
+bool ValidScale(const Block& block) {
+  return FiniteF16(block.d);
+}
+
+// --- encoding ---
+
+void EncodeQ1_0(const float* x, const float* w, BlockQ1_0& block) {
+  // Added in the reference's order, so that the scale has its bits.
+  float sum = 0, sum_w = 0;
+  for (int i = 0; i < kQ1; ++i) {
+    sum += w == nullptr ? std::fabs(x[i]) : w[i] * std::fabs(x[i]);
+    sum_w += w == nullptr ? 1.0f : w[i];
+    block.qs[i / 8] = static_cast<uint8_t>(block.qs[i / 8] | (x[i] >= 0) << (i % 8));
+  }
+  block.d = EncodeF16(std::fmin(sum / sum_w, kF16Max));
+}
+
+constexpr LinearSearch kSearch{-1.4f, 0.15f, 16, true, 3};
+
+// Codes -1 … 2 of x in steps of `step`, and the weighted error of d times the codes.
+ASSAY_INLINE V CodesQ2_0(const V* x, const V* w, V step, V d, V* q) {
+  const V inverse = Reciprocal(step);
+  V error{};
+  for (int i = 0; i < kQ2; ++i) {
+    q[i] = Round(Clamp(x[i] * inverse, -1.0f, 2.0f));
+    const V difference = q[i] * d - x[i];
+    error += w[i] * difference * difference;
+  }
+  return error;
+}
+
+ASSAY_INLINE V ToF16(V v) {
+  for (int lane = 0; lane < 8; ++lane) v[lane] = RoundToF16(std::clamp(v[lane], -kF16Max, kF16Max));
+  return v;
+}
+
+// Eight blocks at once (fewer at the end of a row).
+ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, BlockQ2_0* blocks) {
+  V xv[kQ2], wv[kQ2], q[kQ2], plain_q[kQ2];
+  LoadRuns<V, kQ2>(x, n_blocks, xv);
+  LoadRuns<V, kQ2>(w, n_blocks, wv);
+  V largest{};
+  for (int i = 0; i < kQ2; ++i) largest = Max(largest, Abs(xv[i]));
+  // SearchLinear's codes -2 … 1 are the format's with the scale's sign turned.
+  V d = ToF16(-SearchLinear<V, kQ2>(xv, wv, 2.0f, kSearch).scale);
+  const V error = CodesQ2_0(xv, wv, d, d, q);
+  const V plain_d = ToF16(largest);
+  const auto plain = CodesQ2_0(xv, wv, largest, plain_d, plain_q) <= error;
+  d = plain ? plain_d : d;
+  for (int i = 0; i < kQ2; ++i) q[i] = (plain ? plain_q[i] : q[i]) + 1.0f;
+  uint8_t codes[8 * kQ2];
+  StoreRuns<V, kQ2>(q, codes);
+  for (int lane = 0; lane < n_blocks; ++lane) {
+    blocks[lane] = {};
+    blocks[lane].d = EncodeF16(d[lane]);
+    for (int i = 0; i < kQ2; ++i) {
+      uint8_t& byte = blocks[lane].qs[i / 4];
+      byte = static_cast<uint8_t>(byte | codes[lane * kQ2 + i] << (i % 4 * 2));
+    }
+  }
+}
+
+}  // namespace
+
+void DecodeRowQ1_0(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ1_0, kQ1, Decode>(view, row, out);
+}
+void DecodeRowQ2_0(const PackedView& view, int64_t row, float* out) {
+  DecodeBlockRow<BlockQ2_0, kQ2, Decode>(view, row, out);
+}
+
+void EncodeRowsQ1_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
+                    std::byte* codes, std::byte*) {
+  for (int64_t row = 0; row < n_rows; ++row) {
+    const float mean_square = importance == nullptr ? 0.0f : MeanSquare(weights, cols);
+    for (int64_t i = 0; i < cols; i += kQ1, weights += kQ1, codes += sizeof(BlockQ1_0)) {
+      BlockQ1_0 block{};
+      float w[kQ1];
+      if (importance != nullptr) SearchWeights(weights, importance + i, mean_square, kQ1, w);
+      EncodeQ1_0(weights, importance == nullptr ? nullptr : w, block);
+      std::memcpy(codes, &block, sizeof block);
+    }
+  }
+}
+
+ASSAY_CLONES void EncodeRowsQ2_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
+  const int64_t n_blocks = cols / kQ2;
+  for (int64_t row = 0; row < n_rows; ++row, weights += cols) {
+    const float mean_square = importance == nullptr ? 0.0f : MeanSquare(weights, cols);
+    for (int64_t i = 0; i < n_blocks; i += 8) {
+      const int n = static_cast<int>(std::min<int64_t>(8, n_blocks - i));
+      float w[8 * kQ2];
+      std::fill_n(w, 8 * kQ2, 1.0f);
+      if (importance != nullptr) SearchWeights(weights + i * kQ2, importance + i * kQ2, mean_square, n * kQ2, w);
+      BlockQ2_0 blocks[8];
+      EncodeEight(weights + i * kQ2, w, n, blocks);
+      std::memcpy(codes, blocks, static_cast<size_t>(n) * sizeof(BlockQ2_0));
+      codes += n * static_cast<int>(sizeof(BlockQ2_0));
+    }
+  }
+}
+
+bool ValidRowQ1_0(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ1_0, kQ1, ValidScale<BlockQ1_0>>(view, row);
+}
+bool ValidRowQ2_0(const PackedView& view, int64_t row) {
+  return ValidBlockRow<BlockQ2_0, kQ2, ValidScale<BlockQ2_0>>(view, row);
+}
+
+}  // namespace assay
