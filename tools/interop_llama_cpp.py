@@ -21,7 +21,7 @@ for preset in a.presets.split(","):
         subprocess.run([a.assay, "quantize", a.model, "--to", preset, "-o", out, "-q"], check=True, stdout=subprocess.DEVNULL)
         ours = json.loads(subprocess.run([a.assay, "perplexity", out, "--text", a.text, "--context", str(a.context), "--chunks", str(a.chunks), "--json", "-q"],
                                          check=True, capture_output=True, text=True).stdout)["perplexity"]
-        for attempt in range(3):  # now and then the last line of its log is missing
+        for attempt in range(20):  # its log is written by a thread that may not finish before the program ends
             log = subprocess.run([os.path.join(a.llama, "llama-perplexity"), "-m", out, "-f", a.text, "-c", str(a.context), "--chunks", str(a.chunks), "-t", "2", "-b", "512"],
                              capture_output=True, text=True)
             found = re.search(r"Final estimate: PPL = ([0-9.]+)", log.stdout + log.stderr)
