@@ -142,7 +142,7 @@ void Report(const Options& options, const Format& format, Arithmetic arithmetic,
   std::vector<std::byte> pattern(static_cast<size_t>(CodesBytes(format, kPattern, options.cols)));
   std::vector<std::byte> pattern_scales(static_cast<size_t>(ScalesBytes(format, kPattern, options.cols)));
   float global_scale = 1, global_divisor = 1;
-  if (format.choose_global) format.choose_global(0.1f, &global_scale, &global_divisor);
+  if (format.choose_global) format.choose_global({0.1f, 0.05f}, &global_scale, &global_divisor);
   format.encode_rows(weights.data(), kPattern, options.cols, nullptr, global_scale, global_divisor, pattern.data(),
                      pattern_scales.data());
   int64_t copies = std::max<int64_t>(1, (int64_t{192} << 20) / (code_bytes + scale_bytes));

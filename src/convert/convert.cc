@@ -21,7 +21,7 @@ constexpr int64_t kPieceFloats = int64_t{4} << 20;  // 16 MiB of float32 at a ti
 
 // The smallest number of rows that are whole blocks together.
 int64_t RowStep(const Format& format, int64_t cols) {
-  return format.flat ? format.scale_weights / std::gcd<int64_t>(format.scale_weights, cols) : 1;
+  return format.flat ? format.scale_weights / std::gcd<int64_t>(format.scale_weights, cols) : format.block_rows;
 }
 
 int64_t RowsPerPiece(const Format& format, int64_t cols) {
@@ -48,7 +48,7 @@ class Conversion {
  private:
   const Format& UnquantizedFormat(const Tensor& tensor) const;
   void ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const;
-  float AbsMax(const Job& job) const;
+  MatrixStatistics Statistics(const Job& job) const;
   void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
 
   const Checkpoint& source_;
@@ -119,16 +119,26 @@ void Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows)
          source_.path().string(), job.source->source_name, bad_row.load());
 }
 
-float Conversion::AbsMax(const Job& job) const {
+MatrixStatistics Conversion::Statistics(const Job& job) const {
   int64_t cols = job.output.cols, piece = RowsPerPiece(*job.output.format, cols);
   std::vector<float> rows(static_cast<size_t>(std::min(piece, job.output.rows) * cols));
   float largest = 0;
+  double sum = 0;
   for (int64_t begin = 0; begin < job.output.rows; begin += piece) {
     int64_t n = std::min(piece, job.output.rows - begin);
     ReadRows(job, begin, n, rows.data());
-    for (int64_t i = 0; i < n * cols; ++i) largest = std::max(largest, std::fabs(rows[static_cast<size_t>(i)]));
+    for (int64_t r = 0; r < n; ++r) {
+      const float* row = rows.data() + r * cols;
+      float row_sum = 0;
+      for (int64_t c = 0; c < cols; ++c) {
+        largest = std::max(largest, std::fabs(row[c]));
+        row_sum += std::fabs(row[c]);
+      }
+      sum += row_sum;
+    }
   }
-  return largest;
+  double count = static_cast<double>(job.output.rows) * static_cast<double>(cols);
+  return {largest, static_cast<float>(count > 0 ? sum / count : 0)};
 }
 
 void Conversion::ChooseGlobals() {
@@ -138,14 +148,17 @@ void Conversion::ChooseGlobals() {
   for (Job& job : jobs_) {
     if (!job.output.format->has_global) continue;
     std::string group = job.output.name;
-    for (const char* part : {"attn_q.", "attn_k.", "attn_v."}) ReplaceAll(group, part, "attn_qkv.");
-    for (const char* part : {"ffn_gate.", "ffn_up."}) ReplaceAll(group, part, "ffn_gate_up.");
+    if (!job.output.format->own_global) {
+      for (const char* part : {"attn_q.", "attn_k.", "attn_v."}) ReplaceAll(group, part, "attn_qkv.");
+      for (const char* part : {"ffn_gate.", "ffn_up."}) ReplaceAll(group, part, "ffn_gate_up.");
+    }
     groups[group].push_back(&job);
   }
   for (auto& [name, members] : groups) {
-    float largest = 0;
-    for (Job* job : members) largest = std::max(largest, AbsMax(*job));
-    for (Job* job : members) job->output.format->choose_global(largest, &job->global_scale, &job->global_divisor);
+    std::vector<MatrixStatistics> parts;
+    for (Job* job : members) parts.push_back(Statistics(*job));
+    const MatrixStatistics shared = SharedStatistics(parts);
+    for (Job* job : members) job->output.format->choose_global(shared, &job->global_scale, &job->global_divisor);
     if (progress_.Cancelled()) throw Interrupted();
   }
 }
@@ -162,9 +175,14 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
     ReadRows(job, begin, n, floats_.data());
     codes_.resize(static_cast<size_t>(CodesBytes(format, n, cols)));
     scales_.resize(static_cast<size_t>(ScalesBytes(format, n, cols)));
-    PackedView packed{
-        &format,           n, cols, codes_.data(), scales_.empty() ? nullptr : scales_.data(), job.global_scale,
-        job.global_divisor};
+    PackedView packed;
+    packed.format = &format;
+    packed.rows = n;
+    packed.cols = cols;
+    packed.codes = codes_.data();
+    packed.scales = scales_.empty() ? nullptr : scales_.data();
+    packed.global_scale = job.global_scale;
+    packed.global_divisor = job.global_divisor;
     int64_t step = RowStep(format, cols);
     int64_t grain = std::max<int64_t>(1, 8192 / cols / step) * step;
     pool_.For((n + grain - 1) / grain, 1, [&](int64_t from, int64_t to, int) {

@@ -93,9 +93,10 @@ bool ValidRowMxfp4(const PackedView& view, int64_t row) {
   return true;
 }
 
-void ChooseGlobalNvfp4(float abs_max, float* global_scale, float* global_divisor) {
+void ChooseGlobalNvfp4(const MatrixStatistics& statistics, float* global_scale, float* global_divisor) {
   // A product with the reciprocal, as the reference computes it.
-  const float divisor = 1.0f / std::fmax(abs_max, std::numeric_limits<float>::min()) * (kFp8E4m3Max * kFp4E2m1Max);
+  const float divisor =
+      1.0f / std::fmax(statistics.abs_max, std::numeric_limits<float>::min()) * (kFp8E4m3Max * kFp4E2m1Max);
   *global_scale = 1.0f;
   *global_divisor = std::isfinite(divisor) ? divisor : 1.0f;
 }

@@ -23,6 +23,6 @@ void EncodeRowsMxfp4(const float* weights, int64_t n_rows, int64_t cols, const f
 bool ValidRowNvfp4(const PackedView& view, int64_t row);
 bool ValidRowMxfp4(const PackedView& view, int64_t row);
 /// global_divisor = 2688 / abs_max (1 where that is not finite); global_scale stays 1.
-void ChooseGlobalNvfp4(float abs_max, float* global_scale, float* global_divisor);
+void ChooseGlobalNvfp4(const MatrixStatistics& statistics, float* global_scale, float* global_divisor);
 
 }  // namespace assay

@@ -1,10 +1,13 @@
+#include <algorithm>
+#include <array>
+
 #include "base/error.h"
 #include "base/strings.h"
-#include "format/channel.h"
 #include "format/format.h"
 #include "format/fp4_group.h"
+#include "format/fp8.h"
 #include "format/gguf_blocks.h"
-#include "format/int4_group.h"
+#include "format/integer_rows.h"
 #include "format/iq4_nl.h"
 #include "format/k_affine.h"
 #include "format/k_linear.h"
@@ -19,7 +22,7 @@ using enum ActivationKind;
 
 // name, description, block_weights, block_bytes, scale_weights, scale_bytes, flat, has_global, activation, decode,
 // encode, global, valid
-constexpr Format kFormats[] = {
+constexpr auto kListed = std::to_array<Format>({
     {"f32", "IEEE 754 single precision", 1, 4, 0, 0, false, false, kFloat, DecodeRowF32, EncodeRowsF32, nullptr,
      ValidRowF32},
     {"f16", "IEEE 754 half precision", 1, 2, 0, 0, false, false, kF16, DecodeRowF16, EncodeRowsF16, nullptr,
@@ -47,27 +50,42 @@ constexpr Format kFormats[] = {
      nullptr, ValidRowQ6K},
     {"iq4_nl", "GGUF 4-bit from a table of uneven steps", kQ, sizeof(BlockIq4Nl), 0, 0, false, false, kQ8_0,
      DecodeRowIq4Nl, EncodeRowsIq4Nl, nullptr, ValidRowIq4Nl},
-    {"fp8_channel", "FP8 E4M3, a scale per row, 16-bit activations", 1, 1, -1, 4, false, false, kBF16,
-     DecodeRowFp8Channel, EncodeRowsFp8Channel, nullptr, ValidRowFp8Channel},
+    {"fp8_channel", "FP8 E4M3, a scale per row", 1, 1, -1, 4, false, false, kBF16, DecodeRowFp8, EncodeRowsFp8Channel,
+     nullptr, ValidRowFp8},
     {"fp8_channel_a8", "FP8 E4M3, a scale per row, FP8 activations per token", 1, 1, -1, 4, false, false, kFp8PerToken,
-     DecodeRowFp8Channel, EncodeRowsFp8Channel, nullptr, ValidRowFp8Channel},
-    {"int8_channel", "INT8, a scale per row, 16-bit activations", 1, 1, -1, 4, false, false, kBF16,
-     DecodeRowInt8Channel, EncodeRowsInt8Channel, nullptr, ValidRowInt8Channel},
-    {"int8_channel_a8", "INT8, a scale per row, INT8 activations per token", 1, 1, -1, 4, false, false, kInt8PerToken,
-     DecodeRowInt8Channel, EncodeRowsInt8Channel, nullptr, ValidRowInt8Channel},
-    {"int4_g128", "INT4, a scale per 128 weights", 8, 4, 128, 4, false, false, kBF16, DecodeRowInt4Group128,
-     EncodeRowsInt4Group128, nullptr, ValidRowInt4Group},
-    {"int4_g64", "INT4, a scale per 64 weights", 8, 4, 64, 4, false, false, kBF16, DecodeRowInt4Group64,
-     EncodeRowsInt4Group64, nullptr, ValidRowInt4Group},
-    {"int4_g32", "INT4, a scale per 32 weights", 8, 4, 32, 4, false, false, kBF16, DecodeRowInt4Group32,
-     EncodeRowsInt4Group32, nullptr, ValidRowInt4Group},
+     DecodeRowFp8, EncodeRowsFp8Channel, nullptr, ValidRowFp8},
+    {"fp8_channel_a8_static", "FP8 E4M3, a scale per row, FP8 activations by a calibrated scale", 1, 1, -1, 4, false,
+     false, kFp8Static, DecodeRowFp8, EncodeRowsFp8Channel, nullptr, ValidRowFp8},
+    {"fp8_tensor", "FP8 E4M3, a scale per matrix", 1, 1, 0, 0, false, true, kBF16, DecodeRowFp8, EncodeRowsFp8Tensor,
+     ChooseGlobalFp8, ValidRowFp8},
+    {"fp8_tensor_a8", "FP8 E4M3, a scale per matrix, FP8 activations per token", 1, 1, 0, 0, false, true, kFp8PerToken,
+     DecodeRowFp8, EncodeRowsFp8Tensor, ChooseGlobalFp8, ValidRowFp8},
+    {"fp8_tensor_a8_static", "FP8 E4M3, a scale per matrix, FP8 activations by a calibrated scale", 1, 1, 0, 0, false,
+     true, kFp8Static, DecodeRowFp8, EncodeRowsFp8Tensor, ChooseGlobalFp8, ValidRowFp8},
+    {"fp8_block128", "FP8 E4M3, a scale per 128 x 128 weights (DeepSeek)", 1, 1, kFp8Block, 4, false, false, kBF16,
+     DecodeRowFp8, EncodeRowsFp8Block, nullptr, ValidRowFp8, kFp8Block, true},
+    {"fp8_block128_a8", "FP8 E4M3, a scale per 128 x 128 weights, FP8 activations per token and 128 columns", 1, 1,
+     kFp8Block, 4, false, false, kFp8Group128, DecodeRowFp8, EncodeRowsFp8Block, nullptr, ValidRowFp8, kFp8Block, true},
     {"nf4", "NormalFloat 4-bit, flat blocks of 64 (bitsandbytes)", 2, 1, 64, 4, true, false, kBF16, DecodeRowNf4,
      EncodeRowsNf4, nullptr, ValidRowNf4},
     {"nvfp4", "FP4 E2M1, an E4M3 scale per 16 and one of the matrix", 2, 1, 16, 1, false, true, kBF16, DecodeRowNvfp4,
      EncodeRowsNvfp4, ChooseGlobalNvfp4, ValidRowNvfp4},
     {"mxfp4", "FP4 E2M1, a power-of-two scale per 32 (OCP MX)", 2, 1, 32, 1, false, false, kBF16, DecodeRowMxfp4,
      EncodeRowsMxfp4, nullptr, ValidRowMxfp4},
-};
+});
+
+constexpr auto kFormats = JoinRows(kListed, kIntegerFormats);
+
+constexpr auto kRepresentatives = [] {
+  constexpr size_t n = static_cast<size_t>(
+      std::count_if(kFormats.begin(), kFormats.end(), [](const Format& format) { return !format.variant; }));
+  std::array<const Format*, n> rows{};
+  size_t at = 0;
+  for (const Format& format : kFormats) {
+    if (!format.variant) rows[at++] = &format;
+  }
+  return rows;
+}();
 
 // n * unit_bytes, where n = ceil(count / unit); refuses what does not fit 63 bits.
 int64_t UnitBytes(const Format& format, int64_t rows, int64_t per_row, int64_t unit_bytes) {
@@ -95,7 +113,8 @@ int64_t FlatWeights(const Format& format, int64_t rows, int64_t cols) {
 
 bool FitsColumns(const Format& format, int64_t cols) {
   if (format.flat) return true;
-  return cols % format.block_weights == 0 && (format.scale_weights <= 0 || cols % format.scale_weights == 0);
+  return cols % format.block_weights == 0 &&
+         (format.scale_weights <= 0 || format.short_group || cols % format.scale_weights == 0);
 }
 
 int64_t CodesBytes(const Format& format, int64_t rows, int64_t cols) {
@@ -110,24 +129,33 @@ int64_t CodesBytes(const Format& format, int64_t rows, int64_t cols) {
 int64_t ScalesBytes(const Format& format, int64_t rows, int64_t cols) {
   CheckShape(format, rows, cols);
   if (format.scale_weights == 0) return 0;
-  if (format.scale_weights < 0) return UnitBytes(format, rows, 1, format.scale_bytes);
   if (format.flat) {
     const int64_t n = FlatWeights(format, rows, cols);
     return UnitBytes(format, 1, n / format.scale_weights + (n % format.scale_weights != 0), format.scale_bytes);
   }
-  return UnitBytes(format, rows, cols / format.scale_weights, format.scale_bytes);
+  return UnitBytes(format, rows, ScalesPerRow(format, cols), format.scale_bytes);
+}
+
+int64_t ScalesPerRow(const Format& format, int64_t cols) {
+  if (format.scale_weights <= 0) return format.scale_weights < 0 ? 1 : 0;
+  return cols / format.scale_weights + (cols % format.scale_weights != 0);
 }
 
 double BitsPerWeight(const Format& format, int64_t rows, int64_t cols) {
   const double n = static_cast<double>(rows) * static_cast<double>(cols);
   if (n == 0) return 0;
   const double bytes = static_cast<double>(CodesBytes(format, rows, cols)) +
-                       static_cast<double>(ScalesBytes(format, rows, cols)) + (format.has_global ? 4 : 0);
+                       static_cast<double>(ScalesBytes(format, rows, cols)) / format.block_rows +
+                       (format.has_global ? 4 : 0);
   return 8 * bytes / n;
 }
 
 std::span<const Format> Formats() {
   return kFormats;
+}
+
+std::span<const Format* const> RepresentativeFormats() {
+  return kRepresentatives;
 }
 
 const Format* FindFormat(std::string_view name) {
@@ -139,11 +167,22 @@ const Format* FindFormat(std::string_view name) {
 
 const Format& GetFormat(std::string_view name) {
   if (const Format* format = FindFormat(name)) return *format;
-  std::vector<std::string> names;
+  std::vector<std::string> names, representatives;
   for (const Format& format : kFormats) names.emplace_back(format.name);
+  for (const Format* format : kRepresentatives) representatives.emplace_back(format->name);
   const std::string nearest = Nearest(name, names);
-  if (nearest.empty()) Fail(ErrorKind::kUnsupported, "unknown format '{}' (known: {})", name, Join(names, ", "));
+  if (nearest.empty())
+    Fail(ErrorKind::kUnsupported, "unknown format '{}' (known: {} …)", name, Join(representatives, ", "));
   Fail(ErrorKind::kUnsupported, "unknown format '{}': did you mean '{}'?", name, nearest);
+}
+
+MatrixStatistics SharedStatistics(std::span<const MatrixStatistics> parts) {
+  MatrixStatistics shared;
+  for (const MatrixStatistics& part : parts) {
+    shared.abs_max = std::max(shared.abs_max, part.abs_max);
+    shared.abs_mean += part.abs_mean / static_cast<float>(parts.size());
+  }
+  return shared;
 }
 
 PackedView SliceRows(const PackedView& view, int64_t begin, int64_t n) {

@@ -3,6 +3,8 @@
 // with scales in a plane of their own share. Each gives the codes of its number/ header bit for bit
 // (tests/format/vector_codes_test.cc).
 
+#include <cstddef>
+
 #include "format/lanes.h"
 #include "number/nf4.h"
 
@@ -14,6 +16,23 @@ ASSAY_INLINE Float8 Load8(const float* x) {
   Float8 v;
   std::memcpy(&v, x, sizeof v);
   return v;
+}
+/// The first n (all from 8 on) values; zeros behind them.
+ASSAY_INLINE Float8 LoadUpTo8(const float* x, int64_t n) {
+  if (n >= 8) return Load8(x);
+  Float8 v{};
+  std::memcpy(&v, x, static_cast<size_t>(n) * sizeof(float));
+  return v;
+}
+/// The low byte of the first n (all from 8 on) codes.
+ASSAY_INLINE void StoreBytes(Int8Lanes codes, int64_t n, std::byte* out) {
+  typedef uint8_t Bytes __attribute__((vector_size(8)));
+  const Bytes bytes = __builtin_convertvector(codes, Bytes);
+  if (n >= 8) {
+    std::memcpy(out, &bytes, 8);
+  } else {
+    std::memcpy(out, &bytes, static_cast<size_t>(n));
+  }
 }
 ASSAY_INLINE Int8Lanes Bits(Float8 v) {
   Int8Lanes bits;
@@ -64,10 +83,10 @@ ASSAY_INLINE void PackHighFirst(Int8Lanes codes, uint8_t* out) {
   for (int i = 0; i < 4; ++i) out[i] = static_cast<uint8_t>(codes[2 * i] << 4 | codes[2 * i + 1]);
 }
 
-/// max |x| over n values, n a multiple of 8.
+/// max |x| over n values.
 ASSAY_INLINE float LargestMagnitudeOf(const float* x, int64_t n) {
   Float8 largest{};
-  for (int64_t i = 0; i < n; i += 8) largest = Max(largest, Abs(Load8(x + i)));
+  for (int64_t i = 0; i < n; i += 8) largest = Max(largest, Abs(LoadUpTo8(x + i, n - i)));
   float m = largest[0];
   for (int lane = 1; lane < 8; ++lane) m = largest[lane] > m ? largest[lane] : m;
   return m;

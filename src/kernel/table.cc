@@ -79,6 +79,13 @@ constexpr LinearKernel ScalarDeployed(std::string_view name) {
           ref::MultiplyDecoded};
 }
 
+// Activations with a calibrated scale are rounded where the matrix, which knows the scale, is multiplied.
+template <Kind kind>
+constexpr LinearKernel ScalarStatic(std::string_view name) {
+  return {
+      name, Arithmetic::kDeployed, NeedsKind<kind>, ref::FloatActivationBytes, ref::Prepare<kind>, ref::MultiplyStatic};
+}
+
 constexpr auto kDeployed = Arithmetic::kDeployed;
 constexpr auto kReference = Arithmetic::kReference;
 constexpr auto FloatBytes = ref::FloatActivationBytes;
@@ -208,6 +215,16 @@ constexpr LinearKernel kKernels[] = {
      ref::Prepare<Kind::kInt8PerToken>, avx512::MultiplyAny},
     {"avx512 any*fp8", kDeployed, IsaAndKind<LacksAvx512, Kind::kFp8PerToken>, FloatBytes,
      ref::Prepare<Kind::kFp8PerToken>, avx512::MultiplyAny},
+    {"avx512 any*fp8-128", kDeployed, IsaAndKind<LacksAvx512, Kind::kFp8Group128>, FloatBytes,
+     ref::Prepare<Kind::kFp8Group128>, avx512::MultiplyAny},
+    {"avx512 any*int8-outliers", kDeployed, IsaAndKind<LacksAvx512, Kind::kInt8Outliers>, FloatBytes,
+     ref::Prepare<Kind::kInt8Outliers>, avx512::MultiplyAny},
+    {"avx512 any*int8-bitnet", kDeployed, IsaAndKind<LacksAvx512, Kind::kInt8BitNet>, FloatBytes,
+     ref::Prepare<Kind::kInt8BitNet>, avx512::MultiplyAny},
+    {"avx512 any*mxfp8", kDeployed, IsaAndKind<LacksAvx512, Kind::kMxfp8>, FloatBytes, ref::Prepare<Kind::kMxfp8>,
+     avx512::MultiplyAny},
+    {"avx512 any*mxfp4", kDeployed, IsaAndKind<LacksAvx512, Kind::kMxfp4>, FloatBytes, ref::Prepare<Kind::kMxfp4>,
+     avx512::MultiplyAny},
     {"avx2 any*q8_0", kDeployed, IsaAndKind<LacksAvx2, Kind::kQ8_0>, FloatBytes, ref::Prepare<Kind::kQ8_0>,
      avx2::MultiplyAny},
     {"avx2 any*q8_1", kDeployed, IsaAndKind<LacksAvx2, Kind::kQ8_1>, FloatBytes, ref::Prepare<Kind::kQ8_1>,
@@ -217,6 +234,16 @@ constexpr LinearKernel kKernels[] = {
     {"avx2 any*int8", kDeployed, IsaAndKind<LacksAvx2, Kind::kInt8PerToken>, FloatBytes,
      ref::Prepare<Kind::kInt8PerToken>, avx2::MultiplyAny},
     {"avx2 any*fp8", kDeployed, IsaAndKind<LacksAvx2, Kind::kFp8PerToken>, FloatBytes, ref::Prepare<Kind::kFp8PerToken>,
+     avx2::MultiplyAny},
+    {"avx2 any*fp8-128", kDeployed, IsaAndKind<LacksAvx2, Kind::kFp8Group128>, FloatBytes,
+     ref::Prepare<Kind::kFp8Group128>, avx2::MultiplyAny},
+    {"avx2 any*int8-outliers", kDeployed, IsaAndKind<LacksAvx2, Kind::kInt8Outliers>, FloatBytes,
+     ref::Prepare<Kind::kInt8Outliers>, avx2::MultiplyAny},
+    {"avx2 any*int8-bitnet", kDeployed, IsaAndKind<LacksAvx2, Kind::kInt8BitNet>, FloatBytes,
+     ref::Prepare<Kind::kInt8BitNet>, avx2::MultiplyAny},
+    {"avx2 any*mxfp8", kDeployed, IsaAndKind<LacksAvx2, Kind::kMxfp8>, FloatBytes, ref::Prepare<Kind::kMxfp8>,
+     avx2::MultiplyAny},
+    {"avx2 any*mxfp4", kDeployed, IsaAndKind<LacksAvx2, Kind::kMxfp4>, FloatBytes, ref::Prepare<Kind::kMxfp4>,
      avx2::MultiplyAny},
 
     {"avx512 reference f32", kReference, IsaAndFormat<LacksAvx512, "f32">, FloatBytes, avx512::PrepareFloat,
@@ -242,6 +269,14 @@ constexpr LinearKernel kKernels[] = {
     ScalarDeployed<Kind::kQ8_K>("scalar any*q8_k"),
     ScalarDeployed<Kind::kInt8PerToken>("scalar any*int8"),
     ScalarDeployed<Kind::kFp8PerToken>("scalar any*fp8"),
+    ScalarDeployed<Kind::kFp8Group128>("scalar any*fp8-128"),
+    ScalarDeployed<Kind::kInt8Outliers>("scalar any*int8-outliers"),
+    ScalarDeployed<Kind::kInt8BitNet>("scalar any*int8-bitnet"),
+    ScalarDeployed<Kind::kMxfp8>("scalar any*mxfp8"),
+    ScalarDeployed<Kind::kMxfp4>("scalar any*mxfp4"),
+    ScalarStatic<Kind::kInt8Static>("scalar any*int8-static"),
+    ScalarStatic<Kind::kFp8Static>("scalar any*fp8-static"),
+    ScalarStatic<Kind::kNvfp4>("scalar any*nvfp4"),
     {"scalar reference", kReference, Always, FloatBytes, ref::Prepare<Kind::kFloat>, ref::MultiplyDecoded},
 };
 

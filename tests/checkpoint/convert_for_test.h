@@ -63,11 +63,12 @@ inline void ConvertForTest(const Checkpoint& source, Container container, const 
     if (format.has_global) {
       float largest = 0.0f;
       for (float w : weights) largest = std::max(largest, std::abs(w));
-      format.choose_global(largest, &scale, &divisor);
+      format.choose_global({largest, 0.5f * largest}, &scale, &divisor);
       writer->SetGlobal(i, scale, divisor);
     }
-    for (int64_t row = 0; row < rows; row += rows_at_once) {
-      int64_t n = std::min(rows_at_once, rows - row);
+    const int64_t at_once = std::max<int64_t>(rows_at_once, format.block_rows);
+    for (int64_t row = 0; row < rows; row += at_once) {
+      int64_t n = std::min(at_once, rows - row);
       std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, n, cols)));
       std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, n, cols)));
       format.encode_rows(weights.data() + row * cols, n, cols, nullptr, scale, divisor, codes.data(), scales.data());

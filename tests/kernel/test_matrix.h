@@ -25,9 +25,12 @@ inline TestMatrix Allocate(const Format& format, int64_t rows, int64_t cols) {
   TestMatrix m;
   m.codes.resize(static_cast<size_t>(CodesBytes(format, rows, cols)));
   m.scales.resize(static_cast<size_t>(ScalesBytes(format, rows, cols)));
-  m.view = {&format, rows, cols, m.codes.data(), m.scales.empty() ? nullptr : m.scales.data(), 1.0f, 1.0f};
+  m.view = {&format, rows, cols, m.codes.data(), m.scales.empty() ? nullptr : m.scales.data()};
   return m;
 }
+
+/// What the formats with calibrated activations are tested with: some values of a normal token lie beyond it.
+inline constexpr float kActivationScale = 0.02f;
 
 /// Normal weights through the format's encoder.
 inline TestMatrix EncodedMatrix(const Format& format, int64_t rows, int64_t cols, uint64_t seed, float sigma = 0.05f) {
@@ -39,7 +42,9 @@ inline TestMatrix EncodedMatrix(const Format& format, int64_t rows, int64_t cols
     largest = std::max(largest, std::fabs(w));
   }
   TestMatrix m = Allocate(format, rows, cols);
-  if (format.choose_global) format.choose_global(largest, &m.view.global_scale, &m.view.global_divisor);
+  m.view.activation_scale = kActivationScale;
+  if (format.choose_global)
+    format.choose_global({largest, 0.5f * largest}, &m.view.global_scale, &m.view.global_divisor);
   format.encode_rows(weights.data(), rows, cols, nullptr, m.view.global_scale, m.view.global_divisor, m.codes.data(),
                      m.scales.data());
   return m;

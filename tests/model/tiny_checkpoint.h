@@ -87,7 +87,7 @@ class TinyCheckpoint : public Checkpoint {
     if (format.has_global) {
       float largest = 0;
       for (float v : values) largest = std::max(largest, std::fabs(v));
-      format.choose_global(largest, &view.global_scale, &view.global_divisor);
+      format.choose_global({largest, 0.5f * largest}, &view.global_scale, &view.global_divisor);
     }
     format.encode_rows(values.data(), rows, cols, nullptr, view.global_scale, view.global_divisor, codes->data(),
                        scales->data());

@@ -7,7 +7,9 @@
 #include <limits>
 
 #include "number/bf16.h"
+#include "number/e8m0.h"
 #include "number/f16.h"
+#include "number/fp4_e2m1.h"
 #include "number/fp8_e4m3.h"
 
 namespace assay::ref {
@@ -33,6 +35,35 @@ void ZeroTail(int64_t cols, std::byte* out) {
 
 float Fp8Scale(float amax) {
   return amax / 448.0f;
+}
+
+float RoundFp8(float x, float scale) {
+  return scale != 0 ? scale * DecodeFp8E4m3(EncodeFp8E4m3(x / scale)) : 0.0f;
+}
+
+float RoundInt8(float x, float scale) {
+  return scale != 0 ? scale * static_cast<float>(RoundToInt(std::clamp(x / scale, -128.0f, 127.0f))) : 0.0f;
+}
+
+// x [n] in groups of `group` (the last may be short), each rounded by `round(values, n, amax)`.
+template <typename Round>
+void InGroups(int64_t n, int64_t group, float* x, Round round) {
+  for (int64_t begin = 0; begin < n; begin += group) {
+    const int64_t count = std::min(group, n - begin);
+    const float amax = AbsMax(x + begin, count);
+    if (std::isfinite(amax)) {
+      round(x + begin, count, amax);
+    } else {
+      std::fill_n(x + begin, count, kNan);
+    }
+  }
+}
+
+// The exponent of compressed-tensors' MX scale, less `largest`, the element's largest exponent; mantissas from 1.75 up
+// count as the next power of two.
+float MxScale(float amax, int largest) {
+  const int exponent = static_cast<int>((std::bit_cast<uint32_t>(amax) + 0x200000u) >> 23) - largest;
+  return DecodeE8m0(static_cast<uint8_t>(std::clamp(exponent, 0, 254)));
 }
 
 }  // namespace
@@ -158,8 +189,106 @@ void Prepare<ActivationKind::kFp8PerToken>(const float* x, int64_t cols, std::by
   auto* y = reinterpret_cast<float*>(out);
   float amax = AbsMax(x, cols);
   float scale = std::isfinite(amax) ? Fp8Scale(amax) : kNan;
-  for (int64_t i = 0; i < cols; ++i) y[i] = scale != 0 ? scale * DecodeFp8E4m3(EncodeFp8E4m3(x[i] / scale)) : 0.0f;
+  for (int64_t i = 0; i < cols; ++i) y[i] = RoundFp8(x[i], scale);
   ZeroTail(cols, out);
+}
+
+template <>
+void Prepare<ActivationKind::kFp8Group128>(const float* x, int64_t cols, std::byte* out) {
+  auto* y = reinterpret_cast<float*>(out);
+  std::copy_n(x, cols, y);
+  InGroups(cols, 128, y, [](float* v, int64_t n, float amax) {
+    for (int64_t i = 0; i < n; ++i) v[i] = RoundFp8(v[i], Fp8Scale(amax));
+  });
+  ZeroTail(cols, out);
+}
+
+// LLM.int8 takes a column out when any token of the batch is large there; here every token stands alone, so that a
+// batch changes nothing.
+template <>
+void Prepare<ActivationKind::kInt8Outliers>(const float* x, int64_t cols, std::byte* out) {
+  constexpr float kThreshold = 6.0f;
+  auto* y = reinterpret_cast<float*>(out);
+  float amax = 0;
+  bool finite = true;
+  for (int64_t i = 0; i < cols; ++i) {
+    finite &= std::isfinite(x[i]);
+    if (std::fabs(x[i]) < kThreshold) amax = std::max(amax, std::fabs(x[i]));
+  }
+  for (int64_t i = 0; i < cols; ++i) {
+    if (!finite) {
+      y[i] = kNan;
+    } else if (std::fabs(x[i]) >= kThreshold) {
+      y[i] = RoundToF16(x[i]);
+    } else {
+      // A quotient of 127 by a tiny amax overflows: such a token is zero.
+      const float inverse = amax > 0 ? 127.0f / amax : 0.0f;
+      y[i] = std::isfinite(inverse) ? amax * static_cast<float>(RoundToInt(x[i] * inverse)) / 127.0f : 0.0f;
+    }
+  }
+  ZeroTail(cols, out);
+}
+
+template <>
+void Prepare<ActivationKind::kInt8BitNet>(const float* x, int64_t cols, std::byte* out) {
+  auto* y = reinterpret_cast<float*>(out);
+  const float amax = AbsMax(x, cols);
+  const float scale = 127.0f / std::max(amax, 1e-5f);
+  for (int64_t i = 0; i < cols; ++i)
+    y[i] = std::isfinite(amax) ? static_cast<float>(std::clamp(RoundToInt(x[i] * scale), -128, 127)) / scale : kNan;
+  ZeroTail(cols, out);
+}
+
+template <>
+void Prepare<ActivationKind::kMxfp8>(const float* x, int64_t cols, std::byte* out) {
+  auto* y = reinterpret_cast<float*>(out);
+  std::copy_n(x, cols, y);
+  InGroups(cols, 32, y, [](float* v, int64_t n, float amax) {
+    const float scale = MxScale(amax, 8);
+    for (int64_t i = 0; i < n; ++i) v[i] = RoundFp8(v[i], scale);
+  });
+  ZeroTail(cols, out);
+}
+
+template <>
+void Prepare<ActivationKind::kMxfp4>(const float* x, int64_t cols, std::byte* out) {
+  auto* y = reinterpret_cast<float*>(out);
+  std::copy_n(x, cols, y);
+  InGroups(cols, 32, y, [](float* v, int64_t n, float amax) {
+    const float scale = MxScale(amax, 2);
+    for (int64_t i = 0; i < n; ++i) v[i] = DecodeFp4E2m1(EncodeFp4E2m1(v[i] / scale)) * scale;
+  });
+  ZeroTail(cols, out);
+}
+
+template <>
+void Prepare<ActivationKind::kInt8Static>(const float* x, int64_t cols, std::byte* out) {
+  Prepare<ActivationKind::kFloat>(x, cols, out);
+}
+template <>
+void Prepare<ActivationKind::kFp8Static>(const float* x, int64_t cols, std::byte* out) {
+  Prepare<ActivationKind::kFloat>(x, cols, out);
+}
+template <>
+void Prepare<ActivationKind::kNvfp4>(const float* x, int64_t cols, std::byte* out) {
+  Prepare<ActivationKind::kFloat>(x, cols, out);
+}
+
+void RoundStatic(ActivationKind kind, float scale, int64_t n, float* x) {
+  const float amax = AbsMax(x, n);
+  if (!std::isfinite(amax)) return static_cast<void>(std::fill_n(x, n, kNan));
+  if (kind == ActivationKind::kNvfp4) {
+    if (scale == 0) scale = amax / (448.0f * 6.0f);
+    return InGroups(n, 16, x, [scale](float* v, int64_t count, float largest) {
+      const float wanted = scale != 0 ? largest / 6.0f / scale : 0.0f;
+      float step = DecodeFp8E4m3(EncodeFp8E4m3(wanted));
+      step = (step != 0 ? step : 0.125f) * scale;
+      for (int64_t i = 0; i < count; ++i) v[i] = step != 0 ? DecodeFp4E2m1(EncodeFp4E2m1(v[i] / step)) * step : 0.0f;
+    });
+  }
+  const bool fp8 = kind == ActivationKind::kFp8Static;
+  if (scale == 0) scale = fp8 ? Fp8Scale(amax) : amax / 127.5f;
+  for (int64_t i = 0; i < n; ++i) x[i] = fp8 ? RoundFp8(x[i], scale) : RoundInt8(x[i], scale);
 }
 
 }  // namespace assay::ref

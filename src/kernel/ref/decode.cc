@@ -6,7 +6,12 @@
 
 namespace assay {
 
+namespace {
+constexpr int64_t kMaxFlatUnit = 4096;
+}
+
 bool DecodesInPieces(const Format& format) {
+  if (format.flat) return std::max(format.block_weights, format.scale_weights) <= kMaxFlatUnit;
   return kDecodeColumns % format.block_weights == 0 &&
          (format.scale_weights <= 0 || kDecodeColumns % format.scale_weights == 0);
 }
@@ -19,8 +24,13 @@ void DecodeColumns(const PackedView& view, int64_t row, int64_t begin, int64_t n
   piece.cols = n;
   if (!format.flat) {
     piece.codes += (row * view.cols + begin) / format.block_weights * format.block_bytes;
-    if (format.scale_weights > 0) piece.scales += (row * view.cols + begin) / format.scale_weights * format.scale_bytes;
-    if (format.scale_weights < 0) piece.scales += row * format.scale_bytes;
+    int64_t entry = row * ScalesPerRow(format, view.cols);
+    if (view.column_group) {
+      piece.column_group += begin;  // whose entries count from the row's first
+    } else if (format.scale_weights > 0) {
+      entry += begin / format.scale_weights;
+    }
+    if (format.scale_weights != 0) piece.scales += entry * format.scale_bytes;
     return format.decode_row(piece, 0, out);
   }
   // Blocks run over row ends: start at the border before the piece and drop what belongs to it.
@@ -29,9 +39,8 @@ void DecodeColumns(const PackedView& view, int64_t row, int64_t begin, int64_t n
   piece.codes += (first - lead) / format.block_weights * format.block_bytes;
   if (format.scale_weights > 0) piece.scales += (first - lead) / format.scale_weights * format.scale_bytes;
   if (lead == 0) return format.decode_row(piece, 0, out);
-  constexpr int64_t kMaxUnit = 4096;
-  ASSAY_CHECK(unit <= kMaxUnit && n <= kDecodeColumns);
-  float buffer[kMaxUnit + kDecodeColumns];
+  ASSAY_CHECK(unit <= kMaxFlatUnit && n <= kDecodeColumns);
+  float buffer[kMaxFlatUnit + kDecodeColumns];
   piece.cols = lead + n;
   format.decode_row(piece, 0, buffer);
   std::copy_n(buffer + lead, n, out);

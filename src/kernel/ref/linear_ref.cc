@@ -36,4 +36,29 @@ void MultiplyDecoded(const PackedView& weights, const std::byte* activations, in
   }
 }
 
+void MultiplyStatic(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
+                    int64_t row_end, float* y, int64_t y_stride) {
+  constexpr int64_t kTokens = 8;
+  alignas(64) float decoded[kDecodeColumns], rounded[kTokens][kDecodeColumns];
+  const int64_t token_bytes = FloatActivationBytes(weights.cols);
+  for (int64_t first = 0; first < n_tokens; first += kTokens) {
+    const int64_t tokens = std::min(kTokens, n_tokens - first);
+    for (int64_t begin = 0; begin < weights.cols; begin += kDecodeColumns) {
+      const int64_t n = std::min(kDecodeColumns, weights.cols - begin);
+      for (int64_t t = 0; t < tokens; ++t) {
+        std::copy_n(reinterpret_cast<const float*>(activations + (first + t) * token_bytes) + begin, n, rounded[t]);
+        RoundStatic(weights.format->activation, weights.activation_scale, n, rounded[t]);
+      }
+      for (int64_t r = row_begin; r < row_end; ++r) {
+        DecodeColumns(weights, r, begin, n, decoded);
+        for (int64_t t = 0; t < tokens; ++t) {
+          const float sum = Dot(decoded, rounded[t], n);
+          float& out = y[(first + t) * y_stride + r];
+          out = begin == 0 ? sum : out + sum;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace assay::ref

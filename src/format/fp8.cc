@@ -1,0 +1,104 @@
+#include "format/fp8.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "format/vector_codes.h"
+#include "number/bf16.h"
+#include "number/fp8_e4m3.h"
+
+namespace assay {
+namespace {
+
+constexpr float kScaleOfZeros = 0x1p-7f;  // the unit in the last place of bfloat16 1.0
+
+float ScaleOf(float largest) {
+  const float scale = RoundToBf16(largest / kFp8E4m3Max);
+  return scale != 0 ? scale : kScaleOfZeros;
+}
+
+ASSAY_INLINE void EncodeRun(const float* x, int64_t n, float scale, std::byte* codes) {
+  for (int64_t i = 0; i < n; i += 8) {
+    const Int8Lanes code = Fp8E4m3Codes(Clamp(LoadUpTo8(x + i, n - i) / scale, -kFp8E4m3Max, kFp8E4m3Max));
+    StoreBytes(code, n - i, codes + i);
+  }
+}
+
+// One scale per `group_rows` rows and `group` columns.
+ASSAY_INLINE void EncodeGroups(const float* weights, int64_t n_rows, int64_t cols, int64_t group_rows, int64_t group,
+                               std::byte* codes, std::byte* scales) {
+  const int64_t per_row = (cols + group - 1) / group;
+  for (int64_t row = 0; row < n_rows; row += group_rows) {
+    const int64_t rows = std::min(group_rows, n_rows - row);
+    for (int64_t first = 0; first < cols; first += group) {
+      const int64_t n = std::min(group, cols - first);
+      float largest = 0;
+      for (int64_t r = 0; r < rows; ++r)
+        largest = std::max(largest, LargestMagnitudeOf(weights + (row + r) * cols + first, n));
+      const float scale = ScaleOf(largest);
+      for (int64_t r = row; r < row + rows; ++r) {
+        std::memcpy(scales + (r * per_row + first / group) * 4, &scale, sizeof scale);
+        EncodeRun(weights + r * cols + first, n, scale, codes + r * cols + first);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void DecodeRowFp8(const PackedView& view, int64_t row, float* out) {
+  static constexpr auto kValues = [] {
+    std::array<float, 256> values{};
+    for (int code = 0; code < 256; ++code)
+      values[static_cast<size_t>(code)] = DecodeFp8E4m3(static_cast<uint8_t>(code));
+    return values;
+  }();
+  const int64_t cols = view.cols, width = view.format->scale_weights;
+  const int64_t group = width > 0 ? width : std::max<int64_t>(cols, 1);
+  const std::byte* in = view.codes + row * cols;
+  const std::byte* scales = view.scales + row * ScalesPerRow(*view.format, cols) * 4;
+  float scale = view.global_scale / view.global_divisor;
+  for (int64_t first = 0; first < cols; first += group, scales += 4) {
+    if (width != 0) std::memcpy(&scale, scales, sizeof scale);
+    const int64_t end = std::min(cols, first + group);
+    for (int64_t i = first; i < end; ++i) out[i] = kValues[static_cast<uint8_t>(in[i])] * scale;
+  }
+}
+
+ASSAY_CLONES void EncodeRowsFp8Tensor(const float* weights, int64_t n_rows, int64_t cols, const float*,
+                                      float global_scale, float global_divisor, std::byte* codes, std::byte*) {
+  EncodeRun(weights, n_rows * cols, global_scale / global_divisor, codes);
+}
+
+ASSAY_CLONES void EncodeRowsFp8Channel(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                                       std::byte* codes, std::byte* scales) {
+  EncodeGroups(weights, n_rows, cols, 1, std::max<int64_t>(cols, 1), codes, scales);
+}
+
+ASSAY_CLONES void EncodeRowsFp8Block(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                                     std::byte* codes, std::byte* scales) {
+  EncodeGroups(weights, n_rows, cols, kFp8Block, kFp8Block, codes, scales);
+}
+
+void ChooseGlobalFp8(const MatrixStatistics& statistics, float* global_scale, float* global_divisor) {
+  *global_scale = ScaleOf(statistics.abs_max);
+  *global_divisor = 1.0f;
+}
+
+bool ValidRowFp8(const PackedView& view, int64_t row) {
+  const int64_t n = ScalesPerRow(*view.format, view.cols);
+  if (view.format->has_global && !std::isfinite(view.global_scale / view.global_divisor)) return false;
+  for (int64_t g = row * n; g < (row + 1) * n; ++g) {
+    float scale;
+    std::memcpy(&scale, view.scales + g * 4, sizeof scale);
+    if (!std::isfinite(scale)) return false;
+  }
+  const std::byte* in = view.codes + row * view.cols;
+  for (int64_t i = 0; i < view.cols; ++i) {
+    if ((static_cast<uint8_t>(in[i]) & 0x7f) == 0x7f) return false;
+  }
+  return true;
+}
+
+}  // namespace assay
