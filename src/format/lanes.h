@@ -13,6 +13,8 @@
 #define ASSAY_CLONES
 #endif
 #define ASSAY_INLINE inline __attribute__((always_inline))
+// Before a loop of few turns whose vectors must stay in registers.
+#define ASSAY_UNROLL _Pragma("GCC unroll 16")
 
 namespace assay {
 

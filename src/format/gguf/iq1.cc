@@ -1,6 +1,7 @@
 #include "format/gguf/iq1.h"
 
 #include "format/block_rows.h"
+#include "format/gguf/codebook_search.h"
 #include "format/gguf/grids.h"
 #include "format/gguf_blocks.h"
 #include "number/f16.h"
@@ -53,7 +54,78 @@ bool ValidIq1M(const BlockIq1M& block) {
   return FiniteF16(UnitOf(block));
 }
 
+// --- encoding ---
+
+constexpr int kEntries = 2048;
+
+// The vectors shifted up, then the same shifted down.
+const Codebook<8, 2 * kEntries>& ShiftedBook() {
+  static const Codebook<8, 2 * kEntries> book = [] {
+    Codebook<8, 2 * kEntries> b;
+    for (int i = 0; i < kEntries; ++i) {
+      b.Set(i, kGridIq1[static_cast<size_t>(i)], kShift);
+      b.Set(kEntries + i, kGridIq1[static_cast<size_t>(i)], -kShift);
+    }
+    return b;
+  }();
+  return book;
+}
+
+struct Common {
+  static constexpr int kDims = 8, kLevels = 8;
+  static constexpr float kUnitDivisor = 1.0f;
+  static constexpr float kTop = 1.0f + kShift;
+  static constexpr std::array kProbeScales{0.35f, 0.45f, 0.55f, 0.65f, 0.75f, 0.9f};
+  static constexpr Signs kSigns = Signs::kInCodebook;
+  static const auto& GetBook() { return ShiftedBook(); }
+};
+
+struct S : Common {
+  using Block = BlockIq1S;
+  static constexpr int kVectors = 4;
+  static constexpr int kOptions = 2;  // the shift's sign belongs to the sub-block
+  static void Put(Block& block, int i, int entry) {
+    block.qs[i] = static_cast<uint8_t>(entry & 255);
+    block.qh[i / 4] = static_cast<uint16_t>(block.qh[i / 4] | (entry >> 8 & 7) << (3 * (i % 4)));
+  }
+  static void PutLevel(Block& block, int sub, int level, int down) {
+    block.qh[sub] = static_cast<uint16_t>(block.qh[sub] | level << 12 | down << 15);
+  }
+  static void PutUnit(Block& block, uint16_t d) { block.d = d; }
+};
+
+struct M : Common {
+  using Block = BlockIq1M;
+  static constexpr int kVectors = 2;
+  static constexpr int kOptions = 1;  // every vector has its own shift
+  static void Put(Block& block, int i, int entry) {
+    block.qs[i] = static_cast<uint8_t>(entry & 255);
+    block.qh[i / 2] = static_cast<uint8_t>(block.qh[i / 2] | entry >> 8 << (4 * (i % 2)));
+  }
+  static void PutLevel(Block& block, int sub, int level, int) {
+    const int bits = level << (3 * (sub % 4));
+    uint8_t* word = block.scales + sub / 4 * 2;
+    word[0] = static_cast<uint8_t>(word[0] | (bits & 255));
+    word[1] = static_cast<uint8_t>(word[1] | bits >> 8);
+  }
+  static void PutUnit(Block& block, uint16_t d) {
+    for (int i = 0; i < 4; ++i) {
+      uint8_t& high = block.scales[2 * i + 1];
+      high = static_cast<uint8_t>((high & 15) | (d >> (4 * i) & 15) << 4);
+    }
+  }
+};
+
 }  // namespace
+
+ASSAY_CLONES void EncodeRowsIq1S(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
+  EncodeCodebookRows<S>(weights, n_rows, cols, importance, codes);
+}
+ASSAY_CLONES void EncodeRowsIq1M(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
+  EncodeCodebookRows<M>(weights, n_rows, cols, importance, codes);
+}
 
 void DecodeRowIq1S(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq1S, kQk, DecodeIq1S>(view, row, out);

@@ -9,6 +9,11 @@ namespace assay {
 void DecodeRowIq1S(const PackedView& view, int64_t row, float* out);
 void DecodeRowIq1M(const PackedView& view, int64_t row, float* out);
 
+void EncodeRowsIq1S(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
+                    float global_divisor, std::byte* codes, std::byte* scales);
+void EncodeRowsIq1M(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
+                    float global_divisor, std::byte* codes, std::byte* scales);
+
 bool ValidRowIq1S(const PackedView& view, int64_t row);
 bool ValidRowIq1M(const PackedView& view, int64_t row);
 

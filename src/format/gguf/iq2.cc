@@ -1,6 +1,7 @@
 #include "format/gguf/iq2.h"
 
 #include "format/block_rows.h"
+#include "format/gguf/codebook_search.h"
 #include "format/gguf/grids.h"
 #include "format/gguf_blocks.h"
 #include "number/f16.h"
@@ -58,7 +59,101 @@ bool ValidScale(const Block& block) {
   return FiniteF16(block.d);
 }
 
+// --- encoding ---
+
+template <size_t n>
+using Book = Codebook<8, static_cast<int>(n)>;
+
+template <size_t n>
+Book<n> MakeBook(const std::array<Grid8, n>& grid) {
+  Book<n> book;
+  for (size_t i = 0; i < n; ++i) book.Set(static_cast<int>(i), grid[i]);
+  return book;
+}
+
+struct Common {
+  static constexpr int kDims = 8, kOptions = 1, kLevels = 16;
+  static constexpr float kUnitDivisor = 8.0f;
+  static constexpr float kTop = 43.0f;
+  static constexpr std::array kProbeScales{0.35f, 0.45f, 0.55f, 0.65f, 0.75f, 0.85f, 0.95f, 1.05f};
+};
+
+struct Xxs : Common {
+  using Block = BlockIq2Xxs;
+  static constexpr int kVectors = 4;
+  static constexpr Signs kSigns = Signs::kEven;
+  static const Book<256>& GetBook() {
+    static const Book<256> book = MakeBook(kGridIq2Xxs);
+    return book;
+  }
+  static void Put(Block& block, int i, int entry) {
+    uint16_t& word = block.qs[i / 4 * 4 + i % 4 / 2];
+    word = static_cast<uint16_t>(word | entry << (8 * (i % 2)));
+  }
+  static void PutHigh(Block& block, int sub, uint32_t bits) {
+    uint16_t* words = block.qs + 4 * sub + 2;
+    words[0] = static_cast<uint16_t>(words[0] | (bits & 0xffffu));
+    words[1] = static_cast<uint16_t>(words[1] | bits >> 16);
+  }
+  static void PutSigns(Block& block, int i, uint8_t signs) {
+    PutHigh(block, i / 4, static_cast<uint32_t>(signs & 127) << (7 * (i % 4)));
+  }
+  static void PutLevel(Block& block, int sub, int level, int) {
+    PutHigh(block, sub, static_cast<uint32_t>(level) << 28);
+  }
+  static void PutUnit(Block& block, uint16_t d) { block.d = d; }
+};
+
+// Scales in nibbles.
+template <typename B>
+struct CommonXsS : Common {
+  using Block = B;
+  static constexpr int kVectors = 2;
+  static void PutLevel(Block& block, int sub, int level, int) {
+    block.scales[sub / 2] = static_cast<uint8_t>(block.scales[sub / 2] | level << (4 * (sub % 2)));
+  }
+  static void PutUnit(Block& block, uint16_t d) { block.d = d; }
+};
+
+struct Xs : CommonXsS<BlockIq2Xs> {
+  static constexpr Signs kSigns = Signs::kEven;
+  static const Book<512>& GetBook() {
+    static const Book<512> book = MakeBook(kGridIq2Xs);
+    return book;
+  }
+  static void Put(Block& block, int i, int entry) { block.qs[i] = static_cast<uint16_t>(block.qs[i] | entry); }
+  static void PutSigns(Block& block, int i, uint8_t signs) {
+    block.qs[i] = static_cast<uint16_t>(block.qs[i] | (signs & 127) << 9);
+  }
+};
+
+struct S : CommonXsS<BlockIq2S> {
+  static constexpr Signs kSigns = Signs::kFree;
+  static const Book<1024>& GetBook() {
+    static const Book<1024> book = MakeBook(kGridIq2S);
+    return book;
+  }
+  static void Put(Block& block, int i, int entry) {
+    block.qs[i] = static_cast<uint8_t>(entry & 255);
+    block.qh[i / 4] = static_cast<uint8_t>(block.qh[i / 4] | entry >> 8 << (2 * (i % 4)));
+  }
+  static void PutSigns(Block& block, int i, uint8_t signs) { block.signs[i] = signs; }
+};
+
 }  // namespace
+
+ASSAY_CLONES void EncodeRowsIq2Xxs(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                   float, std::byte* codes, std::byte*) {
+  EncodeCodebookRows<Xxs>(weights, n_rows, cols, importance, codes);
+}
+ASSAY_CLONES void EncodeRowsIq2Xs(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                  float, std::byte* codes, std::byte*) {
+  EncodeCodebookRows<Xs>(weights, n_rows, cols, importance, codes);
+}
+ASSAY_CLONES void EncodeRowsIq2S(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
+  EncodeCodebookRows<S>(weights, n_rows, cols, importance, codes);
+}
 
 void DecodeRowIq2Xxs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq2Xxs, kQk, DecodeIq2Xxs>(view, row, out);

@@ -1,6 +1,7 @@
 #include "format/gguf/iq3.h"
 
 #include "format/block_rows.h"
+#include "format/gguf/codebook_search.h"
 #include "format/gguf/grids.h"
 #include "format/gguf_blocks.h"
 #include "number/f16.h"
@@ -45,7 +46,75 @@ bool ValidScale(const Block& block) {
   return FiniteF16(block.d);
 }
 
+// --- encoding ---
+
+template <size_t n>
+using Book = Codebook<4, static_cast<int>(n)>;
+
+template <size_t n>
+Book<n> MakeBook(const std::array<Grid4, n>& grid) {
+  Book<n> book;
+  for (size_t i = 0; i < n; ++i) book.Set(static_cast<int>(i), grid[i]);
+  return book;
+}
+
+template <typename B>
+struct Common {
+  using Block = B;
+  static constexpr int kDims = 4, kVectors = 8, kOptions = 1, kLevels = 16;
+  static constexpr std::array kProbeScales{0.65f, 0.72f, 0.79f, 0.86f, 0.92f, 0.98f, 1.04f, 1.10f};
+  static void PutUnit(Block& block, uint16_t d) { block.d = d; }
+};
+
+struct Xxs : Common<BlockIq3Xxs> {
+  static constexpr float kTop = 62.0f, kUnitDivisor = 4.0f;
+  static constexpr Signs kSigns = Signs::kEven;
+  static const Book<256>& GetBook() {
+    static const Book<256> book = MakeBook(kGridIq3Xxs);
+    return book;
+  }
+  static void Put(Block& block, int i, int entry) { block.qs[i] = static_cast<uint8_t>(entry); }
+  static void PutHigh(Block& block, int sub, uint32_t bits) {
+    uint32_t word;
+    std::memcpy(&word, block.scales_signs + 4 * sub, sizeof word);
+    word |= bits;
+    std::memcpy(block.scales_signs + 4 * sub, &word, sizeof word);
+  }
+  static void PutSigns(Block& block, int i, uint8_t signs) {
+    PutHigh(block, i / 4, static_cast<uint32_t>(signs & 127) << (7 * (i % 4)));
+  }
+  static void PutLevel(Block& block, int sub, int level, int) {
+    PutHigh(block, sub, static_cast<uint32_t>(level) << 28);
+  }
+};
+
+struct S : Common<BlockIq3S> {
+  static constexpr float kTop = 15.0f, kUnitDivisor = 1.0f;
+  static constexpr Signs kSigns = Signs::kFree;
+  static const Book<512>& GetBook() {
+    static const Book<512> book = MakeBook(kGridIq3S);
+    return book;
+  }
+  static void Put(Block& block, int i, int entry) {
+    block.qs[i] = static_cast<uint8_t>(entry & 255);
+    block.qh[i / 8] = static_cast<uint8_t>(block.qh[i / 8] | entry >> 8 << (i % 8));
+  }
+  static void PutSigns(Block& block, int i, uint8_t signs) { block.signs[i] = signs; }
+  static void PutLevel(Block& block, int sub, int level, int) {
+    block.scales[sub / 2] = static_cast<uint8_t>(block.scales[sub / 2] | level << (4 * (sub % 2)));
+  }
+};
+
 }  // namespace
+
+ASSAY_CLONES void EncodeRowsIq3Xxs(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                   float, std::byte* codes, std::byte*) {
+  EncodeCodebookRows<Xxs>(weights, n_rows, cols, importance, codes);
+}
+ASSAY_CLONES void EncodeRowsIq3S(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
+                                 float, std::byte* codes, std::byte*) {
+  EncodeCodebookRows<S>(weights, n_rows, cols, importance, codes);
+}
 
 void DecodeRowIq3Xxs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq3Xxs, kQk, DecodeIq3Xxs>(view, row, out);
