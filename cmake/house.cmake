@@ -4,7 +4,7 @@
 # F0
 assay_room(base fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::XXHASH)
 # F1
-assay_room(system room_base Threads::Threads)
+assay_room(system room_base Threads::Threads CURL::libcurl)
 assay_room(number room_base)
 assay_room(statistics room_base Boost::boost)
 # F2
