@@ -1,0 +1,93 @@
+#include "quantize/preset_match.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/strings.h"
+#include "quantize/presets.h"
+
+namespace assay {
+namespace {
+
+bool Plain(std::string_view format) {
+  return format == "f32" || format == "f16" || format == "bf16";
+}
+
+/// {0, 1, 2, 5} → "0-2, 5".
+std::string Ranges(const std::vector<int64_t>& layers) {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < layers.size();) {
+    size_t end = i;
+    while (end + 1 < layers.size() && layers[end + 1] == layers[end] + 1) ++end;
+    parts.push_back(end == i ? fmt::format("{}", layers[i]) : fmt::format("{}-{}", layers[i], layers[end]));
+    i = end + 1;
+  }
+  return Join(parts, ", ");
+}
+
+/// "blk.3.attn_v.weight" → "attn_v"; experts of a layer are one kind.
+std::string KindOf(const std::string& name) {
+  auto parts = Split(name, '.');
+  return parts.size() >= 3 && parts[0] == "blk" ? parts[2] : parts[0];
+}
+
+}  // namespace
+
+PresetMatch MatchPreset(const Checkpoint& checkpoint) {
+  PresetMatch best;
+  const bool tied = !checkpoint.Find("output.weight");
+  for (const PresetInfo& info : Preset::All()) {
+    if (info.container != checkpoint.container()) continue;
+    PresetMatch match;
+    match.preset = info.name;
+    const Preset& preset = Preset::Get(info.name);
+    double same = 0, all = 0;
+    for (const Tensor& tensor : checkpoint.tensors()) {
+      if (tensor.shape.size() < 2) continue;
+      const Format* expected = preset.Choose(RoleOf(tensor, checkpoint.config(), tied));
+      const double weights = static_cast<double>(tensor.view.rows) * static_cast<double>(tensor.view.cols);
+      const std::string_view found = tensor.view.format->name;
+      all += weights;
+      if (expected ? found == expected->name : Plain(found)) {
+        same += weights;
+      } else {
+        match.different.push_back(fmt::format("{}: {}, the preset gives {}", tensor.name, found,
+                                              expected ? expected->name : "no quantization"));
+      }
+    }
+    match.share = all > 0 ? same / all : 0;
+    if (match.share > best.share) best = std::move(match);
+  }
+  return best;
+}
+
+std::vector<std::string> RecipeLines(const Checkpoint& checkpoint) {
+  std::map<std::string, std::map<std::string, std::vector<int64_t>>> kinds;  // kind, format: layers
+  for (const Tensor& tensor : checkpoint.tensors()) {
+    if (tensor.shape.size() < 2) continue;
+    const TensorRole role = RoleOf(tensor, checkpoint.config(), false);
+    kinds[KindOf(tensor.name)][std::string(tensor.view.format->name)].push_back(role.layer);
+  }
+  std::vector<std::string> lines;
+  for (auto& [kind, formats] : kinds) {
+    std::vector<std::pair<std::string, std::vector<int64_t>>> order(formats.begin(), formats.end());
+    for (auto& [format, layers] : order) {
+      std::sort(layers.begin(), layers.end());
+      layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
+    }
+    std::sort(order.begin(), order.end(),
+              [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+    std::string line = kind + ": ";
+    for (size_t i = 0; i < order.size(); ++i) {
+      const bool last = i + 1 == order.size();
+      line += order[i].first;
+      if (order.size() > 1) line += last ? " in the others" : fmt::format(" in layers {}; ", Ranges(order[i].second));
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace assay
