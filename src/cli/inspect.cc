@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/identity.h"
+#include "cli/inspect_files.h"
+#include "cli/inspect_weights.h"
+#include "quantize/preset_match.h"
 
 namespace assay {
 namespace {
@@ -31,6 +35,14 @@ uint64_t Count(const Tensor& tensor) {
   return static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols);
 }
 
+// "the tensors of q4_k_m", or the nearest preset and what differs.
+std::string PresetText(const PresetMatch& match) {
+  if (match.share >= 1) return fmt::format("every matrix is stored as preset {} stores it", match.preset);
+  if (match.share < 0.5) return "no preset is near";
+  return fmt::format("nearest preset: {} ({:.1f} % of the weights; {} matrices differ)", match.preset,
+                     100 * match.share, match.different.size());
+}
+
 double Bits(const Share& share) {
   return share.weights ? 8.0 * static_cast<double>(share.bytes) / static_cast<double>(share.weights) : 0;
 }
@@ -39,14 +51,41 @@ double Bits(const Share& share) {
 
 std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
   struct Options {
-    std::string model;
-    bool tensors = false;
+    std::string model, base, histogram;
+    bool tensors = false, outliers = false;
+    int bins = 40, limit = 30;
   };
   auto o = std::make_shared<Options>();
-  command.add_option("MODEL", o->model, "model file or folder")->required();
+  command.add_option("MODEL", o->model, "file, folder, or org/name[/file.gguf] on a Hugging Face hub")->required();
   command.add_flag("--tensors", o->tensors, "list every tensor");
+  auto* errors = command.add_option("--errors", o->base, "error of every tensor against this full-precision model");
+  auto* histogram = command.add_option("--histogram", o->histogram, "distribution of the weights of one tensor");
+  command.add_option("--bins", o->bins, "bins of the histogram")->check(CLI::Range(2, 1000))->capture_default_str();
+  auto* outliers = command.add_flag("--outliers", o->outliers, "matrices by the weight of their tails");
+  command.add_option("--limit", o->limit, "rows to print, 0 for all")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  errors->excludes(histogram)->excludes(outliers);
+  histogram->excludes(outliers);
   return [o, &flags] {
-    auto checkpoint = Checkpoint::Open(ResolveModel(o->model));
+    const bool weights = !o->base.empty() || !o->histogram.empty() || o->outliers;
+    std::shared_ptr<const Checkpoint> checkpoint;
+    try {
+      checkpoint = Checkpoint::Open(ResolveModel(o->model));
+    } catch (const Error& e) {
+      if (weights) throw;
+      if (e.kind() == ErrorKind::kNotFound)
+        if (std::optional<RemoteModel> remote = FindRemote(o->model))
+          return InspectRemote(*remote, o->model, o->tensors, flags);
+      if (e.kind() != ErrorKind::kUnsupported) throw;
+      FileListing listing = ListWeightFiles(ResolveModel(o->model));
+      Note(flags, fmt::format("{}\nThis is what the files hold:", e.what()));
+      return PrintListing(listing, o->model, o->tensors, flags);
+    }
+    if (!o->base.empty()) return InspectErrors(*checkpoint, *Checkpoint::Open(ResolveModel(o->base)), o->limit, flags);
+    if (!o->histogram.empty()) return InspectHistogram(*checkpoint, o->histogram, o->bins, flags);
+    if (o->outliers) return InspectOutliers(*checkpoint, o->limit, flags);
+    const PresetMatch match = MatchPreset(*checkpoint);
     const ModelConfig& c = checkpoint->config();
     ModelIdentity identity = IdentityOf(*checkpoint, "");
     std::map<std::string, Share> formats, kinds;
@@ -64,6 +103,8 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
                   {"parameters", checkpoint->parameter_count()},
                   {"bits_per_weight", identity.bits_per_weight},
                   {"file_bytes", identity.file_bytes},
+                  {"preset", {{"nearest", match.preset}, {"share", match.share}, {"different", match.different}}},
+                  {"recipe", RecipeLines(*checkpoint)},
                   {"config",
                    {{"layers", c.n_layers},
                     {"hidden", c.hidden},
@@ -95,12 +136,17 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
         c.tied_output ? ", output tied to the embedding" : ""));
     Print(fmt::format("  chat template: {}; fingerprint {}", checkpoint->chat_template().empty() ? "none" : "yes",
                       identity.fingerprint));
+    Print("  " + PresetText(match));
     for (auto [title, shares] : {std::pair{"format", &formats}, std::pair{"tensor", &kinds}}) {
       Print(fmt::format("\n  {:<16} {:>8} {:>14} {:>12} {:>8}", title, "tensors", "weights", "bytes", "bits"));
       for (const auto& [name, share] : *shares)
         Print(fmt::format("  {:<16} {:>8} {:>14} {:>12} {:>8.3f}", name, share.tensors, share.weights,
                           FormatBytes(share.bytes), Bits(share)));
     }
+    Print("\n  recipe");
+    for (const std::string& line : RecipeLines(*checkpoint)) Print("    " + line);
+    if (flags.verbose && match.share >= 0.5)
+      for (const std::string& line : match.different) Print("    " + line);
     if (o->tensors) {
       Print("");
       for (const Tensor& t : checkpoint->tensors())

@@ -2,7 +2,7 @@
 """The commands from outside, on the embedded model: results, determinism, resume, errors, exit codes.
 
 usage: cli_test.py ASSAY CHECKOUT"""
-import json, os, pathlib, signal, subprocess, sys, tempfile, time, unittest
+import functools, http.server, json, math, os, pathlib, re, signal, struct, subprocess, sys, tempfile, threading, time, unittest
 
 ASSAY, ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 DEMO = ROOT / "examples" / "demo"
@@ -11,6 +11,39 @@ TASK, TEXT = DEMO / "task.jsonl", DEMO / "text.txt"
 
 def run(*arguments, cwd=None, env=None):
     return subprocess.run([ASSAY, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env={**os.environ, **(env or {})})
+
+
+class Hub(http.server.SimpleHTTPRequestHandler):
+    """Answers as a Hugging Face hub does: a list of files, and ranges of them."""
+
+    sent = 0
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        found = re.fullmatch(r"/api/models/org/demo/revision/main", self.path)
+        if found:
+            names = [p.name for p in pathlib.Path(self.directory).iterdir() if p.is_file()]
+            return self.answer(200, json.dumps({"siblings": [{"rfilename": n} for n in names]}).encode(), {})
+        found = re.fullmatch(r"/org/demo/resolve/main/([A-Za-z0-9_.-]+)", self.path)
+        path = pathlib.Path(self.directory) / found[1] if found else None
+        if not path or not path.is_file():
+            return self.answer(404, b"no such file", {})
+        data = path.read_bytes()
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if not asked:
+            return self.answer(200, data, {})
+        first, last = int(asked[1]), min(int(asked[2]), len(data) - 1)
+        self.answer(206, data[first:last + 1], {"Content-Range": f"bytes {first}-{last}/{len(data)}"})
+
+    def answer(self, status, body, headers):
+        self.send_response(status)
+        for name, value in {"Content-Length": len(body), **headers}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+        Hub.sent += len(body)
 
 
 class Commands(unittest.TestCase):
@@ -93,6 +126,72 @@ class Commands(unittest.TestCase):
                     self.assertLess(exact["mean_kl"], 1e-9)
                 self.assertGreater(record["result"]["bits_per_weight"], 2)
                 subprocess.run(["rm", "-r", str(self.path / "out")], check=True)
+
+    def test_inspect_weights(self):
+        self.json("quantize", DEMO, "--to", "q4_0", "-o", "small.gguf")
+        errors = self.json("inspect", "small.gguf", "--errors", DEMO)
+        by_name = {t["name"]: t for t in errors["tensors"]}
+        relative = [t["relative"] for t in errors["tensors"]]
+        self.assertEqual(relative, sorted(relative, reverse=True))
+        self.assertEqual(by_name["blk.0.attn_norm.weight"]["rmse"], 0)
+        worst = errors["tensors"][0]
+        self.assertEqual(worst["format"], "q4_0")
+        self.assertTrue(0.05 < worst["relative"] < 0.15, worst)
+        # Small errors at right angles to the weights: cosine and SNR follow from the relative error.
+        self.assertAlmostEqual(worst["cosine"], 1 - worst["relative"] ** 2 / 2, delta=2e-3)
+        self.assertAlmostEqual(worst["snr_db"], -20 * math.log10(worst["relative"]), places=6)
+        histogram = self.json("inspect", DEMO, "--histogram", "blk.0.attn_q.weight", "--bins", 10)
+        self.assertEqual(sum(histogram["bins"]), math.prod(histogram["shape"]))
+        outliers = self.json("inspect", DEMO, "--outliers")["tensors"]
+        self.assertEqual(len(outliers), len([t for t in self.json("inspect", DEMO)["tensors"] if len(t["shape"]) == 2]))
+        self.fails("inspect", DEMO, "--histogram", "blk.0.attn_qq.weight", says=["did you mean blk.0.attn_q.weight"])
+        self.fails("inspect", DEMO, "--outliers", "--errors", DEMO, code=2, says=["--outliers"])
+
+    def test_inspect_what_cannot_be_run(self):
+        (self.path / "odd").mkdir()
+        header = json.dumps({"a.weight": {"dtype": "F8_E5M2", "shape": [2, 3], "data_offsets": [0, 6]}}).encode()
+        (self.path / "odd" / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(6))
+        (self.path / "odd" / "config.json").write_text('{"architectures": ["OddForCausalLM"], "model_type": "odd"}')
+        out = self.json("inspect", "odd")
+        self.assertEqual(out["architecture"], "OddForCausalLM")
+        self.assertEqual(out["tensors"], [{"name": "a.weight", "type": "F8_E5M2", "shape": [2, 3], "bytes": 6}])
+
+    def test_inspect_a_remote_model(self):
+        """Headers alone come over the network: of a repository of safetensors, and of a GGUF file."""
+        hub = self.path / "hub"
+        hub.mkdir()
+        header = json.dumps({f"{i}.weight": {"dtype": "BF16", "shape": [1 << 20], "data_offsets": [i << 21, (i + 1) << 21]} for i in range(4)}).encode()
+        (hub / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8 << 20))
+        (hub / "config.json").write_bytes((DEMO / "config.json").read_bytes())
+        self.json("quantize", DEMO, "--to", "f32", "-o", hub / "demo-F32.gguf")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hub, directory=str(hub)))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        online = {"HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "HF_HUB_OFFLINE": "0", "HF_HOME": str(self.path), "HF_TOKEN": "x"}
+
+        def remote(name):
+            Hub.sent = 0
+            result = run("inspect", name, "--json", "--quiet", cwd=self.path, env=online)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return json.loads(result.stdout)
+
+        out = remote("org/demo")
+        self.assertEqual(sum(t["bytes"] for t in out["tensors"]), 8 << 20)
+        self.assertEqual(out["architecture"], "LlamaForCausalLM")
+        self.assertLess(Hub.sent, 2 << 20)
+        out = remote("hf://org/demo/demo-F32.gguf")
+        self.assertEqual(out["file_bytes"], (hub / "demo-F32.gguf").stat().st_size)
+        local = {t["name"] for t in self.json("inspect", hub / "demo-F32.gguf")["tensors"]}
+        self.assertEqual({t["name"] for t in out["tensors"]}, local)
+        self.assertLess(Hub.sent, 3 << 20)
+        self.assertEqual(list(self.path.glob("assay-*")), [])
+        for name, text in (("org/demo/none.gguf", "404"), ("org/other", "404")):
+            result = run("inspect", name, env=online)
+            self.assertEqual((result.returncode, result.stdout), (1, ""))
+            self.assertIn(text, result.stderr)
+        offline = run("inspect", "hf://org/demo", env={**online, "HF_HUB_OFFLINE": "1"})
+        self.assertIn("HF_HUB_OFFLINE", offline.stderr)
 
     def test_generate_and_tokenize(self):
         out = self.json("generate", DEMO, "Hello", "--raw", "--greedy", "--max-tokens", 5, "--logprobs", 3)

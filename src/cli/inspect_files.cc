@@ -1,0 +1,149 @@
+#include "cli/inspect_files.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+bool Offline() {
+  for (const char* name : {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}) {
+    const std::string value = ToLowerAscii(Environment(name));
+    if (value == "1" || value == "true" || value == "on" || value == "yes") return true;
+  }
+  return false;
+}
+
+std::string Endpoint() {
+  std::string endpoint = Environment("HF_ENDPOINT");
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  return endpoint.empty() ? "https://huggingface.co" : endpoint;
+}
+
+/// HF_TOKEN, else what `hf auth login` saved.
+std::string Token() {
+  if (std::string token = Environment("HF_TOKEN"); !token.empty()) return token;
+  fs::path home = Environment("HF_HOME");
+  if (home.empty()) home = fs::path(Environment("HOME")) / ".cache" / "huggingface";
+  std::error_code ignored;
+  return fs::exists(home / "token", ignored) ? std::string(Trim(ReadFile(home / "token", 4096))) : "";
+}
+
+/// A folder that is gone when its owner is.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string pattern = (fs::temp_directory_path() / "assay-XXXXXX").string();
+    if (!mkdtemp(pattern.data())) Fail(ErrorKind::kIo, "{}: cannot create a temporary folder", pattern);
+    path_ = pattern;
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::string Shape(const std::vector<int64_t>& shape) {
+  std::vector<std::string> parts;
+  for (int64_t n : shape) parts.push_back(std::to_string(n));
+  return Join(parts, " × ");
+}
+
+}  // namespace
+
+int PrintListing(const FileListing& listing, const std::string& name, bool all, const CommonFlags& flags) {
+  if (flags.json) {
+    Json tensors = Json::array();
+    for (const ListedTensor& t : listing.tensors)
+      tensors.push_back({{"name", t.name}, {"type", t.type}, {"shape", t.shape}, {"bytes", t.bytes}});
+    Print(DumpJson({{"path", name},
+                    {"container", listing.container},
+                    {"architecture", listing.architecture},
+                    {"quantization", listing.quantization},
+                    {"files", listing.files.size()},
+                    {"file_bytes", listing.file_bytes},
+                    {"tensors", tensors}}));
+    return kHolds;
+  }
+  struct Share {
+    uint64_t tensors = 0, elements = 0, bytes = 0;
+  };
+  std::map<std::string, Share> types;
+  for (const ListedTensor& t : listing.tensors) {
+    Share& share = types[t.type];
+    ++share.tensors;
+    uint64_t n = 1;
+    for (int64_t d : t.shape) n *= static_cast<uint64_t>(d);
+    share.elements += n;
+    share.bytes += t.bytes;
+  }
+  Print(name);
+  Print(fmt::format("  {}{}{}, {} in {} file{}", listing.container,
+                    listing.architecture.empty() ? "" : " " + listing.architecture,
+                    listing.quantization.empty() ? "" : ", " + listing.quantization, FormatBytes(listing.file_bytes),
+                    listing.files.size(), listing.files.size() == 1 ? "" : "s"));
+  Print(fmt::format("\n  {:<12} {:>8} {:>16} {:>12} {:>8}", "stored type", "tensors", "elements", "bytes", "bits"));
+  for (const auto& [type, share] : types)
+    Print(fmt::format(
+        "  {:<12} {:>8} {:>16} {:>12} {:>8.3f}", type, share.tensors, share.elements, FormatBytes(share.bytes),
+        share.elements ? 8.0 * static_cast<double>(share.bytes) / static_cast<double>(share.elements) : 0));
+  if (all) {
+    Print("");
+    for (const ListedTensor& t : listing.tensors)
+      Print(fmt::format("  {:<52} {:<10} {:<20} {}", t.name, t.type, Shape(t.shape), FormatBytes(t.bytes)));
+  }
+  return kHolds;
+}
+
+std::optional<RemoteModel> FindRemote(const std::string& text) {
+  std::error_code ignored;
+  if (fs::exists(text, ignored)) return std::nullopt;
+  const bool address = text.find("://") != std::string::npos;
+  std::optional<RemoteModel> model = RemoteModel::Parse(text, Endpoint());
+  if (!model) {
+    if (address)
+      Fail(ErrorKind::kInvalid, "{}: expected hf://org/name or an address on {} (HF_ENDPOINT)", text, Endpoint());
+    return std::nullopt;
+  }
+  if (Offline()) {
+    if (address) Fail(ErrorKind::kNotFound, "{}: HF_HUB_OFFLINE is set", text);
+    return std::nullopt;
+  }
+  if (!address && (text[0] == '/' || text[0] == '.' || text[0] == '~')) return std::nullopt;
+  return model;
+}
+
+int InspectRemote(const RemoteModel& model, const std::string& name, bool all, const CommonFlags& flags) {
+  ScratchFolder scratch;
+  HttpClient http(Token());
+  uint64_t fetched = 0;
+  const fs::path path = FetchHeaders(model, scratch.path(), http, &fetched);
+  const FileListing listing = ListWeightFiles(path);
+  Note(flags,
+       fmt::format("read {} of {} from {}", FormatBytes(fetched), FormatBytes(listing.file_bytes), model.endpoint));
+  return PrintListing(listing, name, all, flags);
+}
+
+}  // namespace assay
