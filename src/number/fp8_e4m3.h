@@ -30,4 +30,14 @@ constexpr uint8_t EncodeFp8E4m3(float x) {
   return sign | static_cast<uint8_t>(EncodeMinifloatMagnitude<4, 3>(magnitude));
 }
 
+/// To nearest even without saturation (the OCP specification's other mode, PyTorch's cast): what rounds beyond 448
+/// becomes NaN with its sign.
+constexpr uint8_t EncodeFp8E4m3Overflowing(float x) {
+  const uint32_t bits = std::bit_cast<uint32_t>(x);
+  const uint8_t sign = static_cast<uint8_t>(bits >> 24 & 0x80u);
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  const uint32_t code = magnitude < 0x7f800000u ? EncodeMinifloatMagnitude<4, 3>(magnitude) : 0x7fu;
+  return sign | static_cast<uint8_t>(code < 0x7fu ? code : 0x7fu);
+}
+
 }  // namespace assay

@@ -31,4 +31,15 @@ constexpr uint8_t EncodeFp8E5m2(float x) {
   return sign | static_cast<uint8_t>(code < 0x7cu ? code : 0x7bu);
 }
 
+/// To nearest even without saturation (the OCP specification's other mode, PyTorch's cast): what rounds beyond 57344
+/// becomes infinity.
+constexpr uint8_t EncodeFp8E5m2Overflowing(float x) {
+  const uint32_t bits = std::bit_cast<uint32_t>(x);
+  const uint8_t sign = static_cast<uint8_t>(bits >> 24 & 0x80u);
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return sign | 0x7eu;
+  const uint32_t code = magnitude < 0x7f800000u ? EncodeMinifloatMagnitude<5, 2>(magnitude) : 0x7cu;
+  return sign | static_cast<uint8_t>(code < 0x7cu ? code : 0x7cu);
+}
+
 }  // namespace assay

@@ -7,11 +7,15 @@
 
 namespace assay {
 
-/// Magnitude bits (no sign) of a float with `exponent_bits`, `mantissa_bits` and IEEE bias, decoded as if every
-/// exponent were finite.
-template <int exponent_bits, int mantissa_bits>
+/// The bias of IEEE 754 formats.
+constexpr int IeeeBias(int exponent_bits) {
+  return (1 << (exponent_bits - 1)) - 1;
+}
+
+/// Magnitude bits (no sign) of a float with `exponent_bits` and `mantissa_bits`, decoded as if every exponent were
+/// finite.
+template <int exponent_bits, int mantissa_bits, int bias = IeeeBias(exponent_bits)>
 constexpr float DecodeMinifloatMagnitude(uint32_t magnitude) {
-  constexpr int bias = (1 << (exponent_bits - 1)) - 1;
   // Placing the fields at their float32 places divides the value by 2^(127 - bias), subnormals included; one exact
   // product repairs it.
   constexpr float repair = std::bit_cast<float>(static_cast<uint32_t>(127 + 127 - bias) << 23);
@@ -20,9 +24,8 @@ constexpr float DecodeMinifloatMagnitude(uint32_t magnitude) {
 
 /// Magnitude bits of |x| rounded to nearest even, subnormals included, with an exponent range that has no end:
 /// the caller compares the result with its largest code. `x_bits` are the bits of a finite |x|.
-template <int exponent_bits, int mantissa_bits>
+template <int exponent_bits, int mantissa_bits, int bias = IeeeBias(exponent_bits)>
 constexpr uint32_t EncodeMinifloatMagnitude(uint32_t x_bits) {
-  constexpr int bias = (1 << (exponent_bits - 1)) - 1;
   constexpr int shift = 23 - mantissa_bits;
   constexpr uint32_t smallest_normal = static_cast<uint32_t>(127 + 1 - bias) << 23;
   if (x_bits < smallest_normal) {

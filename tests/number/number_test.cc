@@ -1,8 +1,9 @@
-// Every code of every number format, against ml_dtypes and numpy (golden/format/golden.json) and against the definition
-// of rounding.
+// Every code of every number format, against ml_dtypes, numpy and bitsandbytes (golden/format/numbers.json and
+// golden.json) and against the definition of rounding.
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <fstream>
@@ -13,24 +14,30 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "number/bf16.h"
+#include "number/bnb_dynamic8.h"
 #include "number/e8m0.h"
 #include "number/f16.h"
 #include "number/fp4_e2m1.h"
+#include "number/fp6.h"
 #include "number/fp8_e4m3.h"
 #include "number/fp8_e5m2.h"
+#include "number/fp8_fnuz.h"
+#include "number/integers.h"
 #include "number/nf4.h"
 #include "number/table.h"
 
 namespace assay {
 namespace {
 
+Json ReadGolden(const std::string& name) {
+  std::ifstream in(ASSAY_TEST_DATA "/golden/format/" + name);
+  std::stringstream text;
+  text << in.rdbuf();
+  return ParseJson(text.str(), name);
+}
+
 const Json& Golden() {
-  static const Json golden = [] {
-    std::ifstream in(ASSAY_TEST_DATA "/golden/format/golden.json");
-    std::stringstream text;
-    text << in.rdbuf();
-    return ParseJson(text.str(), "golden.json");
-  }();
+  static const Json golden = ReadGolden("golden.json");
   return golden;
 }
 
@@ -55,7 +62,7 @@ std::vector<float> PatternedValues(const NumberFormat& format, double low) {
 }
 
 TEST(NumberTable, HasEveryFormatOnce) {
-  EXPECT_EQ(NumberFormats().size(), 8u);
+  EXPECT_EQ(NumberFormats().size(), 31u);
   for (const NumberFormat& format : NumberFormats()) EXPECT_EQ(FindNumberFormat(format.name), &format);
   EXPECT_EQ(FindNumberFormat("f17"), nullptr);
 }
@@ -86,10 +93,128 @@ TEST(NumberTable, DecodesAndEncodesAsTheReference) {
   EXPECT_EQ(compared, 6);
 }
 
+// The inputs of tools/golden/numbers.py: every value, every midpoint of neighbours, their float neighbours, and
+// patterned values.
+std::vector<float> DenseValues(const NumberFormat& format, double low, double high) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  std::vector<float> values;
+  for (uint32_t code = 0; code < 1u << format.bits; ++code) {
+    const float value = format.decode(code) + 0.0f;
+    if (std::isfinite(value)) values.push_back(value);
+  }
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  std::vector<float> middles;
+  for (size_t i = 0; i + 1 < values.size(); ++i) {
+    const auto middle = static_cast<float>((static_cast<double>(values[i]) + values[i + 1]) / 2);
+    if (std::isfinite(middle)) middles.push_back(middle);
+  }
+  values.insert(values.end(), middles.begin(), middles.end());
+  for (const float middle : middles) values.push_back(std::nextafter(middle, infinity));
+  for (const float middle : middles) values.push_back(std::nextafter(middle, -infinity));
+  uint32_t bits = 1;
+  for (int i = 0; i < 60000; ++i) {
+    bits = bits * 1664525u + 1013904223u;
+    const int exponent = static_cast<int>(std::floor(low + (bits >> 8 & 0xffff) / 65536.0 * (high - low)));
+    const auto x =
+        static_cast<float>(std::ldexp(1.0 + (bits & 0xff) / 256.0 + (bits >> 24) / 65536.0 / 256.0, exponent));
+    values.push_back((bits >> 7 & 1) != 0 ? -x : x);
+  }
+  return values;
+}
+
+template <typename Encode>
+std::string ShaOfCodes(const std::vector<float>& values, int bits, Encode encode) {
+  std::vector<uint16_t> wide;
+  std::vector<uint8_t> narrow;
+  for (const float value : values) {
+    if (bits > 8) {
+      wide.push_back(static_cast<uint16_t>(encode(value)));
+    } else {
+      narrow.push_back(static_cast<uint8_t>(encode(value)));
+    }
+  }
+  return bits > 8 ? Sha(wide) : Sha(narrow);
+}
+
+TEST(NumberTable, EveryCodeAndADenseSetOfValuesAsTheReference) {
+  const Json golden_file = ReadGolden("numbers.json");
+  size_t compared = 0;
+  for (const auto& [name, golden] : golden_file["numbers"].items()) {
+    const NumberFormat* format = FindNumberFormat(name);
+    ASSERT_NE(format, nullptr) << name;
+    std::vector<uint32_t> decoded;
+    for (uint32_t code = 0; code < 1u << format->bits; ++code) {
+      const float value = format->decode(code);
+      decoded.push_back(std::isnan(value) ? 0x7fc00000u : std::bit_cast<uint32_t>(value));
+    }
+    EXPECT_EQ(Sha(decoded), golden["decoded_sha256"]) << name;
+    const std::vector<float> values = DenseValues(*format, golden["low"], golden["high"]);
+    ASSERT_EQ(values.size(), golden["n"].get<size_t>()) << name;
+    ASSERT_EQ(Sha(values), golden["inputs_sha256"]) << name;
+    EXPECT_EQ(ShaOfCodes(values, format->bits, format->encode), golden["codes_sha256"]) << name;
+    if (golden.contains("overflowing_sha256")) {
+      const auto encode = name == "fp8_e4m3" ? EncodeFp8E4m3Overflowing : EncodeFp8E5m2Overflowing;
+      EXPECT_EQ(ShaOfCodes(values, 8, encode), golden["overflowing_sha256"]) << name;
+    }
+    ++compared;
+  }
+  EXPECT_EQ(compared, NumberFormats().size() - 2);  // f32 is itself; e8m0 is compared above
+}
+
+TEST(NumberTable, WhatIsNotFiniteEverywhere) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const NumberFormat& format : NumberFormats()) {
+    const auto trip = [&](float x) { return format.decode(format.encode(x)); };
+    const uint32_t mask = format.bits == 32 ? ~0u : (1u << format.bits) - 1;
+    for (const float x : {infinity, -infinity, nan, 0.0f, -0.0f, 1e-45f, -1e-45f, 3e38f, -3e38f})
+      ASSERT_EQ(format.encode(x) & ~mask, 0u) << format.name << " " << x;
+    if (format.name == "e8m0") continue;  // tested below
+    if (format.saturates && format.name != "fp8_e5m2") {
+      EXPECT_EQ(trip(infinity), trip(3e38f)) << format.name;
+      EXPECT_EQ(trip(-infinity), trip(-3e38f)) << format.name;
+      EXPECT_LE(std::fabs(trip(infinity)), format.largest) << format.name;
+    } else {
+      EXPECT_EQ(trip(infinity), infinity) << format.name;
+      EXPECT_EQ(trip(-infinity), -infinity) << format.name;
+    }
+    const bool has_nan =
+        format.name == "f32" || format.name == "f16" || format.name == "bf16" || format.name.starts_with("fp8");
+    EXPECT_EQ(std::isnan(trip(nan)), has_nan) << format.name;
+    const bool signed_zero = (has_nan || format.name.starts_with("fp")) && !format.name.ends_with("fnuz");
+    EXPECT_EQ(std::signbit(trip(-0.0f)), signed_zero) << format.name;
+    EXPECT_EQ(trip(-0.0f), 0.0f) << format.name;
+  }
+}
+
+// The spec's own table: all values of FP6 and the ends of the FP8 variants.
+TEST(NumberTable, ValuesOfTheSpecifications) {
+  EXPECT_EQ(DecodeFp6E3m2(0x1f), 28.0f);
+  EXPECT_EQ(DecodeFp6E3m2(0x01), 0.0625f);
+  EXPECT_EQ(DecodeFp6E3m2(0x04), 0.25f);
+  EXPECT_EQ(DecodeFp6E2m3(0x1f), 7.5f);
+  EXPECT_EQ(DecodeFp6E2m3(0x01), 0.125f);
+  EXPECT_EQ(DecodeFp6E2m3(0x28), -1.0f);
+  EXPECT_EQ(DecodeFp8E4m3Fnuz(0x7f), 240.0f);
+  EXPECT_EQ(DecodeFp8E4m3Fnuz(0x01), 0x1p-10f);
+  EXPECT_EQ(DecodeFp8E5m2Fnuz(0x7f), 57344.0f);
+  EXPECT_EQ(DecodeFp8E5m2Fnuz(0x01), 0x1p-17f);
+  EXPECT_EQ(EncodeFp8E4m3Fnuz(-1e-6f), 0x00);
+  EXPECT_TRUE(std::isnan(DecodeFp8E5m2Fnuz(0x80)));
+  EXPECT_EQ(DecodeMxInt8(0x7f), 1.984375f);
+  EXPECT_EQ(DecodeMxInt8(0x80), -2.0f);
+  EXPECT_EQ(kDynamic8Map[0], -0.992968738079071f);
+  EXPECT_EQ(EncodeFp8E4m3Overflowing(465.0f), 0x7f);
+  EXPECT_EQ(EncodeFp8E4m3Overflowing(464.0f), 0x7e);
+  EXPECT_EQ(EncodeFp8E5m2Overflowing(61440.0f), 0x7c);
+  EXPECT_EQ(EncodeFp8E5m2Overflowing(-61439.0f), 0xfb);
+}
+
 // Between two neighbouring values the midpoint goes to the even code, its float neighbours to the nearer value; each
 // value to itself.
 TEST(NumberTable, RoundsToNearestEvenEverywhere) {
-  for (const char* name : {"f16", "bf16", "fp8_e4m3", "fp8_e5m2", "fp4_e2m1"}) {
+  for (const char* name : {"f16", "bf16", "fp8_e4m3", "fp8_e5m2", "fp6_e3m2", "fp6_e2m3", "fp4_e2m1"}) {
     const NumberFormat& format = *FindNumberFormat(name);
     const uint32_t sign = 1u << (format.bits - 1);
     uint32_t largest = 0;
