@@ -6,6 +6,7 @@
 #include "format/format.h"
 #include "format/fp4_group.h"
 #include "format/fp8.h"
+#include "format/gguf/rows.h"
 #include "format/gguf_blocks.h"
 #include "format/integer_rows.h"
 #include "format/iq4_nl.h"
@@ -74,7 +75,7 @@ constexpr auto kListed = std::to_array<Format>({
      EncodeRowsMxfp4, nullptr, ValidRowMxfp4},
 });
 
-constexpr auto kFormats = JoinRows(kListed, kIntegerFormats);
+constexpr auto kFormats = JoinRows(kListed, kGgufFormats, kIntegerFormats);
 
 constexpr auto kRepresentatives = [] {
   constexpr size_t n = static_cast<size_t>(

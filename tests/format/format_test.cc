@@ -229,6 +229,7 @@ TEST_P(EveryFormat, IsFoundByItsName) {
 }
 
 double CodeBits(const Format& format) {
+  if (format.name == "q8_k") return 8;  // the block holds sums of its codes too
   return 8.0 * format.block_bytes / format.block_weights;
 }
 

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/random.h"
@@ -33,7 +35,7 @@ inline TestMatrix Allocate(const Format& format, int64_t rows, int64_t cols) {
 inline constexpr float kActivationScale = 0.02f;
 
 /// Normal weights through the format's encoder.
-inline TestMatrix EncodedMatrix(const Format& format, int64_t rows, int64_t cols, uint64_t seed, float sigma = 0.05f) {
+inline TestMatrix EncodeMatrix(const Format& format, int64_t rows, int64_t cols, uint64_t seed, float sigma) {
   Random random(seed);
   std::vector<float> weights(static_cast<size_t>(rows * cols));
   float largest = 0;
@@ -50,6 +52,17 @@ inline TestMatrix EncodedMatrix(const Format& format, int64_t rows, int64_t cols
   return m;
 }
 
+/// The same made once: some encoders take their time, and every kernel asks for the same matrices.
+inline TestMatrix EncodedMatrix(const Format& format, int64_t rows, int64_t cols, uint64_t seed, float sigma = 0.05f) {
+  static std::map<std::tuple<std::string_view, int64_t, int64_t, uint64_t, float>, TestMatrix> made;
+  const auto key = std::tuple(format.name, rows, cols, seed, sigma);
+  if (!made.contains(key)) made[key] = EncodeMatrix(format, rows, cols, seed, sigma);
+  TestMatrix m = made[key];
+  m.view.codes = m.codes.data();
+  if (m.view.scales) m.view.scales = m.scales.data();
+  return m;
+}
+
 /// Offsets of the half fields of a GGUF block; -1: none.
 struct HalfFields {
   int first = -1, second = -1;
@@ -60,6 +73,10 @@ inline HalfFields HalfFieldsOf(std::string_view format) {
   if (format == "q2_k") return {80, 82};
   if (format == "q3_k") return {108, -1};
   if (format == "q6_k") return {208, -1};
+  if (format == "tq1_0") return {52, -1};
+  if (format == "tq2_0") return {64, -1};
+  if (format.starts_with("iq") && format != "iq1_m") return {0, -1};
+  if (format == "q1_0" || format == "q2_0") return {0, -1};
   return {};
 }
 

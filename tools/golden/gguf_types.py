@@ -7,18 +7,19 @@ Needs numpy, ml_dtypes, gguf and a build of llama.cpp's libggml-base; reads the 
 by libggml-base and by the Python package where it knows the type, and both must agree. Prints nothing.
 """
 
-import argparse
-import ctypes
-import importlib.metadata
-import json
 import pathlib
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "tests" / "golden" / "format" / "gguf"
-sys.path = [str(HERE)] + [p for p in sys.path if p != str(HERE)]
+sys.path = [p for p in sys.path if p != str(HERE)] + [str(HERE)]  # last: neighbours have names of standard modules
 
-import format as shared  # noqa: E402: tools/golden/format.py
+import argparse
+import ctypes
+import importlib.metadata
+import json
+
+import format as shared  # tools/golden/format.py
 import ml_dtypes
 import numpy as np
 from gguf import GGMLQuantizationType, dequantize

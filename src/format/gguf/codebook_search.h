@@ -276,7 +276,7 @@ enum class Signs {
 // Encodes one super-block: x, w: 256 weights and their error weights. A Type has
 //   Block; kDims, kVectors (of a sub-block), kOptions, kSigns, kLevels (of a scale), kUnitDivisor;
 //   kTop, the largest value of the codebook, and kProbeScales, in units of the scale that reaches the largest magnitude
-//   of the sub-block;
+//   of the sub-block (the last one suits weights that are all alike: the vector of lowest values);
 //   GetBook(), the entries of the options one after the other;
 //   Put(block, vector, entry), PutSigns(block, eight, signs), PutLevel(block, sub, level, option), PutUnit(block,
 //   half).

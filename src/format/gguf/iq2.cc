@@ -75,7 +75,7 @@ struct Common {
   static constexpr int kDims = 8, kOptions = 1, kLevels = 16;
   static constexpr float kUnitDivisor = 8.0f;
   static constexpr float kTop = 43.0f;
-  static constexpr std::array kProbeScales{0.35f, 0.45f, 0.55f, 0.65f, 0.75f, 0.85f, 0.95f, 1.05f};
+  static constexpr std::array kProbeScales{0.4f, 0.52f, 0.64f, 0.75f, 0.85f, 0.95f, 1.05f, kTop / kLevelsIq2[0]};
 };
 
 struct Xxs : Common {

@@ -58,16 +58,17 @@ Book<n> MakeBook(const std::array<Grid4, n>& grid) {
   return book;
 }
 
-template <typename B>
+template <typename B, int top, int lowest>
 struct Common {
   using Block = B;
   static constexpr int kDims = 4, kVectors = 8, kOptions = 1, kLevels = 16;
-  static constexpr std::array kProbeScales{0.65f, 0.72f, 0.79f, 0.86f, 0.92f, 0.98f, 1.04f, 1.10f};
+  static constexpr float kTop = top;
+  static constexpr std::array kProbeScales{0.66f, 0.74f, 0.82f, 0.89f, 0.96f, 1.03f, 1.10f, kTop / lowest};
   static void PutUnit(Block& block, uint16_t d) { block.d = d; }
 };
 
-struct Xxs : Common<BlockIq3Xxs> {
-  static constexpr float kTop = 62.0f, kUnitDivisor = 4.0f;
+struct Xxs : Common<BlockIq3Xxs, 62, 4> {
+  static constexpr float kUnitDivisor = 4.0f;
   static constexpr Signs kSigns = Signs::kEven;
   static const Book<256>& GetBook() {
     static const Book<256> book = MakeBook(kGridIq3Xxs);
@@ -88,8 +89,8 @@ struct Xxs : Common<BlockIq3Xxs> {
   }
 };
 
-struct S : Common<BlockIq3S> {
-  static constexpr float kTop = 15.0f, kUnitDivisor = 1.0f;
+struct S : Common<BlockIq3S, 15, 1> {
+  static constexpr float kUnitDivisor = 1.0f;
   static constexpr Signs kSigns = Signs::kFree;
   static const Book<512>& GetBook() {
     static const Book<512> book = MakeBook(kGridIq3S);

@@ -35,15 +35,18 @@ bool ValidScale(const Block& block) {
 
 // --- encoding ---
 
-void EncodeQ1_0(const float* x, const float* w, BlockQ1_0& block) {
+void EncodeQ1_0(const float* x, const float* importance, BlockQ1_0& block) {
   // Added in the reference's order, so that the scale has its bits.
-  float sum = 0, sum_w = 0;
+  float sum = 0, weighted = 0, weight = 0;
   for (int i = 0; i < kQ1; ++i) {
-    sum += w == nullptr ? std::fabs(x[i]) : w[i] * std::fabs(x[i]);
-    sum_w += w == nullptr ? 1.0f : w[i];
+    sum += std::fabs(x[i]);
+    if (importance != nullptr) {
+      weighted += importance[i] * std::fabs(x[i]);
+      weight += importance[i];
+    }
     block.qs[i / 8] = static_cast<uint8_t>(block.qs[i / 8] | (x[i] >= 0) << (i % 8));
   }
-  block.d = EncodeF16(std::fmin(sum / sum_w, kF16Max));
+  block.d = EncodeF16(std::fmin(weight > 1e-30f ? weighted / weight : sum / kQ1, kF16Max));
 }
 
 constexpr LinearSearch kSearch{-1.4f, 0.15f, 16, true, 3};
@@ -103,12 +106,9 @@ void DecodeRowQ2_0(const PackedView& view, int64_t row, float* out) {
 void EncodeRowsQ1_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,
                     std::byte* codes, std::byte*) {
   for (int64_t row = 0; row < n_rows; ++row) {
-    const float mean_square = importance == nullptr ? 0.0f : MeanSquare(weights, cols);
     for (int64_t i = 0; i < cols; i += kQ1, weights += kQ1, codes += sizeof(BlockQ1_0)) {
       BlockQ1_0 block{};
-      float w[kQ1];
-      if (importance != nullptr) SearchWeights(weights, importance + i, mean_square, kQ1, w);
-      EncodeQ1_0(weights, importance == nullptr ? nullptr : w, block);
+      EncodeQ1_0(weights, importance == nullptr ? nullptr : importance + i, block);
       std::memcpy(codes, &block, sizeof block);
     }
   }
