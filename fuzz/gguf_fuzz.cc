@@ -6,10 +6,15 @@
 #include "base/error.h"
 #include "checkpoint/gguf_checkpoint.h"
 #include "checkpoint/gguf_config.h"
+#include "checkpoint/remote_headers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace assay;
   std::span<const std::byte> bytes = std::as_bytes(std::span(data, size));
+  try {
+    GgufHeaderBytes(bytes, "fuzz");
+  } catch (const Error&) {
+  }
   std::vector<GgufFile> files(1);
   try {
     files[0] = GgufFile::Parse(bytes, "fuzz");
