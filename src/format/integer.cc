@@ -96,10 +96,7 @@ ASSAY_INLINE void EncodeRun(const float* x, int64_t n, ScaleAndZero by, std::byt
     if constexpr (bits == 8) {
       StoreBytes(__builtin_convertvector(q, Int8Lanes), n - i, codes + i);
     } else {
-      const Int8Lanes code = __builtin_convertvector(q - lowest, Int8Lanes);
-      uint64_t word = 0;
-      for (int lane = 0; lane < 8; ++lane) word |= static_cast<uint64_t>(code[lane]) << (lane * bits);
-      std::memcpy(codes + i / 8 * bits, &word, bits);
+      StorePacked<bits>(__builtin_convertvector(q - lowest, Int8Lanes), codes + i / 8 * bits);
     }
   }
 }

@@ -3,8 +3,9 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "format/bitnet.h"
+#include "format/bnb_4bit.h"
 #include "format/format.h"
-#include "format/fp4_group.h"
 #include "format/fp8.h"
 #include "format/gguf/rows.h"
 #include "format/gguf_blocks.h"
@@ -13,13 +14,29 @@
 #include "format/k_affine.h"
 #include "format/k_linear.h"
 #include "format/legacy.h"
-#include "format/nf4_flat.h"
+#include "format/llm_int8.h"
+#include "format/mx.h"
+#include "format/nvfp4.h"
 #include "format/plain.h"
 
 namespace assay {
 namespace {
 
 using enum ActivationKind;
+
+template <int block, bool normal>
+constexpr Format Bnb4(std::string_view name, std::string_view description) {
+  Format format{name,    description, 2,           1,     block,
+                4,       true,        false,       kBF16, normal ? DecodeRowNf4 : DecodeRowBnbFp4,
+                nullptr, nullptr,     ValidRowBnb4};
+  if constexpr (normal) {
+    format.encode_rows = EncodeRowsNf4<block>;
+  } else {
+    format.encode_rows = EncodeRowsBnbFp4<block>;
+  }
+  format.variant = block != 64 && block != 4096;
+  return format;
+}
 
 // name, description, block_weights, block_bytes, scale_weights, scale_bytes, flat, has_global, activation, decode,
 // encode, global, valid
@@ -67,12 +84,48 @@ constexpr auto kListed = std::to_array<Format>({
      DecodeRowFp8, EncodeRowsFp8Block, nullptr, ValidRowFp8, kFp8Block, true},
     {"fp8_block128_a8", "FP8 E4M3, a scale per 128 x 128 weights, FP8 activations per token and 128 columns", 1, 1,
      kFp8Block, 4, false, false, kFp8Group128, DecodeRowFp8, EncodeRowsFp8Block, nullptr, ValidRowFp8, kFp8Block, true},
-    {"nf4", "NormalFloat 4-bit, flat blocks of 64 (bitsandbytes)", 2, 1, 64, 4, true, false, kBF16, DecodeRowNf4,
-     EncodeRowsNf4, nullptr, ValidRowNf4},
+    Bnb4<64, true>("nf4", "NormalFloat 4-bit, flat blocks of 64 (bitsandbytes)"),
+    Bnb4<32, true>("nf4_b32", "NormalFloat 4-bit, flat blocks of 32"),
+    Bnb4<128, true>("nf4_b128", "NormalFloat 4-bit, flat blocks of 128"),
+    Bnb4<256, true>("nf4_b256", "NormalFloat 4-bit, flat blocks of 256"),
+    Bnb4<512, true>("nf4_b512", "NormalFloat 4-bit, flat blocks of 512"),
+    Bnb4<1024, true>("nf4_b1024", "NormalFloat 4-bit, flat blocks of 1024"),
+    Bnb4<2048, true>("nf4_b2048", "NormalFloat 4-bit, flat blocks of 2048"),
+    Bnb4<4096, true>("nf4_b4096", "NormalFloat 4-bit, flat blocks of 4096"),
+    Bnb4<64, false>("bnb_fp4", "FP4 of bitsandbytes, flat blocks of 64"),
+    Bnb4<32, false>("bnb_fp4_b32", "FP4 of bitsandbytes, flat blocks of 32"),
+    Bnb4<128, false>("bnb_fp4_b128", "FP4 of bitsandbytes, flat blocks of 128"),
+    Bnb4<256, false>("bnb_fp4_b256", "FP4 of bitsandbytes, flat blocks of 256"),
+    Bnb4<512, false>("bnb_fp4_b512", "FP4 of bitsandbytes, flat blocks of 512"),
+    Bnb4<1024, false>("bnb_fp4_b1024", "FP4 of bitsandbytes, flat blocks of 1024"),
+    Bnb4<2048, false>("bnb_fp4_b2048", "FP4 of bitsandbytes, flat blocks of 2048"),
+    Bnb4<4096, false>("bnb_fp4_b4096", "FP4 of bitsandbytes, flat blocks of 4096"),
+    {"llm_int8", "INT8, a scale per row, INT8 activations but for outliers (bitsandbytes)", 1, 1, -1, 4, false, false,
+     kInt8Outliers, DecodeRowLlmInt8, EncodeRowsLlmInt8, nullptr, ValidRowLlmInt8},
+    {"ternary", "-1, 0, 1 with a scale per matrix, INT8 activations per token (BitNet)", 8, 2, 0, 0, false, true,
+     kInt8BitNet, DecodeRowTernary, EncodeRowsTernary, ChooseGlobalTernary, ValidRowTernary, 1, false, true},
+    {"i2_s", "-1, 0, 1 with a scale per matrix as bitnet.cpp lays them", kI2sBlock, 32, 0, 0, false, true, kInt8BitNet,
+     DecodeRowI2s, EncodeRowsI2s, ChooseGlobalTernary, ValidRowTernary, 1, false, true},
     {"nvfp4", "FP4 E2M1, an E4M3 scale per 16 and one of the matrix", 2, 1, 16, 1, false, true, kBF16, DecodeRowNvfp4,
      EncodeRowsNvfp4, ChooseGlobalNvfp4, ValidRowNvfp4},
-    {"mxfp4", "FP4 E2M1, a power-of-two scale per 32 (OCP MX)", 2, 1, 32, 1, false, false, kBF16, DecodeRowMxfp4,
-     EncodeRowsMxfp4, nullptr, ValidRowMxfp4},
+    {"nvfp4_a4", "FP4 E2M1 as nvfp4, FP4 activations by a calibrated scale", 2, 1, 16, 1, false, true, kNvfp4,
+     DecodeRowNvfp4, EncodeRowsNvfp4, ChooseGlobalNvfp4, ValidRowNvfp4},
+    {"mxfp4", "FP4 E2M1, a power-of-two scale per 32 (OCP MX)", 2, 1, kMxGroup, 1, false, false, kBF16, DecodeRowMxfp4,
+     EncodeRowsMxfp4, nullptr, ValidRowMx},
+    {"mxfp4_a4", "FP4 E2M1, a power-of-two scale per 32, MXFP4 activations", 2, 1, kMxGroup, 1, false, false, kMxfp4,
+     DecodeRowMxfp4, EncodeRowsMxfp4, nullptr, ValidRowMx},
+    {"mxfp6_e2m3", "FP6 E2M3, a power-of-two scale per 32 (OCP MX)", 8, 6, kMxGroup, 1, false, false, kBF16,
+     DecodeRowMxfp6E2m3, EncodeRowsMxfp6E2m3, nullptr, ValidRowMx},
+    {"mxfp6_e3m2", "FP6 E3M2, a power-of-two scale per 32 (OCP MX)", 8, 6, kMxGroup, 1, false, false, kBF16,
+     DecodeRowMxfp6E3m2, EncodeRowsMxfp6E3m2, nullptr, ValidRowMx},
+    {"mxfp8_e4m3", "FP8 E4M3, a power-of-two scale per 32 (OCP MX)", 1, 1, kMxGroup, 1, false, false, kBF16,
+     DecodeRowMxfp8E4m3, EncodeRowsMxfp8E4m3, nullptr, ValidRowMx},
+    {"mxfp8_e4m3_a8", "FP8 E4M3, a power-of-two scale per 32, MXFP8 activations", 1, 1, kMxGroup, 1, false, false,
+     kMxfp8, DecodeRowMxfp8E4m3, EncodeRowsMxfp8E4m3, nullptr, ValidRowMx},
+    {"mxfp8_e5m2", "FP8 E5M2, a power-of-two scale per 32 (OCP MX)", 1, 1, kMxGroup, 1, false, false, kBF16,
+     DecodeRowMxfp8E5m2, EncodeRowsMxfp8E5m2, nullptr, ValidRowMx},
+    {"mxint8", "INT8 in 64ths, a power-of-two scale per 32 (OCP MX)", 1, 1, kMxGroup, 1, false, false, kBF16,
+     DecodeRowMxInt8, EncodeRowsMxInt8, nullptr, ValidRowMx},
 });
 
 constexpr auto kFormats = JoinRows(kListed, kGgufFormats, kIntegerFormats);

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "format/lanes.h"
+#include "number/bnb_fp4.h"
 #include "number/nf4.h"
 
 namespace assay {
@@ -45,15 +46,24 @@ ASSAY_INLINE Float8 FromBits(Int8Lanes bits) {
   return v;
 }
 
-/// E4M3 codes of |v| <= 448.
-ASSAY_INLINE Int8Lanes Fp8E4m3Codes(Float8 v) {
+/// Codes of a small float of IEEE bias with the sign above its exponent; |v| at most the largest finite value.
+template <int exponent_bits, int mantissa_bits>
+ASSAY_INLINE Int8Lanes MinifloatCodes(Float8 v) {
+  constexpr int bias = (1 << (exponent_bits - 1)) - 1, shift = 23 - mantissa_bits;
   const Int8Lanes bits = Bits(v);
   const Int8Lanes magnitude = bits & 0x7fffffff;
-  const Int8Lanes normal = ((magnitude + 0x7ffff + (magnitude >> 20 & 1)) >> 20) - (120 << 3);
-  constexpr float magic = 0x1p14f;  // its unit in the last place is 2^-9
-  const Int8Lanes subnormal = Bits(FromBits(magnitude) + magic) - Bits(Float8{} + magic);
-  const Int8Lanes code = magnitude < Int8Lanes{} + 0x3c800000 ? subnormal : normal;  // below 2^-6
-  return code | (bits >> 24 & 0x80);
+  const Int8Lanes normal =
+      ((magnitude + ((1 << (shift - 1)) - 1) + (magnitude >> shift & 1)) >> shift) - ((127 - bias) << mantissa_bits);
+  // Adding a power of two whose unit in the last place is the smallest subnormal rounds.
+  const Float8 magic = FromBits(Int8Lanes{} + ((127 + 1 - bias + shift) << 23));
+  const Int8Lanes subnormal = Bits(FromBits(magnitude) + magic) - Bits(magic);
+  const Int8Lanes code = magnitude < Int8Lanes{} + ((127 + 1 - bias) << 23) ? subnormal : normal;
+  return code | (bits >> (31 - exponent_bits - mantissa_bits) & (1 << (exponent_bits + mantissa_bits)));
+}
+
+/// E4M3 codes of |v| <= 448.
+ASSAY_INLINE Int8Lanes Fp8E4m3Codes(Float8 v) {
+  return MinifloatCodes<4, 3>(v);
 }
 
 /// E2M1 codes of any finite v; negative zero becomes zero, as in compressed-tensors (numbers that round to zero keep
@@ -74,6 +84,15 @@ ASSAY_INLINE Int8Lanes Nf4Codes(Float8 v) {
   return -count;
 }
 
+/// Codes of bitsandbytes' FP4.
+ASSAY_INLINE Int8Lanes BnbFp4Codes(Float8 v) {
+  Int8Lanes rank{};
+  for (int i = 0; i < 15; ++i) rank -= v > Float8{} + BnbFp4Bound(i);
+  Int8Lanes code;
+  for (int lane = 0; lane < 8; ++lane) code[lane] = kBnbFp4Order[rank[lane] & 15];
+  return code;
+}
+
 /// Four bytes from eight codes, the first of each pair in the low nibble.
 ASSAY_INLINE void PackLowFirst(Int8Lanes codes, uint8_t* out) {
   for (int i = 0; i < 4; ++i) out[i] = static_cast<uint8_t>(codes[2 * i] | codes[2 * i + 1] << 4);
@@ -81,6 +100,19 @@ ASSAY_INLINE void PackLowFirst(Int8Lanes codes, uint8_t* out) {
 /// The same, the first in the high nibble.
 ASSAY_INLINE void PackHighFirst(Int8Lanes codes, uint8_t* out) {
   for (int i = 0; i < 4; ++i) out[i] = static_cast<uint8_t>(codes[2 * i] << 4 | codes[2 * i + 1]);
+}
+
+/// Eight codes of `bits` bits as a little-endian stream of `bits` bytes.
+template <int bits>
+ASSAY_INLINE void StorePacked(Int8Lanes codes, std::byte* out) {
+  if constexpr (bits == 8) {
+    StoreBytes(codes, 8, out);
+  } else {
+    uint64_t word = 0;
+    for (int lane = 0; lane < 8; ++lane)
+      word |= static_cast<uint64_t>(static_cast<uint32_t>(codes[lane])) << (lane * bits);
+    std::memcpy(out, &word, bits);
+  }
 }
 
 /// max |x| over n values.

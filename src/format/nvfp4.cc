@@ -1,10 +1,9 @@
-#include "format/fp4_group.h"
+#include "format/nvfp4.h"
 
 #include <cmath>
 #include <limits>
 
 #include "format/vector_codes.h"
-#include "number/e8m0.h"
 #include "number/fp4_e2m1.h"
 #include "number/fp8_e4m3.h"
 
@@ -12,7 +11,6 @@ namespace assay {
 namespace {
 
 constexpr int kNvGroup = 16;
-constexpr int kMxGroup = 32;
 
 float NvScale(uint8_t code, float global_scale, float global_divisor) {
   return DecodeFp8E4m3(code) * global_scale / global_divisor;
@@ -47,10 +45,6 @@ void DecodeRowNvfp4(const PackedView& view, int64_t row, float* out) {
                       [&view](uint8_t code) { return NvScale(code, view.global_scale, view.global_divisor); });
 }
 
-void DecodeRowMxfp4(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kMxGroup>(view, row, out, [](uint8_t code) { return DecodeE8m0(code); });
-}
-
 ASSAY_CLONES void EncodeRowsNvfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float global_scale,
                                   float global_divisor, std::byte* codes, std::byte* scales) {
   for (int64_t g = 0; g < n_rows * cols / kNvGroup; ++g) {
@@ -63,32 +57,11 @@ ASSAY_CLONES void EncodeRowsNvfp4(const float* weights, int64_t n_rows, int64_t 
   }
 }
 
-ASSAY_CLONES void EncodeRowsMxfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
-                                  std::byte* codes, std::byte* scales) {
-  for (int64_t g = 0; g < n_rows * cols / kMxGroup; ++g) {
-    const float* x = weights + g * kMxGroup;
-    const uint32_t bits = std::bit_cast<uint32_t>(LargestMagnitudeOf(x, kMxGroup));
-    const int exponent =
-        static_cast<int>((bits + 0x200000u) >> 23) - 2;  // a quarter of a mantissa step carries from 1.75 up
-    const uint8_t code = static_cast<uint8_t>(exponent < 0 ? 0 : exponent);
-    scales[g] = static_cast<std::byte>(code);
-    EncodeGroup<kMxGroup>(x, DecodeE8m0(code), codes + g * (kMxGroup / 2));
-  }
-}
-
 bool ValidRowNvfp4(const PackedView& view, int64_t row) {
   const int64_t n = view.cols / kNvGroup;
   for (int64_t g = row * n; g < (row + 1) * n; ++g) {
     if (!std::isfinite(NvScale(static_cast<uint8_t>(view.scales[g]), view.global_scale, view.global_divisor)))
       return false;
-  }
-  return true;
-}
-
-bool ValidRowMxfp4(const PackedView& view, int64_t row) {
-  const int64_t n = view.cols / kMxGroup;
-  for (int64_t g = row * n; g < (row + 1) * n; ++g) {
-    if (static_cast<uint8_t>(view.scales[g]) == 255) return false;
   }
   return true;
 }

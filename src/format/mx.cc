@@ -1,0 +1,210 @@
+#include "format/mx.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "format/vector_codes.h"
+#include "number/e8m0.h"
+#include "number/fp4_e2m1.h"
+#include "number/fp6.h"
+#include "number/fp8_e4m3.h"
+#include "number/fp8_e5m2.h"
+#include "number/integers.h"
+
+namespace assay {
+namespace {
+
+struct Element {
+  int bits, mantissa, largest_exponent;
+  float largest;
+  float (*decode)(uint8_t code);
+};
+constexpr Element kE4m3{8, 3, 8, kFp8E4m3Max, DecodeFp8E4m3};
+constexpr Element kE5m2{8, 2, 15, kFp8E5m2Max, DecodeFp8E5m2};
+constexpr Element kE3m2{6, 2, 4, kFp6E3m2Max, DecodeFp6E3m2};
+constexpr Element kE2m3{6, 3, 2, kFp6E2m3Max, DecodeFp6E2m3};
+constexpr Element kE2m1{4, 1, 2, kFp4E2m1Max, DecodeFp4E2m1};
+constexpr Element kInt8{8, 6, 0, kMxInt8Max, DecodeMxInt8};
+
+template <const Element& element>
+void DecodeRow(const PackedView& view, int64_t row, float* out) {
+  static constexpr auto kValues = [] {
+    std::array<float, 1 << element.bits> values{};
+    for (size_t code = 0; code < values.size(); ++code) values[code] = element.decode(static_cast<uint8_t>(code));
+    return values;
+  }();
+  const std::byte* in = view.codes + row * (view.cols / 8) * element.bits;
+  const std::byte* scales = view.scales + row * (view.cols / kMxGroup);
+  for (int64_t g = 0; g < view.cols / kMxGroup; ++g) {
+    const float scale = DecodeE8m0(static_cast<uint8_t>(scales[g]));
+    for (int i = 0; i < kMxGroup; i += 8, in += element.bits, out += 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, in, element.bits);
+      for (int j = 0; j < 8; ++j) out[j] = kValues[word >> (j * element.bits) & (kValues.size() - 1)] * scale;
+    }
+  }
+}
+
+// The scale's code for a group whose largest magnitude has these bits.
+ASSAY_INLINE uint8_t ScaleCode(const Element& element, MxScaleRule rule, uint32_t bits) {
+  int exponent = 0;
+  const auto rounded = [&](int mantissa) { return static_cast<int>((bits + (0x400000u >> mantissa)) >> 23); };
+  switch (rule) {
+    case MxScaleRule::kFloor:
+      exponent = static_cast<int>(bits >> 23);
+      break;
+    case MxScaleRule::kEven:
+      exponent = rounded(element.mantissa);
+      break;
+    case MxScaleRule::kCompressedTensors:
+      exponent = rounded(element.bits == 6 ? element.mantissa : kE2m1.mantissa);
+      break;
+    case MxScaleRule::kCeil:
+      exponent = static_cast<int>((bits + 0x7fffffu) >> 23);
+      break;
+    case MxScaleRule::kRceil: {
+      const float needed = std::bit_cast<float>(bits) / element.largest;
+      const int code = static_cast<int>((std::bit_cast<uint32_t>(needed) + 0x7fffffu) >> 23);
+      return static_cast<uint8_t>(std::min(code, 254));
+    }
+  }
+  return static_cast<uint8_t>(std::clamp(exponent - element.largest_exponent, 0, 254));
+}
+
+template <const Element& element>
+ASSAY_INLINE Int8Lanes Codes(Float8 v) {
+  if constexpr (&element == &kE4m3) return MinifloatCodes<4, 3>(v);
+  if constexpr (&element == &kE5m2) return MinifloatCodes<5, 2>(v);
+  if constexpr (&element == &kE3m2) return MinifloatCodes<3, 2>(v);
+  if constexpr (&element == &kE2m3) return MinifloatCodes<2, 3>(v);
+  if constexpr (&element == &kE2m1) return Fp4E2m1Codes(v);
+  if constexpr (&element == &kInt8) return __builtin_convertvector(Round(v * 64.0f), Int8Lanes) & 255;
+}
+
+template <const Element& element>
+ASSAY_INLINE void Encode(MxScaleRule rule, const float* weights, int64_t n_groups, std::byte* codes,
+                         std::byte* scales) {
+  for (int64_t g = 0; g < n_groups; ++g, weights += kMxGroup) {
+    const uint8_t code = ScaleCode(element, rule, std::bit_cast<uint32_t>(LargestMagnitudeOf(weights, kMxGroup)));
+    scales[g] = static_cast<std::byte>(code);
+    const float inverse = DecodeE8m0(static_cast<uint8_t>(254 - code));  // exact, as the products with it
+    for (int i = 0; i < kMxGroup; i += 8, codes += element.bits) {
+      const Float8 v = Clamp(Load8(weights + i) * inverse, -element.largest, element.largest);
+      StorePacked<element.bits>(Codes<element>(v), codes);
+    }
+  }
+}
+
+// The elements in table order.
+constexpr int kElements = 6;
+ASSAY_CLONES void EncodeElement(int element, MxScaleRule rule, const float* weights, int64_t n_groups, std::byte* codes,
+                                std::byte* scales) {
+  switch (element) {
+    case 0:
+      return Encode<kE4m3>(rule, weights, n_groups, codes, scales);
+    case 1:
+      return Encode<kE5m2>(rule, weights, n_groups, codes, scales);
+    case 2:
+      return Encode<kE3m2>(rule, weights, n_groups, codes, scales);
+    case 3:
+      return Encode<kE2m3>(rule, weights, n_groups, codes, scales);
+    case 4:
+      return Encode<kE2m1>(rule, weights, n_groups, codes, scales);
+    default:
+      return Encode<kInt8>(rule, weights, n_groups, codes, scales);
+  }
+}
+
+template <int element, MxScaleRule rule>
+void EncodeRowsBy(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                  std::byte* scales) {
+  EncodeElement(element, rule, weights, n_rows * (cols / kMxGroup), codes, scales);
+}
+
+template <int element>
+constexpr std::array<EncodeRows, 5> kEncoders = {
+    EncodeRowsBy<element, MxScaleRule::kFloor>,
+    EncodeRowsBy<element, MxScaleRule::kEven>,
+    EncodeRowsBy<element, MxScaleRule::kCeil>,
+    EncodeRowsBy<element, MxScaleRule::kRceil>,
+    EncodeRowsBy<element, MxScaleRule::kCompressedTensors>,
+};
+
+struct ElementRow {
+  decltype(Format::decode_row) decode;
+  std::array<EncodeRows, 5> encoders;
+};
+constexpr ElementRow kRows[kElements] = {
+    {DecodeRowMxfp8E4m3, kEncoders<0>}, {DecodeRowMxfp8E5m2, kEncoders<1>}, {DecodeRowMxfp6E3m2, kEncoders<2>},
+    {DecodeRowMxfp6E2m3, kEncoders<3>}, {DecodeRowMxfp4, kEncoders<4>},     {DecodeRowMxInt8, kEncoders<5>},
+};
+
+}  // namespace
+
+void DecodeRowMxfp8E4m3(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<kE4m3>(view, row, out);
+}
+void DecodeRowMxfp8E5m2(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<kE5m2>(view, row, out);
+}
+void DecodeRowMxfp6E3m2(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<kE3m2>(view, row, out);
+}
+void DecodeRowMxfp6E2m3(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<kE2m3>(view, row, out);
+}
+void DecodeRowMxfp4(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<kE2m1>(view, row, out);
+}
+void DecodeRowMxInt8(const PackedView& view, int64_t row, float* out) {
+  DecodeRow<kInt8>(view, row, out);
+}
+
+bool ValidRowMx(const PackedView& view, int64_t row) {
+  const int64_t n = view.cols / kMxGroup;
+  for (int64_t g = row * n; g < (row + 1) * n; ++g) {
+    if (static_cast<uint8_t>(view.scales[g]) == 255) return false;
+  }
+  const auto decode = view.format->decode_row;
+  const int first_bad = decode == DecodeRowMxfp8E4m3 ? 0x7f : decode == DecodeRowMxfp8E5m2 ? 0x7c : 0x80;
+  if (first_bad == 0x80) return true;
+  for (int64_t i = row * view.cols; i < (row + 1) * view.cols; ++i) {
+    if ((static_cast<int>(view.codes[i]) & 0x7f) >= first_bad) return false;
+  }
+  return true;
+}
+
+EncodeRows MxEncoder(const Format& format, MxScaleRule rule) {
+  for (const ElementRow& row : kRows) {
+    if (row.decode == format.decode_row) return row.encoders[static_cast<size_t>(rule)];
+  }
+  return nullptr;
+}
+
+void EncodeRowsMxfp8E4m3(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                         std::byte* codes, std::byte* scales) {
+  EncodeElement(0, MxScaleRule::kCompressedTensors, weights, n_rows * (cols / kMxGroup), codes, scales);
+}
+void EncodeRowsMxfp8E5m2(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                         std::byte* codes, std::byte* scales) {
+  EncodeElement(1, MxScaleRule::kFloor, weights, n_rows * (cols / kMxGroup), codes, scales);
+}
+void EncodeRowsMxfp6E3m2(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                         std::byte* codes, std::byte* scales) {
+  EncodeElement(2, MxScaleRule::kFloor, weights, n_rows * (cols / kMxGroup), codes, scales);
+}
+void EncodeRowsMxfp6E2m3(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                         std::byte* codes, std::byte* scales) {
+  EncodeElement(3, MxScaleRule::kCompressedTensors, weights, n_rows * (cols / kMxGroup), codes, scales);
+}
+void EncodeRowsMxfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                     std::byte* scales) {
+  EncodeElement(4, MxScaleRule::kCompressedTensors, weights, n_rows * (cols / kMxGroup), codes, scales);
+}
+void EncodeRowsMxInt8(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                      std::byte* scales) {
+  EncodeElement(5, MxScaleRule::kFloor, weights, n_rows * (cols / kMxGroup), codes, scales);
+}
+
+}  // namespace assay

@@ -1,0 +1,21 @@
+#pragma once
+// NVFP4: E2M1 codes, two a byte with the first in the low nibble, an E4M3 scale per 16 weights along a row and one
+// float of the whole matrix: x = code * (scale * global_scale / global_divisor), where compressed-tensors uses the
+// divisor (2688 / max|matrix|; 2688 = 448 * 6) and ModelOpt the scale.
+//
+// scale = max|group| / 6 brought to the matrix's units and rounded to E4M3, 0.125 where that gives zero; codes = x /
+// (scale / divisor) to nearest even, saturating. Source: compressed-tensors, quantization/utils/helpers.py and
+// compressors/nvfp4.
+
+#include "format/format.h"
+
+namespace assay {
+
+void DecodeRowNvfp4(const PackedView& view, int64_t row, float* out);
+void EncodeRowsNvfp4(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
+                     float global_divisor, std::byte* codes, std::byte* scales);
+bool ValidRowNvfp4(const PackedView& view, int64_t row);
+/// global_divisor = 2688 / abs_max (1 where that is not finite); global_scale stays 1.
+void ChooseGlobalNvfp4(const MatrixStatistics& statistics, float* global_scale, float* global_divisor);
+
+}  // namespace assay
