@@ -2,12 +2,24 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "quantize/gguf_mix.h"
 
 namespace assay {
 namespace {
+
+// Below about three bits a weight says little without knowing which inputs are large.
+constexpr bool kNeedsImportance = true;
+constexpr std::string_view kTernaryWarning =
+    "ternary weights are for models that were trained with them: rounding any other model to three levels breaks it";
+constexpr std::string_view kFewLevelsWarning =
+    "one or two bits are for models that were trained with them: rounding any other model to so few levels breaks it";
+constexpr std::string_view kMoeWarning =
+    "only the experts of a mixture are stored in 4 bits; a dense model becomes q8_0";
 
 // general.file_type as llama.cpp numbers it.
 constexpr PresetInfo kPresets[] = {
@@ -21,10 +33,29 @@ constexpr PresetInfo kPresets[] = {
     {"q4_k_s", Container::kGguf, "q4_k", 14, "4-bit k-quant"},
     {"q4_1", Container::kGguf, "q4_1", 3, "4-bit blocks of 32 with minimum"},
     {"q4_0", Container::kGguf, "q4_0", 2, "4-bit blocks of 32"},
+    {"iq4_nl", Container::kGguf, "iq4_nl", 25, "4-bit blocks of 32 with uneven levels"},
+    {"iq4_xs", Container::kGguf, "iq4_xs", 30, "4.25-bit, uneven levels: as good as 4-bit k-quants, smaller"},
     {"q3_k_l", Container::kGguf, "q3_k", 13, "3-bit k-quant, attn_v, attn_output and ffn_down in 5 bits"},
     {"q3_k_m", Container::kGguf, "q3_k", 12, "3-bit k-quant, attn_v, attn_output and ffn_down in 4 or 5 bits"},
     {"q3_k_s", Container::kGguf, "q3_k", 11, "3-bit k-quant throughout"},
+    {"iq3_m", Container::kGguf, "iq3_s", 27, "3.4-bit codebook, attn_v and attn_output in 4 bits"},
+    {"iq3_s", Container::kGguf, "iq3_s", 26, "3.4-bit codebook"},
+    {"iq3_xs", Container::kGguf, "iq3_s", 22, "3.3-bit codebook mix"},
+    {"iq3_xxs", Container::kGguf, "iq3_xxs", 23, "3.1-bit codebook", kNeedsImportance},
     {"q2_k", Container::kGguf, "q2_k", 10, "2-bit k-quant, attn_v, attn_output and ffn_down in 3 or 4 bits"},
+    {"q2_k_s", Container::kGguf, "q2_k", 21, "2-bit k-quant", kNeedsImportance},
+    {"iq2_m", Container::kGguf, "iq2_s", 29, "2.7-bit codebook mix", kNeedsImportance},
+    {"iq2_s", Container::kGguf, "iq2_xs", 28, "2.5-bit codebook mix", kNeedsImportance},
+    {"iq2_xs", Container::kGguf, "iq2_xs", 20, "2.3-bit codebook", kNeedsImportance},
+    {"iq2_xxs", Container::kGguf, "iq2_xxs", 19, "2.1-bit codebook", kNeedsImportance},
+    {"iq1_m", Container::kGguf, "iq1_m", 31, "1.75-bit ternary codebook", kNeedsImportance},
+    {"iq1_s", Container::kGguf, "iq1_s", 24, "1.6-bit ternary codebook", kNeedsImportance},
+    {"tq2_0", Container::kGguf, "tq2_0", 37, "ternary, 2 bits stored", false, kTernaryWarning},
+    {"tq1_0", Container::kGguf, "tq1_0", 36, "ternary, 1.7 bits stored", false, kTernaryWarning},
+    {"q2_0", Container::kGguf, "q2_0", 41, "levels -1, 0, 1, 2, blocks of 64", false, kFewLevelsWarning},
+    {"q1_0", Container::kGguf, "q1_0", 40, "signs, blocks of 128", false, kFewLevelsWarning},
+    {"mxfp4_moe", Container::kGguf, "mxfp4_gguf", 38, "experts in MXFP4, everything else in 8 bits", false,
+     kMoeWarning},
     {"f16", Container::kGguf, "f16", 1, "IEEE half, unquantized"},
     {"bf16", Container::kGguf, "bf16", 32, "bfloat16, unquantized"},
     {"f32", Container::kGguf, "f32", 0, "float32, unquantized"},
@@ -42,71 +73,15 @@ constexpr PresetInfo kPresets[] = {
      "FP4 E2M1, power-of-two scales per 32 (compressed-tensors MXFP4A16)"},
 };
 
-bool EndsWith(std::string_view text, std::string_view tail) {
-  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
-}
-
-// The layers of a mix that get more bits: the first and last eighth, and every third between.
-bool MoreBits(int64_t layer, int64_t n) {
-  return layer < n / 8 || layer >= 7 * n / 8 || (layer - n / 8) % 3 == 2;
-}
-
-// The mix rules of llama-quantize without an importance matrix (llama-quant.cpp, 2026), before the shape fallback.
-std::string_view MixFormat(std::string_view preset, std::string_view base, const TensorRole& role) {
-  bool k_quant = EndsWith(base, "_k"),
-       is_output = role.name == "output.weight" || (role.name == "token_embd.weight" && role.tied_output);
-  if (base == "f32" || base == "f16" || base == "bf16") return base;
-  if (is_output) return base == "q8_0" ? "q8_0" : "q6_k";
-  if (!k_quant) return base;
-  bool attn_v = EndsWith(role.name, "attn_v.weight"), attn_output = EndsWith(role.name, "attn_output.weight");
-  bool ffn_down = EndsWith(role.name, "ffn_down.weight");
-  int64_t i = role.layer, n = role.n_layers;
-  std::string_view format = base;
-  if (attn_v) {
-    if (preset == "q2_k")
-      format = role.grouped4() ? "q4_k" : "q3_k";
-    else if (preset == "q3_k_m")
-      format = i < 2 ? "q5_k" : "q4_k";
-    else if (preset == "q3_k_l")
-      format = "q5_k";
-    else if ((preset == "q4_k_m" || preset == "q5_k_m") && MoreBits(i, n))
-      format = "q6_k";
-    else if (preset == "q4_k_s" && i < 4)
-      format = "q5_k";
-    // 70B models share each attn_v among eight heads: more bits cost next to nothing.
-    if (n == 80 && (format == "q3_k" || format == "q4_k")) format = "q5_k";
-  } else if (ffn_down) {
-    if (preset == "q2_k")
-      format = "q3_k";
-    else if (preset == "q3_k_m")
-      format = i < n / 16 ? "q5_k" : "q4_k";
-    else if (preset == "q3_k_l")
-      format = "q5_k";
-    else if ((preset == "q4_k_m" || preset == "q5_k_m") && MoreBits(i, n))
-      format = "q6_k";
-    else if (preset == "q4_k_s" && i < n / 8)
-      format = "q5_k";
-  } else if (attn_output) {
-    if (preset == "q2_k")
-      format = "q3_k";
-    else if (preset == "q3_k_m")
-      format = "q4_k";
-    else if (preset == "q3_k_l")
-      format = "q5_k";
-  }
-  return format;
-}
-
-// Rows that are not whole blocks of 256.
+// A group of columns that fits.
 std::string_view ShapeFallback(std::string_view format) {
-  if (format == "q2_k" || format == "q3_k") return "q4_0";
-  if (format == "q4_k") return "q5_0";
-  if (format == "q5_k") return "q5_1";
-  if (format == "q6_k") return "q8_0";
   if (format == "int4_g128") return "int4_g64";
   if (format == "int4_g64") return "int4_g32";
-  return "";
+  return GgufShapeFallback(format);
 }
+
+constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
+    {"q3_k", "q3_k_m"}, {"q4_k", "q4_k_m"}, {"q5_k", "q5_k_m"}};
 
 }  // namespace
 
@@ -125,9 +100,13 @@ const Preset& Preset::Get(std::string_view name) {
     std::replace(out.begin(), out.end(), '-', '_');
     return out;
   };
+  std::string wanted = normal(name);
+  for (const auto& [alias, preset] : kAliases) {
+    if (wanted == alias) wanted = preset;
+  }
   std::vector<std::string> names;
   for (const Preset& preset : presets) {
-    if (normal(preset.info_.name) == normal(name)) return preset;
+    if (normal(preset.info_.name) == wanted) return preset;
     names.emplace_back(preset.info_.name);
   }
   std::string nearest = Nearest(ToLowerAscii(name), names);
@@ -141,7 +120,8 @@ const Format* Preset::Choose(const TensorRole& role) const {
   if (info_.container == Container::kHuggingFace) {
     if (role.name == "output.weight" || role.name == "token_embd.weight") return nullptr;
   } else {
-    name = MixFormat(info_.name, info_.base, role);
+    if (!MixesQuantize(role)) return nullptr;
+    name = GgufMixFormat(info_.name, info_.base, role);
   }
   while (true) {
     const Format& format = GetFormat(name);
@@ -155,17 +135,40 @@ const Format* Preset::Choose(const TensorRole& role) const {
 TensorRole RoleOf(const Tensor& tensor, const ModelConfig& config, bool tied_output) {
   TensorRole role;
   role.name = tensor.name;
-  if (tensor.shape.size() == 2) {
-    role.rows = tensor.shape[0];
-    role.cols = tensor.shape[1];
+  if (tensor.shape.size() >= 2) {
+    role.rows = tensor.shape[tensor.shape.size() - 2];
+    role.cols = tensor.shape.back();
+    role.n_matrices = tensor.shape.size() > 2 ? tensor.shape[0] : 1;
   }
-  if (tensor.name.rfind("blk.", 0) == 0)
+  if (tensor.name.starts_with("blk."))
     std::from_chars(tensor.name.data() + 4, tensor.name.data() + tensor.name.size(), role.layer);
   role.n_layers = config.n_layers;
   role.n_heads = config.n_heads;
   role.n_kv_heads = config.n_kv_heads;
+  role.n_experts = config.experts.count;
+  role.architecture = config.architecture;
   role.tied_output = tied_output;
+  role.position = role.layer;
+  role.n_positions = role.n_layers;
   return role;
+}
+
+std::vector<TensorRole> RolesOf(std::span<const Tensor> tensors, const ModelConfig& config) {
+  const bool tied =
+      std::none_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) { return tensor.name == "output.weight"; });
+  std::vector<TensorRole> roles;
+  for (const Tensor& tensor : tensors) roles.push_back(RoleOf(tensor, config, tied));
+  std::vector<TensorRole*> order;
+  for (TensorRole& role : roles) {
+    if (role.rows > 0 && MixesQuantize(role)) order.push_back(&role);
+  }
+  std::sort(order.begin(), order.end(), [](const TensorRole* a, const TensorRole* b) {
+    return std::pair(a->layer, std::string_view(a->name)) < std::pair(b->layer, std::string_view(b->name));
+  });
+  std::map<TensorKind, int64_t> count;
+  for (TensorRole* role : order) role->position = count[KindOfTensor(role->name)]++;
+  for (TensorRole* role : order) role->n_positions = count[KindOfTensor(role->name)];
+  return roles;
 }
 
 }  // namespace assay
