@@ -67,6 +67,8 @@ class Checkpoint {
   const std::string& scheme() const { return scheme_; }
   /// Hugging Face: the parsed config.json; GGUF: metadata as an object (arrays longer than 64 elements left out).
   const Json& metadata() const { return metadata_; }
+  /// Calibrated scales of activations and of the KV cache that the files state beside the weights, by tensor name.
+  const std::map<std::string, std::vector<float>>& side_scales() const { return side_scales_; }
 
  protected:
   Container container_ = Container::kGguf;
@@ -79,6 +81,7 @@ class Checkpoint {
   uint64_t file_bytes_ = 0;
   std::string scheme_;
   Json metadata_;
+  std::map<std::string, std::vector<float>> side_scales_;
 
  private:
   mutable std::once_flag fingerprint_once_;

@@ -31,6 +31,14 @@ Json ReadJsonIfThere(const fs::path& path) {
   return json;
 }
 
+/// Python pickles: reading one executes what it says.
+bool IsPickle(std::string_view name) {
+  if (name == "training_args.bin") return false;
+  for (std::string_view end : {".bin", ".bin.index.json", ".pt", ".pth"})
+    if (name.ends_with(end)) return true;
+  return false;
+}
+
 /// Which safetensors files make the model.
 std::vector<fs::path> WeightFiles(const fs::path& folder) {
   fs::path index_path = folder / "model.safetensors.index.json";
@@ -57,14 +65,18 @@ std::vector<fs::path> WeightFiles(const fs::path& folder) {
     return out;
   }
   std::vector<fs::path> found;
+  bool pickled = false;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     std::string name = entry.path().filename().string();
     if (name.ends_with(".safetensors") && !name.starts_with("consolidated")) found.push_back(entry.path());
-    if (name == "pytorch_model.bin" || name == "pytorch_model.bin.index.json")
-      Fail(ErrorKind::kUnsupported, "{}: weights as pickled PyTorch files are not read; save them as safetensors",
-           entry.path().string());
+    pickled |= IsPickle(name);
   }
   if (found.size() == 1) return found;
+  if (found.empty() && pickled)
+    Fail(ErrorKind::kUnsupported,
+         "{}: the weights are pickled PyTorch files (.bin, .pt), which run code when they are read; save them as "
+         "safetensors",
+         folder.string());
   Fail(ErrorKind::kNotFound,
        "{}: expected model.safetensors or model.safetensors.index.json, found {} safetensors files", folder.string(),
        found.size());
@@ -190,7 +202,10 @@ class HfCheckpoint : public Checkpoint {
     if (!metadata_.is_object()) Fail(ErrorKind::kCorrupt, "{}: empty", config_where);
     config_ = HfModelConfig(metadata_, ReadJsonIfThere(folder / "generation_config.json"), config_where);
     if (config_.name.empty()) config_.name = folder.filename().string();
-    HfQuantization quantization = HfQuantization::Parse(metadata_, config_where);
+    std::map<std::string, Json> sidecars;
+    for (const char* name : kHfQuantizationSidecars)
+      if (Json json = ReadJsonIfThere(folder / name); json.is_object()) sidecars[name] = std::move(json);
+    std::unique_ptr<const HfQuantization> quantization = ParseHfQuantization(metadata_, sidecars, config_where);
 
     std::vector<SafetensorsFile> files;
     for (const fs::path& path : WeightFiles(folder)) {
@@ -199,8 +214,9 @@ class HfCheckpoint : public Checkpoint {
       file_bytes_ += files.back().file_bytes;
     }
     CheckIndex(folder, files);
-    assembled_ = AssembleHfTensors(config_, quantization, files, folder.string());
+    assembled_ = AssembleHfTensors(config_, quantization.get(), files, folder.string());
     tensors_ = std::move(assembled_.tensors);
+    SplitStored(config_, container_, tensors_, split_, folder.string());
     std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
     CheckTensors(config_, tensors_, folder.string());
     CheckBiases(config_where);
@@ -213,7 +229,8 @@ class HfCheckpoint : public Checkpoint {
         std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), tokenizer_.eos) == config_.stop_tokens.end())
       config_.stop_tokens.push_back(tokenizer_.eos);
     ReadChatTemplates(folder, chat_template_, extra_chat_templates_);
-    scheme_ = quantization.description().empty() ? std::string(main_format()) : quantization.description();
+    scheme_ = quantization ? quantization->description() : std::string(main_format());
+    side_scales_ = std::move(assembled_.side_scales);
   }
 
  private:
@@ -221,24 +238,21 @@ class HfCheckpoint : public Checkpoint {
   void CheckBiases(const std::string& where) const {
     bool attention = JsonBool(metadata_, "attention_bias", where, false),
          mlp = JsonBool(metadata_, "mlp_bias", where, false);
-    for (const Tensor& tensor : tensors_) {
-      if (!tensor.name.ends_with(".bias")) continue;
-      bool of_attention = tensor.name.find(".attn_") != std::string::npos;
-      if (!(of_attention ? attention : mlp))
+    for (const TensorSlot& slot : TensorSlots(config_)) {
+      if (slot.required || !slot.name.ends_with(".bias")) continue;
+      bool of_attention = slot.name.find(".attn_") != std::string::npos;
+      bool expected = of_attention ? attention : mlp;
+      if (expected) Get(slot.name);
+      const Tensor* found = Find(slot.name);
+      if (found && !expected)
         Fail(ErrorKind::kCorrupt, "{}: \"{}\" is false, but there is a tensor {}", where,
-             of_attention ? "attention_bias" : "mlp_bias", tensor.source_name);
-    }
-    for (int64_t i = 0; i < config_.n_layers; ++i) {
-      if (attention)
-        for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"})
-          Get(fmt::format("blk.{}.{}.bias", i, name));
-      if (mlp)
-        for (const char* name : {"ffn_gate", "ffn_up", "ffn_down"}) Get(fmt::format("blk.{}.{}.bias", i, name));
+             of_attention ? "attention_bias" : "mlp_bias", found->source_name);
     }
   }
 
   std::vector<MappedFile> keep_;
   HfTensors assembled_;
+  SplitPlanes split_;
 };
 
 }  // namespace

@@ -1,18 +1,20 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <set>
 #include <unordered_map>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "checkpoint/arch/spec.h"
+#include "checkpoint/hf/source.h"
+#include "checkpoint/hf/writing.h"
 #include "checkpoint/hf_config.h"
-#include "checkpoint/hf_quantization.h"
+#include "checkpoint/hf_stored.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/writer_base.h"
-#include "number/bf16.h"
-#include "number/nf4.h"
 #include "system/file.h"
 
 namespace assay {
@@ -28,77 +30,32 @@ std::string_view TorchDtype(const Format& format) {
   return format.name == "f16" ? "float16" : format.name == "f32" ? "float32" : "bfloat16";
 }
 
-/// Where a tensor's planes go: one of the shards, parts by name.
-struct Placement {
-  size_t shard = 0;
-  std::string codes, scales, global, shape, map, state;  // names in the file; empty: none
-};
-
 struct Shard {
   std::string name;
   std::vector<SafetensorsPart> parts;
-  std::unordered_map<std::string, uint64_t> offsets;
   uint64_t bytes = 0;
   std::unique_ptr<AtomicFile> file;
 };
 
-/// The names and shapes of one tensor's parts.
-std::vector<SafetensorsPart> PartsOf(const OutputTensor& tensor, const std::string& hf_name, Placement& place) {
-  std::vector<SafetensorsPart> parts;
-  auto add = [&](std::string name, std::string_view dtype, std::vector<int64_t> shape) {
-    uint64_t bytes = static_cast<uint64_t>(SafetensorsDtypeBits(dtype)) / 8;
-    for (int64_t dim : shape) bytes *= static_cast<uint64_t>(dim);
-    parts.push_back({name, std::string(dtype), std::move(shape), bytes, 0});
-    return name;
-  };
-  const Format& format = *tensor.format;
-  const int64_t rows = tensor.rows, cols = tensor.cols;
-  const HfScheme* scheme = HfSchemeOf(format);
-  if (!scheme) {
-    place.codes = add(hf_name, PlainDtype(format), tensor.shape);
-    return parts;
-  }
-  std::string module = hf_name.substr(0, hf_name.rfind('.'));
-  const int64_t scale_cols = format.scale_weights < 0 ? 1 : cols / format.scale_weights;
-  switch (scheme->packing) {
-    case HfPacking::kWhole:
-      place.codes = add(module + ".weight", format.name.starts_with("fp8") ? "F8_E4M3" : "I8", {rows, cols});
-      place.scales = add(module + ".weight_scale", "BF16", {rows, scale_cols});
-      break;
-    case HfPacking::kPacked:
-      place.codes = add(module + ".weight_packed", "I32", {rows, format.scale_weights < 0 ? (cols + 3) / 4 : cols / 8});
-      place.scales = add(module + ".weight_scale", "BF16", {rows, scale_cols});
-      place.shape = add(module + ".weight_shape", "I64", {2});
-      break;
-    case HfPacking::kFp4:
-      place.codes = add(module + ".weight_packed", "U8", {rows, cols / 2});
-      place.scales = add(module + ".weight_scale", format.has_global ? "F8_E4M3" : "U8", {rows, scale_cols});
-      if (format.has_global) place.global = add(module + ".weight_global_scale", "F32", {1});
-      break;
-    case HfPacking::kBitsandbytes:
-      place.codes = add(hf_name, "U8", {(rows * cols + 1) / 2, 1});
-      place.scales = add(hf_name + ".absmax", "F32", {(rows * cols + 63) / 64});
-      place.map = add(hf_name + ".quant_map", "F32", {16});
-      place.state = add(hf_name + ".quant_state.bitsandbytes__nf4", "U8", {0});  // its length is set by the caller
-      break;
-  }
-  return parts;
-}
-
-std::string QuantStateText(const OutputTensor& tensor, std::string_view dtype) {
-  Json state = {{"quant_type", "nf4"}, {"blocksize", 64}, {"dtype", dtype}, {"shape", tensor.shape}};
-  return DumpJson(state);
-}
+/// A tensor of the files, which may hold several of ours: fused projections, all experts of a layer.
+struct Stored {
+  std::string name;     // "model.layers.0.mlp.up_proj.weight"
+  bool linear = false;  // what quantization schemes target
+  bool begun = false;
+  HfModule module;  // name without ".weight"; shape as the file has it
+  bool quantized() const { return PlainDtype(*module.format).empty(); }
+};
 
 class HfWriter : public CheckpointWriter {
  public:
   HfWriter(const fs::path& out, const Checkpoint& source, const std::vector<OutputTensor>& tensors,
-           uint64_t shard_bytes)
+           uint64_t shard_bytes, std::string_view container)
       : out_(out), part_(out.string() + ".part"), tensors_(tensors), cursor_(tensors_) {
     for (const TensorSlot& slot : TensorSlots(source.config())) slots_.emplace(slot.name, slot);
-    CheckFormats();
     dtype_ = TorchDtype(*EmbeddingFormat());
-    Plan(shard_bytes);
+    PlanStored(source.config());
+    ChooseContainer(container);
+    PlanShards(shard_bytes);
     std::error_code error;
     fs::remove_all(part_, error);
     fs::create_directories(part_, error);
@@ -119,27 +76,41 @@ class HfWriter : public CheckpointWriter {
                  std::span<const std::byte> scales) override {
     cursor_.Accept(tensor, row_begin, n_rows, codes.size(), scales.size());
     const OutputTensor& out = tensors_[tensor];
-    const Format& format = *out.format;
-    const Placement& place = places_[tensor];
-    Shard& shard = shards_[place.shard];
-    const HfScheme* scheme = HfSchemeOf(format);
-    uint64_t at = shard.offsets.at(place.codes);
-    if (scheme && scheme->packing == HfPacking::kPacked && format.scale_weights < 0) {
-      std::vector<std::byte> packed = PackInt8(codes, n_rows, out.cols);
-      shard.file->WriteAt(at + static_cast<uint64_t>(row_begin * ((out.cols + 3) / 4 * 4)), packed);
-    } else {
-      shard.file->WriteAt(at + static_cast<uint64_t>(CodesOffset(format, row_begin, out.cols)), codes);
+    const TensorSlot& slot = slots_.at(out.name);
+    Stored& stored = stored_[stored_of_[tensor]];
+    if (!stored.quantized()) {
+      plain_.Rows(slot, *out.format, stored.module.shape, row_begin, n_rows, codes, sink_);
+      return;
     }
-    if (!place.scales.empty()) WriteScales(shard, place, format, row_begin, out.cols, scales);
+    if (!stored.begun) container_->Begin(stored.module, sink_);
+    stored.begun = true;
+    const int64_t base = slot.in_hf.slices > 1 || slot.in_hf.rows > 0
+                             ? slot.in_hf.slice * (slot.in_hf.rows > 0 ? slot.in_hf.rows : out.rows)
+                             : 0;
+    for (int64_t done = 0; done < n_rows;) {
+      const int64_t first = slot.in_hf.Row(row_begin + done);
+      int64_t run = 1;
+      while (done + run < n_rows && slot.in_hf.Row(row_begin + done + run) == first + run) ++run;
+      auto part = [&](std::span<const std::byte> plane, auto offset) {
+        if (plane.empty()) return plane;
+        const uint64_t from = static_cast<uint64_t>(offset(*out.format, done, out.cols));
+        const uint64_t to =
+            done + run == n_rows ? plane.size() : static_cast<uint64_t>(offset(*out.format, done + run, out.cols));
+        return plane.subspan(from, to - from);
+      };
+      container_->Rows(stored.module, base + first, run, part(codes, CodesOffset), part(scales, ScalesOffset), sink_);
+      done += run;
+    }
   }
 
   void SetGlobal(size_t tensor, float global_scale, float global_divisor) override {
-    const Placement& place = places_[tensor];
-    if (place.global.empty()) return;
-    // compressed-tensors divides by what the file states.
-    float stated = global_divisor / global_scale;
-    shards_[place.shard].file->WriteAt(shards_[place.shard].offsets.at(place.global),
-                                       std::as_bytes(std::span(&stated, 1)));
+    Stored& stored = stored_[stored_of_[tensor]];
+    HfModule& module = stored.module;
+    if (stored.begun && (module.global_scale != global_scale || module.global_divisor != global_divisor))
+      Fail(ErrorKind::kUnsupported, "{}: tensor {}: its parts have scales of their own, but the file keeps one",
+           out_.string(), stored.name);
+    module.global_scale = global_scale;
+    module.global_divisor = global_divisor;
   }
 
   void Commit() override {
@@ -163,57 +134,115 @@ class HfWriter : public CheckpointWriter {
     made_ = false;
   }
 
-  void CheckFormats() {
-    for (const OutputTensor& tensor : tensors_) {
-      if (tensor.name == "rope_freqs.weight")
-        Fail(ErrorKind::kInvalid, "{}: rope_freqs.weight belongs to GGUF only", out_.string());
-      if (!HasHfScheme(*tensor.format))
-        Fail(ErrorKind::kUnsupported,
-             "{}: tensor {}: Hugging Face checkpoints have no scheme for {}; write GGUF instead", out_.string(),
-             tensor.name, tensor.format->name);
-      const TensorSlot& slot = slots_.at(tensor.name);
-      bool matrix = slot.linear && slot.shape.size() == 2;
-      if (HfSchemeOf(*tensor.format) && !matrix)
-        Fail(ErrorKind::kUnsupported,
-             "{}: tensor {}: only linear layers are quantized in Hugging Face checkpoints, this one should be f32, "
-             "f16 or bf16, not {}",
-             out_.string(), tensor.name, tensor.format->name);
-    }
-  }
-
   const Format* EmbeddingFormat() const {
     for (const OutputTensor& tensor : tensors_)
       if (tensor.name == "token_embd.weight") return tensor.format;
     return &GetFormat("bf16");
   }
 
-  void Plan(uint64_t shard_bytes) {
-    places_.resize(tensors_.size());
+  /// The files' tensors, in the order in which the first of their parts will come.
+  void PlanStored(const ModelConfig& config) {
+    std::unordered_map<std::string, TensorSlot> files;
+    for (TensorSlot& slot : HfSlots(config)) files.emplace(slot.hugging_face, std::move(slot));
+    std::unordered_map<std::string, size_t> at;
+    for (const OutputTensor& tensor : tensors_) {
+      if (tensor.name == "rope_freqs.weight")
+        Fail(ErrorKind::kInvalid, "{}: rope_freqs.weight belongs to GGUF only", out_.string());
+      const TensorSlot& slot = slots_.at(tensor.name);
+      auto [found, fresh] = at.emplace(slot.hugging_face, stored_.size());
+      stored_of_.push_back(found->second);
+      if (fresh) stored_.push_back(MakeStored(files.at(slot.hugging_face), tensor));
+      const HfModule& module = stored_[found->second].module;
+      if (module.format != tensor.format)
+        Fail(ErrorKind::kUnsupported,
+             "{}: tensor {}: {} is one tensor of the file, of which a part should be {} and another {}", out_.string(),
+             tensor.name, slot.hugging_face, module.format->name, tensor.format->name);
+      if (tensor.format->flat && !slot.in_hf.whole())
+        Fail(ErrorKind::kUnsupported, "{}: tensor {}: {} cannot be a part of {}", out_.string(), tensor.name,
+             tensor.format->name, slot.hugging_face);
+    }
+  }
+
+  Stored MakeStored(const TensorSlot& file, const OutputTensor& first) const {
+    constexpr std::string_view kWeight = ".weight";
+    Stored stored;
+    stored.name = file.hugging_face;
+    stored.linear = file.linear;
+    HfModule& module = stored.module;
+    module.name = stored.name;
+    if (module.name.ends_with(kWeight)) module.name.resize(module.name.size() - kWeight.size());
+    module.format = first.format;
+    module.shape = file.shape;
+    module.cols = file.shape.back();
+    module.rows = 1;
+    for (size_t i = 0; i + 1 < file.shape.size(); ++i) module.rows *= file.shape[i];
+    module.scale_dtype = first.scale_dtype;
+    module.column_group = first.column_group;
+    module.activation_scale = first.activation_scale;
+    if (stored.quantized() && HfContainersOf(*first.format).empty())
+      Fail(ErrorKind::kUnsupported, "{}: tensor {}: Hugging Face checkpoints have no scheme for {}; write GGUF instead",
+           out_.string(), first.name, first.format->name);
+    if (stored.quantized() && !(stored.linear && file.shape.size() == 2))
+      Fail(ErrorKind::kUnsupported,
+           "{}: tensor {}: only linear layers are quantized in Hugging Face checkpoints, this one should be f32, "
+           "f16 or bf16, not {}",
+           out_.string(), first.name, first.format->name);
+    const bool calibrated = first.format->activation == ActivationKind::kFp8Static ||
+                            first.format->activation == ActivationKind::kInt8Static ||
+                            first.format->activation == ActivationKind::kNvfp4;
+    if (stored.quantized() && calibrated && !(first.activation_scale > 0.0f))
+      Fail(ErrorKind::kUnsupported, "{}: tensor {}: {} needs a calibrated scale of its activations", out_.string(),
+           first.name, first.format->name);
+    return stored;
+  }
+
+  /// The one that was asked for, else the first that holds every format.
+  void ChooseContainer(std::string_view name) {
+    std::vector<const Format*> formats;
+    for (const Stored& stored : stored_)
+      if (stored.quantized() && std::find(formats.begin(), formats.end(), stored.module.format) == formats.end())
+        formats.push_back(stored.module.format);
+    if (formats.empty()) return;
+    const HfContainerOptions options{dtype_};
+    std::vector<std::string_view> names =
+        name.empty() ? HfContainersOf(*formats.front()) : std::vector<std::string_view>{name};
+    const Format* misfit = nullptr;
+    for (std::string_view candidate : names) {
+      container_ = CreateHfContainer(candidate, options);
+      auto bad = std::find_if(formats.begin(), formats.end(), [&](const Format* f) { return !container_->Holds(*f); });
+      if (bad == formats.end()) return;
+      misfit = *bad;
+    }
+    if (!name.empty())
+      Fail(ErrorKind::kUnsupported, "{}: {} checkpoints do not hold {}", out_.string(), name, misfit->name);
+    Fail(ErrorKind::kUnsupported, "{}: {} cannot be mixed with {} in one Hugging Face checkpoint", out_.string(),
+         formats.front()->name, misfit->name);
+  }
+
+  std::vector<SafetensorsPart> PartsOf(const Stored& stored) const {
+    if (stored.quantized()) return container_->Parts(stored.module);
+    return {MakePart(stored.name, PlainDtype(*stored.module.format), stored.module.shape)};
+  }
+
+  void PlanShards(uint64_t shard_bytes) {
     shards_.emplace_back();
     uint64_t in_shard = 0;
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-      std::vector<SafetensorsPart> parts = PartsOf(tensors_[i], slots_.at(tensors_[i].name).hugging_face, places_[i]);
+    for (const Stored& stored : stored_) {
+      std::vector<SafetensorsPart> parts = PartsOf(stored);
       uint64_t bytes = 0;
-      for (SafetensorsPart& part : parts) {
-        if (part.name == places_[i].state) {
-          part.bytes = QuantStateText(tensors_[i], dtype_).size();
-          part.shape = {static_cast<int64_t>(part.bytes)};
-        }
-        bytes += part.bytes;
-      }
+      for (const SafetensorsPart& part : parts) bytes += part.bytes;
       if (in_shard > 0 && in_shard + bytes > shard_bytes) {
         shards_.emplace_back();
         in_shard = 0;
       }
       in_shard += bytes;
-      places_[i].shard = shards_.size() - 1;
       for (SafetensorsPart& part : parts) shards_.back().parts.push_back(std::move(part));
     }
   }
 
-  /// Creates the shards at their full size and writes all that is known before the first row.
+  /// Creates the shards at their full size.
   void Begin() {
-    Json map = Json::object();
+    std::map<std::string, std::string> map;
     uint64_t weights = 0;
     for (size_t i = 0; i < shards_.size(); ++i) {
       Shard& shard = shards_[i];
@@ -222,7 +251,7 @@ class HfWriter : public CheckpointWriter {
       std::string head = LaySafetensors(shard.parts);
       shard.bytes = head.size();
       for (const SafetensorsPart& part : shard.parts) {
-        shard.offsets[part.name] = part.offset;
+        places_[part.name] = {i, part.offset, part.bytes};
         shard.bytes += part.bytes;
         weights += part.bytes;
         map[part.name] = shard.name;
@@ -232,68 +261,34 @@ class HfWriter : public CheckpointWriter {
       shard.file->Write(head);
       shard.file->Extend(shard.bytes);
     }
-    if (shards_.size() > 1) {
-      std::vector<std::pair<std::string, std::string>> sorted;
-      for (const auto& [name, file] : map.items()) sorted.emplace_back(name, file.get<std::string>());
-      std::sort(sorted.begin(), sorted.end());
-      Json index = {{"metadata", {{"total_size", weights}}}, {"weight_map", Json::object()}};
-      for (const auto& [name, file] : sorted) index["weight_map"][name] = file;
-      WriteFileAtomically(part_ / "model.safetensors.index.json", DumpJson(index, 2) + "\n");
-    }
-    for (size_t i = 0; i < tensors_.size(); ++i) {
-      const Placement& place = places_[i];
-      Shard& shard = shards_[place.shard];
-      if (!place.shape.empty()) {
-        int64_t shape[2] = {tensors_[i].rows, tensors_[i].cols};
-        shard.file->WriteAt(shard.offsets.at(place.shape), std::as_bytes(std::span(shape)));
-      }
-      if (!place.map.empty()) shard.file->WriteAt(shard.offsets.at(place.map), std::as_bytes(std::span(kNf4Values)));
-      if (!place.state.empty()) {
-        std::string state = QuantStateText(tensors_[i], dtype_);
-        shard.file->WriteAt(shard.offsets.at(place.state), std::as_bytes(std::span(state)));
-      }
-    }
+    sink_ = [this](const std::string& name, uint64_t offset, std::span<const std::byte> bytes) {
+      const Place& place = places_.at(name);
+      ASSAY_CHECK(offset + bytes.size() <= place.bytes);
+      shards_[place.shard].file->WriteAt(place.offset + offset, bytes);
+    };
+    if (shards_.size() == 1) return;
+    Json index = {{"metadata", {{"total_size", weights}}}, {"weight_map", map}};
+    WriteFileAtomically(part_ / "model.safetensors.index.json", DumpJson(index, 2) + "\n");
   }
 
-  /// int8 to the 8-bit fields of pack-quantized: 128 higher, rows padded to whole words.
-  static std::vector<std::byte> PackInt8(std::span<const std::byte> codes, int64_t n_rows, int64_t cols) {
-    const int64_t row_bytes = (cols + 3) / 4 * 4;
-    std::vector<std::byte> out(static_cast<size_t>(n_rows * row_bytes));
-    for (int64_t row = 0; row < n_rows; ++row)
-      for (int64_t i = 0; i < cols; ++i)
-        out[static_cast<size_t>(row * row_bytes + i)] = codes[static_cast<size_t>(row * cols + i)] ^ std::byte{0x80};
-    return out;
-  }
-
-  static void WriteScales(Shard& shard, const Placement& place, const Format& format, int64_t row_begin, int64_t cols,
-                          std::span<const std::byte> scales) {
-    uint64_t at = shard.offsets.at(place.scales);
-    uint64_t skip = static_cast<uint64_t>(ScalesOffset(format, row_begin, cols));
-    if (format.scale_bytes != 4 || format.flat) {
-      shard.file->WriteAt(at + skip, scales);
-      return;
-    }
-    std::vector<uint16_t> narrow(scales.size() / 4);
-    for (size_t i = 0; i < narrow.size(); ++i) {
-      float value;
-      std::memcpy(&value, scales.data() + 4 * i, 4);
-      narrow[i] = EncodeBf16(value);
-    }
-    shard.file->WriteAt(at + skip / 2, std::as_bytes(std::span(narrow)));
-  }
-
-  Json QuantizationJson(const Checkpoint& source) const {
+  Json QuantizationJson(const ModelConfig& config) const {
+    if (!container_) return nullptr;
     std::vector<HfModule> modules;
-    for (const OutputTensor& tensor : tensors_) {
-      const TensorSlot& slot = slots_.at(tensor.name);
-      if (slot.linear && slot.shape.size() == 2)
-        modules.push_back({slot.hugging_face.substr(0, slot.hugging_face.rfind('.')), tensor.format});
+    std::vector<std::string> plain;
+    for (const Stored& stored : stored_) {
+      if (!stored.linear || stored.module.shape.size() != 2) continue;
+      if (stored.quantized())
+        modules.push_back(stored.module);
+      else
+        plain.push_back(stored.module.name);
     }
-    return HfQuantizationJson(modules, source.config().tied_output, dtype_);
+    // A tied head is a Linear all the same when the loader walks the modules.
+    if (config.tied_output) plain.push_back(std::string(FindArchitecture(config.architecture)->roots.output));
+    return container_->Config(modules, plain);
   }
 
   void WriteTexts(const Checkpoint& source) {
-    Json quantization = QuantizationJson(source);
+    Json quantization = QuantizationJson(source.config());
     Json config;
     const TokenizerSpec& spec = source.tokenizer();
     if (source.container() == Container::kHuggingFace) {
@@ -371,12 +366,22 @@ class HfWriter : public CheckpointWriter {
         WriteFileAtomically(part_ / "additional_chat_templates" / (key + ".jinja"), text);
   }
 
+  struct Place {
+    size_t shard = 0;
+    uint64_t offset = 0, bytes = 0;
+  };
+
   fs::path out_, part_;
   std::vector<OutputTensor> tensors_;
   WriteCursor cursor_;
-  std::unordered_map<std::string, TensorSlot> slots_;
-  std::vector<Placement> places_;
+  std::unordered_map<std::string, TensorSlot> slots_;  // by canonical name
+  std::vector<Stored> stored_;
+  std::vector<size_t> stored_of_;  // of each tensor
+  std::unique_ptr<HfContainer> container_;
+  StoredPlainWriter plain_;
   std::vector<Shard> shards_;
+  std::unordered_map<std::string, Place> places_;
+  HfSink sink_;
   std::string dtype_;
   uint64_t total_bytes_ = 0;
   bool made_ = false;
@@ -385,7 +390,8 @@ class HfWriter : public CheckpointWriter {
 }  // namespace
 
 std::unique_ptr<CheckpointWriter> CreateHfWriter(const fs::path& out_path, const Checkpoint& source,
-                                                 const std::vector<OutputTensor>& tensors, uint64_t shard_bytes) {
+                                                 const std::vector<OutputTensor>& tensors, uint64_t shard_bytes,
+                                                 std::string_view container) {
   fs::path out = out_path;
   if (!out.has_filename()) out = out.parent_path();  // "folder/"
   std::error_code ignored;
@@ -396,7 +402,7 @@ std::unique_ptr<CheckpointWriter> CreateHfWriter(const fs::path& out_path, const
     if (fs::equivalent(out, source.path(), ignored))
       Fail(ErrorKind::kInvalid, "{}: is the source itself", out.string());
   }
-  return std::make_unique<HfWriter>(out, source, tensors, shard_bytes);
+  return std::make_unique<HfWriter>(out, source, tensors, shard_bytes, container);
 }
 
 }  // namespace assay

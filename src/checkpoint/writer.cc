@@ -55,7 +55,7 @@ float StoredScale(const Format& format, float scale) {
 std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, const std::filesystem::path& out,
                                                            const Checkpoint& source, std::string_view preset,
                                                            const std::vector<OutputTensor>& tensors,
-                                                           uint64_t shard_bytes) {
+                                                           uint64_t shard_bytes, std::string_view hf_container) {
   if (out.empty()) Fail(ErrorKind::kInvalid, "the output has no name");
   std::vector<Tensor> shapes;
   for (const OutputTensor& tensor : tensors) {
@@ -73,7 +73,7 @@ std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, 
   }
   CheckTensors(source.config(), shapes, out.string());
   if (container == Container::kGguf) return CreateGgufWriter(out, source, preset, tensors);
-  return CreateHfWriter(out, source, tensors, shard_bytes);
+  return CreateHfWriter(out, source, tensors, shard_bytes, hf_container);
 }
 
 }  // namespace assay

@@ -21,6 +21,10 @@ struct OutputTensor {
   const Format* format = nullptr;
   int64_t rows = 0, cols = 0;  // vectors: 1 row
   std::vector<int64_t> shape;  // mathematical order
+  // Hugging Face only.
+  std::string_view scale_dtype = {};       // of float scales: "F16" …; "": the container's usual
+  std::vector<int32_t> column_group = {};  // [cols] of formats with activation order; none: in order
+  float activation_scale = 0.0f;           // of formats with calibrated activations
 };
 
 class CheckpointWriter {
@@ -35,7 +39,8 @@ class CheckpointWriter {
   static std::unique_ptr<CheckpointWriter> Create(Container container, const std::filesystem::path& out,
                                                   const Checkpoint& source, std::string_view preset,
                                                   const std::vector<OutputTensor>& tensors,
-                                                  uint64_t shard_bytes = 5'000'000'000);
+                                                  uint64_t shard_bytes = 5'000'000'000,
+                                                  std::string_view hf_container = "");
   virtual ~CheckpointWriter() = default;
 
   /// Rows [row_begin, row_begin + n_rows) of tensors[tensor]: codes and scales as Format lays them out (scales: float32

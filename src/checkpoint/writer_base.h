@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/layout.h"
 #include "checkpoint/writer.h"
 
 namespace assay {
@@ -24,6 +25,21 @@ class WriteCursor {
   int64_t row_ = 0;
 };
 
+/// Our tensors laid into those that a container has. `stored` are the container's, in the order in which their first part
+/// comes; part i says where outputs[i] goes.
+struct MergePlan {
+  struct Part {
+    size_t stored = 0;
+    StoredPlace place;
+    bool minus_one = false;
+  };
+  std::vector<OutputTensor> stored;
+  std::vector<Part> parts;
+};
+/// Throws Error{kInvalid} where the parts of one tensor have different formats, or one is missing.
+MergePlan PlanMerge(const ModelConfig& config, Container container, const std::vector<OutputTensor>& outputs,
+                    std::string_view where);
+
 /// Bytes in front of row `row` in a plane.
 int64_t CodesOffset(const Format& format, int64_t row, int64_t cols);
 int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols);
@@ -31,6 +47,7 @@ int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols);
 std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source,
                                                    std::string_view preset, const std::vector<OutputTensor>& tensors);
 std::unique_ptr<CheckpointWriter> CreateHfWriter(const std::filesystem::path& out, const Checkpoint& source,
-                                                 const std::vector<OutputTensor>& tensors, uint64_t shard_bytes);
+                                                 const std::vector<OutputTensor>& tensors, uint64_t shard_bytes,
+                                                 std::string_view container);
 
 }  // namespace assay

@@ -1,0 +1,230 @@
+// AWQ: quant_method "awq" (AutoAWQ, llm-awq). GEMM and GEMV; the fast GEMV of TinyChat too. Source: AutoAWQ
+// modules/linear/gemm.py, gemv.py, gemv_fast.py, utils/packing_utils.py.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "checkpoint/hf/gptq.h"
+#include "checkpoint/hf/quantization.h"
+#include "checkpoint/hf/targets.h"
+#include "checkpoint/layout.h"
+
+namespace assay {
+namespace {
+
+// Column 8c + j of a GEMM word is its nibble kNibbleOf[j].
+constexpr int kNibbleOf[8] = {0, 4, 1, 5, 2, 6, 3, 7};
+
+uint32_t WordAt(const SafetensorsTensor& tensor, int64_t index) {
+  uint32_t word;
+  std::memcpy(&word, tensor.data.data() + 4 * index, 4);
+  return word;
+}
+
+uint8_t GemmCode(const SafetensorsTensor& packed, int64_t row, int64_t column, int64_t columns) {
+  return WordAt(packed, row * (columns / 8) + column / 8) >> (4 * kNibbleOf[column % 8]) & 15;
+}
+
+/// qweight [in, out / 8], qzeros [groups, out / 8], scales [groups, out].
+void ReadGemm(IntegerMatrix& matrix, const std::string& module, const std::string& why, HfSource& source,
+              Tensor& tensor) {
+  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, groups = matrix.groups;
+  const SafetensorsTensor& weight = source.Take(module + ".qweight", why);
+  if (rows % 8 != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {}: AWQ packs 8 outputs a word, found {}", source.where(), module, rows);
+  source.Expect(weight, "I32", {cols, rows / 8});
+  const SafetensorsTensor& scales = source.Take(module + ".scales", why);
+  source.ExpectShape(scales, {groups, rows});
+  const SafetensorsTensor& zeros = source.Take(module + ".qzeros", why);
+  source.Expect(zeros, "I32", {groups, rows / 8});
+  tensor.stored_bytes += weight.data.size() + scales.data.size() + zeros.data.size();
+  matrix.scales = Transposed(source.Floats(scales), groups, rows);
+  matrix.zeros.resize(static_cast<size_t>(rows * groups));
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t row = 0; row < rows; ++row)
+      matrix.zeros[static_cast<size_t>(row * groups + g)] = GemmCode(zeros, g, row, rows);
+  // Eight rows at a time out of one column of words.
+  std::vector<uint8_t> eight(static_cast<size_t>(8 * cols));
+  matrix.codes = source.Keep(LayCodes(4, rows, cols, [&](int64_t row, uint8_t* codes) {
+    if (row % 8 == 0)
+      for (int64_t c = 0; c < cols; ++c) {
+        uint32_t word = WordAt(weight, c * (rows / 8) + row / 8);
+        for (int j = 0; j < 8; ++j) eight[static_cast<size_t>(j * cols + c)] = word >> (4 * kNibbleOf[j]) & 15;
+      }
+    std::copy_n(eight.begin() + row % 8 * cols, cols, codes);
+  }));
+}
+
+/// Groups of a row with the padding that the GEMV kernels want: words of 8 zeros.
+int64_t ZeroWords(int64_t groups, int64_t group) {
+  const int64_t multiple = group >= 128 ? 1 : group == 64 ? 2 : 4;
+  return ((groups + 7) / 8 + multiple - 1) / multiple * multiple;
+}
+
+/// qweight [out, in / 8] in natural order, qzeros [out, words], scales [out, 8 * words].
+void ReadGemv(IntegerMatrix& matrix, const std::string& module, const std::string& why, HfSource& source,
+              Tensor& tensor) {
+  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, groups = matrix.groups;
+  const int64_t words = ZeroWords(groups, matrix.kind.group);
+  const SafetensorsTensor& weight = source.Take(module + ".qweight", why);
+  source.Expect(weight, "I32", {rows, cols / 8});
+  const SafetensorsTensor& scales = source.Take(module + ".scales", why);
+  source.ExpectShape(scales, {rows, 8 * words});
+  const SafetensorsTensor& zeros = source.Take(module + ".qzeros", why);
+  source.Expect(zeros, "I32", {rows, words});
+  tensor.stored_bytes += weight.data.size() + scales.data.size() + zeros.data.size();
+  std::vector<float> padded = source.Floats(scales);
+  matrix.scales.resize(static_cast<size_t>(rows * groups));
+  matrix.zeros.resize(matrix.scales.size());
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t g = 0; g < groups; ++g) {
+      const size_t to = static_cast<size_t>(row * groups + g);
+      matrix.scales[to] = padded[static_cast<size_t>(row * 8 * words + g)];
+      matrix.zeros[to] = static_cast<float>(WordAt(zeros, row * words + g / 8) >> (4 * (g % 8)) & 15);
+    }
+  matrix.codes = weight.data.data();
+}
+
+/// qweight int16 [out / 4, in], scales and qzeros (or scaled_zeros) [8 * words, out]; the zeros are -scale * zero.
+void ReadGemvFast(IntegerMatrix& matrix, const std::string& module, const std::string& why, HfSource& source,
+                  Tensor& tensor) {
+  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, groups = matrix.groups;
+  const int64_t padded = 8 * ZeroWords(groups, matrix.kind.group);
+  const SafetensorsTensor& weight = source.Take(module + ".qweight", why);
+  source.Expect(weight, "I16", {rows / 4, cols});
+  if (cols % 64 != 0 || rows % 4 != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {}: AWQ's fast GEMV stores 4 rows and 64 columns together, found {}", source.where(),
+         module, ShapeText(tensor.shape));
+  const SafetensorsTensor& scales = source.Take(module + ".scales", why);
+  source.ExpectShape(scales, {padded, rows});
+  const SafetensorsTensor* scaled = source.TakeIfThere(module + ".scaled_zeros");
+  if (!scaled) scaled = &source.Take(module + ".qzeros", why);
+  source.ExpectShape(*scaled, {padded, rows});
+  tensor.stored_bytes += weight.data.size() + scales.data.size() + scaled->data.size();
+  std::vector<float> s = source.Floats(scales), z = source.Floats(*scaled);
+  matrix.scales.resize(static_cast<size_t>(rows * groups));
+  matrix.zeros.resize(matrix.scales.size());
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t row = 0; row < rows; ++row) {
+      const size_t from = static_cast<size_t>(g * rows + row), to = static_cast<size_t>(row * groups + g);
+      matrix.scales[to] = s[from];
+      // The product was rounded to a half; the zero itself is an integer.
+      float zero = s[from] != 0.0f ? std::nearbyint(-z[from] / s[from]) : 0.0f;
+      if (!(zero >= 0.0f && zero <= 15.0f))
+        Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} group {} has zero {}, beyond 4 bits", source.FileOf(*scaled),
+             scaled->name, row, g, zero);
+      matrix.zeros[to] = zero;
+    }
+  // Per 32 inputs [0, 1, 8, 9, 16, 17, 24, 25, 2, 3, …], of each 8 [0, 2, 4, 6, 1, 3, 5, 7]; four rows share 64
+  // columns.
+  int order[32];
+  constexpr int kEven[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+  for (int i = 0; i < 32; ++i) {
+    int at = i / 8 * 8 + kEven[i % 8];
+    order[i] = at % 8 / 2 * 8 + at / 8 * 2 + at % 2;
+  }
+  matrix.codes = source.Keep(LayCodes(4, rows, cols, [&](int64_t row, uint8_t* codes) {
+    const std::byte* base = weight.data.data() + row / 4 * cols * 2;
+    for (int64_t c = 0; c < cols; ++c) {
+      // Nibble c of this row in the stream of the four: 64 columns of row 0, of row 1, …
+      const int64_t nibble = c / 64 * 256 + row % 4 * 64 + c % 64;
+      const uint8_t byte = static_cast<uint8_t>(base[nibble / 2]);
+      codes[c / 32 * 32 + order[c % 32]] = nibble % 2 ? byte >> 4 : byte & 15;
+    }
+  }));
+}
+
+struct VersionRow {
+  std::string_view name;
+  AwqVersion version;
+};
+constexpr VersionRow kVersions[] = {{"gemm", AwqVersion::kGemm},
+                                    {"gemv", AwqVersion::kGemv},
+                                    {"gemv_fast", AwqVersion::kGemvFast},
+                                    {"llm-awq", AwqVersion::kGemvFast}};
+
+class Awq : public HfQuantization {
+ public:
+  explicit Awq(const HfQuantizationInput& in);
+  bool Quantizes(const std::string& module, const HfSource& source) const override {
+    const bool there = source.Find(module + ".qweight");
+    if (there && NamedIn(plain_, module))
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}.qweight is there, but modules_to_not_convert names {}", source.where(),
+           module, module);
+    return there || !source.Find(module + ".weight");
+  }
+  void Place(const std::string& module, HfSource& source, Tensor& tensor) const override {
+    PlaceAwq(kind_, version_->version, module, source, tensor);
+  }
+  void Finish(HfSource& source) const override {
+    if (!source.AnyEndsWith(".qweight"))
+      Fail(ErrorKind::kCorrupt, "{}: config.json says quant_method awq, but no tensor is called *.qweight",
+           source.where());
+  }
+  std::string description() const override {
+    return fmt::format("awq {} W4A16{}{}", version_->name, kind_.group > 0 ? fmt::format(" g{}", kind_.group) : "",
+                       kind_.asymmetric ? " asymmetric" : "");
+  }
+
+ private:
+  IntegerKind kind_;
+  const VersionRow* version_ = &kVersions[0];
+  std::vector<std::string> plain_;
+};
+
+Awq::Awq(const HfQuantizationInput& in) {
+  const Json& json = in.json;
+  // llm-awq's quant_config.json has other names for the same.
+  kind_.bits = JsonInt(json, "bits", in.where, JsonInt(json, "w_bit", in.where, 4));
+  kind_.group = JsonInt(json, "group_size", in.where, JsonInt(json, "q_group_size", in.where, 128));
+  kind_.asymmetric = JsonBool(json, "zero_point", in.where, true);
+  if (kind_.bits != 4) Fail(ErrorKind::kUnsupported, "{}: AWQ with {} bits; supported: 4", in.where, kind_.bits);
+  if (kind_.group == 0 || kind_.group < -1)
+    Fail(ErrorKind::kInvalid, "{}: group_size {}: expected -1 or a positive number", in.where, kind_.group);
+  std::string version = JsonString(json, "version", in.where, JsonString(json, "format", in.where, "gemm"));
+  std::transform(version.begin(), version.end(), version.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  auto row =
+      std::find_if(std::begin(kVersions), std::end(kVersions), [&](const VersionRow& r) { return r.name == version; });
+  if (row == std::end(kVersions))
+    Fail(ErrorKind::kUnsupported,
+         "{}: AWQ version {} is the memory layout of one kernel, which no file should hold; supported: gemm, gemv, "
+         "gemv_fast",
+         in.where, version);
+  version_ = row;
+  plain_ = ReadNames(json, "modules_to_not_convert", in.where);
+}
+
+}  // namespace
+
+void PlaceAwq(const IntegerKind& kind, AwqVersion version, const std::string& module, HfSource& source,
+              Tensor& tensor) {
+  const int64_t cols = tensor.view.cols;
+  IntegerMatrix matrix;
+  matrix.kind = kind;
+  if (kind.group < 0 || kind.group >= cols) matrix.kind.group = -1;
+  const int64_t width = matrix.kind.group < 0 ? cols : matrix.kind.group;
+  const std::string why = fmt::format("config.json says awq {}", IntegerText(kind));
+  if (cols % width != 0 || cols % 8 != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns are not whole groups of {}", source.where(), module, cols, width);
+  matrix.groups = cols / width;
+  switch (version) {
+    case AwqVersion::kGemm:
+      ReadGemm(matrix, module, why, source, tensor);
+      break;
+    case AwqVersion::kGemv:
+      ReadGemv(matrix, module, why, source, tensor);
+      break;
+    case AwqVersion::kGemvFast:
+      ReadGemvFast(matrix, module, why, source, tensor);
+      break;
+  }
+  PlaceIntegers(std::move(matrix), source, module, tensor);
+}
+
+std::unique_ptr<const HfQuantization> ParseAwq(const HfQuantizationInput& in) {
+  return std::make_unique<Awq>(in);
+}
+
+}  // namespace assay

@@ -1,0 +1,45 @@
+#pragma once
+// What reading and writing of bitsandbytes' checkpoints share. Internal to hf/.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/error.h"
+#include "format/format.h"
+#include "number/table.h"
+
+namespace assay {
+
+/// A 4-bit type as the files name it, in blocks of that many weights.
+struct BitsandbytesType {
+  std::string_view name;  // "nf4", "fp4"
+  int64_t block = 64;
+};
+
+inline constexpr std::string_view kLlmInt8Format = "llm_int8";
+
+/// Null when we have no such format.
+inline const Format* BitsandbytesFormat(const BitsandbytesType& type) {
+  const std::string_view name = type.name == "nf4" ? "nf4" : "bnb_fp4";
+  return FindFormat(type.block == 64 ? std::string(name) : fmt::format("{}_b{}", name, type.block));
+}
+
+/// The reverse; nothing for other formats.
+inline std::optional<BitsandbytesType> BitsandbytesTypeOf(const Format& format) {
+  if (format.name.starts_with("nf4")) return BitsandbytesType{"nf4", format.scale_weights};
+  if (format.name.starts_with("bnb_fp4")) return BitsandbytesType{"fp4", format.scale_weights};
+  return std::nullopt;
+}
+
+/// The values of the codes 0 … 15.
+inline std::array<float, 16> BitsandbytesMap(std::string_view type) {
+  const NumberFormat* number = FindNumberFormat(type == "nf4" ? "nf4" : "bnb_fp4");
+  ASSAY_CHECK(number != nullptr);
+  std::array<float, 16> out{};
+  for (uint32_t i = 0; i < 16; ++i) out[i] = number->decode(i);
+  return out;
+}
+
+}  // namespace assay

@@ -1,0 +1,541 @@
+// compressed-tensors: quant_method "compressed-tensors" (llm-compressor and many others). Reading.
+#include "checkpoint/hf/compressed_tensors.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/error.h"
+#include "checkpoint/hf/integers.h"
+#include "checkpoint/hf/quantization.h"
+#include "checkpoint/layout.h"
+#include "format/bit_packing.h"
+
+namespace assay {
+
+QuantizationArgs ReadQuantizationArgs(const Json& json, const std::string& where) {
+  QuantizationArgs args;
+  if (!json.is_object()) Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", where, json.type_name());
+  args.bits = JsonInt(json, "num_bits", where, 8);
+  args.type = JsonString(json, "type", where, "int");
+  args.symmetric = JsonBool(json, "symmetric", where, true);
+  args.group_size = JsonInt(json, "group_size", where, 0);
+  auto block = json.find("block_structure");
+  if (block != json.end() && block->is_array())
+    for (const Json& item : *block) args.block.push_back(item.is_number_integer() ? item.get<int64_t>() : 0);
+  else if (block != json.end() && block->is_string() && block->get<std::string>() == "128x128")
+    args.block = {128, 128};
+  args.strategy = JsonString(json, "strategy", where,
+                             args.group_size > 0   ? "group"
+                             : args.group_size < 0 ? "channel"
+                             : !args.block.empty() ? "block"
+                                                   : "tensor");
+  if (args.strategy == "group" && args.group_size < 0) args.strategy = "channel";
+  if (auto it = json.find("dynamic"); it != json.end() && !it->is_null())
+    args.dynamic = it->is_string() ? it->get<std::string>() : it->is_boolean() && it->get<bool>() ? "true" : "";
+  if (auto it = json.find("actorder"); it != json.end() && it->is_string()) args.actorder = it->get<std::string>();
+  return args;
+}
+
+std::string QuantizationArgsText(const QuantizationArgs& args) {
+  std::string out = fmt::format("{}{} {}", args.type, args.bits, args.strategy);
+  if (args.group_size > 0) out += fmt::format(" {}", args.group_size);
+  if (!args.symmetric) out += " asymmetric";
+  if (!args.dynamic.empty()) out += " dynamic";
+  return out;
+}
+
+namespace {
+
+using Args = QuantizationArgs;
+
+/// How the tensors of a module lie in the file.
+enum class Packing {
+  kWhole,    // weight [out, in]
+  kPacked,   // weight_packed int32, weight_shape
+  kFp4,      // weight_packed uint8, first element in the low bits (FP6 too)
+  kMxfp8,    // weight E4M3, weight_scale E8M0
+  kRefused,  // known, not read
+};
+
+struct FormatRow {
+  std::string_view name;  // compressed-tensors' compression format
+  Packing packing;
+  std::string_view type;
+};
+
+constexpr FormatRow kFormats[] = {
+    {"pack-quantized", Packing::kPacked, "int"},
+    {"int-quantized", Packing::kWhole, "int"},
+    {"float-quantized", Packing::kWhole, "float"},
+    {"naive-quantized", Packing::kWhole, ""},
+    {"nvfp4-pack-quantized", Packing::kFp4, "float"},
+    {"mxfp4-pack-quantized", Packing::kFp4, "float"},
+    {"mxfp8-quantized", Packing::kMxfp8, "float"},
+    {"mxfp6-pack-quantized", Packing::kFp4, "float"},
+    {"marlin-24", Packing::kRefused, ""},
+    {"sparse-24-bitmask", Packing::kRefused, ""},
+    {"sparse-bitmask", Packing::kRefused, ""},
+};
+
+/// A config group.
+struct Group {
+  std::string name, format;  // "group_0", "pack-quantized"
+  Packing packing = Packing::kWhole;
+  Args weights;
+  std::optional<Args> activations;
+  std::vector<ModuleTarget> targets;
+
+  bool integer() const { return weights.type == "int"; }
+  std::string Why(std::string_view what) const { return fmt::format("config.json says {}, {}", what, name); }
+};
+
+/// The suffix that a format's name has for these activations; nothing when we have no arithmetic for them.
+std::optional<std::string_view> ActivationSuffix(const Group& group) {
+  if (!group.activations) return "";
+  const Args& a = *group.activations;
+  if (!a.symmetric) return std::nullopt;
+  if (group.packing == Packing::kFp4 || group.packing == Packing::kMxfp8) {
+    const bool same = a.type == "float" && a.bits == group.weights.bits && a.group_size == group.weights.group_size;
+    if (!same || a.bits == 6) return std::nullopt;
+    return group.packing == Packing::kFp4 ? "_a4" : "_a8";
+  }
+  if (a.bits != 8) return std::nullopt;
+  const bool floats = a.type == "float";
+  std::string_view token = floats && group.integer() ? "_af8" : "_a8";
+  if (floats != !group.integer() && token != "_af8") return std::nullopt;
+  if (a.strategy == "token" && a.dynamic == "true") return token;
+  if (a.strategy == "tensor" && a.dynamic.empty() && token == "_a8") return "_a8_static";
+  if (floats && a.strategy == "group" && a.group_size == 128 && group.weights.strategy == "block") return "_a8";
+  return std::nullopt;
+}
+
+/// The format of the float schemes; integers choose theirs by the tensors.
+std::string FloatBase(const Group& group) {
+  const Args& w = group.weights;
+  if (w.type != "float" || !w.symmetric) return "";
+  if (w.bits == 4 && w.group_size == 16) return "nvfp4";
+  if (w.bits == 4 && w.group_size == 32) return "mxfp4";
+  if (w.bits == 6 && w.group_size == 32) return "mxfp6_e2m3";
+  if (w.bits != 8) return "";
+  if (group.packing == Packing::kMxfp8) return w.group_size == 32 ? "mxfp8_e4m3" : "";
+  if (w.strategy == "tensor" || w.strategy == "channel") return "fp8_" + w.strategy;
+  if (w.strategy == "block" && w.block == std::vector<int64_t>{128, 128}) return "fp8_block128";
+  return "";
+}
+
+IntegerKind KindOf(const Group& group) {
+  const Args& w = group.weights;
+  IntegerKind kind;
+  kind.bits = w.bits;
+  kind.group = w.strategy == "tensor" ? 0 : w.strategy == "channel" ? -1 : w.group_size;
+  if (w.strategy == "block") {
+    kind.group = 128;
+    kind.block_rows = 128;
+  }
+  kind.asymmetric = !w.symmetric;
+  return kind;
+}
+
+class CompressedTensors : public HfQuantization {
+ public:
+  explicit CompressedTensors(const HfQuantizationInput& in);
+  bool Quantizes(const std::string& module, const HfSource& source) const override;
+  void Place(const std::string& module, HfSource& source, Tensor& tensor) const override;
+  void Finish(HfSource& source) const override;
+  std::string description() const override;
+
+ private:
+  const Group* GroupOf(std::string_view module) const;
+  void PlaceInteger(const Group& group, const std::string& module, HfSource& source, Tensor& tensor) const;
+  void PlaceFp8(const Group& group, const std::string& module, HfSource& source, Tensor& tensor) const;
+  void PlaceFp4(const Group& group, const std::string& module, HfSource& source, Tensor& tensor) const;
+
+  std::vector<Group> groups_;
+  std::vector<ModuleTarget> ignore_;
+  bool kv_cache_ = false;
+};
+
+Group ReadGroup(const Json& json, const std::string& name, std::string_view format, const std::string& place) {
+  auto present = [&](const char* key) { return json.contains(key) && !json[key].is_null(); };
+  if (!present("weights")) Fail(ErrorKind::kUnsupported, "{}: a group without quantized weights", place);
+  if (present("output_activations")) Fail(ErrorKind::kUnsupported, "{}: quantized output activations", place);
+  Group group;
+  group.name = name;
+  group.format = format;
+  group.weights = ReadQuantizationArgs(json["weights"], place + ".weights");
+  if (present("input_activations"))
+    group.activations = ReadQuantizationArgs(json["input_activations"], place + ".input_activations");
+  group.targets = ReadTargets(json, "targets", place);
+  const FormatRow* row =
+      std::find_if(std::begin(kFormats), std::end(kFormats), [&](const FormatRow& r) { return r.name == format; });
+  const bool known = row != std::end(kFormats) && row->packing != Packing::kRefused &&
+                     (row->type.empty() || row->type == group.weights.type) && group.weights.dynamic.empty();
+  if (known) {
+    group.packing = row->packing;
+    // Files made before the format had its name.
+    if (group.packing == Packing::kWhole && !group.integer() && group.weights.group_size == 32)
+      group.packing = Packing::kMxfp8;
+  }
+  const bool integers = group.integer() && group.weights.bits >= 2 && group.weights.bits <= 8;
+  if (!known || !(integers || FindFormat(FloatBase(group))))
+    Fail(ErrorKind::kUnsupported, "{}: weights {} with {} activations in format {} are not supported", place,
+         QuantizationArgsText(group.weights), group.activations ? QuantizationArgsText(*group.activations) : "16-bit",
+         format);
+  return group;
+}
+
+void RefuseUnless(const Json& object, const char* key, const std::string& where) {
+  auto it = object.find(key);
+  if (it != object.end() && !it->is_null() && !it->empty())
+    Fail(ErrorKind::kUnsupported, "{}: {} is not supported", where, key);
+}
+
+CompressedTensors::CompressedTensors(const HfQuantizationInput& in) {
+  const Json& json = in.json;
+  const std::string& where = in.where;
+  std::string status = JsonString(json, "quantization_status", where, "compressed");
+  if (status != "compressed" && status != "frozen")
+    Fail(ErrorKind::kUnsupported, "{}: quantization_status {}", where, status);
+  std::string top = JsonString(json, "format", where, "dense");
+  if (auto sparsity = json.find("sparsity_config");
+      sparsity != json.end() && sparsity->is_object() && JsonString(*sparsity, "format", where, "dense") != "dense")
+    RefuseUnless(json, "sparsity_config", where);
+  RefuseUnless(json, "transform_config", where);
+  if (auto cache = json.find("kv_cache_scheme"); cache != json.end() && cache->is_object()) kv_cache_ = true;
+  auto groups = json.find("config_groups");
+  if (groups == json.end() || !groups->is_object() || groups->empty())
+    Fail(ErrorKind::kInvalid, "{}: \"config_groups\" should be an object with at least one group", where);
+  for (const auto& [name, group] : groups->items()) {
+    std::string place = fmt::format("{}: {}", where, name);
+    if (!group.is_object()) Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", place, group.type_name());
+    groups_.push_back(ReadGroup(group, name, JsonString(group, "format", place, top), place));
+  }
+  ignore_ = ReadTargets(json, "ignore", where);
+}
+
+/// "W4A16".
+std::string SchemeText(const Group& group) {
+  const Args& w = group.weights;
+  if (w.type == "float" && (w.bits == 4 || w.bits == 6))
+    return fmt::format("{}{}{}", w.group_size == 16 ? "NVFP" : "MXFP", w.bits, group.activations ? "" : "A16");
+  return fmt::format("W{}A{}{}", w.bits, group.activations ? group.activations->bits : 16,
+                     w.symmetric ? "" : " asymmetric");
+}
+
+std::string CompressedTensors::description() const {
+  std::string out;
+  bool wide = false;
+  for (const Group& group : groups_) {
+    std::string text = fmt::format("compressed-tensors {} {}", group.format, SchemeText(group));
+    out = out.empty() || out == text ? text : "compressed-tensors mixed-precision";
+    wide |= !ActivationSuffix(group);
+  }
+  return out + (wide ? " (activations taken as 16-bit)" : "");
+}
+
+const Group* CompressedTensors::GroupOf(std::string_view module) const {
+  if (MatchAny(ignore_, module, "Linear") > 0) return nullptr;
+  const Group* best = nullptr;
+  int best_match = 0;
+  for (const Group& group : groups_) {
+    int match = MatchAny(group.targets, module, "Linear");
+    if (match > best_match) {
+      best_match = match;
+      best = &group;
+    }
+  }
+  return best;
+}
+
+bool CompressedTensors::Quantizes(const std::string& module, const HfSource&) const {
+  return GroupOf(module) != nullptr;
+}
+
+void CompressedTensors::Finish(HfSource& source) const {
+  std::vector<std::string> scales;
+  source.ForUnused([&](const SafetensorsTensor& tensor) {
+    for (const char* end : {".k_scale", ".v_scale", ".q_scale", ".k_zero_point", ".v_zero_point"})
+      if (tensor.name.ends_with(end)) scales.push_back(tensor.name);
+  });
+  for (const std::string& name : scales) {
+    if (!kv_cache_)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} is there, but config.json has no kv_cache_scheme", source.where(), name);
+    source.side_scales[name] = source.Floats(source.Take(name, "kv_cache_scheme"));
+  }
+}
+
+void CheckStatedShape(const Tensor& tensor, std::string_view why, const std::string& module, HfSource& source) {
+  const SafetensorsTensor& shape = source.Take(module + ".weight_shape", why);
+  if ((shape.dtype != "I64" && shape.dtype != "I32") || shape.shape.size() != 1 || shape.shape[0] > 3)
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected I64 [2], found {} {}", source.FileOf(shape), shape.name,
+         shape.dtype, ShapeText(shape.shape));
+  std::vector<int64_t> stated = source.Integers(shape);
+  if (stated != tensor.shape)
+    Fail(ErrorKind::kCorrupt, "{}: tensor {} says {}, config.json expects {}", source.FileOf(shape), shape.name,
+         ShapeText(stated), ShapeText(tensor.shape));
+}
+
+/// weight_packed: dense since 2026, before that 32 / bits codes a word.
+const std::byte* PackedCodes(const Group& group, const std::string& module, std::string_view why, HfSource& source,
+                             Tensor& tensor) {
+  const int64_t bits = group.weights.bits, rows = tensor.view.rows, cols = tensor.view.cols;
+  const SafetensorsTensor& packed = source.Take(module + ".weight_packed", why);
+  const int64_t dense = DenseWordBytes(cols, static_cast<int>(bits)) / 4;
+  const int64_t padded = PaddedBytes(cols, static_cast<int>(bits)) / 4;
+  std::vector<int64_t> shape = tensor.shape;
+  shape.back() = padded != dense && !packed.shape.empty() && packed.shape.back() == padded ? padded : dense;
+  source.Expect(packed, "I32", shape);
+  CheckStatedShape(tensor, why, module, source);
+  tensor.stored_bytes += packed.data.size();
+  const int64_t words = shape.back();
+  const std::byte* data = packed.data.data();
+  if (bits < 8 && words * 32 == cols * bits) return data;
+  return source.Keep(LayCodes(bits, rows, cols, [&](int64_t row, uint8_t* codes) {
+    std::span<const std::byte> from(data + row * words * 4, static_cast<size_t>(words * 4));
+    std::span<uint8_t> to(codes, static_cast<size_t>(cols));
+    words == dense ? UnpackDense(from, static_cast<int>(bits), to) : UnpackPadded(from, static_cast<int>(bits), to);
+  }));
+}
+
+/// weight: one int8 per code, whatever the bits.
+const std::byte* WholeCodes(const Group& group, const std::string& module, std::string_view why, HfSource& source,
+                            Tensor& tensor) {
+  const int64_t bits = group.weights.bits, rows = tensor.view.rows, cols = tensor.view.cols;
+  const SafetensorsTensor& weight = source.Take(module + ".weight", why);
+  source.Expect(weight, "I8", tensor.shape);
+  tensor.stored_bytes += weight.data.size();
+  if (bits == 8) return weight.data.data();
+  const int half = 1 << (bits - 1);
+  return source.Keep(LayCodes(bits, rows, cols, [&](int64_t row, uint8_t* codes) {
+    for (int64_t c = 0; c < cols; ++c) {
+      int q = static_cast<int8_t>(weight.data[static_cast<size_t>(row * cols + c)]);
+      if (q < -half || q >= half)
+        Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} column {} is {}, beyond {} bits", source.FileOf(weight),
+             weight.name, row, c, q, bits);
+      codes[c] = static_cast<uint8_t>(q + half);
+    }
+  }));
+}
+
+/// Entries of a row of scales in the file.
+int64_t GroupsOf(const Group& group, int64_t cols) {
+  const Args& w = group.weights;
+  if (w.strategy == "tensor" || w.strategy == "channel") return 1;
+  const int64_t width = w.strategy == "block" ? w.block.at(1) : w.group_size;
+  return width > 0 ? (cols + width - 1) / width : 0;
+}
+
+/// weight_scale as float32: [1], [rows] or [rows, groups]; blocks are spread over their rows.
+std::vector<float> Scales(const Group& group, const std::string& module, std::string_view why, HfSource& source,
+                          Tensor& tensor) {
+  const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
+  tensor.stored_bytes += scale.data.size();
+  std::vector<float> plane = source.Floats(scale);
+  const int64_t rows = tensor.view.rows, groups = GroupsOf(group, tensor.view.cols);
+  const std::string& strategy = group.weights.strategy;
+  if (strategy == "tensor") {
+    if (plane.size() != 1) source.ExpectShape(scale, {1});
+  } else if (strategy == "channel") {
+    if (!(scale.shape.size() == 1 && scale.shape[0] == rows) && static_cast<int64_t>(plane.size()) != rows)
+      source.ExpectShape(scale, {rows, 1});
+  } else if (strategy == "block") {
+    const int64_t height = group.weights.block.at(0);
+    source.ExpectShape(scale, {(rows + height - 1) / height, groups});
+    std::vector<float> spread;
+    spread.reserve(static_cast<size_t>(rows * groups));
+    for (int64_t row = 0; row < rows; ++row)
+      spread.insert(spread.end(), plane.begin() + row / height * groups, plane.begin() + (row / height + 1) * groups);
+    return spread;
+  } else {
+    std::vector<int64_t> shape = tensor.shape;
+    shape.back() = groups;
+    source.ExpectShape(scale, shape);
+  }
+  return plane;
+}
+
+/// weight_zero_point as unsigned codes.
+std::vector<float> Zeros(const Group& group, const std::string& module, std::string_view why, size_t n_scales,
+                         HfSource& source, Tensor& tensor) {
+  const int64_t bits = group.weights.bits, rows = tensor.view.rows, half = int64_t{1} << (bits - 1);
+  const SafetensorsTensor& zero = source.Take(module + ".weight_zero_point", why);
+  tensor.stored_bytes += zero.data.size();
+  const int64_t groups = static_cast<int64_t>(n_scales) / rows;
+  std::vector<float> out(n_scales);
+  if (zero.dtype == "I8") {
+    if (zero.data.size() != n_scales) source.ExpectShape(zero, {rows, groups});
+    for (size_t i = 0; i < n_scales; ++i) out[i] = static_cast<float>(static_cast<int8_t>(zero.data[i]) + half);
+    return out;
+  }
+  // Packed along the rows.
+  const int64_t words = DenseWordBytes(rows, static_cast<int>(bits)) / 4;
+  const int64_t padded = PaddedBytes(rows, static_cast<int>(bits)) / 4;
+  const bool old = padded != words && !zero.shape.empty() && zero.shape[0] == padded;
+  source.Expect(zero, "I32", {old ? padded : words, groups});
+  std::vector<std::byte> columns = TransposedWords(zero.data, old ? padded : words, groups);
+  std::vector<uint8_t> codes(static_cast<size_t>(rows));
+  const size_t column_bytes = columns.size() / static_cast<size_t>(groups);
+  for (int64_t g = 0; g < groups; ++g) {
+    std::span<const std::byte> from(columns.data() + static_cast<size_t>(g) * column_bytes, column_bytes);
+    old ? UnpackPadded(from, static_cast<int>(bits), codes) : UnpackDense(from, static_cast<int>(bits), codes);
+    for (int64_t row = 0; row < rows; ++row)
+      out[static_cast<size_t>(row * groups + g)] = static_cast<float>(codes[static_cast<size_t>(row)]);
+  }
+  return out;
+}
+
+/// weight_g_idx; empty when the groups lie in order. Files that never used it hold -1.
+std::vector<int32_t> ColumnGroups(const std::string& module, int64_t groups, HfSource& source, Tensor& tensor) {
+  const SafetensorsTensor* index = source.TakeIfThere(module + ".weight_g_idx");
+  if (!index) return {};
+  source.Expect(*index, "I32", {tensor.view.cols});
+  tensor.stored_bytes += index->data.size();
+  std::vector<int64_t> values = source.Integers(*index);
+  if (std::all_of(values.begin(), values.end(), [](int64_t v) { return v == -1; })) return {};
+  std::vector<int32_t> out;
+  bool in_order = true;
+  const int64_t width = (tensor.view.cols + groups - 1) / groups;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] < 0 || values[i] >= groups)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: column {} has group {} of {}", source.FileOf(*index), index->name, i,
+           values[i], groups);
+    in_order &= values[i] == static_cast<int64_t>(i) / width;
+    out.push_back(static_cast<int32_t>(values[i]));
+  }
+  return in_order ? std::vector<int32_t>() : out;
+}
+
+/// input_scale, input_zero_point and input_global_scale of calibrated activations.
+void TakeInputScales(const Group& group, const std::string& module, HfSource& source, Tensor& tensor) {
+  const bool calibrated = group.activations && group.activations->dynamic != "true";
+  for (const char* name : {".input_scale", ".input_zero_point", ".input_global_scale"}) {
+    const SafetensorsTensor* found = source.Find(module + name);
+    if (!found) continue;
+    if (!calibrated)
+      Fail(ErrorKind::kCorrupt,
+           "{}: tensor {}{} is there, but config.json does not say that activations are calibrated", source.where(),
+           module, name);
+    source.Take(module + name, "");
+    if (found->dtype == "I8") continue;  // zero points of asymmetric activations
+    float value = source.Scalar(*found);
+    source.side_scales[module + name] = {value};
+    if (!(value > 0.0f))
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} is {}, expected a positive number", source.FileOf(*found), found->name,
+           value);
+    tensor.view.activation_scale = std::string_view(name) == ".input_global_scale" ? 1.0f / value : value;
+  }
+}
+
+void CompressedTensors::PlaceInteger(const Group& group, const std::string& module, HfSource& source,
+                                     Tensor& tensor) const {
+  IntegerMatrix matrix;
+  matrix.kind = KindOf(group);
+  const std::string_view suffix = ActivationSuffix(group).value_or("");
+  IntegerKind usual = matrix.kind;
+  usual.activations = suffix;
+  if (IntegerFormat(usual, tensor.view.cols)) matrix.kind.activations = suffix;
+  const Format* expected = IntegerFormat(matrix.kind, tensor.view.cols);
+  const std::string why = group.Why(expected ? std::string(expected->name) : IntegerText(matrix.kind));
+  if (matrix.kind.group > 0 && group.weights.strategy != "block" && tensor.view.cols % matrix.kind.group != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns are not whole groups of {}", source.where(), module, tensor.view.cols,
+         matrix.kind.group);
+  matrix.codes = group.packing == Packing::kPacked ? PackedCodes(group, module, why, source, tensor)
+                                                   : WholeCodes(group, module, why, source, tensor);
+  matrix.scales = Scales(group, module, why, source, tensor);
+  matrix.groups = GroupsOf(group, tensor.view.cols);
+  if (!group.weights.symmetric)
+    matrix.zeros = Zeros(group, module, why, matrix.scales.size(), source, tensor);
+  else if (source.Find(module + ".weight_zero_point"))
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}.weight_zero_point is there, but config.json says symmetric",
+         source.where(), module);
+  matrix.column_group = ColumnGroups(module, matrix.groups, source, tensor);
+  PlaceIntegers(std::move(matrix), source, module, tensor);
+}
+
+const Format& FloatFormat(const Group& group) {
+  std::string base = FloatBase(group);
+  if (auto suffix = ActivationSuffix(group))
+    if (const Format* format = FindFormat(base + std::string(*suffix))) return *format;
+  return GetFormat(base);
+}
+
+void CheckColumns(const Format& format, const std::string& module, const HfSource& source, const Tensor& tensor) {
+  if (!FitsColumns(format, tensor.view.cols))
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.view.cols,
+         format.name);
+}
+
+void CompressedTensors::PlaceFp8(const Group& group, const std::string& module, HfSource& source,
+                                 Tensor& tensor) const {
+  const Format& format = FloatFormat(group);
+  const std::string why = group.Why(format.name);
+  CheckColumns(format, module, source, tensor);
+  tensor.view.format = &format;
+  const SafetensorsTensor& weight = source.Take(module + ".weight", why);
+  source.Expect(weight, "F8_E4M3", tensor.shape);
+  tensor.view.codes = weight.data.data();
+  tensor.stored_bytes += weight.data.size();
+  if (group.packing == Packing::kMxfp8) {
+    const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
+    std::vector<int64_t> shape = tensor.shape;
+    shape.back() /= 32;
+    source.Expect(scale, scale.dtype == "F8_E8M0" ? "F8_E8M0" : "U8", shape);
+    tensor.view.scales = scale.data.data();
+    tensor.stored_bytes += scale.data.size();
+    return;
+  }
+  std::vector<float> scales = Scales(group, module, why, source, tensor);
+  if (format.scale_weights == 0)
+    tensor.view.global_scale = scales.at(0);
+  else
+    tensor.view.scales = source.Keep(std::move(scales));
+}
+
+void CompressedTensors::PlaceFp4(const Group& group, const std::string& module, HfSource& source,
+                                 Tensor& tensor) const {
+  const Format& format = FloatFormat(group);
+  const std::string why = group.Why(format.name);
+  CheckColumns(format, module, source, tensor);
+  tensor.view.format = &format;
+  std::vector<int64_t> code_shape = tensor.shape, scale_shape = tensor.shape;
+  code_shape.back() = CodesBytes(format, 1, tensor.view.cols);
+  scale_shape.back() /= format.scale_weights;
+  const SafetensorsTensor& packed = source.Take(module + ".weight_packed", why);
+  source.Expect(packed, "U8", code_shape);
+  const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
+  if (format.has_global) {
+    source.Expect(scale, "F8_E4M3", scale_shape);
+    const SafetensorsTensor& global = source.Take(module + ".weight_global_scale", why);
+    std::vector<float> value = source.Floats(global);
+    if (value.size() != 1 || !(value[0] > 0.0f))
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected one positive number, found {} {}", source.FileOf(global),
+           global.name, ShapeText(global.shape), value.empty() ? 0.0f : value[0]);
+    tensor.view.global_divisor = value[0];
+    tensor.stored_bytes += global.data.size();
+  } else {
+    source.Expect(scale, scale.dtype == "F8_E8M0" ? "F8_E8M0" : "U8", scale_shape);
+  }
+  tensor.view.codes = packed.data.data();
+  tensor.view.scales = scale.data.data();
+  tensor.stored_bytes += packed.data.size() + scale.data.size();
+}
+
+void CompressedTensors::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
+  const Group& group = *GroupOf(module);
+  if (group.integer())
+    PlaceInteger(group, module, source, tensor);
+  else if (group.packing == Packing::kFp4)
+    PlaceFp4(group, module, source, tensor);
+  else
+    PlaceFp8(group, module, source, tensor);
+  TakeInputScales(group, module, source, tensor);
+}
+
+}  // namespace
+
+std::unique_ptr<const HfQuantization> ParseCompressedTensors(const HfQuantizationInput& in) {
+  return std::make_unique<CompressedTensors>(in);
+}
+
+}  // namespace assay

@@ -1,0 +1,144 @@
+// FP8 without a toolkit around it: quant_method "fp8" (DeepSeek V3, transformers' fine-grained FP8, AutoFP8) and
+// "fbgemm_fp8". Source: DeepSeek-V3 inference/kernel.py, transformers integrations/finegrained_fp8.py, fbgemm_fp8.py.
+#include "checkpoint/hf/fp8.h"
+
+#include "base/error.h"
+#include "checkpoint/hf/quantization.h"
+#include "checkpoint/hf/targets.h"
+#include "checkpoint/layout.h"
+#include "number/e8m0.h"
+
+namespace assay {
+
+std::vector<float> Fp8Scales(const SafetensorsTensor& scale, const HfSource& source) {
+  if (scale.dtype != "F8_E8M0" && scale.dtype != "U8") return source.Floats(scale);
+  std::vector<float> out;
+  for (std::byte code : scale.data) {
+    if (code == std::byte{0xff}) Fail(ErrorKind::kCorrupt, "{}: tensor {} has a NaN", source.FileOf(scale), scale.name);
+    out.push_back(DecodeE8m0(static_cast<uint8_t>(code)));
+  }
+  return out;
+}
+
+void PlaceFp8(Fp8Grain grain, std::string_view activations, const Fp8Names& names, const std::string& why,
+              HfSource& source, Tensor& tensor) {
+  PackedView& view = tensor.view;
+  const SafetensorsTensor& weight = source.Take(names.weight, why);
+  if (!PlainFormatOfDtype(weight.dtype).empty())
+    Fail(ErrorKind::kCorrupt, "{}: tensor {} is {}, but {}", source.FileOf(weight), weight.name, weight.dtype, why);
+  source.Expect(weight, "F8_E4M3", tensor.shape);
+  view.codes = weight.data.data();
+  const SafetensorsTensor& scale = source.Take(names.scale, why);
+  std::vector<float> scales = Fp8Scales(scale, source);
+  tensor.stored_bytes = weight.data.size() + scale.data.size();
+  const size_t rows = static_cast<size_t>(view.rows);
+  if (grain == Fp8Grain::kTensor) {
+    if (scales.size() != 1) source.ExpectShape(scale, {1});
+    view.format = &GetFormat("fp8_tensor" + std::string(activations));
+    view.global_scale = scales[0];
+    return;
+  }
+  if (grain == Fp8Grain::kChannel) {
+    if (scales.size() != rows) source.ExpectShape(scale, {view.rows, 1});
+    view.format = &GetFormat("fp8_channel" + std::string(activations));
+  } else {
+    const int64_t across = (view.cols + 127) / 128, per_matrix = tensor.shape[tensor.shape.size() - 2];
+    std::vector<int64_t> shape = tensor.shape;
+    shape[shape.size() - 2] = (per_matrix + 127) / 128;
+    shape.back() = across;
+    source.ExpectShape(scale, shape);
+    std::vector<float> spread;
+    spread.reserve(rows * static_cast<size_t>(across));
+    for (int64_t row = 0; row < view.rows; ++row) {
+      const int64_t block = row / per_matrix * ((per_matrix + 127) / 128) + row % per_matrix / 128;
+      spread.insert(spread.end(), scales.begin() + block * across, scales.begin() + (block + 1) * across);
+    }
+    scales = std::move(spread);
+    view.format = &GetFormat("fp8_block128" + std::string(activations));
+  }
+  view.scales = source.Keep(std::move(scales));
+}
+
+void TakeActivationScale(const std::string& name, HfSource& source, Tensor& tensor) {
+  const SafetensorsTensor* scale = source.TakeIfThere(name);
+  if (!scale) return;
+  float value = source.Scalar(*scale);
+  if (!(value > 0.0f))
+    Fail(ErrorKind::kCorrupt, "{}: tensor {} is {}, expected a positive number", source.FileOf(*scale), name, value);
+  source.side_scales[name] = {value};
+  tensor.view.activation_scale = value;
+}
+
+namespace {
+
+class FineGrainedFp8 : public HfQuantization {
+ public:
+  explicit FineGrainedFp8(const HfQuantizationInput& in);
+  bool Quantizes(const std::string& module, const HfSource& source) const override {
+    const bool scaled = source.Find(module + ".weight_scale_inv") || source.Find(module + ".weight_scale");
+    if (NamedIn(plain_, module) || module == "lm_head" || ends_skipped(module)) {
+      if (scaled && NamedIn(plain_, module))
+        Fail(ErrorKind::kCorrupt, "{}: {} has scales, but quantization_config leaves it unquantized", source.where(),
+             module);
+      return scaled;
+    }
+    return true;
+  }
+  void Place(const std::string& module, HfSource& source, Tensor& tensor) const override;
+  std::string description() const override { return description_; }
+
+ private:
+  // transformers leaves the router of a mixture in 16 bits without saying so.
+  static bool ends_skipped(const std::string& module) { return module.ends_with(".mlp.gate"); }
+
+  Fp8Grain grain_ = Fp8Grain::kBlock;
+  bool calibrated_ = false, fbgemm_ = false;
+  std::vector<std::string> plain_;
+  std::string description_;
+};
+
+FineGrainedFp8::FineGrainedFp8(const HfQuantizationInput& in) {
+  const Json& json = in.json;
+  fbgemm_ = JsonString(json, "quant_method", in.where, "fp8") == "fbgemm_fp8";
+  std::string scheme = JsonString(json, "activation_scheme", in.where, "dynamic");
+  if (scheme != "dynamic" && scheme != "static")
+    Fail(ErrorKind::kUnsupported, "{}: activation_scheme {}", in.where, scheme);
+  calibrated_ = scheme == "static";
+  if (JsonString(json, "expert_dtype", in.where, "fp8") != "fp8")
+    Fail(ErrorKind::kUnsupported, "{}: expert_dtype {}: experts packed as FP4 beside FP8 are not supported", in.where,
+         JsonString(json, "expert_dtype", in.where, ""));
+  auto block = json.find("weight_block_size");
+  if (fbgemm_) {
+    grain_ = Fp8Grain::kChannel;
+  } else if (block == json.end() || block->is_null()) {
+    grain_ = Fp8Grain::kTensor;
+  } else if (*block != Json::array({128, 128})) {
+    Fail(ErrorKind::kUnsupported, "{}: weight_block_size {}; supported: [128, 128]", in.where, DumpJson(*block));
+  }
+  for (const char* key : {"modules_to_not_convert", "ignored_layers"})
+    for (std::string& name : ReadNames(json, key, in.where)) plain_.push_back(std::move(name));
+  description_ = fmt::format("{} {}, {} activations", fbgemm_ ? "fbgemm_fp8" : "fp8",
+                             grain_ == Fp8Grain::kBlock    ? "blocks of 128 x 128"
+                             : grain_ == Fp8Grain::kTensor ? "per tensor"
+                                                           : "per channel",
+                             scheme);
+}
+
+void FineGrainedFp8::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
+  Fp8Names names{module + ".weight", module + ".weight_scale_inv"};
+  if (!source.Find(names.scale)) names.scale = module + ".weight_scale";
+  std::string_view activations = grain_ == Fp8Grain::kTensor && calibrated_ ? "_a8_static" : "_a8";
+  PlaceFp8(grain_, activations, names, "config.json says quant_method fp8 and does not leave out " + module, source,
+           tensor);
+  if (calibrated_)
+    for (const char* name : {".activation_scale", ".input_scale"}) TakeActivationScale(module + name, source, tensor);
+  if (fbgemm_) source.TakeIfThere(module + ".input_scale_ub");
+}
+
+}  // namespace
+
+std::unique_ptr<const HfQuantization> ParseFineGrainedFp8(const HfQuantizationInput& in) {
+  return std::make_unique<FineGrainedFp8>(in);
+}
+
+}  // namespace assay

@@ -1,0 +1,196 @@
+// HQQ: quant_method "hqq" as transformers saves it. Codes of the matrix reshaped to [groups, group] (axis 1) or
+// [group, groups] (axis 0) are packed down its rows; the first share of rows is in the high bits. Source: hqq
+// core/quantize.py, core/bitpack.py.
+#include "checkpoint/hf/hqq.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "checkpoint/hf/integers.h"
+#include "checkpoint/hf/quantization.h"
+#include "checkpoint/hf/targets.h"
+#include "checkpoint/layout.h"
+
+namespace assay {
+
+const HqqPacking* FindHqqPacking(int64_t bits) {
+  static constexpr HqqPacking kPackings[] = {
+      {8, "8bit_u8", 1, 1, 8},  {6, "8bit_u8", 1, 1, 8}, {5, "8bit_u8", 1, 1, 8}, {4, "4bit_u8", 2, 1, 4},
+      {3, "3bit_32", 10, 4, 3}, {2, "2bit_u8", 4, 1, 2}, {1, "1bit_u8", 8, 1, 1},
+  };
+  for (const HqqPacking& row : kPackings)
+    if (row.bits == bits) return &row;
+  return nullptr;
+}
+
+namespace {
+
+class Hqq : public HfQuantization {
+ public:
+  explicit Hqq(const HfQuantizationInput& in);
+  bool Quantizes(const std::string& module, const HfSource& source) const override {
+    const bool there = source.Find(module + ".W_q");
+    if (there && NamedIn(plain_, module))
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}.W_q is there, but skip_modules names {}", source.where(), module,
+           module);
+    return there || !source.Find(module + ".weight");
+  }
+  void Place(const std::string& module, HfSource& source, Tensor& tensor) const override;
+  void Finish(HfSource& source) const override {
+    if (!source.AnyEndsWith(".W_q"))
+      Fail(ErrorKind::kCorrupt, "{}: config.json says quant_method hqq, but no tensor is called *.W_q", source.where());
+  }
+  std::string description() const override { return description_; }
+
+ private:
+  struct Params {
+    int64_t bits = 4, group = 64, axis = 1;  // group 0: a row
+  };
+  Params Read(const Json& json) const;
+  Params Of(const std::string& module) const;
+
+  Params usual_;
+  std::map<std::string, Params> by_tag_;  // "self_attn.q_proj"
+  std::vector<std::string> plain_;
+  std::string description_, where_;
+};
+
+Hqq::Params Hqq::Read(const Json& json) const {
+  auto inner = json.find("weight_quant_params");
+  const Json& params = inner != json.end() && inner->is_object() ? *inner : json;
+  Params out;
+  out.bits = JsonInt(params, "nbits", where_, 4);
+  out.group = JsonInt(params, "group_size", where_, 0);
+  out.axis = JsonInt(params, "axis", where_, 1);
+  return out;
+}
+
+Hqq::Hqq(const HfQuantizationInput& in) : where_(in.where) {
+  auto config = in.json.find("quant_config");
+  const Json& json = config != in.json.end() && config->is_object() ? *config : in.json;
+  if (json.contains("weight_quant_params") || json.contains("nbits")) {
+    usual_ = Read(json);
+  } else {
+    for (const auto& [tag, params] : json.items())
+      if (params.is_object()) by_tag_[tag] = Read(params);
+    if (!by_tag_.empty()) usual_ = by_tag_.begin()->second;
+  }
+  plain_ = ReadNames(in.json, "skip_modules", where_);
+  description_ =
+      fmt::format("hqq {} bits{}", usual_.bits, usual_.group > 0 ? fmt::format(" group {}", usual_.group) : "");
+}
+
+Hqq::Params Hqq::Of(const std::string& module) const {
+  for (const auto& [tag, params] : by_tag_)
+    if (module.ends_with(tag)) return params;
+  return usual_;
+}
+
+/// An I32 scalar that the file states beside the config's word; `fallback` when it has none.
+int64_t Stated(const std::string& name, int64_t fallback, HfSource& source) {
+  const SafetensorsTensor* tensor = source.TakeIfThere(name);
+  if (!tensor) return fallback;
+  std::vector<int64_t> values = source.Integers(*tensor);
+  if (values.size() != 1)
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected one number, found {}", source.FileOf(*tensor), name,
+         ShapeText(tensor->shape));
+  return values[0];
+}
+
+/// Codes of the reshaped matrix [n, width], row by row.
+std::vector<uint8_t> Unpack(const HqqPacking& packing, const SafetensorsTensor& packed, int64_t n, int64_t width,
+                            const HfSource& source) {
+  const int64_t packed_rows = (n + packing.per_item - 1) / packing.per_item;
+  if (static_cast<int64_t>(packed.data.size()) != packed_rows * width * packing.item_bytes ||
+      (packing.per_item != 10 && n % packing.per_item != 0))
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {} x {} items of {} bytes, found {} bytes",
+         source.FileOf(packed), packed.name, packed_rows, width, packing.item_bytes, packed.data.size());
+  std::vector<uint8_t> out(static_cast<size_t>(n * width));
+  const uint32_t mask = (1u << packing.shift) - 1;
+  for (int64_t row = 0; row < n; ++row) {
+    const int part = static_cast<int>(row / packed_rows);
+    const int shift = packing.shift * (packing.per_item - 1 - part);
+    const std::byte* from = packed.data.data() + row % packed_rows * width * packing.item_bytes;
+    for (int64_t c = 0; c < width; ++c) {
+      uint32_t item = 0;
+      std::memcpy(&item, from + c * packing.item_bytes, static_cast<size_t>(packing.item_bytes));
+      out[static_cast<size_t>(row * width + c)] = static_cast<uint8_t>(item >> shift & mask);
+    }
+  }
+  return out;
+}
+
+/// Axis 0: every element of a row has a scale of its own, which no packed format has.
+void PlaceDecoded(const std::vector<uint8_t>& codes, const std::vector<float>& scales, const std::vector<float>& zeros,
+                  HfSource& source, Tensor& tensor) {
+  std::vector<float> plane(codes.size());
+  for (size_t i = 0; i < plane.size(); ++i)
+    plane[i] = (static_cast<float>(codes[i]) - zeros[i % scales.size()]) * scales[i % scales.size()];
+  tensor.view.format = &GetFormat("f32");
+  tensor.view.codes = source.Keep(std::move(plane));
+}
+
+void Hqq::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
+  const Params said = Of(module);
+  const std::string why = fmt::format("config.json says hqq {} bits", said.bits);
+  const SafetensorsTensor& packed = source.Take(module + ".W_q", why);
+  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, n = rows * cols;
+  const int64_t bits = Stated(module + ".nbits", said.bits, source);
+  const int64_t axis = Stated(module + ".axis", said.axis, source);
+  int64_t group = Stated(module + ".group_size", said.group, source);
+  if (group <= 0) group = axis == 1 ? cols : rows;
+  const HqqPacking* packing = FindHqqPacking(bits);
+  if (!packing || (axis != 0 && axis != 1))
+    Fail(ErrorKind::kUnsupported, "{}: {}: hqq with {} bits on axis {}", source.where(), module, bits, axis);
+  if (n % group != 0 || (axis == 1 && cols % group != 0))
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} is not whole groups of {}", source.where(), module, ShapeText(tensor.shape),
+         group);
+  if (const SafetensorsTensor* shape = source.TakeIfThere(module + ".shape"))
+    if (source.Integers(*shape) != tensor.shape)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} says {}, config.json expects {}", source.FileOf(*shape), shape->name,
+           ShapeText(source.Integers(*shape)), ShapeText(tensor.shape));
+  for (const char* quantized : {".quant_scale", ".quant_zero"})
+    if (const SafetensorsTensor* flag = source.TakeIfThere(module + quantized);
+        flag && std::any_of(flag->data.begin(), flag->data.end(), [](std::byte b) { return b != std::byte{0}; }))
+      Fail(ErrorKind::kUnsupported, "{}: {}: hqq with quantized scales or zeros", source.where(), module);
+  for (const char* ignored :
+       {".packing", ".unpack_view_dtype", ".view_as_float", ".compute_dtype", ".offload_meta", ".encoded_state_dict",
+        ".stores_quant_config", ".channel_wise", ".optimize", ".round_zero"})
+    source.TakeIfThere(module + ignored);
+  const SafetensorsTensor& scale = source.Take(module + ".scale", why);
+  const SafetensorsTensor& zero = source.Take(module + ".zero", why);
+  const int64_t groups = n / group;
+  const std::vector<int64_t> expected = axis == 1 ? std::vector<int64_t>{groups, 1} : std::vector<int64_t>{1, groups};
+  source.ExpectShape(scale, expected);
+  std::vector<float> scales = source.Floats(scale), zeros = source.Floats(zero);
+  if (zeros.size() == 1)
+    zeros.assign(scales.size(), float{zeros[0]});
+  else
+    source.ExpectShape(zero, expected);
+  std::vector<uint8_t> codes = Unpack(*packing, packed, axis == 1 ? groups : group, axis == 1 ? group : groups, source);
+  tensor.stored_bytes = packed.data.size() + scale.data.size() + zero.data.size();
+  if (axis == 0) return PlaceDecoded(codes, scales, zeros, source, tensor);
+  IntegerMatrix matrix;
+  matrix.kind.bits = std::max<int64_t>(bits, 2);
+  matrix.kind.group = group == cols ? -1 : group;
+  matrix.groups = cols / group;
+  matrix.scales = std::move(scales);
+  matrix.zeros = std::move(zeros);
+  for (uint8_t code : codes)
+    if (code >> bits != 0)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} holds {}, beyond {} bits", source.FileOf(packed), packed.name, code,
+           bits);
+  matrix.codes = source.Keep(LayCodes(matrix.kind.bits, rows, cols, [&](int64_t row, uint8_t* out) {
+    std::copy_n(codes.begin() + row * cols, cols, out);
+  }));
+  PlaceIntegers(std::move(matrix), source, module, tensor);
+}
+
+}  // namespace
+
+std::unique_ptr<const HfQuantization> ParseHqq(const HfQuantizationInput& in) {
+  return std::make_unique<Hqq>(in);
+}
+
+}  // namespace assay

@@ -1,0 +1,307 @@
+// NVIDIA Model-Optimizer: quant_method "modelopt" in config.json, or hf_quant_config.json beside it. Source:
+// Model-Optimizer, torch/export/quant_utils.py, unified_export_hf.py.
+#include <algorithm>
+
+#include "base/error.h"
+#include "checkpoint/hf/fp8.h"
+#include "checkpoint/hf/integers.h"
+#include "checkpoint/hf/quantization.h"
+#include "checkpoint/hf/targets.h"
+#include "checkpoint/layout.h"
+
+namespace assay {
+namespace {
+
+enum class Kind { kFp8Tensor, kFp8Channel, kFp8Block, kNvfp4, kMxfp8, kInt4, kInt8, kRefused };
+
+struct AlgorithmRow {
+  std::string_view name;  // quant_algo
+  Kind kind;
+  std::string_view activations;  // suffix of the format's name
+  std::string_view reason = "";  // why it is refused
+};
+
+constexpr AlgorithmRow kAlgorithms[] = {
+    {"FP8", Kind::kFp8Tensor, "_a8_static"},
+    {"FP8_PER_CHANNEL_PER_TOKEN", Kind::kFp8Channel, "_a8"},
+    {"FP8_PB_WO", Kind::kFp8Block, ""},
+    {"FP8_PB_REAL", Kind::kFp8Block, "_a8"},
+    {"NVFP4", Kind::kNvfp4, "_a4"},
+    {"NVFP4_AWQ", Kind::kNvfp4, "_a4"},
+    {"W4A16_NVFP4", Kind::kNvfp4, ""},
+    {"MXFP8", Kind::kMxfp8, "_a8"},
+    {"W4A16_AWQ", Kind::kInt4, ""},
+    {"INT4_AWQ", Kind::kInt4, ""},
+    {"W8A16", Kind::kInt8, ""},
+    {"W8A8_SQ_PER_CHANNEL", Kind::kInt8, "_a8_static"},
+    {"W4A8_AWQ", Kind::kRefused, "", "int4 weights are multiplied as FP8 by a second scale, which no format here does"},
+    {"NVFP4_SVD", Kind::kRefused, "", "a low-rank branch runs beside the weights"},
+    {"W4A8_MXFP4_FP8", Kind::kRefused, "", "MXFP4 weights with FP8 activations"},
+};
+
+const AlgorithmRow& FindAlgorithm(const std::string& name, const std::string& where) {
+  auto row = std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms),
+                          [&](const AlgorithmRow& r) { return r.name == name; });
+  if (row == std::end(kAlgorithms)) Fail(ErrorKind::kUnsupported, "{}: quant_algo {} is not supported", where, name);
+  if (row->kind == Kind::kRefused)
+    Fail(ErrorKind::kUnsupported, "{}: quant_algo {} is not supported: {}", where, name, row->reason);
+  return *row;
+}
+
+/// "model.layers.0*" as fnmatch reads it: '*' and '?'.
+bool Wildcard(std::string_view pattern, std::string_view text) {
+  size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p;
+      ++t;
+    } else if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      mark = t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+struct LayerAlgorithm {
+  const AlgorithmRow* algorithm = nullptr;
+  int64_t group = 128;
+};
+
+class ModelOpt : public HfQuantization {
+ public:
+  explicit ModelOpt(const HfQuantizationInput& in);
+  bool Quantizes(const std::string& module, const HfSource& source) const override;
+  void Place(const std::string& module, HfSource& source, Tensor& tensor) const override;
+  void Finish(HfSource& source) const override;
+  std::string description() const override { return description_; }
+
+ private:
+  const LayerAlgorithm* Of(const std::string& module) const;
+  bool Excluded(const std::string& module) const;
+
+  LayerAlgorithm usual_;
+  std::map<std::string, LayerAlgorithm> layers_;  // MIXED_PRECISION
+  std::vector<std::string> exclude_;
+  bool kv_cache_ = false;
+  std::string description_;
+};
+
+ModelOpt::ModelOpt(const HfQuantizationInput& in) {
+  const Json* json = &in.json;
+  std::string where = in.where;
+  // hf_quant_config.json keeps it one level down; config.json's own entry may leave the algorithm to it.
+  if (auto sidecar = in.sidecars.find("hf_quant_config.json");
+      !json->contains("quant_algo") && !json->contains("quantization") && sidecar != in.sidecars.end()) {
+    json = &sidecar->second;
+    where = "hf_quant_config.json";
+  }
+  if (auto inner = json->find("quantization"); inner != json->end() && inner->is_object()) json = &*inner;
+  std::string algorithm = JsonString(*json, "quant_algo", where, "");
+  if (algorithm == "MIXED_PRECISION") {
+    auto layers = json->find("quantized_layers");
+    if (layers == json->end() || !layers->is_object())
+      Fail(ErrorKind::kInvalid, "{}: MIXED_PRECISION without quantized_layers", where);
+    for (const auto& [name, layer] : layers->items())
+      layers_[name] = {&FindAlgorithm(JsonString(layer, "quant_algo", where + ": " + name), where + ": " + name),
+                       JsonInt(layer, "group_size", where, 128)};
+  } else {
+    usual_ = {&FindAlgorithm(algorithm, where), JsonInt(*json, "group_size", where, 128)};
+  }
+  for (const char* key : {"exclude_modules", "ignore"})
+    for (std::string& name : ReadNames(*json, key, where)) exclude_.push_back(std::move(name));
+  for (const char* key : {"kv_cache_quant_algo", "kv_cache_scheme"})
+    kv_cache_ |= json->contains(key) && !(*json)[key].is_null();
+  description_ = "modelopt " + algorithm;
+}
+
+const LayerAlgorithm* ModelOpt::Of(const std::string& module) const {
+  if (usual_.algorithm) return &usual_;
+  auto it = layers_.find(module);
+  return it == layers_.end() ? nullptr : &it->second;
+}
+
+bool ModelOpt::Excluded(const std::string& module) const {
+  for (const std::string& pattern : exclude_)
+    if (Wildcard(pattern, module) || NamedIn({pattern}, module)) return true;
+  return false;
+}
+
+bool ModelOpt::Quantizes(const std::string& module, const HfSource& source) const {
+  const bool there = source.Find(module + ".weight_scale");
+  const bool said = Of(module) && !Excluded(module);
+  if (there && !said)
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}.weight_scale is there, but the quantization config leaves {} out",
+         source.where(), module, module);
+  // Routers and the output head stay in 16 bits, listed or not.
+  return there || (said && module != "lm_head" && module.find("gate") == std::string::npos) ||
+         (said && module.ends_with("gate_proj"));
+}
+
+/// weight uint8 [out / 2, in]: two's complement nibbles, row 2r low and 2r + 1 high.
+void PlaceInt4(const LayerAlgorithm& layer, const std::string& module, const std::string& why, HfSource& source,
+               Tensor& tensor) {
+  const int64_t rows = tensor.view.rows, cols = tensor.view.cols;
+  if (layer.group <= 0 || cols % layer.group != 0 || cols % 8 != 0 || rows % 2 != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} is not whole groups of {}", source.where(), module, ShapeText(tensor.shape),
+         layer.group);
+  const SafetensorsTensor& weight = source.Take(module + ".weight", why);
+  source.Expect(weight, "U8", {rows / 2, cols});
+  const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
+  source.ExpectShape(scale, {rows, cols / layer.group});
+  IntegerMatrix matrix;
+  matrix.kind.bits = 4;
+  matrix.kind.group = layer.group;
+  matrix.groups = cols / layer.group;
+  matrix.scales = source.Floats(scale);
+  matrix.codes = source.Keep(LayCodes(4, rows, cols, [&](int64_t row, uint8_t* codes) {
+    const std::byte* from = weight.data.data() + row / 2 * cols;
+    for (int64_t c = 0; c < cols; ++c) {
+      const uint8_t byte = static_cast<uint8_t>(from[c]);
+      codes[c] = (row % 2 ? byte >> 4 : byte & 15) ^ 8;
+    }
+  }));
+  tensor.stored_bytes = weight.data.size() + scale.data.size();
+  PlaceIntegers(std::move(matrix), source, module, tensor);
+}
+
+void PlaceInt8(const LayerAlgorithm& layer, const std::string& module, const std::string& why, HfSource& source,
+               Tensor& tensor) {
+  const SafetensorsTensor& weight = source.Take(module + ".weight", why);
+  source.Expect(weight, "I8", tensor.shape);
+  const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
+  IntegerMatrix matrix;
+  matrix.kind.bits = 8;
+  matrix.kind.group = -1;
+  matrix.kind.activations = layer.algorithm->activations;
+  matrix.scales = source.Floats(scale);
+  if (static_cast<int64_t>(matrix.scales.size()) != tensor.view.rows) source.ExpectShape(scale, {tensor.view.rows});
+  matrix.codes = weight.data.data();
+  tensor.stored_bytes = weight.data.size() + scale.data.size();
+  PlaceIntegers(std::move(matrix), source, module, tensor);
+}
+
+void PlaceNvfp4(const LayerAlgorithm& layer, const std::string& module, const std::string& why, HfSource& source,
+                Tensor& tensor) {
+  const std::string with_activations = "nvfp4" + std::string(layer.algorithm->activations);
+  const Format* format = FindFormat(with_activations);
+  if (!format) format = &GetFormat("nvfp4");
+  if (!FitsColumns(*format, tensor.view.cols))
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.view.cols,
+         format->name);
+  const SafetensorsTensor& weight = source.Take(module + ".weight", why);
+  std::vector<int64_t> shape = tensor.shape, scale_shape = tensor.shape;
+  shape.back() /= 2;
+  scale_shape.back() /= 16;
+  source.Expect(weight, "U8", shape);
+  const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
+  source.Expect(scale, "F8_E4M3", scale_shape);
+  const SafetensorsTensor& second = source.Take(module + ".weight_scale_2", why);
+  tensor.view.format = format;
+  tensor.view.codes = weight.data.data();
+  tensor.view.scales = scale.data.data();
+  tensor.view.global_scale = source.Scalar(second);
+  tensor.stored_bytes = weight.data.size() + scale.data.size() + second.data.size();
+}
+
+void PlaceMxfp8(const std::string& module, const std::string& why, HfSource& source, Tensor& tensor) {
+  const Format* format = FindFormat("mxfp8_e4m3_a8");
+  if (!format) format = &GetFormat("mxfp8_e4m3");
+  const SafetensorsTensor& weight = source.Take(module + ".weight", why);
+  source.Expect(weight, "F8_E4M3", tensor.shape);
+  const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
+  std::vector<int64_t> scale_shape = tensor.shape;
+  scale_shape.back() /= 32;
+  source.Expect(scale, scale.dtype == "F8_E8M0" ? "F8_E8M0" : "U8", scale_shape);
+  if (!FitsColumns(*format, tensor.view.cols))
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.view.cols,
+         format->name);
+  tensor.view.format = format;
+  tensor.view.codes = weight.data.data();
+  tensor.view.scales = scale.data.data();
+  tensor.stored_bytes = weight.data.size() + scale.data.size();
+}
+
+/// pre_quant_scale multiplies the activations: the weights with it are decoded, since no packed format scales columns.
+void ApplyColumnScales(const std::string& module, HfSource& source, Tensor& tensor) {
+  const SafetensorsTensor* found = source.TakeIfThere(module + ".pre_quant_scale");
+  if (!found) return;
+  source.ExpectShape(*found, {tensor.view.cols});
+  std::vector<float> factors = source.Floats(*found);
+  if (std::all_of(factors.begin(), factors.end(), [](float f) { return f == 1.0f; })) return;
+  const int64_t rows = tensor.view.rows, cols = tensor.view.cols;
+  std::vector<float> plane(static_cast<size_t>(rows * cols));
+  for (int64_t row = 0; row < rows; ++row) {
+    float* out = plane.data() + row * cols;
+    tensor.view.format->decode_row(tensor.view, row, out);
+    for (int64_t c = 0; c < cols; ++c) out[c] *= factors[static_cast<size_t>(c)];
+  }
+  PackedView view;
+  view.format = &GetFormat("f32");
+  view.rows = rows;
+  view.cols = cols;
+  view.codes = source.Keep(std::move(plane));
+  tensor.view = view;
+  tensor.stored_bytes += found->data.size();
+}
+
+void ModelOpt::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
+  const LayerAlgorithm& layer = *Of(module);
+  const std::string why = fmt::format("{} for {}", description_, module);
+  const Fp8Names names{module + ".weight", module + ".weight_scale"};
+  switch (layer.algorithm->kind) {
+    case Kind::kFp8Tensor:
+      PlaceFp8(Fp8Grain::kTensor, layer.algorithm->activations, names, why, source, tensor);
+      break;
+    case Kind::kFp8Channel:
+      PlaceFp8(Fp8Grain::kChannel, layer.algorithm->activations, names, why, source, tensor);
+      break;
+    case Kind::kFp8Block:
+      PlaceFp8(Fp8Grain::kBlock, layer.algorithm->activations, names, why, source, tensor);
+      break;
+    case Kind::kNvfp4:
+      PlaceNvfp4(layer, module, why, source, tensor);
+      break;
+    case Kind::kMxfp8:
+      PlaceMxfp8(module, why, source, tensor);
+      break;
+    case Kind::kInt4:
+      PlaceInt4(layer, module, why, source, tensor);
+      break;
+    case Kind::kInt8:
+      PlaceInt8(layer, module, why, source, tensor);
+      break;
+    case Kind::kRefused:
+      break;  // FindAlgorithm refused it
+  }
+  TakeActivationScale(module + ".input_scale", source, tensor);
+  ApplyColumnScales(module, source, tensor);
+}
+
+void ModelOpt::Finish(HfSource& source) const {
+  std::vector<std::string> scales;
+  source.ForUnused([&](const SafetensorsTensor& tensor) {
+    for (const char* end : {".k_scale", ".v_scale", ".k_bias", ".v_bias"})
+      if (tensor.name.ends_with(end)) scales.push_back(tensor.name);
+  });
+  for (const std::string& name : scales) {
+    if (!kv_cache_)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {} is there, but the config has no kv_cache_quant_algo", source.where(),
+           name);
+    source.side_scales[name] = source.Floats(source.Take(name, "kv_cache_quant_algo"));
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<const HfQuantization> ParseModelOpt(const HfQuantizationInput& in) {
+  return std::make_unique<ModelOpt>(in);
+}
+
+}  // namespace assay

@@ -1,0 +1,63 @@
+#pragma once
+// The seam of quantized Hugging Face checkpoints: how `quantization_config` says that linear modules are stored, and
+// how the file's tensors of one become a matrix of ours. One container is one file in this folder and a row of
+// table.cc; docs/formats/containers.md lists them.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/hf/source.h"
+
+namespace assay {
+
+class HfQuantization {
+ public:
+  virtual ~HfQuantization() = default;
+
+  /// Whether the linear module ("model.layers.0.mlp.up_proj") is stored quantized. Where the configuration leaves it
+  /// open, the tensors decide. Throws Error{kCorrupt} when they contradict each other.
+  virtual bool Quantizes(const std::string& module, const HfSource& source) const = 0;
+  /// Takes the module's tensors and sets `tensor`'s view, stored_bytes and, where they differ from what a plain file
+  /// has, shape. On entry name, source_name, shape and the view's rows and cols are set.
+  virtual void Place(const std::string& module, HfSource& source, Tensor& tensor) const = 0;
+  /// When all is placed: takes tensors that belong to no weight (KV-cache scales) and checks the whole.
+  virtual void Finish(HfSource&) const {}
+  /// "compressed-tensors pack-quantized W4A16": for people.
+  virtual std::string description() const = 0;
+};
+
+/// What a parser reads. `sidecars` are the JSON files beside config.json that older tools wrote, by name.
+struct HfQuantizationInput {
+  const Json& json;  // the quantization_config itself
+  std::string where;
+  const std::map<std::string, Json>& sidecars;
+};
+
+/// Names of the sidecar files that ParseHfQuantization wants to see.
+extern const char* const kHfQuantizationSidecars[4];
+
+/// `config` is config.json. Null when nothing is quantized. Throws Error{kUnsupported} naming what we lack.
+std::unique_ptr<const HfQuantization> ParseHfQuantization(const Json& config,
+                                                          const std::map<std::string, Json>& sidecars,
+                                                          std::string_view where);
+
+/// The parsers of the containers: rows of table.cc.
+std::unique_ptr<const HfQuantization> ParseCompressedTensors(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseBitsandbytes(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseGptq(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseAwq(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseAutoRound(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseFineGrainedFp8(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseModelOpt(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseMxfp4(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseHqq(const HfQuantizationInput& in);
+std::unique_ptr<const HfQuantization> ParseBitNet(const HfQuantizationInput& in);
+
+/// Tensors that a module has in one container or another but never when it is stored plainly, "" when it has none.
+std::string QuantizedLeftover(const std::string& module, const HfSource& source);
+
+}  // namespace assay

@@ -1,0 +1,69 @@
+#include "checkpoint/hf_stored.h"
+
+#include <cstring>
+
+#include "base/error.h"
+
+namespace assay {
+namespace {
+
+/// Hugging Face stores some norms less one; computed in float32, as the readers add it.
+std::vector<std::byte> LessOne(const Format& format, std::span<const std::byte> codes) {
+  PackedView view;
+  view.format = &format;
+  view.rows = 1;
+  view.cols = static_cast<int64_t>(codes.size()) / format.block_bytes;
+  view.codes = codes.data();
+  std::vector<float> values(static_cast<size_t>(view.cols));
+  format.decode_row(view, 0, values.data());
+  for (float& value : values) value -= 1.0f;
+  std::vector<std::byte> out(codes.size());
+  format.encode_rows(values.data(), 1, view.cols, nullptr, 1.0f, 1.0f, out.data(), nullptr);
+  return out;
+}
+
+}  // namespace
+
+void StoredPlainWriter::Rows(const TensorSlot& slot, const Format& format, const std::vector<int64_t>& stored,
+                             int64_t begin, int64_t n, std::span<const std::byte> codes, const HfSink& sink) {
+  const size_t width = static_cast<size_t>(format.block_bytes);
+  const StoredPlace& place = slot.in_hf;
+  std::vector<std::byte> changed;
+  if (slot.minus_one) {
+    changed = LessOne(format, codes);
+    codes = changed;
+  }
+  if (place.transposed) return Transposed(slot, width, stored, begin, n, codes, sink);
+  // A vector's units are its elements, a matrix's are its rows.
+  const bool vector = slot.shape.size() == 1;
+  const int64_t units = vector ? slot.shape[0] : n, from = vector ? 0 : begin;
+  const size_t unit_bytes = vector ? width : width * static_cast<size_t>(slot.shape.back());
+  const int64_t base = place.slice * (place.rows > 0 ? place.rows : slot.shape[0]);
+  for (int64_t done = 0; done < units;) {
+    const int64_t first = place.Row(from + done);
+    int64_t run = 1;
+    while (done + run < units && place.Row(from + done + run) == first + run) ++run;
+    sink(slot.hugging_face, static_cast<uint64_t>(base + first) * unit_bytes,
+         codes.subspan(static_cast<size_t>(done) * unit_bytes, static_cast<size_t>(run) * unit_bytes));
+    done += run;
+  }
+}
+
+void StoredPlainWriter::Transposed(const TensorSlot& slot, size_t width, const std::vector<int64_t>& stored,
+                                   int64_t begin, int64_t n, std::span<const std::byte> codes, const HfSink& sink) {
+  const StoredPlace& place = slot.in_hf;
+  const int64_t in = slot.shape.back(), out = stored.back();
+  const auto key = std::make_pair(slot.hugging_face, place.slice);
+  Slice& slice = slices_[key];
+  slice.bytes.resize(static_cast<size_t>(in * out) * width);
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c < in; ++c)
+      std::memcpy(slice.bytes.data() + static_cast<size_t>(c * out + place.Row(begin + r)) * width,
+                  codes.data() + static_cast<size_t>(r * in + c) * width, width);
+  slice.elements += n * in;
+  if (slice.elements < in * out) return;
+  sink(slot.hugging_face, static_cast<uint64_t>(place.slice) * slice.bytes.size(), slice.bytes);
+  slices_.erase(key);
+}
+
+}  // namespace assay
