@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "checkpoint/hf_quantization.h"
 #include "checkpoint/hf_tensors.h"
 
 namespace {
@@ -42,8 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   config.vocab = 2;
   for (std::string_view text : kConfigs) {
     try {
-      HfQuantization quantization = HfQuantization::Parse(ParseJson(text, "config"), "config");
-      HfTensors tensors = AssembleHfTensors(config, quantization, std::span(&file, 1), "fuzz");
+      std::unique_ptr<const HfQuantization> quantization = ParseHfQuantization(ParseJson(text, "config"), {}, "config");
+      HfTensors tensors = AssembleHfTensors(config, quantization.get(), std::span(&file, 1), "fuzz");
       float row[32];
       for (const Tensor& tensor : tensors.tensors)
         tensor.view.format->decode_row(tensor.view, tensor.view.rows - 1, row);

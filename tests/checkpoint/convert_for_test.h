@@ -46,19 +46,21 @@ inline std::vector<float> DecodeFor(const Checkpoint& source, const Tensor& tens
 /// `format_of` names the format of each tensor of the output.
 inline void ConvertForTest(const Checkpoint& source, Container container, const std::filesystem::path& out,
                            std::string_view preset, const std::function<std::string(const Tensor&)>& format_of,
-                           int64_t rows_at_once = 64, uint64_t shard_bytes = 5'000'000'000) {
+                           int64_t rows_at_once = 64, uint64_t shard_bytes = 5'000'000'000,
+                           std::string_view hf_container = "") {
   std::vector<OutputTensor> tensors;
   std::vector<const Tensor*> sources;
   for (const Tensor& tensor : source.tensors()) {
-    if (tensor.name == "rope_freqs.weight") continue;
+    if (IsRopeTable(tensor.name)) continue;
     tensors.push_back({tensor.name, &GetFormat(format_of(tensor)), tensor.view.rows, tensor.view.cols, tensor.shape});
+    tensors.back().activation_scale = 0.5f;
     sources.push_back(&tensor);
   }
-  auto writer = CheckpointWriter::Create(container, out, source, preset, tensors, shard_bytes);
+  auto writer = CheckpointWriter::Create(container, out, source, preset, tensors, shard_bytes, hf_container);
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Format& format = *tensors[i].format;
     const int64_t rows = tensors[i].rows, cols = tensors[i].cols;
-    std::vector<float> weights = DecodeFor(source, *sources[i], container == Container::kGguf);
+    std::vector<float> weights = DecodeFor(source, *sources[i], RopeInterleaved(source.config().architecture, container));
     float scale = 1.0f, divisor = 1.0f;
     if (format.has_global) {
       float largest = 0.0f;

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/gguf_checkpoint.h"
-#include "checkpoint/hf_quantization.h"
 #include "checkpoint/hf_tensors.h"
 #include "checkpoint/small_gguf.h"
 
@@ -365,10 +364,16 @@ const ConfigCase kConfigCases[] = {
     {"/rope_scaling", R"({"type":"dynamic","factor":2.0})", ErrorKind::kUnsupported,
      "RoPE type dynamic is not supported"},
     {"/eos_token_id", "9999", ErrorKind::kCorrupt, "eos_token_id: expected a token below 272, found 9999"},
-    {"/quantization_config", R"({"quant_method":"gptq"})", ErrorKind::kUnsupported,
-     "quantization_config: quant_method gptq is not supported; supported: compressed-tensors, bitsandbytes"},
-    {"/quantization_config", R"({"quant_method":"bitsandbytes","load_in_8bit":true})", ErrorKind::kUnsupported,
-     "bitsandbytes without load_in_4bit"},
+    {"/quantization_config", R"({"quant_method":"rot13"})", ErrorKind::kUnsupported,
+     "quantization_config: quant_method rot13 is not supported; supported: compressed-tensors, bitsandbytes, gptq"},
+    {"/quantization_config", R"({"quant_method":"exl3"})", ErrorKind::kUnsupported,
+     "quant_method exl3 is not read: its weights are a trellis code"},
+    {"/quantization_config", R"({"quant_method":"gptq"})", ErrorKind::kCorrupt,
+     "config.json says quant_method gptq, but no tensor is called *.qweight"},
+    {"/quantization_config", R"({"quant_method":"bitsandbytes","load_in_8bit":true})", ErrorKind::kCorrupt,
+     "BF16 although config.json says load_in_8bit and does not skip model.layers.0.self_attn.q_proj"},
+    {"/quantization_config", R"({"quant_method":"bitsandbytes"})", ErrorKind::kInvalid,
+     "expected one of load_in_4bit and load_in_8bit, found neither"},
     {"/quantization_config", R"({"quant_method":"bitsandbytes","load_in_4bit":true,"bnb_4bit_quant_type":"nf4"})",
      ErrorKind::kCorrupt, "BF16 although config.json says nf4 and does not skip model.layers.0.self_attn.q_proj"},
     {"/quantization_config",
@@ -377,12 +382,13 @@ const ConfigCase kConfigCases[] = {
      "tensor model.layers.0.self_attn.q_proj.weight_packed is missing (config.json says int4_g32, group_0)"},
     {"/quantization_config",
      R"({"quant_method":"compressed-tensors","format":"pack-quantized","config_groups":{"group_0":{"targets":["Linear"],"weights":{"num_bits":4,"group_size":32,"strategy":"group","symmetric":false}}}})",
-     ErrorKind::kUnsupported,
-     "group_0: weights int4 group 32 asymmetric with 16-bit activations in format pack-quantized are not supported"},
+     ErrorKind::kCorrupt, "weight_packed is missing (config.json says int4_g32_asym, group_0)"},
     {"/quantization_config",
      R"({"quant_method":"compressed-tensors","format":"float-quantized","config_groups":{"group_0":{"targets":["Linear"],"weights":{"num_bits":8,"type":"float","strategy":"channel"},"input_activations":{"num_bits":8,"type":"float","strategy":"tensor","dynamic":false}}}})",
-     ErrorKind::kUnsupported,
-     "weights float8 channel with float8 tensor activations in format float-quantized are not supported"},
+     ErrorKind::kCorrupt, "q_proj.weight: expected dtype F8_E4M3, found BF16"},
+    {"/quantization_config",
+     R"({"quant_method":"compressed-tensors","format":"marlin-24","config_groups":{"group_0":{"targets":["Linear"],"weights":{"num_bits":4}}}})",
+     ErrorKind::kUnsupported, "weights int4 tensor with 16-bit activations in format marlin-24 are not supported"},
     {"/quantization_config",
      R"({"quant_method":"compressed-tensors","format":"float-quantized","config_groups":{"group_0":{"targets":["re:("],"weights":{"num_bits":8,"type":"float","strategy":"channel"}}}})",
      ErrorKind::kInvalid, "\"re:(\" is not a regular expression"},

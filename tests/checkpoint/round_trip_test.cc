@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/gguf_types.h"
-#include "checkpoint/hf_quantization.h"
+#include "checkpoint/hf/writing.h"
 #include "system/file.h"
 
 namespace assay {
@@ -58,8 +58,10 @@ TEST_P(EveryFormat, SurvivesItsContainer) {
   int seen = 0;
   for (const Tensor& tensor : source->tensors()) {
     const Tensor& other = back->Get(tensor.name);
-    ASSERT_EQ(other.view.format->name, format_of(tensor)) << tensor.name;
-    seen += other.view.format == &format;
+    // An activation order that keeps the columns as they are is none.
+    const std::string expected_name = format_of(tensor).substr(0, format_of(tensor).find("_gidx"));
+    ASSERT_EQ(other.view.format->name, expected_name) << tensor.name;
+    seen += Matrix(tensor);
     std::vector<float> expected =
         Reencoded(*other.view.format, DecodeFor(*source, tensor, gguf), tensor.view.rows, tensor.view.cols);
     std::vector<float> found = Decode(other);
@@ -71,7 +73,8 @@ TEST_P(EveryFormat, SurvivesItsContainer) {
 std::vector<std::string> Written() {
   std::vector<std::string> names;
   for (const Format* format : RepresentativeFormats())
-    if (format->encode_rows && (HasGgufType(*format) || HasHfScheme(*format))) names.emplace_back(format->name);
+    if (format->encode_rows && (HasGgufType(*format) || !HfContainersOf(*format).empty()))
+      names.emplace_back(format->name);
   return names;
 }
 INSTANTIATE_TEST_SUITE_P(All, EveryFormat, ::testing::ValuesIn(Written()), [](const auto& row) { return row.param; });
