@@ -1,0 +1,345 @@
+#include "convert/rewrite.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "checkpoint/gguf_types.h"
+#include "checkpoint/hf/writing.h"
+#include "checkpoint/layout.h"
+#include "checkpoint/writer.h"
+#include "convert/convert.h"
+#include "format/transcode.h"
+#include "number/bf16.h"
+#include "number/f16.h"
+#include "statistics/tensor_error.h"
+#include "system/file.h"
+#include "system/machine.h"
+
+namespace assay {
+namespace {
+
+constexpr int64_t kPieceFloats = int64_t{2} << 20;
+
+bool Plain(const Format& format) {
+  return format.name == "f32" || format.name == "f16" || format.name == "bf16";
+}
+
+struct Job {
+  const Tensor* source;
+  OutputTensor output;
+  std::vector<int64_t> row_order;  // source row of each output row; empty: the same
+  const char* method = "kept";
+};
+
+class Rewriting {
+ public:
+  Rewriting(const Checkpoint& source, const RewriteTarget& target, ThreadPool& pool, Progress& progress)
+      : source_(source), target_(target), pool_(pool), progress_(progress) {}
+  void Plan();
+  void Write(const std::filesystem::path& out, QuantRecord& record);
+
+ private:
+  bool TargetHolds(const Format& format) const;
+  void ChooseFormat(std::span<Job*> jobs, bool codes_allowed);
+  std::vector<const Format*> Candidates(const Tensor& tensor, bool codes_allowed) const;
+  bool RowsGoOver(const Job& job, const Format& to) const;
+  bool CopyRow(const Job& job, int64_t row, std::byte* codes, std::byte* scales) const;
+  std::string_view ScaleDtype(const Job& job) const;
+  void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
+  int64_t SourceRow(const Job& job, int64_t row) const {
+    return job.row_order.empty() ? row : job.row_order[static_cast<size_t>(row)];
+  }
+
+  const Checkpoint& source_;
+  const RewriteTarget& target_;
+  ThreadPool& pool_;
+  Progress& progress_;
+  std::unique_ptr<HfContainer> container_;
+  std::vector<Job> jobs_;
+  std::set<const Format*> used_;  // formats chosen so far
+};
+
+bool Rewriting::TargetHolds(const Format& format) const {
+  if (target_.container == Container::kGguf) return HasGgufType(format);
+  return Plain(format) || (container_ && container_->Holds(format));
+}
+
+// The same format, then what may hold the same values in fewest bits. How activations are quantized is not for a
+// rewriting to change: a format that asks for another treatment than 16 bits must be the source's own.
+std::vector<const Format*> Rewriting::Candidates(const Tensor& tensor, bool codes_allowed) const {
+  const Format& from = *tensor.view.format;
+  std::vector<const Format*> found;
+  for (const Format& to : Formats()) {
+    if (Plain(to) != Plain(from)) continue;  // decoding is RewriteTarget::plain's business
+    if (!codes_allowed && !Plain(to)) continue;
+    if (!TargetHolds(to) || !FitsColumns(to, tensor.view.cols)) continue;
+    if (&to == &from) {
+      found.insert(found.begin(), &to);
+      continue;
+    }
+    if (target_.container == Container::kHuggingFace && !Plain(to) && to.activation != ActivationKind::kBF16 &&
+        to.activation != from.activation)
+      continue;
+    if (MayTranscode(from, to)) found.push_back(&to);
+  }
+  const auto first = found.begin() + (!found.empty() && found.front() == &from);
+  std::stable_sort(first, found.end(), [&](const Format* a, const Format* b) {
+    return BitsPerWeight(*a, tensor.view.rows, tensor.view.cols) <
+           BitsPerWeight(*b, tensor.view.rows, tensor.view.cols);
+  });
+  return found;
+}
+
+bool Rewriting::CopyRow(const Job& job, int64_t row, std::byte* codes, std::byte* scales) const {
+  const PackedView& view = job.source->view;
+  const Format& from = *view.format;
+  const int64_t at = SourceRow(job, row);
+  if (&from != job.output.format) return TranscodeRow(view, at, *job.output.format, codes, scales);
+  const int64_t code_bytes = CodesBytes(from, 1, view.cols), scale_bytes = ScalesBytes(from, 1, view.cols);
+  std::memcpy(codes, view.codes + at * code_bytes, static_cast<size_t>(code_bytes));
+  if (scale_bytes > 0) std::memcpy(scales, view.scales + at * scale_bytes, static_cast<size_t>(scale_bytes));
+  return true;
+}
+
+bool Rewriting::RowsGoOver(const Job& job, const Format& to) const {
+  Job trial = job;
+  trial.output.format = &to;
+  const PackedView& view = job.source->view;
+  if (&to == view.format) {
+    // Scales of several rows, or blocks that run over row ends, cannot follow rows that move.
+    return job.row_order.empty() || (to.block_rows == 1 && !to.flat);
+  }
+  std::atomic<bool> exact{true};
+  pool_.For(view.rows, std::max<int64_t>(1, 16384 / view.cols), [&](int64_t begin, int64_t end, int) {
+    std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(to, 1, view.cols)));
+    std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(to, 1, view.cols)));
+    for (int64_t row = begin; row < end && exact.load(std::memory_order_relaxed); ++row)
+      if (!CopyRow(trial, row, codes.data(), scales.data())) exact = false;
+  });
+  return exact;
+}
+
+void Rewriting::ChooseFormat(std::span<Job*> jobs, bool codes_allowed) {
+  const Tensor& tensor = *jobs[0]->source;
+  auto all_go = [&](const Format& to) {
+    return std::all_of(jobs.begin(), jobs.end(), [&](Job* job) { return RowsGoOver(*job, to); });
+  };
+  std::vector<const Format*> candidates = Candidates(tensor, codes_allowed);
+  // Many containers have one scheme for all modules: what others were given comes first.
+  if (container_)
+    std::stable_partition(candidates.begin(), candidates.end(),
+                          [&](const Format* to) { return to == tensor.view.format || used_.count(to) > 0; });
+  const Format* chosen = nullptr;
+  for (const Format* to : candidates) {
+    if (!all_go(*to)) continue;
+    chosen = to;
+    if (!Plain(*to)) used_.insert(to);
+    break;
+  }
+  for (Job* job : jobs) {
+    if (chosen) {
+      job->output.format = chosen;
+      job->method = chosen == job->source->view.format ? "kept" : "rewritten";
+      continue;
+    }
+    if (target_.plain.empty())
+      Fail(ErrorKind::kUnsupported, "{}: tensor {} ({}) has no codes in {} that keep its weights",
+           source_.path().string(), tensor.source_name, tensor.view.format->name,
+           target_.container == Container::kGguf ? "GGUF" : target_.hf_container);
+    job->output.format = &GetFormat(target_.plain);
+    job->method = "plain";
+  }
+}
+
+void Rewriting::Plan() {
+  const ModelConfig& config = source_.config();
+  if (target_.container == Container::kHuggingFace && !target_.hf_container.empty())
+    container_ = CreateHfContainer(target_.hf_container, {});
+  const bool target_interleaved = RopeInterleaved(config.architecture, target_.container);
+  std::unordered_map<std::string, TensorSlot> slots;
+  for (TensorSlot& slot : TensorSlots(config)) slots.emplace(slot.name, std::move(slot));
+  jobs_.reserve(source_.tensors().size());
+  struct Shared {
+    std::vector<Job*> jobs;
+    bool codes_allowed = false;
+  };
+  std::map<std::string, Shared> shared;  // by the target's tensor
+  for (const Tensor& tensor : source_.tensors()) {
+    if (IsRopeTable(tensor.name)) continue;
+    Job& job = jobs_.emplace_back();
+    job.source = &tensor;
+    job.output = {tensor.name, nullptr, tensor.view.rows, tensor.view.cols, tensor.shape};
+    if (tensor.view.column_group)
+      job.output.column_group.assign(tensor.view.column_group, tensor.view.column_group + tensor.view.cols);
+    job.output.activation_scale = tensor.view.activation_scale;
+    bool for_q = false;
+    if (config.rope_interleaved != target_interleaved && NeedsRopeOrder(tensor.name, &for_q))
+      job.row_order = RopeRowOrder(config, for_q, target_interleaved);
+    const TensorSlot& slot = slots.at(tensor.name);
+    if (tensor.shape.size() < 2) {
+      // GGUF's readers want vectors in float32; Hugging Face files have the type of the other plain tensors.
+      const Format& bf16 = GetFormat("bf16");
+      const bool gguf_target = target_.container == Container::kGguf;
+      if (gguf_target || !Plain(*tensor.view.format))
+        job.output.format = &GetFormat("f32");
+      else
+        job.output.format =
+            source_.container() == Container::kGguf && RowsGoOver(job, bf16) ? &bf16 : tensor.view.format;
+      job.method = job.output.format == tensor.view.format ? "kept" : "rewritten";
+      continue;
+    }
+    const bool gguf = target_.container == Container::kGguf;
+    Shared& group = shared[gguf ? slot.in_gguf.name : slot.hugging_face];
+    group.jobs.push_back(&job);
+    group.codes_allowed = gguf || slot.linear;
+  }
+  progress_.Begin("compare formats", shared.size(), "tensors");
+  for (auto& [name, group] : shared) {
+    ChooseFormat(group.jobs, group.codes_allowed);
+    progress_.Advance(1);
+    if (progress_.Cancelled()) throw Interrupted();
+  }
+  progress_.End();
+  if (container_ && used_.empty())
+    Fail(ErrorKind::kUnsupported,
+         "{}: none of its matrices ({}) has codes that {} can hold; `convert --to safetensors` writes plain floats, "
+         "`quantize` chooses new codes",
+         source_.path().string(), source_.main_format(), target_.hf_container);
+  for (Job& job : jobs_) job.output.scale_dtype = ScaleDtype(job);
+}
+
+// The narrowest type that keeps every scale; containers whose files usually have halves get these first.
+std::string_view Rewriting::ScaleDtype(const Job& job) const {
+  const Format& format = *job.output.format;
+  const PackedView& view = job.source->view;
+  if (target_.container != Container::kHuggingFace || Plain(format) || format.scale_bytes < 4) return "";
+  std::atomic<bool> f16{true}, bf16{true};
+  pool_.For(view.rows, std::max<int64_t>(1, 16384 / view.cols), [&](int64_t begin, int64_t end, int) {
+    std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, 1, view.cols)));
+    std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, 1, view.cols)));
+    for (int64_t row = begin; row < end; ++row) {
+      CopyRow(job, row, codes.data(), scales.data());
+      for (size_t at = 0; at < scales.size(); at += static_cast<size_t>(format.scale_bytes)) {
+        float scale;
+        std::memcpy(&scale, scales.data() + at, sizeof scale);
+        if (DecodeF16(EncodeF16(scale)) != scale) f16 = false;
+        if (DecodeBf16(EncodeBf16(scale)) != scale) bf16 = false;
+      }
+    }
+  });
+  const bool halves = target_.hf_container != "compressed-tensors";
+  if (halves && f16) return "F16";
+  if (bf16) return "BF16";
+  return f16 ? "F16" : "F32";
+}
+
+void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report) {
+  const Job& job = jobs_[index];
+  const Format& format = *job.output.format;
+  const PackedView& view = job.source->view;
+  const int64_t cols = view.cols;
+  if (format.has_global) writer.SetGlobal(index, view.global_scale, view.global_divisor);
+  const bool exact = job.method != std::string_view("plain");
+  const bool vector_order = job.output.shape.size() < 2 && !job.row_order.empty();
+  TensorErrorSums sums;
+  // Blocks that run over row ends go over in one piece.
+  int64_t piece = std::max<int64_t>(1, kPieceFloats / cols);
+  if (format.flat) piece = view.rows;
+  if (format.block_rows > 1) piece = (piece + format.block_rows - 1) / format.block_rows * format.block_rows;
+  for (int64_t begin = 0; begin < view.rows; begin += piece) {
+    const int64_t n = std::min(piece, view.rows - begin);
+    std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, n, cols)));
+    std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, n, cols)));
+    if (format.flat && exact) {
+      std::memcpy(codes.data(), view.codes, codes.size());
+      if (!scales.empty()) std::memcpy(scales.data(), view.scales, scales.size());
+    } else {
+      const int64_t code_bytes = CodesBytes(format, 1, cols), scale_bytes = ScalesBytes(format, 1, cols);
+      std::vector<TensorErrorSums> parts(static_cast<size_t>(n));
+      pool_.For(n, std::max<int64_t>(1, 16384 / cols), [&](int64_t from, int64_t to, int) {
+        std::vector<float> values(static_cast<size_t>(cols)), written(values.size());
+        for (int64_t r = from; r < to; ++r) {
+          std::byte* row_codes = codes.data() + r * code_bytes;
+          std::byte* row_scales = scale_bytes > 0 ? scales.data() + r * scale_bytes : nullptr;
+          if (exact && !vector_order && (&format == view.format || !Plain(format))) {
+            ASSAY_CHECK(CopyRow(job, begin + r, row_codes, row_scales));
+            continue;
+          }
+          view.format->decode_row(view, vector_order ? 0 : SourceRow(job, begin + r), values.data());
+          if (vector_order) {
+            for (size_t i = 0; i < values.size(); ++i) written[i] = values[static_cast<size_t>(job.row_order[i])];
+            values = written;
+          }
+          format.encode_rows(values.data(), 1, cols, nullptr, 1.0f, 1.0f, row_codes, row_scales);
+          format.decode_row({&format, 1, cols, row_codes, row_scales}, 0, written.data());
+          parts[static_cast<size_t>(r)].Add(values, written);
+        }
+      });
+      for (const TensorErrorSums& part : parts) sums.Add(part);
+    }
+    writer.WriteRows(index, begin, n, codes, scales);
+    progress_.Advance(static_cast<uint64_t>(n * cols));
+    if (progress_.Cancelled()) throw Interrupted();
+  }
+  ReleasePages({view.codes, static_cast<size_t>(CodesBytes(*view.format, view.rows, cols))});
+  report.name = job.output.name;
+  report.shape = job.output.shape;
+  report.from = view.format->name;
+  report.to = format.name;
+  report.method = job.method;
+  report.bytes = static_cast<uint64_t>(CodesBytes(format, view.rows, cols) +
+                                       ScalesBytes(format, view.rows, cols) / format.block_rows);
+  report.rmse = sums.rmse();
+  report.relative_error = sums.relative();
+}
+
+void Rewriting::Write(const std::filesystem::path& out, QuantRecord& record) {
+  std::vector<OutputTensor> outputs;
+  uint64_t total = 0;
+  for (const Job& job : jobs_) {
+    outputs.push_back(job.output);
+    total += static_cast<uint64_t>(job.output.rows * job.output.cols);
+  }
+  progress_.Begin("write", total, "weights");
+  auto writer =
+      CheckpointWriter::Create(target_.container, out, source_, "", outputs, target_.shard_bytes, target_.hf_container);
+  record.tensors.resize(jobs_.size());
+  for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
+  writer->Commit();
+  progress_.End();
+}
+
+}  // namespace
+
+QuantRecord RewriteCheckpoint(const Checkpoint& source, const RewriteTarget& target, const std::filesystem::path& out,
+                              ThreadPool& pool, Progress& progress) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(source.path(), out, ignored))
+    Fail(ErrorKind::kInvalid, "{}: the output would replace the source", out.string());
+  const double start = Now();
+  QuantRecord record;
+  record.preset = "convert";
+  record.started = UtcTimestamp();
+  Rewriting rewriting(source, target, pool, progress);
+  rewriting.Plan();
+  rewriting.Write(out, record);
+  record.elapsed_s = Now() - start;
+  record.peak_memory_bytes = PeakMemoryBytes();
+  return record;
+}
+
+std::string RewriteOutputName(const Checkpoint& source, const RewriteTarget& target) {
+  std::filesystem::path path = std::filesystem::absolute(source.path()).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  const std::string stem = path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+  if (target.container == Container::kGguf) return stem + ".gguf";
+  return stem + "-" + (target.hf_container.empty() ? "hf" : target.hf_container);
+}
+
+}  // namespace assay

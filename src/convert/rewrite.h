@@ -1,0 +1,32 @@
+#pragma once
+// From one container to another without quantizing anew: codes and scales go over as they are where the target has
+// room for them, in another layout where that changes no weight, and as plain floats where it has not.
+
+#include <filesystem>
+#include <string>
+
+#include "base/progress.h"
+#include "checkpoint/checkpoint.h"
+#include "record/quant_record.h"
+#include "system/threads.h"
+
+namespace assay {
+
+struct RewriteTarget {
+  Container container = Container::kGguf;
+  std::string hf_container;  // "gptq", "compressed-tensors" …: HfContainerNames(); "": plain floats
+  /// What a matrix becomes that the target has no codes for: "bf16", "f16", "f32"; "": that is an error.
+  std::string plain = "bf16";
+  uint64_t shard_bytes = 5'000'000'000;
+};
+
+/// Methods in the record: "kept" (the same codes), "rewritten" (other codes or layout, the same weights), "plain"
+/// (decoded; rmse says what rounding to the plain type lost). Tensors that share one in the target share their format.
+/// Every kept or rewritten row is decoded again before it is written and compared. Streams like ConvertCheckpoint.
+QuantRecord RewriteCheckpoint(const Checkpoint& source, const RewriteTarget& target, const std::filesystem::path& out,
+                              ThreadPool& pool, Progress& progress);
+
+/// "model.gguf" or "model-gptq": the usual name of the output.
+std::string RewriteOutputName(const Checkpoint& source, const RewriteTarget& target);
+
+}  // namespace assay
