@@ -36,6 +36,7 @@ struct Command {
 
 std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddRun(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags);

@@ -6,19 +6,11 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "cli/plot.h"
 #include "convert/tensor_report.h"
 
 namespace assay {
 namespace {
-
-/// A bar of `share` (0 … 1) of `width` columns, in eighths.
-std::string Bar(double share, int width) {
-  static constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const int eighths = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * width * 8));
-  std::string bar;
-  for (int i = 0; i < eighths / 8; ++i) bar += "█";
-  return bar + kEighths[eighths % 8];
-}
 
 /// Finite, or null: JSON has no infinity.
 Json Number(double value) {

@@ -15,6 +15,7 @@ namespace {
 constexpr Command kCommands[] = {
     {"check", "quantize a model, run your examples on both, say whether it holds", AddCheck},
     {"quantize", "write a model in another format", AddQuantize},
+    {"convert", "write a model in another container without quantizing anew", AddConvert},
     {"run", "run a task on one model and save the answers", AddRun},
     {"compare", "verdict from two saved runs", AddCompare},
     {"perplexity", "perplexity of a text, KL divergence against another model", AddPerplexity},

@@ -1,0 +1,96 @@
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "checkpoint/hf/writing.h"
+#include "cli/command.h"
+#include "cli/identity.h"
+#include "convert/rewrite.h"
+
+namespace assay {
+namespace {
+
+std::string ContainerNames() {
+  std::vector<std::string> names = {"gguf", "safetensors"};
+  for (std::string_view name : HfContainerNames()) names.emplace_back(name);
+  return Join(names, ", ");
+}
+
+RewriteTarget TargetOf(const std::string& name, const std::string& plain) {
+  RewriteTarget target;
+  target.plain = plain == "none" ? "" : plain;
+  if (name == "gguf") return target;
+  target.container = Container::kHuggingFace;
+  if (name == "safetensors") return target;
+  for (std::string_view known : HfContainerNames())
+    if (known == name) target.hf_container = name;
+  if (target.hf_container.empty())
+    Fail(ErrorKind::kInvalid, "\"{}\" is not a container; containers: {}", name, ContainerNames());
+  return target;
+}
+
+void PrintSummary(const QuantRecord& record, const std::string& out) {
+  struct Use {
+    int tensors = 0;
+    double worst = 0;
+  };
+  std::map<std::string, Use> uses;  // "q4_0 → int4_g32, rewritten"
+  bool lost = false;
+  for (const TensorQuantization& t : record.tensors) {
+    const std::string way = t.from == t.to ? t.from : t.from + " → " + t.to;
+    Use& use = uses[fmt::format("{:<28} {}", way, t.method)];
+    ++use.tensors;
+    use.worst = std::max(use.worst, t.relative_error);
+    lost |= t.rmse > 0;
+  }
+  Print(fmt::format("{}: {} (from {}), {:.2f} bits per weight (from {:.2f}), {:.1f} s", out,
+                    FormatBytes(record.result.file_bytes), FormatBytes(record.source.file_bytes),
+                    record.result.bits_per_weight, record.source.bits_per_weight, record.elapsed_s));
+  for (const auto& [way, use] : uses)
+    Print(fmt::format("  {:>5} tensors  {}{}", use.tensors, way,
+                      use.worst > 0 ? fmt::format(", relative error up to {:.2g}", use.worst) : ""));
+  Print(lost ? "Weights were rounded; --plain f32 keeps them exactly, --plain none refuses."
+             : "Every weight is what it was, bit for bit.");
+}
+
+}  // namespace
+
+std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
+  struct Options {
+    std::string model, container, out, plain = "bf16";
+    bool force = false;
+  };
+  auto o = std::make_shared<Options>();
+  command.add_option("MODEL", o->model, "model file or folder")->required();
+  command.add_option("--to", o->container, "container: " + ContainerNames())->required();
+  command.add_option("-o,--output", o->out, "file or folder to write (default: MODEL.gguf or MODEL-CONTAINER here)");
+  command.add_option("--plain", o->plain, "what matrices become that the container has no codes for; none: an error")
+      ->check(CLI::IsMember({"bf16", "f16", "f32", "none"}))
+      ->capture_default_str();
+  command.add_flag("--force", o->force, "replace an output that exists");
+  return [o, &flags] {
+    const RewriteTarget target = TargetOf(o->container, o->plain);
+    auto source = Checkpoint::Open(ResolveModel(o->model));
+    const std::string out = o->out.empty() ? RewriteOutputName(*source, target) : o->out;
+    if (std::filesystem::exists(out) && !o->force)
+      Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);
+    ThreadPool pool(flags.threads);
+    auto progress = MakeProgress(flags);
+    QuantRecord record = RewriteCheckpoint(*source, target, out, pool, *progress);
+    auto result = Checkpoint::Open(out);
+    record.source = IdentityOf(*source, "");
+    record.result = IdentityOf(*result, "");
+    record.build = BuildText();
+    record.machine = MachineText();
+    if (flags.json)
+      Print(DumpJson(ToJson(record)));
+    else
+      PrintSummary(record, out);
+    return static_cast<int>(kHolds);
+  };
+}
+
+}  // namespace assay
