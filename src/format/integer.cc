@@ -118,12 +118,7 @@ ASSAY_INLINE void Encode(const IntegerShape& shape, const float* weights, int64_
       if (shape.columns != 0) {
         Float8 low{}, high{};
         for (int64_t r = 0; r < rows; ++r) ExtendRange(x + r * cols, n, &low, &high);
-        float smallest = 0, largest = 0;
-        for (int lane = 0; lane < 8; ++lane) {
-          smallest = std::min(smallest, low[lane]);
-          largest = std::max(largest, high[lane]);
-        }
-        by = ChooseScale(shape, smallest, largest);
+        by = ChooseScale(shape, -LargestLane(-low), LargestLane(high));
       }
       for (int64_t r = 0; r < rows; ++r) {
         EncodeRun<bits>(x + r * cols, n, by, codes + (row + r) * row_bytes + (bits == 8 ? first : first / 8 * bits));

@@ -125,7 +125,8 @@ constexpr Format MakeIntegerFormat() {
 
 template <int bits, int columns>
 constexpr std::array<Format, 2> BothSymmetries() {
-  return {MakeIntegerFormat<{{bits, columns}}>(), MakeIntegerFormat<{{bits, columns, 1, true}}>()};
+  return {MakeIntegerFormat<IntegerVariant{{bits, columns}}>(),
+          MakeIntegerFormat<IntegerVariant{{bits, columns, 1, true}}>()};
 }
 
 template <size_t... n>
@@ -145,13 +146,14 @@ constexpr auto IntegerFormatsOf() {
   return JoinRows(BothSymmetries<bits, 128>(), BothSymmetries<bits, 64>(), BothSymmetries<bits, 32>(),
                   BothSymmetries<bits, 16>(), BothSymmetries<bits, 256>(), BothSymmetries<bits, 512>(),
                   BothSymmetries<bits, 1024>(), BothSymmetries<bits, -1>(),
-                  std::array{MakeIntegerFormat<{{bits, 0}}>()});
+                  std::array{MakeIntegerFormat<IntegerVariant{{bits, 0}}>()});
 }
 
 /// GPTQ's activation order exists where GPTQ does.
 template <int bits, int columns>
 constexpr std::array<Format, 2> GroupIndexed() {
-  return {MakeIntegerFormat<{{bits, columns}, true}>(), MakeIntegerFormat<{{bits, columns, 1, true}, true}>()};
+  return {MakeIntegerFormat<IntegerVariant{{bits, columns}, true}>(),
+          MakeIntegerFormat<IntegerVariant{{bits, columns, 1, true}, true}>()};
 }
 template <int bits>
 constexpr auto GroupIndexedFormatsOf() {
@@ -163,15 +165,15 @@ inline constexpr auto kIntegerFormats = JoinRows(
     IntegerFormatsOf<8>(), IntegerFormatsOf<4>(), IntegerFormatsOf<3>(), IntegerFormatsOf<2>(), IntegerFormatsOf<5>(),
     IntegerFormatsOf<6>(), IntegerFormatsOf<7>(),
     std::array{
-        MakeIntegerFormat<{{8, 128, 128}}>(),
-        MakeIntegerFormat<{{4, 128, 128}}>(),
-        MakeIntegerFormat<{{8, -1}, false, ActivationKind::kInt8PerToken}>(),
-        MakeIntegerFormat<{{8, -1}, false, ActivationKind::kInt8Static}>(),
-        MakeIntegerFormat<{{8, 0}, false, ActivationKind::kInt8PerToken}>(),
-        MakeIntegerFormat<{{8, 0}, false, ActivationKind::kInt8Static}>(),
-        MakeIntegerFormat<{{4, -1}, false, ActivationKind::kInt8PerToken}>(),
-        MakeIntegerFormat<{{4, 128}, false, ActivationKind::kInt8PerToken}>(),
-        MakeIntegerFormat<{{4, 128}, false, ActivationKind::kFp8PerToken}>(),
+        MakeIntegerFormat<IntegerVariant{{8, 128, 128}}>(),
+        MakeIntegerFormat<IntegerVariant{{4, 128, 128}}>(),
+        MakeIntegerFormat<IntegerVariant{{8, -1}, false, ActivationKind::kInt8PerToken}>(),
+        MakeIntegerFormat<IntegerVariant{{8, -1}, false, ActivationKind::kInt8Static}>(),
+        MakeIntegerFormat<IntegerVariant{{8, 0}, false, ActivationKind::kInt8PerToken}>(),
+        MakeIntegerFormat<IntegerVariant{{8, 0}, false, ActivationKind::kInt8Static}>(),
+        MakeIntegerFormat<IntegerVariant{{4, -1}, false, ActivationKind::kInt8PerToken}>(),
+        MakeIntegerFormat<IntegerVariant{{4, 128}, false, ActivationKind::kInt8PerToken}>(),
+        MakeIntegerFormat<IntegerVariant{{4, 128}, false, ActivationKind::kFp8PerToken}>(),
     },
     GroupIndexedFormatsOf<4>(), GroupIndexedFormatsOf<8>(), GroupIndexedFormatsOf<3>(), GroupIndexedFormatsOf<2>());
 

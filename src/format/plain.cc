@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "format/block_rows.h"
-#include "format/lanes.h"
+#include "format/vector_codes.h"
 #include "number/bf16.h"
 #include "number/f16.h"
 
@@ -57,9 +57,11 @@ void EncodeRowsF32(const float* weights, int64_t n_rows, int64_t cols, const flo
   std::memcpy(codes, weights, static_cast<size_t>(n_rows * cols) * 4);
 }
 
-void EncodeRowsF16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
-                   std::byte*) {
-  WriteCodes<uint16_t>(weights, n_rows * cols, codes, [](float x) { return EncodeF16(x); });
+ASSAY_CLONES void EncodeRowsF16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                                std::byte* codes, std::byte*) {
+  const int64_t n = n_rows * cols, whole = n / 8 * 8;
+  for (int64_t i = 0; i < whole; i += 8) StoreHalves(F16Codes(Load8(weights + i)), codes + 2 * i);
+  WriteCodes<uint16_t>(weights + whole, n - whole, codes + 2 * whole, [](float x) { return EncodeF16(x); });
 }
 
 ASSAY_CLONES void EncodeRowsBf16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,

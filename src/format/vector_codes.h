@@ -25,16 +25,46 @@ ASSAY_INLINE Float8 LoadUpTo8(const float* x, int64_t n) {
   std::memcpy(&v, x, static_cast<size_t>(n) * sizeof(float));
   return v;
 }
+typedef uint8_t ByteLanes __attribute__((vector_size(32)));
+typedef uint64_t PairLanes __attribute__((vector_size(32)));
+
+/// The low bytes of eight codes, the first lowest.
+ASSAY_INLINE uint64_t LowBytes(Int8Lanes codes) {
+  const auto bytes = reinterpret_cast<ByteLanes>(codes);
+  // Shuffles within halves of 128 bits are one instruction everywhere.
+  const auto halves = reinterpret_cast<PairLanes>(__builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4,
+                                                                          8, 12, 0, 4, 8, 12, 16, 20, 24, 28, 16, 20,
+                                                                          24, 28, 16, 20, 24, 28, 16, 20, 24, 28));
+  return (halves[0] & 0xffffffffu) | (halves[2] & ~uint64_t{0xffffffffu});
+}
+
 /// The low byte of the first n (all from 8 on) codes.
 ASSAY_INLINE void StoreBytes(Int8Lanes codes, int64_t n, std::byte* out) {
-  typedef uint8_t Bytes __attribute__((vector_size(8)));
-  const Bytes bytes = __builtin_convertvector(codes, Bytes);
+  const uint64_t bytes = LowBytes(codes);
   if (n >= 8) {
     std::memcpy(out, &bytes, 8);
   } else {
     std::memcpy(out, &bytes, static_cast<size_t>(n));
   }
 }
+
+/// The low halves of eight codes.
+ASSAY_INLINE void StoreHalves(Int8Lanes codes, std::byte* out) {
+  auto pairs = reinterpret_cast<PairLanes>(codes);
+  pairs = (pairs | pairs >> 16) & 0xffffffffu;
+  const uint64_t words[2] = {pairs[0] | pairs[1] << 32, pairs[2] | pairs[3] << 32};
+  std::memcpy(out, words, sizeof words);
+}
+
+/// The low bytes of four 64-bit lanes, the first lowest.
+ASSAY_INLINE uint32_t LowBytes(PairLanes pairs) {
+  const auto bytes = reinterpret_cast<ByteLanes>(pairs);
+  const auto halves = reinterpret_cast<PairLanes>(__builtin_shufflevector(bytes, bytes, 0, 8, 0, 8, 0, 8, 0, 8, 0, 8, 0,
+                                                                          8, 0, 8, 0, 8, 16, 24, 16, 24, 16, 24, 16, 24,
+                                                                          16, 24, 16, 24, 16, 24, 16, 24));
+  return static_cast<uint32_t>((halves[0] & 0xffffu) | (halves[2] & 0xffffu) << 16);
+}
+
 ASSAY_INLINE Int8Lanes Bits(Float8 v) {
   Int8Lanes bits;
   std::memcpy(&bits, &v, sizeof bits);
@@ -59,6 +89,13 @@ ASSAY_INLINE Int8Lanes MinifloatCodes(Float8 v) {
   const Int8Lanes subnormal = Bits(FromBits(magnitude) + magic) - Bits(magic);
   const Int8Lanes code = magnitude < Int8Lanes{} + ((127 + 1 - bias) << 23) ? subnormal : normal;
   return code | (bits >> (31 - exponent_bits - mantissa_bits) & (1 << (exponent_bits + mantissa_bits)));
+}
+
+/// Binary16 codes of finite v; what rounds beyond 65504 becomes infinity.
+ASSAY_INLINE Int8Lanes F16Codes(Float8 v) {
+  const Int8Lanes magnitude = MinifloatCodes<5, 10>(FromBits(Bits(v) & 0x7fffffff));
+  const Int8Lanes infinity = Int8Lanes{} + 0x7c00;
+  return (magnitude < infinity ? magnitude : infinity) | (Bits(v) >> 16 & 0x8000);
 }
 
 /// E4M3 codes of |v| <= 448.
@@ -95,11 +132,15 @@ ASSAY_INLINE Int8Lanes BnbFp4Codes(Float8 v) {
 
 /// Four bytes from eight codes, the first of each pair in the low nibble.
 ASSAY_INLINE void PackLowFirst(Int8Lanes codes, uint8_t* out) {
-  for (int i = 0; i < 4; ++i) out[i] = static_cast<uint8_t>(codes[2 * i] | codes[2 * i + 1] << 4);
+  const auto pairs = reinterpret_cast<PairLanes>(codes);
+  const uint32_t bytes = LowBytes(pairs | pairs >> 28);
+  std::memcpy(out, &bytes, sizeof bytes);
 }
 /// The same, the first in the high nibble.
 ASSAY_INLINE void PackHighFirst(Int8Lanes codes, uint8_t* out) {
-  for (int i = 0; i < 4; ++i) out[i] = static_cast<uint8_t>(codes[2 * i] << 4 | codes[2 * i + 1]);
+  const auto pairs = reinterpret_cast<PairLanes>(codes);
+  const uint32_t bytes = LowBytes(pairs << 4 | pairs >> 32);
+  std::memcpy(out, &bytes, sizeof bytes);
 }
 
 /// Eight codes of `bits` bits as a little-endian stream of `bits` bytes.
@@ -107,21 +148,34 @@ template <int bits>
 ASSAY_INLINE void StorePacked(Int8Lanes codes, std::byte* out) {
   if constexpr (bits == 8) {
     StoreBytes(codes, 8, out);
+  } else if constexpr (bits == 4) {
+    PackLowFirst(codes, reinterpret_cast<uint8_t*>(out));
   } else {
-    uint64_t word = 0;
-    for (int lane = 0; lane < 8; ++lane)
-      word |= static_cast<uint64_t>(static_cast<uint32_t>(codes[lane])) << (lane * bits);
+    PairLanes pairs = reinterpret_cast<PairLanes>(codes);
+    pairs = (pairs | pairs >> (32 - bits)) & ((1u << (2 * bits)) - 1);
+    const uint64_t word = pairs[0] | pairs[1] << (2 * bits) | pairs[2] << (4 * bits) | pairs[3] << (6 * bits);
     std::memcpy(out, &word, bits);
   }
 }
 
+/// The largest lane.
+ASSAY_INLINE float LargestLane(Float8 v) {
+  v = Max(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = Max(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  v = Max(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+  return v[0];
+}
+
 /// max |x| over n values.
 ASSAY_INLINE float LargestMagnitudeOf(const float* x, int64_t n) {
-  Float8 largest{};
-  for (int64_t i = 0; i < n; i += 8) largest = Max(largest, Abs(LoadUpTo8(x + i, n - i)));
-  float m = largest[0];
-  for (int lane = 1; lane < 8; ++lane) m = largest[lane] > m ? largest[lane] : m;
-  return m;
+  // Four maxima at a time, or each would wait for the one before.
+  Float8 part[4] = {};
+  int64_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    for (int k = 0; k < 4; ++k) part[k] = Max(part[k], Abs(Load8(x + i + 8 * k)));
+  }
+  for (; i < n; i += 8) part[0] = Max(part[0], Abs(LoadUpTo8(x + i, n - i)));
+  return LargestLane(Max(Max(part[0], part[1]), Max(part[2], part[3])));
 }
 
 }  // namespace assay
