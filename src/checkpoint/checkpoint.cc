@@ -21,6 +21,31 @@ void AddNumber(Hasher& hasher, T value) {
   hasher.Add(std::as_bytes(std::span(&value, 1)));
 }
 
+/// Only of models that need it, so that what was recorded about Llamas stays valid.
+void AddWiring(Hasher& hasher, const ModelConfig& c) {
+  if (c.architecture == "llama" && c.layers.empty() && c.experts.count == 0) return;
+  for (const LayerConfig& l : c.layers) {
+    AddNumber(hasher, l.window);
+    AddNumber(hasher, l.chunked + 2 * l.rope + 4 * l.local_rope + 8 * l.experts + 16 * l.recurrent);
+  }
+  const ExpertConfig& e = c.experts;
+  const LatentConfig& m = c.latent;
+  const DeltaConfig& d = c.delta;
+  for (int64_t value :
+       {static_cast<int64_t>(c.norm), static_cast<int64_t>(c.activation), static_cast<int64_t>(c.qk_norm),
+        int64_t{c.norm_bias}, int64_t{c.parallel}, int64_t{c.shared_norm}, int64_t{c.post_norms}, int64_t{c.sub_norms},
+        int64_t{c.learned_positions}, int64_t{c.sinks}, int64_t{c.output_gate}, int64_t{c.gated}, e.count, e.used,
+        e.feed_forward, e.shared_feed_forward, int64_t{e.shared_gate}, int64_t{e.sigmoid}, int64_t{e.renormalize},
+        int64_t{e.weigh_input}, int64_t{e.bias}, e.groups, e.groups_used, int64_t{e.group_top2}, m.q_rank, m.kv_rank,
+        m.nope_dim, m.rope_dim, m.value_dim, d.key_heads, d.value_heads, d.key_dim, d.value_dim, d.kernel,
+        int64_t{c.rope_scaling.truncate}})
+    AddNumber(hasher, value);
+  for (double value : {c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale, c.attention_softcap,
+                       c.logit_softcap, c.temperature_scale, c.temperature_floor, c.swiglu_limit, c.rope_local_theta,
+                       e.scale})
+    AddNumber(hasher, value);
+}
+
 void AddConfig(Hasher& hasher, const ModelConfig& c) {
   hasher.AddText(c.architecture);
   for (int64_t value : {c.n_layers, c.hidden, c.n_heads, c.n_kv_heads, c.head_dim, c.feed_forward, c.vocab,
@@ -32,6 +57,8 @@ void AddConfig(Hasher& hasher, const ModelConfig& c) {
                        r.beta_slow, r.attention_factor})
     AddNumber(hasher, value);
   hasher.Add(std::as_bytes(std::span(c.rope_factors)));
+  hasher.Add(std::as_bytes(std::span(c.rope_long_factors)));
+  AddWiring(hasher, c);
   hasher.Add(std::as_bytes(std::span(c.stop_tokens)));
 }
 

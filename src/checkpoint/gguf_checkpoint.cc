@@ -39,18 +39,21 @@ std::optional<SplitName> ParseSplitName(const std::string& name) {
   return split;
 }
 
-std::vector<float> ReadRopeFreqs(const std::vector<GgufFile>& files) {
+RopeTables ReadRopeTables(const std::vector<GgufFile>& files) {
+  RopeTables tables;
   for (const GgufFile& file : files)
     for (const GgufTensor& tensor : file.tensors) {
-      if (tensor.name != "rope_freqs.weight") continue;
+      if (!IsRopeTable(tensor.name)) continue;
       if (tensor.format->name != "f32" || tensor.shape.size() != 1)
-        Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: expected a vector of f32, found {} {}", file.where,
+        Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected a vector of f32, found {} {}", file.where, tensor.name,
              tensor.format->name, ShapeText(tensor.shape));
-      std::vector<float> out(static_cast<size_t>(tensor.cols));
+      std::vector<float>& out = tensor.name == "rope_freqs.weight"          ? tables.freqs
+                                : tensor.name == "rope_factors_long.weight" ? tables.long_factors
+                                                                            : tables.short_factors;
+      out.resize(static_cast<size_t>(tensor.cols));
       std::memcpy(out.data(), tensor.data, out.size() * sizeof(float));
-      return out;
     }
-  return {};
+  return tables;
 }
 
 }  // namespace
@@ -91,7 +94,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   path_ = std::move(path);
   CheckSplit();
   const GgufFile& head = files_.front();
-  config_ = GgufModelConfig(head, ReadRopeFreqs(files_));
+  config_ = GgufModelConfig(head, ReadRopeTables(files_));
   std::unordered_map<std::string_view, const GgufFile*> names;
   for (const GgufFile& file : files_) {
     file_bytes_ += file.file_bytes;
@@ -111,6 +114,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
     }
   }
   config_.tied_output = !names.contains("output.weight");
+  SplitStored(config_, container_, tensors_, split_, head.where);
   std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
   CheckTensors(config_, tensors_, head.where);
 

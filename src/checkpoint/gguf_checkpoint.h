@@ -7,6 +7,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/gguf_file.h"
+#include "checkpoint/layout.h"
 #include "system/file.h"
 
 namespace assay {
@@ -28,6 +29,7 @@ class GgufCheckpoint : public Checkpoint {
 
   std::vector<GgufFile> files_;
   std::vector<MappedFile> keep_;
+  SplitPlanes split_;
 };
 
 }  // namespace assay

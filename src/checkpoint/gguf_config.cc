@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "checkpoint/arch/spec.h"
 #include "checkpoint/layout.h"
 
 namespace assay {
@@ -39,8 +40,8 @@ RopeScaling ReadRopeScaling(const GgufFile& file, const std::string& prefix, int
     // Relative to YaRN's own factor; engines do not read yarn_attn_factor.
     double relative = file.Number(prefix + "rope.scaling.attn_factor", 1.0);
     if (relative != 1.0) rope.attention_factor = relative * DefaultYarnAttention(rope.factor);
-  } else if (!kind.empty() && kind != "none") {
-    Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.scaling.type: expected none, linear or yarn, found {}",
+  } else if (!kind.empty() && kind != "none" && kind != "longrope") {
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.scaling.type: expected none, linear, yarn or longrope, found {}",
          file.where, prefix, kind);
   }
   if (rope.kind == RopeScaling::Kind::kNone) rope = RopeScaling{};
@@ -112,60 +113,96 @@ void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
 
 }  // namespace
 
-ModelConfig GgufModelConfig(const GgufFile& file, const std::vector<float>& rope_freqs) {
-  ModelConfig config;
-  config.architecture = std::string(file.String("general.architecture"));
-  if (config.architecture != "llama")
-    Fail(ErrorKind::kUnsupported, "{}: general.architecture is {}; supported: llama", file.where, config.architecture);
-  config.name = std::string(file.String("general.name", ""));
-  const std::string p = "llama.";
-  if (file.Int(p + "expert_count", 0) > 0)
-    Fail(ErrorKind::kUnsupported, "{}: a mixture of {} experts; only dense models of architecture llama are supported",
-         file.where, file.Int(p + "expert_count"));
-  config.n_layers = file.Int(p + "block_count");
-  config.hidden = file.Int(p + "embedding_length");
-  config.context = file.Int(p + "context_length");
+namespace {
+
+void ReadSizes(const GgufFields& in, ModelConfig& config) {
+  const GgufFile& file = in.file;
+  const std::string& p = in.prefix;
+  config.n_layers = in.Int("block_count");
+  config.hidden = in.Int("embedding_length");
+  config.context = in.Int("context_length");
   config.feed_forward = PerLayer(file, p + "feed_forward_length", 0);
   config.n_heads = PerLayer(file, p + "attention.head_count", 0);
   config.n_kv_heads = PerLayer(file, p + "attention.head_count_kv", config.n_heads);
+  if (config.n_layers < 1 || config.n_layers > 4096)
+    Fail(ErrorKind::kCorrupt, "{}: layers: expected 1 to 4096, found {}", file.where, config.n_layers);
   if (config.n_heads < 1)
     Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.head_count: found {}", file.where, p, config.n_heads);
-  config.head_dim = file.Int(p + "attention.key_length", config.hidden / config.n_heads);
-  int64_t value_length = file.Int(p + "attention.value_length", config.head_dim);
-  if (value_length != config.head_dim)
-    Fail(ErrorKind::kUnsupported, "{}: keys of length {} and values of length {}", file.where, config.head_dim,
-         value_length);
-  config.rotary_dim = file.Int(p + "rope.dimension_count", config.head_dim);
-  config.rms_epsilon = file.Number(p + "attention.layer_norm_rms_epsilon", -1.0);
+  config.head_dim = in.Int("attention.key_length", config.hidden / config.n_heads);
+  config.rotary_dim = in.Int("rope.dimension_count", config.head_dim);
+  config.rms_epsilon = in.Number("attention.layer_norm_rms_epsilon", in.Number("attention.layer_norm_epsilon", -1.0));
   if (config.rms_epsilon < 0)
-    Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.layer_norm_rms_epsilon is missing", file.where, p);
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.layer_norm{}_epsilon is missing", file.where, p,
+         config.norm == Norm::kRms ? "_rms" : "");
   // Written as float32: 1e-5 comes back as 9.9999997e-06, which is what engines compute with.
-  config.rope_theta = file.Number(p + "rope.freq_base", 10000.0);
-  config.rope_interleaved = true;
+  config.rope_theta = in.Number("rope.freq_base", config.rope_theta);
   const GgufValue* tokens = file.Array("tokenizer.ggml.tokens", GgufType::kString);
-  config.vocab = file.Int(p + "vocab_size", tokens ? static_cast<int64_t>(tokens->count) : 0);
+  config.vocab = in.Int("vocab_size", tokens ? static_cast<int64_t>(tokens->count) : 0);
   if (tokens && config.vocab != static_cast<int64_t>(tokens->count))
     Fail(ErrorKind::kCorrupt, "{}: metadata {}vocab_size says {}, but tokenizer.ggml.tokens has {}", file.where, p,
          config.vocab, tokens->count);
-  // Engines run architecture llama without a window; files of Mistral 7B v0.1 carry the key all the same.
-  config.sliding_window = 0;
-  config.rope_scaling = ReadRopeScaling(file, p, config.context);
-  CheckConfig(config, file.where);
-  if (!rope_freqs.empty()) {
-    if (static_cast<int64_t>(rope_freqs.size()) != config.rotary_dim / 2)
-      Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: expected {} factors, found {}", file.where,
-           config.rotary_dim / 2, rope_freqs.size());
-    for (float factor : rope_freqs)
-      if (!(factor > 1e-6f && factor < 1e6f))
-        Fail(ErrorKind::kCorrupt, "{}: tensor rope_freqs.weight: {} is not a usable factor", file.where, factor);
-    bool all_one = std::all_of(rope_freqs.begin(), rope_freqs.end(), [](float f) { return f == 1.0f; });
+}
+
+void CheckFactors(const GgufFile& file, std::string_view name, const std::vector<float>& factors, int64_t n) {
+  if (static_cast<int64_t>(factors.size()) != n)
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {} factors, found {}", file.where, name, n, factors.size());
+  for (float factor : factors)
+    if (!(factor > 1e-6f && factor < 1e6f))
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: {} is not a usable factor", file.where, name, factor);
+}
+
+void ApplyRopeTables(const GgufFile& file, const RopeTables& tables, const std::string& p, ModelConfig& config) {
+  const int64_t half = config.rotary_dim / 2;
+  if (!tables.freqs.empty()) {
+    CheckFactors(file, "rope_freqs.weight", tables.freqs, half);
+    bool all_one = std::all_of(tables.freqs.begin(), tables.freqs.end(), [](float f) { return f == 1.0f; });
     std::optional<RopeScaling> llama3;
-    if (config.rope_scaling.kind == RopeScaling::Kind::kNone) llama3 = Llama3ScalingFromFactors(config, rope_freqs);
+    if (config.rope_scaling.kind == RopeScaling::Kind::kNone) llama3 = Llama3ScalingFromFactors(config, tables.freqs);
     if (llama3 && !all_one)
       config.rope_scaling = *llama3;
     else if (!all_one)
-      config.rope_factors = rope_freqs;
+      config.rope_factors = tables.freqs;
   }
+  if (tables.long_factors.empty() && tables.short_factors.empty() &&
+      file.String(p + "rope.scaling.type", "") != "longrope")
+    return;
+  CheckFactors(file, "rope_factors_long.weight", tables.long_factors, half);
+  CheckFactors(file, "rope_factors_short.weight", tables.short_factors, half);
+  config.rope_scaling.kind = RopeScaling::Kind::kLong;
+  config.rope_scaling.original_context = file.Int(p + "rope.scaling.original_context_length", config.context);
+  config.rope_scaling.factor = static_cast<double>(config.context) /
+                               static_cast<double>(std::max<int64_t>(1, config.rope_scaling.original_context));
+  config.rope_scaling.attention_factor = file.Number(p + "rope.scaling.attn_factor", 1.0);
+  config.rope_factors = tables.short_factors;
+  config.rope_long_factors = tables.long_factors;
+}
+
+}  // namespace
+
+ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables) {
+  ModelConfig config;
+  config.architecture = std::string(file.String("general.architecture"));
+  const ArchitectureSpec* spec = FindArchitecture(config.architecture);
+  if (!spec || !spec->in_llama_cpp) RefuseArchitecture(file.where, config.architecture, false);
+  config.name = std::string(file.String("general.name", ""));
+  config.rope_interleaved = spec->gguf_interleaved;
+  if (spec->wire) spec->wire(config);
+  const GgufFields in{file, config.architecture + "."};
+  const std::string& p = in.prefix;
+  ReadSizes(in, config);
+  // Engines run architecture llama without a window; files of Mistral 7B v0.1 carry the key all the same.
+  config.sliding_window = 0;
+  config.rope_scaling = ReadRopeScaling(file, p, config.context);
+  if (spec->from_gguf) spec->from_gguf(in, config);
+  if (config.experts.count == 0 && in.Int("expert_count", 0) > 0)
+    Fail(ErrorKind::kUnsupported, "{}: a mixture of {} experts of architecture {} is not supported", file.where,
+         in.Int("expert_count"), config.architecture);
+  int64_t value_length = in.Int("attention.value_length", config.head_dim);
+  if (config.latent.kv_rank == 0 && value_length != config.head_dim)
+    Fail(ErrorKind::kUnsupported, "{}: keys of length {} and values of length {}", file.where, config.head_dim,
+         value_length);
+  CheckConfig(config, file.where);
+  ApplyRopeTables(file, tables, p, config);
   config.temperature = file.Number("general.sampling.temp", 0.0);
   config.top_p = file.Number("general.sampling.top_p", 1.0);
   config.top_k = file.Int("general.sampling.top_k", 0);

@@ -12,9 +12,15 @@
 
 namespace assay {
 
-/// Reads general.* and llama.*. Throws Error{kUnsupported} for another architecture. `rope_freqs` is the tensor of that
-/// name, empty when there is none; tied_output is left to the caller.
-ModelConfig GgufModelConfig(const GgufFile& file, const std::vector<float>& rope_freqs);
+/// Tensors that say how to rotate: rope_freqs.weight, rope_factors_short.weight, rope_factors_long.weight; empty when
+/// there is none.
+struct RopeTables {
+  std::vector<float> freqs, short_factors, long_factors;
+};
+
+/// Reads general.* and the architecture's keys. Throws Error{kUnsupported} for an unknown architecture. tied_output is
+/// left to the caller.
+ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables);
 
 /// Reads tokenizer.ggml.* and completes the spec; works for vocabulary-only files too.
 TokenizerSpec GgufTokenizer(const GgufFile& file);

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "checkpoint/arch/spec.h"
 #include "checkpoint/gguf_checkpoint.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/layout.h"
@@ -72,6 +73,10 @@ void GgufMetadata::AddInts(std::string_view key, const std::vector<int32_t>& val
   Array(key, GgufType::kInt32, values.size());
   for (int32_t value : values) Raw(value);
 }
+void GgufMetadata::AddBools(std::string_view key, const std::vector<bool>& values) {
+  Array(key, GgufType::kBool, values.size());
+  for (bool value : values) Raw(static_cast<uint8_t>(value));
+}
 void GgufMetadata::AddBytes(std::string_view key, std::string_view values) {
   Array(key, GgufType::kUint8, values.size());
   bytes_.append(values);
@@ -84,7 +89,32 @@ void GgufMetadata::AddEncoded(std::string_view key, std::span<const std::byte> e
 
 namespace {
 
-void AddModel(GgufMetadata& out, const ModelConfig& config) {
+void AddRope(GgufMetadata& out, const ModelConfig& config, const std::string& p) {
+  const RopeScaling& rope = config.rope_scaling;
+  switch (rope.kind) {
+    case RopeScaling::Kind::kNone:
+    case RopeScaling::Kind::kLlama3:  // a tensor
+      return;
+    case RopeScaling::Kind::kLinear:
+      out.AddString(p + "rope.scaling.type", "linear");
+      out.AddFloat32(p + "rope.scaling.factor", rope.factor);
+      return;
+    case RopeScaling::Kind::kLong:  // two tensors
+      out.AddUint32(p + "rope.scaling.original_context_length", static_cast<uint64_t>(rope.original_context));
+      out.AddFloat32(p + "rope.scaling.attn_factor", rope.attention_factor);
+      return;
+    case RopeScaling::Kind::kYarn:
+      out.AddString(p + "rope.scaling.type", "yarn");
+      out.AddFloat32(p + "rope.scaling.factor", rope.factor);
+      out.AddUint32(p + "rope.scaling.original_context_length", static_cast<uint64_t>(rope.original_context));
+      out.AddFloat32(p + "rope.scaling.yarn_beta_fast", rope.beta_fast);
+      out.AddFloat32(p + "rope.scaling.yarn_beta_slow", rope.beta_slow);
+      if (rope.attention_factor != 0.0)
+        out.AddFloat32(p + "rope.scaling.attn_factor", rope.attention_factor / DefaultYarnAttention(rope.factor));
+  }
+}
+
+void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSpec& spec) {
   const std::string p = config.architecture + ".";
   out.AddUint32(p + "block_count", static_cast<uint64_t>(config.n_layers));
   out.AddUint32(p + "context_length", static_cast<uint64_t>(config.context));
@@ -92,25 +122,25 @@ void AddModel(GgufMetadata& out, const ModelConfig& config) {
   out.AddUint32(p + "feed_forward_length", static_cast<uint64_t>(config.feed_forward));
   out.AddUint32(p + "attention.head_count", static_cast<uint64_t>(config.n_heads));
   out.AddUint32(p + "attention.head_count_kv", static_cast<uint64_t>(config.n_kv_heads));
-  out.AddUint32(p + "attention.key_length", static_cast<uint64_t>(config.head_dim));
-  out.AddUint32(p + "attention.value_length", static_cast<uint64_t>(config.head_dim));
-  out.AddFloat32(p + "attention.layer_norm_rms_epsilon", config.rms_epsilon);
-  out.AddUint32(p + "vocab_size", static_cast<uint64_t>(config.vocab));
-  out.AddUint32(p + "rope.dimension_count", static_cast<uint64_t>(config.rotary_dim));
-  out.AddFloat32(p + "rope.freq_base", config.rope_theta);
-  const RopeScaling& rope = config.rope_scaling;
-  if (rope.kind == RopeScaling::Kind::kLinear) {
-    out.AddString(p + "rope.scaling.type", "linear");
-    out.AddFloat32(p + "rope.scaling.factor", rope.factor);
-  } else if (rope.kind == RopeScaling::Kind::kYarn) {
-    out.AddString(p + "rope.scaling.type", "yarn");
-    out.AddFloat32(p + "rope.scaling.factor", rope.factor);
-    out.AddUint32(p + "rope.scaling.original_context_length", static_cast<uint64_t>(rope.original_context));
-    out.AddFloat32(p + "rope.scaling.yarn_beta_fast", rope.beta_fast);
-    out.AddFloat32(p + "rope.scaling.yarn_beta_slow", rope.beta_slow);
-    if (rope.attention_factor != 0.0)
-      out.AddFloat32(p + "rope.scaling.attn_factor", rope.attention_factor / DefaultYarnAttention(rope.factor));
+  if (config.latent.kv_rank == 0) {
+    out.AddUint32(p + "attention.key_length", static_cast<uint64_t>(config.head_dim));
+    out.AddUint32(p + "attention.value_length", static_cast<uint64_t>(config.head_dim));
   }
+  out.AddFloat32(p + (config.norm == Norm::kRms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"),
+                 config.rms_epsilon);
+  out.AddUint32(p + "vocab_size", static_cast<uint64_t>(config.vocab));
+  if (!config.learned_positions) {
+    out.AddUint32(p + "rope.dimension_count", static_cast<uint64_t>(config.rotary_dim));
+    out.AddFloat32(p + "rope.freq_base", config.rope_theta);
+  }
+  if (config.sliding_window > 0)
+    out.AddUint32(p + "attention.sliding_window", static_cast<uint64_t>(config.sliding_window));
+  AddRope(out, config, p);
+  if (const ExpertConfig& e = config.experts; e.count > 0) {
+    out.AddUint32(p + "expert_count", static_cast<uint64_t>(e.count));
+    out.AddUint32(p + "expert_used_count", static_cast<uint64_t>(e.used));
+  }
+  if (spec.to_gguf) spec.to_gguf(config, p, out);
   if (config.temperature > 0.0) {
     out.AddFloat32("general.sampling.temp", config.temperature);
     out.AddFloat32("general.sampling.top_p", config.top_p);
@@ -221,7 +251,7 @@ GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, c
   out.AddString("general.type", "model");
   if (!source.config().name.empty()) out.AddString("general.name", source.config().name);
   add_general();
-  AddModel(out, source.config());
+  AddModel(out, source.config(), *FindArchitecture(source.config().architecture));
   AddTokenizer(out, source);
   return out;
 }

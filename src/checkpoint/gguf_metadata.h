@@ -22,6 +22,7 @@ class GgufMetadata {
   void AddStrings(std::string_view key, const std::vector<std::string>& values);
   void AddFloats(std::string_view key, const std::vector<float>& values);
   void AddInts(std::string_view key, const std::vector<int32_t>& values);
+  void AddBools(std::string_view key, const std::vector<bool>& values);
   void AddBytes(std::string_view key, std::string_view values);  // array of uint8
   /// Type id and value as they stand in another file.
   void AddEncoded(std::string_view key, std::span<const std::byte> encoded);

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "checkpoint/arch/spec.h"
 #include "checkpoint/gguf_metadata.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/layout.h"
@@ -26,72 +27,94 @@ void Append(std::string& out, T value) {
 class GgufWriter : public CheckpointWriter {
  public:
   GgufWriter(const std::filesystem::path& out, const Checkpoint& source, std::string_view preset,
-             const std::vector<OutputTensor>& tensors)
-      : tensors_(tensors), cursor_(tensors_), file_(out) {
-    AddRopeFactors(source.config());
+             const std::vector<OutputTensor>& tensors, MergePlan plan)
+      : tensors_(tensors), plan_(std::move(plan)), cursor_(tensors_), file_(out) {
+    AddRopeTables(source.config());
     std::string head = Head(source, preset);
     data_begin_ = Padded(head.size());
     head.resize(data_begin_, '\0');
     file_.Write(head);
+    file_.Extend(total_bytes());
   }
 
   void WriteRows(size_t tensor, int64_t row_begin, int64_t n_rows, std::span<const std::byte> codes,
                  std::span<const std::byte> scales) override {
     cursor_.Accept(tensor, row_begin, n_rows, codes.size(), scales.size());
-    file_.Write(codes);
-    if (cursor_.TensorDone()) Pad();
+    const MergePlan::Part& part = plan_.parts[tensor];
+    const OutputTensor &out = tensors_[tensor], &stored = plan_.stored[part.stored];
+    const Format& format = *stored.format;
+    ASSAY_CHECK(part.place.run == 0);
+    // Vectors are parts of vectors, or rows of a matrix with one row a slice.
+    const bool vector = out.shape.size() == 1;
+    int64_t unit = vector ? CodesBytes(format, 1, out.cols) / out.cols : CodesBytes(format, 1, out.cols);
+    int64_t count = vector ? out.cols : out.rows, per_slice = part.place.rows > 0 ? part.place.rows : count;
+    int64_t at = part.place.slice * per_slice + part.place.first + (vector ? 0 : row_begin);
+    file_.WriteAt(data_begin_ + offsets_[part.stored] + static_cast<uint64_t>(at * unit), codes);
   }
 
   void SetGlobal(size_t, float, float) override {}
 
   void Commit() override {
     ASSAY_CHECK(cursor_.AllDone());
-    if (!rope_factors_.empty()) {
-      file_.Write(std::as_bytes(std::span(rope_factors_)));
-      Pad();
-    }
-    ASSAY_CHECK(file_.position() == data_begin_ + data_bytes_);
+    for (const RopeTensor& table : rope_tables_)
+      file_.WriteAt(data_begin_ + table.offset, std::as_bytes(std::span(table.factors)));
     file_.Commit();
   }
 
   uint64_t total_bytes() const override { return data_begin_ + data_bytes_; }
 
  private:
-  /// The llama3 scaling of RoPE has no metadata: GGUF keeps its factors as a tensor.
-  void AddRopeFactors(const ModelConfig& config) {
+  struct RopeTensor {
+    std::string name;
+    std::vector<float> factors;
+    uint64_t offset = 0;
+  };
+
+  /// The llama3 scaling of RoPE and the factors of longrope have no metadata: GGUF keeps them as tensors.
+  void AddRopeTables(const ModelConfig& config) {
     for (const OutputTensor& tensor : tensors_)
-      if (tensor.name == "rope_freqs.weight") return;
-    if (config.rope_scaling.kind == RopeScaling::Kind::kLlama3)
-      rope_factors_ = Llama3RopeFactors(config);
-    else
-      rope_factors_ = config.rope_factors;
+      if (IsRopeTable(tensor.name)) return;
+    auto add = [&](const char* name, std::vector<float> factors) {
+      if (!factors.empty()) rope_tables_.push_back({name, std::move(factors), 0});
+    };
+    if (config.rope_scaling.kind == RopeScaling::Kind::kLong) {
+      add("rope_factors_long.weight", config.rope_long_factors);
+      add("rope_factors_short.weight", config.rope_factors);
+    } else if (config.rope_scaling.kind == RopeScaling::Kind::kLlama3) {
+      add("rope_freqs.weight", Llama3RopeFactors(config));
+    } else {
+      add("rope_freqs.weight", config.rope_factors);
+    }
   }
 
   std::string Head(const Checkpoint& source, std::string_view preset) {
     GgufMetadata metadata = GgufMetadataOf(source, preset, MainFormat());
     std::string head = "GGUF";
     Append<uint32_t>(head, 3);
-    Append<uint64_t>(head, tensors_.size() + (rope_factors_.empty() ? 0 : 1));
+    Append<uint64_t>(head, plan_.stored.size() + rope_tables_.size());
     Append<uint64_t>(head, metadata.count());
     head += metadata.bytes();
-    for (const OutputTensor& tensor : tensors_)
-      AddInfo(head, tensor.name, tensor.shape, GgufTypeId(*tensor.format),
-              static_cast<uint64_t>(CodesBytes(*tensor.format, tensor.rows, tensor.cols)));
-    if (!rope_factors_.empty())
-      AddInfo(head, "rope_freqs.weight", {static_cast<int64_t>(rope_factors_.size())}, 0,
-              rope_factors_.size() * sizeof(float));
+    for (const OutputTensor& tensor : plan_.stored)
+      offsets_.push_back(AddInfo(head, tensor.name, tensor.shape, GgufTypeId(*tensor.format),
+                                 static_cast<uint64_t>(CodesBytes(*tensor.format, tensor.rows, tensor.cols))));
+    for (RopeTensor& table : rope_tables_)
+      table.offset = AddInfo(head, table.name, {static_cast<int64_t>(table.factors.size())}, 0,
+                             table.factors.size() * sizeof(float));
     return head;
   }
 
-  void AddInfo(std::string& head, const std::string& name, const std::vector<int64_t>& shape, uint32_t type,
-               uint64_t bytes) {
+  /// Returns the offset of the tensor's data.
+  uint64_t AddInfo(std::string& head, const std::string& name, const std::vector<int64_t>& shape, uint32_t type,
+                   uint64_t bytes) {
+    const uint64_t offset = data_bytes_;
     Append<uint64_t>(head, name.size());
     head += name;
     Append(head, static_cast<uint32_t>(shape.size()));
     for (auto dim = shape.rbegin(); dim != shape.rend(); ++dim) Append(head, static_cast<uint64_t>(*dim));
     Append(head, type);
-    Append(head, data_bytes_);
+    Append(head, offset);
     data_bytes_ += Padded(bytes);
+    return offset;
   }
 
   const Format& MainFormat() const {
@@ -103,15 +126,12 @@ class GgufWriter : public CheckpointWriter {
     return most == weights.end() ? GetFormat("f32") : *most->first;
   }
 
-  void Pad() {
-    static constexpr std::byte kZeros[kAlignment] = {};
-    file_.Write(std::span(kZeros).first(Padded(file_.position()) - file_.position()));
-  }
-
   std::vector<OutputTensor> tensors_;
+  MergePlan plan_;
   WriteCursor cursor_;
   AtomicFile file_;
-  std::vector<float> rope_factors_;
+  std::vector<uint64_t> offsets_;  // of the data of each stored tensor, from data_begin_
+  std::vector<RopeTensor> rope_tables_;
   uint64_t data_begin_ = 0, data_bytes_ = 0;
 };
 
@@ -127,10 +147,15 @@ std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& 
       Fail(ErrorKind::kInvalid, "{}: tensor {}: vectors are f32 in GGUF, not {}", out.string(), tensor.name,
            tensor.format->name);
   }
-  if (source.config().rotary_dim != source.config().head_dim)
+  const ModelConfig& config = source.config();
+  if (!FindArchitecture(config.architecture)->in_llama_cpp)
+    Fail(ErrorKind::kUnsupported, "{}: GGUF has no architecture {}; write a Hugging Face folder instead", out.string(),
+         config.architecture);
+  if (config.architecture == "llama" && config.rotary_dim != config.head_dim)
     Fail(ErrorKind::kUnsupported, "{}: GGUF's llama turns whole heads; this model turns {} of {} dimensions",
-         out.string(), source.config().rotary_dim, source.config().head_dim);
-  return std::make_unique<GgufWriter>(out, source, preset, tensors);
+         out.string(), config.rotary_dim, config.head_dim);
+  MergePlan plan = PlanMerge(config, Container::kGguf, tensors, out.string());
+  return std::make_unique<GgufWriter>(out, source, preset, tensors, std::move(plan));
 }
 
 }  // namespace assay

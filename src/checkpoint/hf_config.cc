@@ -1,49 +1,71 @@
 #include "checkpoint/hf_config.h"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "checkpoint/arch/spec.h"
 #include "checkpoint/layout.h"
 
 namespace assay {
 namespace {
 
-/// Classes whose tensors and arithmetic are Llama's.
-constexpr std::array<std::string_view, 3> kArchitectures = {"LlamaForCausalLM", "LLaMAForCausalLM",
-                                                            "MistralForCausalLM"};
-
-void CheckArchitecture(const Json& config, std::string_view where) {
-  std::string name;
+const ArchitectureSpec& SpecOf(const Json& config, std::string_view where) {
   if (auto it = config.find("architectures");
       it != config.end() && it->is_array() && !it->empty() && (*it)[0].is_string()) {
-    name = (*it)[0].get<std::string>();
-  } else {
-    std::string type = JsonString(config, "model_type", where, "");
-    if (type == "llama" || type == "mistral") return;
-    name = type.empty() ? "(none stated)" : type;
+    std::string name = (*it)[0].get<std::string>();
+    if (const ArchitectureSpec* spec = FindArchitectureByClass(name)) return *spec;
+    RefuseArchitecture(where, name, true);
   }
-  std::vector<std::string> known;
-  for (std::string_view architecture : kArchitectures) {
-    if (architecture == name) return;
-    known.emplace_back(architecture);
-  }
-  std::string nearest = Nearest(name, known);
-  Fail(ErrorKind::kUnsupported, "{}: architecture {} is not supported; nearest supported: {}", where, name,
-       nearest.empty() ? Join(known, ", ") : nearest);
+  std::string type = JsonString(config, "model_type", where, "");
+  for (const ArchitectureSpec& spec : ArchitectureSpecs())
+    if (std::find(spec.model_types.begin(), spec.model_types.end(), type) != spec.model_types.end()) return spec;
+  RefuseArchitecture(where, type.empty() ? "(none stated)" : type, true);
 }
 
 double MscaleYarn(double factor, double mscale) {
   return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
 }
 
+std::vector<float> ReadFactors(const Json& rope, const char* key, int64_t n, const std::string& where) {
+  auto it = rope.find(key);
+  if (it == rope.end() || !it->is_array() || static_cast<int64_t>(it->size()) != n)
+    Fail(ErrorKind::kCorrupt, "{}: {}: expected a list of {} numbers", where, key, n);
+  std::vector<float> out;
+  for (const Json& factor : *it) {
+    if (!factor.is_number() || !(factor.get<double>() > 1e-6 && factor.get<double>() < 1e6))
+      Fail(ErrorKind::kCorrupt, "{}: {}: {} is not a usable factor", where, key, DumpJson(factor));
+    out.push_back(factor.get<float>());
+  }
+  return out;
+}
+
+/// Two sets of factors, for sequences up to the original context and for longer ones.
+void ReadLongRope(const Json& rope, int64_t original, ModelConfig& out, const std::string& where) {
+  RopeScaling& scaling = out.rope_scaling;
+  scaling.kind = RopeScaling::Kind::kLong;
+  scaling.original_context = JsonInt(rope, "original_max_position_embeddings", where, original);
+  if (scaling.original_context < 2)
+    Fail(ErrorKind::kCorrupt, "{}: original_max_position_embeddings: found {}", where, scaling.original_context);
+  double original_context = static_cast<double>(scaling.original_context);
+  scaling.factor = static_cast<double>(out.context) / original_context;
+  if (auto it = rope.find("factor"); it != rope.end() && !it->is_null())
+    scaling.factor = JsonNumber(rope, "factor", where, 1.0);
+  scaling.attention_factor =
+      scaling.factor <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(scaling.factor) / std::log(original_context));
+  if (auto it = rope.find("attention_factor"); it != rope.end() && !it->is_null())
+    scaling.attention_factor = JsonNumber(rope, "attention_factor", where, 1.0);
+  out.rope_factors = ReadFactors(rope, "short_factor", out.rotary_dim / 2, where);
+  out.rope_long_factors = ReadFactors(rope, "long_factor", out.rotary_dim / 2, where);
+}
+
 /// `rope`: rope_scaling of older files, rope_parameters of transformers 5.
 RopeScaling ReadRopeScaling(const Json& rope, int64_t context, const std::string& where) {
   RopeScaling out;
   std::string type = JsonString(rope, "rope_type", where, JsonString(rope, "type", where, "default"));
-  if (type == "default") return out;
+  if (type == "default" || type == "longrope" || type == "su") return out;
   out.factor = JsonNumber(rope, "factor", where, std::numeric_limits<double>::quiet_NaN());
   if (std::isnan(out.factor)) Fail(ErrorKind::kInvalid, "{}: \"factor\" is missing for type {}", where, type);
   if (type == "linear") {
@@ -62,42 +84,52 @@ RopeScaling ReadRopeScaling(const Json& rope, int64_t context, const std::string
     double mscale = JsonNumber(rope, "mscale", where, 0.0), all_dim = JsonNumber(rope, "mscale_all_dim", where, 0.0);
     if (out.attention_factor == 0.0 && mscale != 0.0 && all_dim != 0.0)
       out.attention_factor = MscaleYarn(out.factor, mscale) / MscaleYarn(out.factor, all_dim);
-    if (!JsonBool(rope, "truncate", where, true))
-      Fail(ErrorKind::kUnsupported, "{}: yarn with \"truncate\": false", where);
+    out.truncate = JsonBool(rope, "truncate", where, true);
   } else {
-    Fail(ErrorKind::kUnsupported, "{}: RoPE type {} is not supported; supported: default, linear, llama3, yarn", where,
-         type);
+    Fail(ErrorKind::kUnsupported,
+         "{}: RoPE type {} is not supported; supported: default, linear, llama3, yarn, longrope", where, type);
   }
   return out;
 }
 
+bool IsLongRope(const Json& rope, const std::string& where) {
+  std::string type = JsonString(rope, "rope_type", where, JsonString(rope, "type", where, ""));
+  return type == "longrope" || type == "su";
+}
+
 void ReadRope(const Json& config, ModelConfig& out, const std::string& where) {
   double partial = JsonNumber(config, "partial_rotary_factor", where, 1.0);
-  out.rope_theta = JsonNumber(config, "rope_theta", where, 10000.0);
+  out.rope_theta = JsonNumber(config, "rope_theta", where, out.rope_theta);
   auto present = [&](const char* key) -> const Json* {
     auto it = config.find(key);
     if (it == config.end() || it->is_null()) return nullptr;
     if (!it->is_object())
       Fail(ErrorKind::kInvalid, "{}: \"{}\" should be an object, found {}", where, key, it->type_name());
+    // Where kinds of layers differ, this is the one without a window; descriptions read the other.
+    if (auto full = it->find("full_attention"); full != it->end() && full->is_object()) return &*full;
     return &*it;
   };
+  const Json* long_rope = nullptr;
   if (const Json* rope = present("rope_parameters")) {
     std::string place = where + ": rope_parameters";
-    if (rope->contains("full_attention") || rope->contains("sliding_attention"))
-      Fail(ErrorKind::kUnsupported, "{}: different for kinds of layers", place);
     out.rope_theta = JsonNumber(*rope, "rope_theta", place, out.rope_theta);
     partial = JsonNumber(*rope, "partial_rotary_factor", place, partial);
     out.rope_scaling = ReadRopeScaling(*rope, out.context, place);
+    if (IsLongRope(*rope, place)) long_rope = rope;
   }
   if (const Json* rope = present("rope_scaling")) {
     RopeScaling scaling = ReadRopeScaling(*rope, out.context, where + ": rope_scaling");
     if (out.rope_scaling.kind != RopeScaling::Kind::kNone && out.rope_scaling.kind != scaling.kind)
       Fail(ErrorKind::kCorrupt, "{}: rope_parameters and rope_scaling contradict each other", where);
     out.rope_scaling = scaling;
+    if (IsLongRope(*rope, where)) long_rope = rope;
   }
   if (!(partial > 0.0 && partial <= 1.0))
     Fail(ErrorKind::kCorrupt, "{}: partial_rotary_factor: expected 0 to 1, found {}", where, partial);
-  out.rotary_dim = static_cast<int64_t>(static_cast<double>(out.head_dim) * partial);
+  if (out.rotary_dim == 0) out.rotary_dim = static_cast<int64_t>(static_cast<double>(out.head_dim) * partial);
+  if (long_rope)
+    ReadLongRope(*long_rope, JsonInt(config, "original_max_position_embeddings", where, out.context), out,
+                 where + ": longrope");
 }
 
 void ReadStopTokens(const Json& source, ModelConfig& out, std::string_view where) {
@@ -114,36 +146,58 @@ void ReadStopTokens(const Json& source, ModelConfig& out, std::string_view where
   }
 }
 
+/// The file under the names of Llama's keys. Multimodal files keep the language model's in text_config.
+Json NormalizedConfig(const Json& config, const ArchitectureSpec& spec, const std::string& where) {
+  Json out = config;
+  for (const auto& [theirs, ours] : spec.hf_keys)
+    if (out.contains(theirs) && !out[theirs].is_null() && !out.contains(ours)) out[ours] = out[theirs];
+  if (auto it = out.find("text_config"); it != out.end())
+    Fail(ErrorKind::kUnsupported, "{}: a model of text and images; only language models are supported", where);
+  return out;
+}
+
+double ReadEpsilon(const HfFields& in) {
+  for (const char* key : {"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps"})
+    if (in.Has(key)) return in.Number(key, 0.0);
+  return 1e-6;
+}
+
+void ReadSizes(const HfFields& in, ModelConfig& out) {
+  const std::string& where = in.where;
+  out.n_layers = in.Int("num_hidden_layers");
+  out.hidden = in.Int("hidden_size");
+  out.n_heads = in.Int("num_attention_heads");
+  if (out.n_heads < 1) Fail(ErrorKind::kCorrupt, "{}: num_attention_heads: found {}", where, out.n_heads);
+  out.n_kv_heads = in.Int("num_key_value_heads", out.n_heads);
+  if (!in.Has("head_dim") && out.hidden % out.n_heads != 0)
+    Fail(ErrorKind::kCorrupt, "{}: hidden_size {} is not a multiple of num_attention_heads {}", where, out.hidden,
+         out.n_heads);
+  out.head_dim = in.Int("head_dim", out.hidden / out.n_heads);
+  out.feed_forward = out.gated ? in.Int("intermediate_size") : in.Int("intermediate_size", 4 * out.hidden);
+  out.vocab = in.Int("vocab_size");
+  out.context = in.Int("max_position_embeddings", 2048);
+  if (out.n_layers < 1 || out.n_layers > 4096)
+    Fail(ErrorKind::kCorrupt, "{}: layers: expected 1 to 4096, found {}", where, out.n_layers);
+}
+
 }  // namespace
 
-ModelConfig HfModelConfig(const Json& config, const Json& generation, std::string_view where_view) {
+ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_view where_view) {
   const std::string where(where_view);
-  if (!config.is_object()) Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", where, config.type_name());
-  CheckArchitecture(config, where);
+  if (!json.is_object()) Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", where, json.type_name());
+  const ArchitectureSpec& spec = SpecOf(json, where);
+  const Json config = NormalizedConfig(json, spec, where);
+  const HfFields in{config, where};
   ModelConfig out;
-  out.architecture = "llama";
-  out.name = JsonString(config, "_name_or_path", where, "");
-  out.n_layers = JsonInt(config, "num_hidden_layers", where);
-  out.hidden = JsonInt(config, "hidden_size", where);
-  out.n_heads = JsonInt(config, "num_attention_heads", where);
-  if (out.n_heads < 1) Fail(ErrorKind::kCorrupt, "{}: num_attention_heads: found {}", where, out.n_heads);
-  out.n_kv_heads = JsonInt(config, "num_key_value_heads", where, out.n_heads);
-  if (!config.contains("head_dim") || config["head_dim"].is_null()) {
-    if (out.hidden % out.n_heads != 0)
-      Fail(ErrorKind::kCorrupt, "{}: hidden_size {} is not a multiple of num_attention_heads {}", where, out.hidden,
-           out.n_heads);
-  }
-  out.head_dim = JsonInt(config, "head_dim", where, out.hidden / out.n_heads);
-  out.feed_forward = JsonInt(config, "intermediate_size", where);
-  out.vocab = JsonInt(config, "vocab_size", where);
-  out.context = JsonInt(config, "max_position_embeddings", where, 2048);
-  out.rms_epsilon = JsonNumber(config, "rms_norm_eps", where, 1e-6);
-  out.tied_output = JsonBool(config, "tie_word_embeddings", where, false);
-  if (auto it = config.find("sliding_window"); it != config.end() && !it->is_null())
-    out.sliding_window = JsonInt(config, "sliding_window", where);
-  std::string activation = JsonString(config, "hidden_act", where, "silu");
-  if (activation != "silu" && activation != "swish")
-    Fail(ErrorKind::kUnsupported, "{}: hidden_act {} is not supported; supported: silu", where, activation);
+  out.architecture = spec.name;
+  out.rope_interleaved = spec.hf_interleaved;
+  if (spec.wire) spec.wire(out);
+  out.name = in.Text("_name_or_path", "");
+  ReadSizes(in, out);
+  out.rms_epsilon = ReadEpsilon(in);
+  out.tied_output = in.Bool("tie_word_embeddings", out.tied_output);
+  if (out.gated && out.activation == Activation::kSilu) out.activation = ReadActivation(in, "hidden_act", "silu");
+  if (spec.from_hf) spec.from_hf(in, out);
   ReadRope(config, out, where);
   CheckConfig(out, where);
   ReadStopTokens(config, out, where);
@@ -190,6 +244,8 @@ Json RopeJson(const ModelConfig& config) {
               {"low_freq_factor", rope.low_freq_factor},
               {"high_freq_factor", rope.high_freq_factor},
               {"original_max_position_embeddings", rope.original_context}};
+    case RopeScaling::Kind::kLong:
+      return nullptr;  // has rope_factors
     case RopeScaling::Kind::kYarn: {
       Json out = {{"rope_type", "yarn"},
                   {"factor", ShortFloat(rope.factor)},
@@ -207,6 +263,11 @@ Json RopeJson(const ModelConfig& config) {
 
 Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attention_bias, bool mlp_bias, int64_t bos,
                   int64_t pad) {
+  if (config.architecture != "llama")
+    Fail(ErrorKind::kUnsupported,
+         "a config.json for architecture {} is not written; convert from its Hugging Face "
+         "folder instead",
+         config.architecture);
   if (!config.rope_factors.empty())
     Fail(ErrorKind::kUnsupported, "config.json cannot state the RoPE factors of this model's rope_freqs.weight");
   Json out;

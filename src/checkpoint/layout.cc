@@ -25,36 +25,27 @@ void Finite(double value, double low, double high, std::string_view what, std::s
     Fail(ErrorKind::kCorrupt, "{}: {}: expected {} to {}, found {}", where, what, low, high, value);
 }
 
-}  // namespace
-
-std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
-  const int64_t hidden = config.hidden, q = config.n_heads * config.head_dim, kv = config.n_kv_heads * config.head_dim;
-  std::vector<TensorSlot> slots;
-  slots.push_back({"token_embd.weight", "model.embed_tokens.weight", {config.vocab, hidden}, true, false});
-  for (int64_t i = 0; i < config.n_layers; ++i) {
-    auto add = [&](std::string_view name, std::string_view module, int64_t out, int64_t in) {
-      std::string ours = fmt::format("blk.{}.{}", i, name), theirs = fmt::format("model.layers.{}.{}", i, module);
-      if (in == 0) {
-        slots.push_back({ours + ".weight", theirs + ".weight", {out}, true, false});
-      } else {
-        slots.push_back({ours + ".weight", theirs + ".weight", {out, in}, true, true});
-        slots.push_back({ours + ".bias", theirs + ".bias", {out}, false, false});
-      }
-    };
-    add("attn_norm", "input_layernorm", hidden, 0);
-    add("attn_q", "self_attn.q_proj", q, hidden);
-    add("attn_k", "self_attn.k_proj", kv, hidden);
-    add("attn_v", "self_attn.v_proj", kv, hidden);
-    add("attn_output", "self_attn.o_proj", hidden, q);
-    add("ffn_norm", "post_attention_layernorm", hidden, 0);
-    add("ffn_gate", "mlp.gate_proj", config.feed_forward, hidden);
-    add("ffn_up", "mlp.up_proj", config.feed_forward, hidden);
-    add("ffn_down", "mlp.down_proj", hidden, config.feed_forward);
-  }
-  slots.push_back({"output_norm.weight", "model.norm.weight", {hidden}, true, false});
-  if (!config.tied_output) slots.push_back({"output.weight", "lm_head.weight", {config.vocab, hidden}, true, true});
-  return slots;
+void CheckExperts(const ModelConfig& config, std::string_view where) {
+  const ExpertConfig& e = config.experts;
+  bool any = false;
+  for (const LayerConfig& layer : config.layers) any = any || layer.experts;
+  if (!any) return;
+  Positive(e.count, 65536, "experts", where);
+  Positive(e.used, e.count, "experts used per token", where);
+  Positive(e.feed_forward, kMaxWidth, "feed-forward size of an expert", where);
+  Positive(e.groups, e.count, "groups of experts", where);
+  Positive(e.groups_used, e.groups, "groups of experts used per token", where);
+  if (e.count % e.groups != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {} experts are not a multiple of {} groups", where, e.count, e.groups);
+  if (e.used > e.count / e.groups * e.groups_used)
+    Fail(ErrorKind::kCorrupt, "{}: {} experts of each token do not fit {} of {} groups", where, e.used, e.groups_used,
+         e.groups);
+  Finite(e.scale, 1e-6, 1e6, "scale of the experts' weights", where);
+  if (e.shared_feed_forward < 0 || e.shared_feed_forward > kMaxWidth)
+    Fail(ErrorKind::kCorrupt, "{}: feed-forward size of the shared expert: found {}", where, e.shared_feed_forward);
 }
+
+}  // namespace
 
 void CheckConfig(const ModelConfig& config, std::string_view where) {
   Positive(config.n_layers, kMaxLayers, "layers", where);
@@ -68,12 +59,23 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
   if (config.n_heads % config.n_kv_heads != 0)
     Fail(ErrorKind::kCorrupt, "{}: {} attention heads are not a multiple of {} key-value heads", where, config.n_heads,
          config.n_kv_heads);
+  if (!config.layers.empty() && static_cast<int64_t>(config.layers.size()) != config.n_layers)
+    Fail(ErrorKind::kCorrupt, "{}: {} layers are described, expected {}", where, config.layers.size(), config.n_layers);
   if (config.rotary_dim < 2 || config.rotary_dim > config.head_dim || config.rotary_dim % 2 != 0)
     Fail(ErrorKind::kCorrupt, "{}: rotary dimensions: expected an even number up to the head size {}, found {}", where,
          config.head_dim, config.rotary_dim);
   if (config.sliding_window < 0) Fail(ErrorKind::kCorrupt, "{}: sliding window is {}", where, config.sliding_window);
   Finite(config.rms_epsilon, 0.0, 1.0, "RMS norm epsilon", where);
   Finite(config.rope_theta, 1.0, 1e15, "RoPE base frequency", where);
+  for (auto [value, what] : {std::pair{config.embedding_scale, "embedding scale"},
+                             {config.residual_scale, "residual scale"},
+                             {config.logit_scale, "logit scale"},
+                             {config.attention_scale, "attention scale"},
+                             {config.attention_softcap, "attention softcap"},
+                             {config.logit_softcap, "logit softcap"},
+                             {config.rope_local_theta, "local RoPE base frequency"}})
+    Finite(value, 0.0, 1e15, what, where);
+  CheckExperts(config, where);
   const RopeScaling& rope = config.rope_scaling;
   if (rope.kind == RopeScaling::Kind::kNone) return;
   Finite(rope.factor, 1e-6, 1e6, "RoPE scaling factor", where);
@@ -118,7 +120,7 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
     }
   }
   for (const Tensor& tensor : tensors) {
-    if (known.contains(tensor.name) || tensor.name == "rope_freqs.weight") continue;
+    if (known.contains(tensor.name) || IsRopeTable(tensor.name)) continue;
     Fail(ErrorKind::kUnsupported, "{}: tensor {} {} has no place in the {} architecture with {} layers", where,
          tensor.source_name, ShapeText(tensor.shape), config.architecture, config.n_layers);
   }
@@ -134,6 +136,10 @@ std::vector<int64_t> RopeRowOrder(const ModelConfig& source, bool for_q, bool ta
     order[static_cast<size_t>(row)] = head * dim + from;
   }
   return order;
+}
+
+bool IsRopeTable(std::string_view name) {
+  return name == "rope_freqs.weight" || name == "rope_factors_long.weight" || name == "rope_factors_short.weight";
 }
 
 bool NeedsRopeOrder(std::string_view canonical_name, bool* for_q) {

@@ -1,8 +1,9 @@
 #pragma once
-// Which tensors a model of the Llama family has, what they are called in either container, and how GGUF's order of rows
-// in the query and key projections differs from Hugging Face's.
+// Which tensors a model has, what they are called and how they lie in either container. The wiring in ModelConfig says
+// which there are; the architecture's description (arch/) says what files call them.
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,16 +14,47 @@
 
 namespace assay {
 
+/// Where a tensor of ours lies in the tensor that a file has.
+struct StoredPlace {
+  std::string name;                        // of the file's tensor
+  int64_t slices = 1, slice = 0;           // along the first of three dimensions
+  int64_t rows = 0;                        // of the file's matrix (or elements of its vector); 0: all are ours
+  int64_t first = 0, run = 0, stride = 0;  // our row r is its row first + r / run * stride + r % run; run 0: first + r
+  bool transposed = false;                 // [in, out]
+  bool flat = false;                       // the file's tensor has further dimensions of size 1
+  bool whole() const { return slices == 1 && rows == 0 && !transposed; }
+  int64_t Row(int64_t r) const { return first + (run > 0 ? r / run * stride + r % run : r); }
+};
+
 struct TensorSlot {
   std::string name;            // canonical: "blk.0.attn_q.weight"
-  std::string hugging_face;    // "model.layers.0.self_attn.q_proj.weight"
-  std::vector<int64_t> shape;  // [out, in] or [n]
+  std::string hugging_face;    // "model.layers.0.self_attn.q_proj.weight": the tensor of the file
+  std::vector<int64_t> shape;  // [out, in] or [n]; of HfSlots also [slices, out, in]
   bool required = true;        // biases are not
   bool linear = false;         // torch.nn.Linear: what Hugging Face's quantization schemes target
+  StoredPlace in_hf = {}, in_gguf = {};
+  bool minus_one = false;  // Hugging Face stores it less one
 };
 
 /// Every tensor that the configuration allows, in the order of evaluation.
 std::vector<TensorSlot> TensorSlots(const ModelConfig& config);
+
+/// The tensors of a Hugging Face checkpoint: `TensorSlots` with those that share a stored tensor as one (canonical
+/// name: that of their first with ".weight" → its own; shapes as the file has them). What AssembleHfTensors puts
+/// together and SplitStored takes apart.
+std::vector<TensorSlot> HfSlots(const ModelConfig& config);
+
+/// Planes that taking apart had to copy.
+struct SplitPlanes {
+  std::deque<std::vector<std::byte>> bytes;
+};
+
+/// Replaces the tensors of a container that hold several of ours (fused projections, all experts of a layer) by views
+/// of their parts; what cannot be viewed (rows in another order, transposed matrices, norms stored less one) is copied
+/// into `planes`. Tensors are known by source_name. Throws Error{kCorrupt} for shapes that contradict the
+/// configuration.
+void SplitStored(const ModelConfig& config, Container container, std::vector<Tensor>& tensors, SplitPlanes& planes,
+                 std::string_view where);
 
 /// Numbers of a configuration that contradict each other or leave sane limits: Error{kCorrupt} beginning with `where`.
 void CheckConfig(const ModelConfig& config, std::string_view where);
@@ -31,6 +63,9 @@ void CheckConfig(const ModelConfig& config, std::string_view where);
 /// Error{kCorrupt}.
 void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors, std::string_view where);
 
+/// Tensors of files that are metadata in truth: rope_freqs.weight and its kin.
+bool IsRopeTable(std::string_view name);
+
 /// GGUF files of architecture llama keep the rows of attn_q and attn_k (weights and biases) so that RoPE turns
 /// neighbours (2i, 2i+1); Hugging Face keeps the two halves of a head apart (i, i + head_dim/2). For a matrix that goes
 /// from the source's order to the target's: result[output row] = source row. Whoever converts a checkpoint applies it
@@ -38,6 +73,8 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
 std::vector<int64_t> RopeRowOrder(const ModelConfig& source, bool for_q, bool target_interleaved);
 /// True for blk.N.attn_{q,k}.{weight,bias}; `for_q` tells which.
 bool NeedsRopeOrder(std::string_view canonical_name, bool* for_q);
+/// The order of rows that a container keeps for this architecture.
+bool RopeInterleaved(std::string_view architecture, Container container);
 
 /// YaRN's factor on query and key where the file states none: 0.1 ln(factor) + 1.
 double DefaultYarnAttention(double factor);

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/writer.h"
+#include "quantize/choose.h"
 #include "system/file.h"
 #include "system/machine.h"
 
@@ -75,14 +76,14 @@ const Format& Conversion::UnquantizedFormat(const Tensor& tensor) const {
 
 void Conversion::Plan() {
   const ModelConfig& config = source_.config();
-  bool tied = !source_.Find("output.weight");
-  bool target_interleaved = preset_.info().container == Container::kGguf;
-  for (const Tensor& tensor : source_.tensors()) {
-    if (tensor.name == "rope_freqs.weight") continue;
+  const bool target_interleaved = RopeInterleaved(config.architecture, preset_.info().container);
+  const std::vector<const Format*> formats = ChooseFormats(preset_, source_);
+  for (size_t i = 0; i < formats.size(); ++i) {
+    const Tensor& tensor = source_.tensors()[i];
+    if (IsRopeTable(tensor.name)) continue;
     Job job;
     job.source = &tensor;
-    job.output = {tensor.name, nullptr, tensor.view.rows, tensor.view.cols, tensor.shape};
-    if (tensor.shape.size() == 2) job.output.format = preset_.Choose(RoleOf(tensor, config, tied));
+    job.output = {tensor.name, formats[i], tensor.view.rows, tensor.view.cols, tensor.shape};
     if (!job.output.format) job.output.format = &UnquantizedFormat(tensor);
     if (!job.output.format->encode_rows)
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: format {} can be read but not written", source_.path().string(),
@@ -241,7 +242,8 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
   }
   progress_.Begin(fmt::format("quantize to {}", preset_.info().name), total, "bytes");
   ChooseGlobals();
-  auto writer = CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs);
+  auto writer = CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
+                                         options_.shard_bytes, options_.hf_container);
   record.tensors.resize(jobs_.size());
   for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
   writer->Commit();

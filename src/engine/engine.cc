@@ -141,21 +141,25 @@ void Engine::Batch::Start(Slot& slot, size_t request) {
   slot.sampler = std::make_unique<Sampler>(ToSamplerOptions(sampling));
   auto needed = static_cast<int64_t>(slot.prompt.size()) + sampling.max_tokens;
 
+  const ModelConfig& config = engine_.model_->config();
+  // Which rotation a request gets is its own matter, not that of what ran before it in the slot.
+  const bool long_rope = !config.rope_long_factors.empty() && needed > config.rope_scaling.original_context;
   // The longest cached prefix, wherever it lies.
   const Slot* best = nullptr;
   size_t best_length = 0;
   auto consider = [&](const Slot& other) {
     if (!other.sequence) return;
-    size_t length = std::min(CommonPrefix(other.cached, slot.prompt), slot.prompt.size() - 1);
-    if (length > best_length) {
+    size_t common = std::min(CommonPrefix(other.cached, slot.prompt), slot.prompt.size() - 1);
+    auto length = static_cast<size_t>(other.sequence->Restorable(static_cast<int64_t>(common)));
+    if (length > best_length && other.sequence->long_rope() == long_rope) {
       best = &other;
       best_length = length;
     }
   };
   consider(prefix_);
   for (const Slot& other : slots_) consider(other);
-  if (!slot.sequence || slot.sequence->capacity() < needed) {
-    auto fresh = std::make_unique<Sequence>(engine_.model_->config(), engine_.model_->arithmetic(), needed);
+  if (!slot.sequence || slot.sequence->capacity() < needed || slot.sequence->long_rope() != long_rope) {
+    auto fresh = std::make_unique<Sequence>(config, engine_.model_->arithmetic(), needed);
     if (best) fresh->CopyPrefix(*best->sequence, static_cast<int64_t>(best_length));
     slot.sequence = std::move(fresh);
   } else if (best) {

@@ -64,11 +64,9 @@ std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const S
 }
 
 PlannedMemory PlanMemory(const Model& model, int64_t context) {
-  const ModelConfig& c = model.config();
   PlannedMemory plan;
   for (const Tensor& tensor : model.checkpoint().tensors()) plan.weights_bytes += tensor.stored_bytes;
-  int64_t element_bytes = model.arithmetic() == Arithmetic::kDeployed ? 2 : 4;
-  plan.kv_bytes = static_cast<uint64_t>(c.n_layers * 2 * c.n_kv_heads * c.head_dim * element_bytes * context);
+  plan.kv_bytes = static_cast<uint64_t>(PlanCache(model.config(), model.arithmetic(), context).bytes);
   return plan;
 }
 

@@ -20,6 +20,10 @@ void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, floa
   ASSAY_DISPATCH(RmsNorm(x, weight, n, epsilon, out));
 }
 
+void LayerNorm(const float* x, const float* weight, const float* bias, int64_t n, float epsilon, float* out) {
+  ref::LayerNorm(x, weight, bias, n, epsilon, out);
+}
+
 void AddTo(float* x, const float* y, int64_t n) {
   ASSAY_DISPATCH(AddTo(x, y, n));
 }
@@ -28,19 +32,28 @@ void SiluMul(const float* gate, const float* up, int64_t n, float* out) {
   ASSAY_DISPATCH(SiluMul(gate, up, n, out));
 }
 
+void GeluTanhMul(const float* gate, const float* up, int64_t n, float* out) {
+  ASSAY_DISPATCH(GeluTanhMul(gate, up, n, out));
+}
+
+void Softcap(float* x, int64_t n, float cap) {
+  ASSAY_DISPATCH(Softcap(x, n, cap));
+}
+
 void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine,
           bool interleaved) {
   ASSAY_DISPATCH(Rope(x, n_heads, head_dim, rotary_dim, cosine, sine, interleaved));
 }
 
 void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values, int64_t head_offset,
-                 int64_t head_dim, int64_t first, int64_t last, float scale, float* scores, float* out) {
-  ASSAY_DISPATCH(AttendHeads(q, n_heads, keys, values, head_offset, head_dim, first, last, scale, scores, out));
+                 int64_t head_dim, int64_t first, int64_t last, const AttentionOptions& options, float* scores,
+                 float* out) {
+  ASSAY_DISPATCH(AttendHeads(q, n_heads, keys, values, head_offset, head_dim, first, last, options, scores, out));
 }
 
 void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim,
-                int64_t first, int64_t last, float scale, float* scores, float* out) {
-  AttendHeads(q, 1, keys, values, head_offset, head_dim, first, last, scale, scores, out);
+                int64_t first, int64_t last, const AttentionOptions& options, float* scores, float* out) {
+  AttendHeads(q, 1, keys, values, head_offset, head_dim, first, last, options, scores, out);
 }
 
 void ToHalf(const float* x, int64_t n, uint16_t* out) {

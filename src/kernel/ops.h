@@ -10,11 +10,20 @@ namespace assay {
 /// out[i] = x[i] / sqrt(mean(x²) + epsilon) * weight[i]; out may be x.
 void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 
+/// out[i] = (x[i] - mean(x)) / sqrt(variance(x) + epsilon) * weight[i] + bias[i]; bias may be null; out may be x.
+void LayerNorm(const float* x, const float* weight, const float* bias, int64_t n, float epsilon, float* out);
+
 /// x[i] += y[i].
 void AddTo(float* x, const float* y, int64_t n);
 
 /// out[i] = silu(gate[i]) * up[i]; out may be gate.
 void SiluMul(const float* gate, const float* up, int64_t n, float* out);
+
+/// The same with GELU's tanh approximation; up may be null: 1.
+void GeluTanhMul(const float* gate, const float* up, int64_t n, float* out);
+
+/// x[i] = cap * tanh(x[i] / cap).
+void Softcap(float* x, int64_t n, float cap);
 
 /// Rotates `n_heads` heads of `head_dim` in place by the angles of one position. cosine, sine: [rotary_dim / 2].
 /// interleaved: pairs (2i, 2i+1), as GGUF llama files are permuted for; else pairs (i, i + rotary_dim/2), as Hugging
@@ -29,17 +38,26 @@ struct CacheView {
   int64_t stride = 0;  // elements from one position to the next
 };
 
+/// How scores become weights.
+struct AttentionOptions {
+  float scale;                   // on q·k
+  float softcap = 0;             // then Softcap; 0: none
+  const float* sinks = nullptr;  // [n_heads] a score that takes part in the softmax and has no value; null: none
+  AttentionOptions(float s) : scale(s) {}  // NOLINT: mostly a scale is all there is
+};
+
 /// Causal attention of one query head over positions [first, last]: out[head_dim] = softmax(scale * q·kᵀ) · v.
 /// q [head_dim]; head_offset: element offset of the KV head inside a position. scores: scratch of last - first + 1
 /// floats.
 void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim,
-                int64_t first, int64_t last, float scale, float* scores, float* out);
+                int64_t first, int64_t last, const AttentionOptions& options, float* scores, float* out);
 
 /// The same for n_heads query heads that share one head of keys and values: q, out [n_heads, head_dim]; scores: scratch
 /// of n_heads * (last - first + 1) floats. The bits of every head are those of AttendHead; keys and values are read
 /// fewer times.
 void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values, int64_t head_offset,
-                 int64_t head_dim, int64_t first, int64_t last, float scale, float* scores, float* out);
+                 int64_t head_dim, int64_t first, int64_t last, const AttentionOptions& options, float* scores,
+                 float* out);
 
 /// Float to half with round-to-nearest-even, and back.
 void ToHalf(const float* x, int64_t n, uint16_t* out);

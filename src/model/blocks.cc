@@ -45,11 +45,22 @@ Vector WeightReader::ReadOptionalVector(const std::string& name, int64_t n) cons
   return checkpoint_.Find(name) ? ReadVector(name, n) : Vector{};
 }
 
-Linear WeightReader::ReadLinear(const std::string& name, int64_t out, int64_t in, const Vector& bias) const {
+Vector WeightReader::ReadTable(const std::string& name, int64_t rows, int64_t cols) const {
+  PackedView view = ReadMatrix(name, rows, cols);
+  Vector out(static_cast<size_t>(rows * cols));
+  for (int64_t r = 0; r < rows; ++r) view.format->decode_row(view, r, out.data() + r * cols);
+  return out;
+}
+
+NormWeights WeightReader::ReadNorm(const std::string& name, int64_t n) const {
+  return {ReadOptionalVector(name + ".weight", n), ReadOptionalVector(name + ".bias", n)};
+}
+
+Linear WeightReader::ReadLinear(const std::string& name, int64_t out, int64_t in) const {
   Linear linear;
-  linear.weight = ReadMatrix(name, out, in);
+  linear.weight = ReadMatrix(name + ".weight", out, in);
   linear.kernel = &ChooseLinear(*linear.weight.format, options_.arithmetic, Cpu(), options_.kernel);
-  linear.bias = bias.empty() ? nullptr : bias.data();
+  linear.bias = ReadOptionalVector(name + ".bias", out);
   return linear;
 }
 
@@ -91,25 +102,29 @@ void RunLinears(std::initializer_list<const Linear*> linears, const float* x, in
         int64_t from = std::max<int64_t>(0, begin - part.first_row), to = std::min(n, end - part.first_row);
         if (from >= to) continue;
         part.linear->kernel->multiply(part.linear->weight, activations, n_tokens, from, to, part.out, n);
-        if (const float* bias = part.linear->bias)
+        if (const Vector& bias = part.linear->bias; !bias.empty())
           for (int64_t t = 0; t < n_tokens; ++t)
-            for (int64_t r = from; r < to; ++r) part.out[t * n + r] += bias[r];
+            for (int64_t r = from; r < to; ++r) part.out[t * n + r] += bias[static_cast<size_t>(r)];
       }
     });
   }
 }
 
-RopeTable::RopeTable(const ModelConfig& config) {
+RopeTable::RopeTable(const ModelConfig& config, Kind kind) {
   int64_t dim = config.rotary_dim;
   auto half = static_cast<size_t>(dim / 2);
   frequencies_.resize(half);
-  auto base = static_cast<float>(config.rope_theta);
+  auto base = static_cast<float>(kind == Kind::kLocal ? config.rope_local_theta : config.rope_theta);
   for (size_t i = 0; i < half; ++i)
     frequencies_[i] = 1.0f / std::pow(base, static_cast<float>(2 * i) / static_cast<float>(dim));
+  if (kind == Kind::kLocal) return;
   const RopeScaling& scaling = config.rope_scaling;
   double factor = scaling.factor;
   switch (scaling.kind) {
     case RopeScaling::Kind::kNone:
+      break;
+    case RopeScaling::Kind::kLong:
+      magnitude_ = static_cast<float>(scaling.attention_factor);
       break;
     case RopeScaling::Kind::kLinear:
       for (float& f : frequencies_) f = static_cast<float>(f / factor);
@@ -128,31 +143,39 @@ RopeTable::RopeTable(const ModelConfig& config) {
       }
       break;
     }
-    case RopeScaling::Kind::kYarn: {
-      // Peng et al. 2023, arXiv 2309.00071, section 3.2: frequencies that turn often are kept, slow ones are
-      // interpolated.
-      double context = static_cast<double>(scaling.original_context);
-      auto dimension_of = [&](double rotations) {
-        return static_cast<double>(dim) * std::log(context / (rotations * 2 * std::numbers::pi)) /
-               (2 * std::log(config.rope_theta));
-      };
-      double low = std::max(0.0, std::floor(dimension_of(scaling.beta_fast)));
-      double high = std::min(static_cast<double>(dim - 1), std::ceil(dimension_of(scaling.beta_slow)));
-      if (high <= low) high = low + 0.001;
-      for (size_t i = 0; i < half; ++i) {
-        double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
-        frequencies_[i] = static_cast<float>(frequencies_[i] / factor * ramp + frequencies_[i] * (1 - ramp));
-      }
-      magnitude_ = static_cast<float>(scaling.attention_factor > 0 ? scaling.attention_factor
-                                      : factor > 1                 ? 0.1 * std::log(factor) + 1.0
-                                                                   : 1.0);
+    case RopeScaling::Kind::kYarn:
+      Yarn(config);
       break;
-    }
   }
-  if (!config.rope_factors.empty()) {
-    ASSAY_CHECK(config.rope_factors.size() == half);
-    for (size_t i = 0; i < half; ++i) frequencies_[i] /= config.rope_factors[i];
+  const std::vector<float>& factors = kind == Kind::kLong ? config.rope_long_factors : config.rope_factors;
+  if (factors.empty()) return;
+  ASSAY_CHECK(factors.size() == half);
+  for (size_t i = 0; i < half; ++i) frequencies_[i] /= factors[i];
+}
+
+// Peng et al. 2023, arXiv 2309.00071, section 3.2: frequencies that turn often are kept, slow ones are interpolated.
+void RopeTable::Yarn(const ModelConfig& config) {
+  const RopeScaling& scaling = config.rope_scaling;
+  const auto dim = static_cast<double>(config.rotary_dim);
+  double context = static_cast<double>(scaling.original_context), factor = scaling.factor;
+  auto dimension_of = [&](double rotations) {
+    return dim * std::log(context / (rotations * 2 * std::numbers::pi)) / (2 * std::log(config.rope_theta));
+  };
+  double low = dimension_of(scaling.beta_fast), high = dimension_of(scaling.beta_slow);
+  if (scaling.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
   }
+  low = std::max(0.0, low);
+  high = std::min(dim - 1, high);
+  if (high <= low) high = low + 0.001;
+  for (size_t i = 0; i < frequencies_.size(); ++i) {
+    double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    frequencies_[i] = static_cast<float>(frequencies_[i] / factor * ramp + frequencies_[i] * (1 - ramp));
+  }
+  magnitude_ = static_cast<float>(scaling.attention_factor > 0 ? scaling.attention_factor
+                                  : factor > 1                 ? 0.1 * std::log(factor) + 1.0
+                                                               : 1.0);
 }
 
 void RopeTable::Angles(int64_t position, float* cosine, float* sine) const {

@@ -9,15 +9,19 @@
 
 namespace assay {
 
+/// One float32 vector of a checkpoint, decoded once.
+using Vector = std::vector<float>;
+
 /// y = x · Wᵀ + b with the kernel that was chosen for W's format.
 struct Linear {
   PackedView weight;  // [out, in]
   const LinearKernel* kernel = nullptr;
-  const float* bias = nullptr;  // [out] or null
+  Vector bias;  // [out]; empty: none
 };
 
-/// One float32 vector of a checkpoint, decoded once.
-using Vector = std::vector<float>;
+struct NormWeights {
+  Vector weight, bias;  // [n]; weight empty: there is no such norm; bias empty: none
+};
 
 /// Reads tensors of a checkpoint with the shapes the configuration promises; every mismatch names tensor, expected and
 /// found.
@@ -27,9 +31,14 @@ class WeightReader {
   Vector ReadVector(const std::string& name, int64_t n) const;
   /// Empty when the checkpoint has none.
   Vector ReadOptionalVector(const std::string& name, int64_t n) const;
-  /// `bias` must outlive the result (pass the vector the caller keeps).
-  Linear ReadLinear(const std::string& name, int64_t out, int64_t in, const Vector& bias) const;
+  /// A small matrix decoded, [rows * cols].
+  Vector ReadTable(const std::string& name, int64_t rows, int64_t cols) const;
+  /// NAME.weight and NAME.bias, both where they are there.
+  NormWeights ReadNorm(const std::string& name, int64_t n) const;
+  /// NAME.weight and, where there is one, NAME.bias.
+  Linear ReadLinear(const std::string& name, int64_t out, int64_t in) const;
   PackedView ReadMatrix(const std::string& name, int64_t rows, int64_t cols) const;
+  bool Has(const std::string& name) const { return checkpoint_.Find(name) != nullptr; }
 
  private:
   const Checkpoint& checkpoint_;
@@ -45,14 +54,18 @@ void RunLinears(std::initializer_list<const Linear*> linears, const float* x, in
 /// The rotation angles of a configuration: inverse frequencies after scaling, and the factor on cosine and sine (YaRN).
 class RopeTable {
  public:
-  explicit RopeTable(const ModelConfig& config);
+  enum class Kind {
+    kMain,
+    kLong,   // with rope_long_factors
+    kLocal,  // of layers with local_rope: rope_local_theta, not scaled
+  };
+  RopeTable(const ModelConfig& config, Kind kind);
   /// cosine, sine: [rotary_dim / 2].
   void Angles(int64_t position, float* cosine, float* sine) const;
   int64_t half() const { return static_cast<int64_t>(frequencies_.size()); }
-  const std::vector<float>& frequencies() const { return frequencies_; }
-  float magnitude() const { return magnitude_; }
 
  private:
+  void Yarn(const ModelConfig& config);
   std::vector<float> frequencies_;
   float magnitude_ = 1.0f;
 };

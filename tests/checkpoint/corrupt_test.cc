@@ -165,7 +165,7 @@ const GgufCase kGgufCases[] = {
      [] { return WithTensor("blk.0.attn_q.weight", [](SmallTensor& t) { t.offset = 0; }); }},
     {"duplicate_tensor", ErrorKind::kCorrupt, "tensor blk.0.attn_q.weight at byte",
      [] { return WithTensor("blk.0.attn_k.weight", [](SmallTensor& t) { t.name = "blk.0.attn_q.weight"; }); }},
-    {"architecture", ErrorKind::kUnsupported, "general.architecture is mamba; supported: llama",
+    {"architecture", ErrorKind::kUnsupported, "architecture mamba is not supported; nearest supported: ",
      [] {
        return With("general.architecture", [](GgufMetadata& m) { m.AddString("general.architecture", "mamba"); });
      }},
@@ -180,7 +180,7 @@ const GgufCase kGgufCases[] = {
      [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.attention.head_count_kv", 3); }); }},
     {"experts", ErrorKind::kUnsupported, "a mixture of 8 experts",
      [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.expert_count", 8); }); }},
-    {"rope_type", ErrorKind::kUnsupported, "rope.scaling.type: expected none, linear or yarn, found longrope",
+    {"rope_type", ErrorKind::kCorrupt, "tensor rope_factors_long.weight: expected 1 factors, found 0",
      [] { return With("", [](GgufMetadata& m) { m.AddString("llama.rope.scaling.type", "longrope"); }); }},
     {"missing_tensor", ErrorKind::kCorrupt, "tensor blk.0.ffn_up.weight [4, 4] is missing",
      [] {
@@ -356,11 +356,11 @@ const ConfigCase kConfigCases[] = {
     {"/num_key_value_heads", "3", ErrorKind::kCorrupt, "4 attention heads are not a multiple of 3 key-value heads"},
     {"/vocab_size", "300", ErrorKind::kCorrupt,
      "tensor model.embed_tokens.weight: config.json expects shape [300, 64], found [272, 64]"},
-    {"/hidden_act", "\"gelu\"", ErrorKind::kUnsupported, "hidden_act gelu is not supported"},
+    {"/hidden_act", "\"tanh\"", ErrorKind::kUnsupported, "hidden_act tanh is not supported"},
     {"/tie_word_embeddings", "false", ErrorKind::kCorrupt, "tensor lm_head.weight is missing"},
     {"/attention_bias", "true", ErrorKind::kCorrupt, "tensor blk.0.attn_q.bias is missing"},
-    {"/rope_parameters/rope_type", "\"longrope\"", ErrorKind::kInvalid,
-     "rope_parameters: \"factor\" is missing for type longrope"},
+    {"/rope_parameters/rope_type", "\"longrope\"", ErrorKind::kCorrupt,
+     "longrope: short_factor: expected a list of 8 numbers"},
     {"/rope_scaling", R"({"type":"dynamic","factor":2.0})", ErrorKind::kUnsupported,
      "RoPE type dynamic is not supported"},
     {"/eos_token_id", "9999", ErrorKind::kCorrupt, "eos_token_id: expected a token below 272, found 9999"},

@@ -23,12 +23,33 @@ void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, floa
   for (int64_t i = 0; i < n; ++i) out[i] = x[i] * factor * weight[i];
 }
 
+void LayerNorm(const float* x, const float* weight, const float* bias, int64_t n, float epsilon, float* out) {
+  double sum = 0, squares = 0;
+  for (int64_t i = 0; i < n; ++i) sum += x[i];
+  double mean = sum / static_cast<double>(n);
+  for (int64_t i = 0; i < n; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  double factor = 1.0 / std::sqrt(squares / static_cast<double>(n) + epsilon);
+  for (int64_t i = 0; i < n; ++i)
+    out[i] = static_cast<float>((x[i] - mean) * factor) * weight[i] + (bias ? bias[i] : 0.0f);
+}
+
 void AddTo(float* x, const float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] += y[i];
 }
 
 void SiluMul(const float* gate, const float* up, int64_t n, float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+}
+
+void GeluTanhMul(const float* gate, const float* up, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    float x = gate[i], inner = 0.7978845608028654f * (x + 0.044715f * x * x * x);
+    out[i] = 0.5f * x * (1.0f + std::tanh(inner)) * (up ? up[i] : 1.0f);
+  }
+}
+
+void Softcap(float* x, int64_t n, float cap) {
+  for (int64_t i = 0; i < n; ++i) x[i] = cap * std::tanh(x[i] / cap);
 }
 
 void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine,
@@ -45,17 +66,22 @@ void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const
 }
 
 void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim,
-                int64_t first, int64_t last, float scale, float* scores, float* out) {
+                int64_t first, int64_t last, const AttentionOptions& options, float* scores, float* out) {
   int64_t n = last - first + 1;
   float largest = -std::numeric_limits<float>::infinity();
   for (int64_t i = 0; i < n; ++i) {
     int64_t at = (first + i) * keys.stride + head_offset;
     float dot = 0;
     for (int64_t d = 0; d < head_dim; ++d) dot += q[d] * CacheValue(keys, at + d);
-    scores[i] = dot * scale;
-    largest = std::max(largest, scores[i]);
+    scores[i] = dot * options.scale;
   }
+  if (options.softcap > 0) Softcap(scores, n, options.softcap);
+  for (int64_t i = 0; i < n; ++i) largest = std::max(largest, scores[i]);
   float sum = 0;
+  if (options.sinks) {
+    largest = std::max(largest, *options.sinks);
+    sum = std::exp(*options.sinks - largest);
+  }
   for (int64_t i = 0; i < n; ++i) {
     scores[i] = std::exp(scores[i] - largest);
     sum += scores[i];
@@ -70,10 +96,14 @@ void AttendHead(const float* q, const CacheView& keys, const CacheView& values, 
 }
 
 void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values, int64_t head_offset,
-                 int64_t head_dim, int64_t first, int64_t last, float scale, float* scores, float* out) {
-  for (int64_t h = 0; h < n_heads; ++h)
-    ref::AttendHead(q + h * head_dim, keys, values, head_offset, head_dim, first, last, scale, scores,
+                 int64_t head_dim, int64_t first, int64_t last, const AttentionOptions& options, float* scores,
+                 float* out) {
+  AttentionOptions one = options;
+  for (int64_t h = 0; h < n_heads; ++h) {
+    if (options.sinks) one.sinks = options.sinks + h;
+    ref::AttendHead(q + h * head_dim, keys, values, head_offset, head_dim, first, last, one, scores,
                     out + h * head_dim);
+  }
 }
 
 void ToHalf(const float* x, int64_t n, uint16_t* out) {

@@ -8,14 +8,18 @@
 namespace assay::ref {
 
 void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
+void LayerNorm(const float* x, const float* weight, const float* bias, int64_t n, float epsilon, float* out);
 void AddTo(float* x, const float* y, int64_t n);
 void SiluMul(const float* gate, const float* up, int64_t n, float* out);
+void GeluTanhMul(const float* gate, const float* up, int64_t n, float* out);
+void Softcap(float* x, int64_t n, float cap);
 void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine,
           bool interleaved);
 void AttendHead(const float* q, const CacheView& keys, const CacheView& values, int64_t head_offset, int64_t head_dim,
-                int64_t first, int64_t last, float scale, float* scores, float* out);
+                int64_t first, int64_t last, const AttentionOptions& options, float* scores, float* out);
 void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values, int64_t head_offset,
-                 int64_t head_dim, int64_t first, int64_t last, float scale, float* scores, float* out);
+                 int64_t head_dim, int64_t first, int64_t last, const AttentionOptions& options, float* scores,
+                 float* out);
 void ToHalf(const float* x, int64_t n, uint16_t* out);
 double LogSumExp(const float* x, int64_t n);
 int64_t ArgMax(const float* x, int64_t n);

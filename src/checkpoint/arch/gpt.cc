@@ -1,0 +1,96 @@
+// GPT-2: learned positions, LayerNorm and biases everywhere, weights stored [in, out]. GPT-NeoX and Pythia: rotation of
+// a part of each head, attention and feed-forward side by side, query, key and value of one head next to each other.
+
+#include "checkpoint/arch/spec.h"
+
+namespace assay {
+namespace {
+
+void WireGpt(ModelConfig& c) {
+  c.norm = Norm::kLayer;
+  c.norm_bias = true;
+  c.gated = false;
+  c.activation = Activation::kGelu;
+  c.qkv_bias = c.o_bias = c.mlp_bias = Presence::kAlways;
+}
+
+}  // namespace
+
+ArchitectureSpec Gpt2Spec() {
+  ArchitectureSpec spec;
+  spec.name = "gpt2";
+  spec.classes = {"GPT2LMHeadModel"};
+  spec.model_types = {"gpt2"};
+  spec.roots = {"transformer.wte", "transformer.h", "transformer.ln_f", "lm_head", "transformer.wpe"};
+  auto transposed = [](std::string_view part, std::string_view stored) {
+    return StoredName{part, stored, StoredName::Order::kConcatenated, true};
+  };
+  spec.hf = {
+      {"attn_norm", "ln_1"},
+      transposed("attn_q", "attn.c_attn"),
+      transposed("attn_k", "attn.c_attn"),
+      transposed("attn_v", "attn.c_attn"),
+      transposed("attn_output", "attn.c_proj"),
+      {"ffn_norm", "ln_2"},
+      transposed("ffn_up", "mlp.c_fc"),
+      transposed("ffn_down", "mlp.c_proj"),
+  };
+  spec.gguf = {{"attn_q", "attn_qkv"}, {"attn_k", "attn_qkv"}, {"attn_v", "attn_qkv"}};
+  spec.hf_keys = {{"n_layer", "num_hidden_layers"},
+                  {"n_embd", "hidden_size"},
+                  {"n_head", "num_attention_heads"},
+                  {"n_positions", "max_position_embeddings"},
+                  {"n_inner", "intermediate_size"}};
+  spec.wire = [](ModelConfig& c) {
+    WireGpt(c);
+    c.activation = Activation::kGeluTanh;
+    c.learned_positions = true;
+    c.tied_output = true;
+  };
+  spec.from_hf = [](const HfFields& in, ModelConfig& c) {
+    c.activation = ReadActivation(in, "activation_function", "gelu_new");
+    c.tied_output = in.Bool("tie_word_embeddings", true);
+  };
+  spec.to_gguf = [](const ModelConfig& c, const std::string&, GgufMetadata&) {
+    RequireActivation(c, Activation::kGeluTanh);
+  };
+  return spec;
+}
+
+ArchitectureSpec GptNeoXSpec() {
+  ArchitectureSpec spec;
+  spec.name = "gptneox";
+  spec.classes = {"GPTNeoXForCausalLM"};
+  spec.model_types = {"gpt_neox"};
+  spec.roots = {"gpt_neox.embed_in", "gpt_neox.layers", "gpt_neox.final_layer_norm", "embed_out", ""};
+  auto per_head = [](std::string_view part) {
+    return StoredName{part, "attention.query_key_value", StoredName::Order::kPerHead};
+  };
+  spec.hf = {
+      per_head("attn_q"),
+      per_head("attn_k"),
+      per_head("attn_v"),
+      {"attn_output", "attention.dense"},
+      {"ffn_up", "mlp.dense_h_to_4h"},
+      {"ffn_down", "mlp.dense_4h_to_h"},
+  };
+  spec.gguf = {{"attn_q", "attn_qkv"}, {"attn_k", "attn_qkv"}, {"attn_v", "attn_qkv"}};
+  spec.hf_keys = {{"rotary_pct", "partial_rotary_factor"}, {"rotary_emb_base", "rope_theta"}};
+  spec.wire = [](ModelConfig& c) {
+    WireGpt(c);
+    c.parallel = true;
+  };
+  spec.from_hf = [](const HfFields& in, ModelConfig& c) {
+    c.activation = ReadActivation(in, "hidden_act", "gelu");
+    c.parallel = in.Bool("use_parallel_residual", true);
+    if (!in.Bool("attention_bias", true)) c.qkv_bias = c.o_bias = Presence::kNever;
+  };
+  spec.from_gguf = [](const GgufFields& in, ModelConfig& c) { c.parallel = in.Bool("use_parallel_residual", true); };
+  spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
+    RequireActivation(c, Activation::kGelu);
+    out.AddBool(p + "use_parallel_residual", c.parallel);
+  };
+  return spec;
+}
+
+}  // namespace assay

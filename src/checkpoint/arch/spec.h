@@ -1,0 +1,117 @@
+#pragma once
+// The description of an architecture: what the two containers call it, its hyperparameters and its tensors, and how its
+// blocks are wired. One file per family beside this one, one row in table.cc; the decoder in model/ runs the result.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "checkpoint/gguf_file.h"
+#include "checkpoint/gguf_metadata.h"
+#include "checkpoint/model_config.h"
+
+namespace assay {
+
+/// What a container calls a part of a layer ("attn_q"). Parts with the same stored name share one tensor, in the order
+/// in which the list names them.
+struct StoredName {
+  enum class Order : uint8_t { kConcatenated, kPerHead, kAlternating };  // of the shared tensor's rows
+  std::string_view part, stored;  // stored: "{}" stands for the expert; without it all experts share one tensor
+  Order order = Order::kConcatenated;
+  bool transposed = false;  // [in, out]
+};
+
+/// What Hugging Face calls the parts outside of the layers, and the layers.
+struct ModuleRoots {
+  std::string_view embedding = "model.embed_tokens", layers = "model.layers", output_norm = "model.norm",
+                   output = "lm_head", positions = "";
+};
+
+/// config.json with typed access; messages name file and key.
+struct HfFields {
+  const Json& json;
+  std::string where;
+  bool Has(const char* key) const;
+  int64_t Int(const char* key) const { return JsonInt(json, key, where); }
+  int64_t Int(const char* key, int64_t fallback) const { return Has(key) ? Int(key) : fallback; }
+  double Number(const char* key, double fallback) const {
+    return Has(key) ? JsonNumber(json, key, where, fallback) : fallback;
+  }
+  bool Bool(const char* key, bool fallback) const { return Has(key) ? JsonBool(json, key, where, fallback) : fallback; }
+  std::string Text(const char* key, const char* fallback) const {
+    return Has(key) ? JsonString(json, key, where) : fallback;
+  }
+};
+
+/// The metadata below the architecture's prefix.
+struct GgufFields {
+  const GgufFile& file;
+  std::string prefix;  // "llama."
+  bool Has(std::string_view key) const { return file.Find(prefix + std::string(key)) != nullptr; }
+  int64_t Int(std::string_view key) const { return file.Int(prefix + std::string(key)); }
+  int64_t Int(std::string_view key, int64_t fallback) const { return file.Int(prefix + std::string(key), fallback); }
+  double Number(std::string_view key, double fallback) const {
+    return file.Number(prefix + std::string(key), fallback);
+  }
+  bool Bool(std::string_view key, bool fallback) const { return file.Bool(prefix + std::string(key), fallback); }
+};
+
+struct ArchitectureSpec {
+  std::string_view name;                                  // GGUF's general.architecture; ours where llama.cpp has none
+  std::vector<std::string_view> classes = {};             // Hugging Face's
+  std::vector<std::string_view> model_types = {};         // of a config.json that names no class
+  bool in_llama_cpp = true;                               // else no GGUF is read or written
+  bool hf_interleaved = false, gguf_interleaved = false;  // ModelConfig::rope_interleaved of the container
+  ModuleRoots roots = {};
+  std::vector<StoredName> hf = {}, gguf = {};                     // where they differ from Llama's and from ours
+  std::vector<std::pair<const char*, const char*>> hf_keys = {};  // this model's key, Llama's key
+  bool minus_one = false;  // Hugging Face stores the weights of RMS norms less one
+  /// What all models of the architecture have in common; before anything is read.
+  void (*wire)(ModelConfig&) = nullptr;
+  /// What only this architecture's files say; after the common hyperparameters.
+  void (*from_hf)(const HfFields&, ModelConfig&) = nullptr;
+  void (*from_gguf)(const GgufFields&, ModelConfig&) = nullptr;
+  void (*to_gguf)(const ModelConfig&, const std::string& prefix, GgufMetadata&) = nullptr;
+};
+
+std::span<const ArchitectureSpec> ArchitectureSpecs();
+/// Null when there is none.
+const ArchitectureSpec* FindArchitecture(std::string_view name);
+const ArchitectureSpec* FindArchitectureByClass(std::string_view hugging_face_class);
+/// "llama (LlamaForCausalLM)"-like names of all, and the nearest one, for refusals.
+[[noreturn]] void RefuseArchitecture(std::string_view where, std::string_view name, bool hugging_face);
+
+// Pieces that descriptions share.
+
+/// layer_types of config.json, else the last of every `pattern` layers is full and the others have the window. 0: leave
+/// all alike.
+void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern);
+/// The same for GGUF (attention.sliding_window_pattern).
+void ReadWindowPattern(const GgufFields& in, ModelConfig& config, int64_t pattern);
+/// Its reverse: nothing where the readers' own pattern says the same.
+void AddWindowPattern(const ModelConfig& config, const std::string& prefix, int64_t pattern, GgufMetadata& out);
+/// Refuses to write a model whose activation GGUF's readers do not take from the file.
+void RequireActivation(const ModelConfig& config, Activation expected);
+/// Puts the window on every layer that is not the last of `pattern`.
+void SetWindowPattern(ModelConfig& config, int64_t pattern);
+void SetAllLayers(ModelConfig& config);  // makes `layers` explicit
+Activation ReadActivation(const HfFields& in, const char* key, const char* fallback);
+
+// The rows of the table.
+ArchitectureSpec LlamaSpec();
+ArchitectureSpec SmolLm3Spec();
+ArchitectureSpec Qwen2Spec();
+ArchitectureSpec Qwen3Spec();
+ArchitectureSpec Gemma2Spec();
+ArchitectureSpec Gemma3Spec();
+ArchitectureSpec Phi3Spec();
+ArchitectureSpec GraniteSpec();
+ArchitectureSpec Glm4Spec();
+ArchitectureSpec CommandRSpec();
+ArchitectureSpec Cohere2Spec();
+ArchitectureSpec Gpt2Spec();
+ArchitectureSpec GptNeoXSpec();
+
+}  // namespace assay

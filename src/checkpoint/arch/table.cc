@@ -1,0 +1,134 @@
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "checkpoint/arch/spec.h"
+#include "checkpoint/layout.h"
+
+namespace assay {
+
+std::span<const ArchitectureSpec> ArchitectureSpecs() {
+  static const std::vector<ArchitectureSpec> kTable = {
+      LlamaSpec(),   SmolLm3Spec(), Qwen2Spec(),    Qwen3Spec(),   Gemma2Spec(), Gemma3Spec(),  Phi3Spec(),
+      GraniteSpec(), Glm4Spec(),    CommandRSpec(), Cohere2Spec(), Gpt2Spec(),   GptNeoXSpec(),
+  };
+  return kTable;
+}
+
+const ArchitectureSpec* FindArchitecture(std::string_view name) {
+  for (const ArchitectureSpec& spec : ArchitectureSpecs())
+    if (spec.name == name) return &spec;
+  return nullptr;
+}
+
+const ArchitectureSpec* FindArchitectureByClass(std::string_view hugging_face_class) {
+  for (const ArchitectureSpec& spec : ArchitectureSpecs())
+    if (std::find(spec.classes.begin(), spec.classes.end(), hugging_face_class) != spec.classes.end()) return &spec;
+  return nullptr;
+}
+
+void RefuseArchitecture(std::string_view where, std::string_view name, bool hugging_face) {
+  std::vector<std::string> known;
+  for (const ArchitectureSpec& spec : ArchitectureSpecs()) {
+    if (hugging_face)
+      known.insert(known.end(), spec.classes.begin(), spec.classes.end());
+    else if (spec.in_llama_cpp)
+      known.emplace_back(spec.name);
+  }
+  std::string nearest = Nearest(name, known);
+  Fail(ErrorKind::kUnsupported, "{}: architecture {} is not supported; nearest supported: {}; all: {}", where, name,
+       nearest.empty() ? known.front() : nearest, Join(known, ", "));
+}
+
+bool RopeInterleaved(std::string_view architecture, Container container) {
+  const ArchitectureSpec* spec = FindArchitecture(architecture);
+  ASSAY_CHECK(spec != nullptr);
+  return container == Container::kGguf ? spec->gguf_interleaved : spec->hf_interleaved;
+}
+
+bool HfFields::Has(const char* key) const {
+  auto it = json.find(key);
+  return it != json.end() && !it->is_null();
+}
+
+void SetAllLayers(ModelConfig& config) {
+  if (!config.layers.empty()) return;
+  LayerConfig layer;
+  layer.window = config.sliding_window;
+  config.layers.assign(static_cast<size_t>(config.n_layers), layer);
+}
+
+void SetWindowPattern(ModelConfig& config, int64_t pattern) {
+  SetAllLayers(config);
+  for (int64_t i = 0; i < config.n_layers; ++i)
+    config.layers[static_cast<size_t>(i)].window = pattern > 1 && (i + 1) % pattern == 0 ? 0 : config.sliding_window;
+}
+
+void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern) {
+  if (!in.Has("layer_types")) {
+    if (pattern > 0) SetWindowPattern(config, pattern);
+    return;
+  }
+  const Json& types = in.json["layer_types"];
+  if (!types.is_array() || static_cast<int64_t>(types.size()) != config.n_layers)
+    Fail(ErrorKind::kCorrupt, "{}: layer_types: expected a list of {}, one a layer", in.where, config.n_layers);
+  SetAllLayers(config);
+  for (size_t i = 0; i < types.size(); ++i) {
+    std::string type = types[i].is_string() ? types[i].get<std::string>() : "";
+    LayerConfig& layer = config.layers[i];
+    layer.chunked = type == "chunked_attention";
+    layer.recurrent = type == "linear_attention";
+    if (type == "full_attention" || layer.recurrent)
+      layer.window = 0;
+    else if (type == "sliding_attention" || layer.chunked)
+      layer.window = config.sliding_window;
+    else
+      Fail(ErrorKind::kUnsupported, "{}: layer_types: layer {} is \"{}\"", in.where, i, type);
+  }
+}
+
+void ReadWindowPattern(const GgufFields& in, ModelConfig& config, int64_t pattern) {
+  config.sliding_window = in.Int("attention.sliding_window", config.sliding_window);
+  if (config.sliding_window == 0) return;
+  const GgufValue* value = in.file.Find(in.prefix + "attention.sliding_window_pattern");
+  if (!value || value->type != GgufType::kArray)
+    return SetWindowPattern(config, in.Int("attention.sliding_window_pattern", pattern));
+  if (static_cast<int64_t>(value->count) < config.n_layers || GgufTypeBytes(value->element) == 0)
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.sliding_window_pattern: expected {} items", in.file.where,
+         in.prefix, config.n_layers);
+  SetAllLayers(config);
+  for (int64_t i = 0; i < config.n_layers; ++i)
+    config.layers[static_cast<size_t>(i)].window =
+        value->ItemInteger(static_cast<uint64_t>(i)) ? config.sliding_window : 0;
+}
+
+void AddWindowPattern(const ModelConfig& config, const std::string& prefix, int64_t pattern, GgufMetadata& out) {
+  ModelConfig usual = config;
+  usual.layers.clear();
+  SetWindowPattern(usual, pattern);
+  std::vector<bool> windows;
+  bool same = true;
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    windows.push_back(config.Layer(i).window > 0);
+    same = same && config.Layer(i).window == usual.Layer(i).window;
+  }
+  if (!same) out.AddBools(prefix + "attention.sliding_window_pattern", windows);
+}
+
+void RequireActivation(const ModelConfig& config, Activation expected) {
+  if (config.activation != expected)
+    Fail(ErrorKind::kUnsupported, "GGUF cannot state this activation: readers of {} take another for granted",
+         config.architecture);
+}
+
+Activation ReadActivation(const HfFields& in, const char* key, const char* fallback) {
+  std::string name = in.Text(key, fallback);
+  if (name == "silu" || name == "swish") return Activation::kSilu;
+  if (name == "gelu") return Activation::kGelu;
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return Activation::kGeluTanh;
+  if (name == "relu2" || name == "relu_squared") return Activation::kRelu2;
+  Fail(ErrorKind::kUnsupported, "{}: {} {} is not supported; supported: silu, gelu, gelu_new, gelu_pytorch_tanh, relu2",
+       in.where, key, name);
+}
+
+}  // namespace assay

@@ -1,0 +1,125 @@
+#pragma once
+// Every supported architecture: a stack of blocks, each wired as the configuration says (checkpoint/model_config.h).
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/blocks.h"
+
+namespace assay {
+
+/// Workspace slots.
+enum Slot : int {
+  kResidual,
+  kNormed,
+  kQuery,
+  kKey,
+  kValue,
+  kAttended,
+  kGate,
+  kUp,
+  kProjected,
+  kPrepared,  // and the next
+  kAngles = 11,
+  kLocalAngles,
+  kScores,
+  kFeedForward,
+  kRouter,
+  kExpertIn,
+  kExpertGate,
+  kExpertUp,
+  kExpertOut,
+  kLatentQuery,
+  kLatentKey,
+};
+
+/// A dense feed-forward block, or one expert.
+struct FeedForward {
+  Linear gate, up, down;
+  NormWeights sub_norm;
+};
+
+struct ExpertLayer {
+  Linear router;
+  Vector correction;  // [count] or empty
+  std::vector<FeedForward> experts;
+  FeedForward shared;
+  Vector shared_gate;  // [hidden] or empty
+};
+
+struct LatentLayer {
+  Linear q_a, q_b, kv_a;  // without q_rank, q_b reads the hidden state
+  NormWeights q_norm, kv_norm;
+  std::vector<Linear> k_b, v_b;  // per head: [kv_rank, nope], [value, kv_rank]
+};
+
+struct DecoderLayer {
+  LayerConfig config;
+  NormWeights attention_norm, post_attention_norm, feed_forward_norm, post_feed_forward_norm, attention_sub_norm;
+  Vector q_norm, k_norm, sinks;
+  Linear q, k, v, o;
+  FeedForward feed_forward;
+  std::unique_ptr<ExpertLayer> experts;
+  std::unique_ptr<LatentLayer> latent;
+};
+
+class Decoder : public Model {
+ public:
+  Decoder(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options);
+  std::vector<std::string> KernelReport() const override;
+
+ protected:
+  void Step(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool, float* logits) const override;
+
+ private:
+  /// One batch on its way through the layers.
+  struct Pass {
+    std::span<const BatchToken> batch;
+    std::vector<int64_t> positions;
+    int64_t n;
+    Workspace& workspace;
+    ThreadPool& pool;
+  };
+
+  void LoadLayer(int64_t index, const WeightReader& reader, DecoderLayer& layer) const;
+  void LoadLatent(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
+  void LoadExperts(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
+
+  void Embed(const Pass& pass) const;
+  void Normalize(const float* x, const NormWeights& norm, int64_t n, float* out, ThreadPool& pool) const;
+  /// residual += residual_scale * x, after the post norm.
+  void AddToResidual(const Pass& pass, float* x, const NormWeights& post_norm) const;
+
+  // Each reads kNormed and returns [n, hidden].
+  float* Attention(const Pass& pass, int64_t index) const;
+  float* LatentAttention(const Pass& pass, int64_t index) const;
+  float* FeedForwardBlock(const Pass& pass, const DecoderLayer& layer) const;
+
+  void PrepareHeads(const Pass& pass, int64_t index, float* q, float* k, const float* v) const;
+  void NormalizeHeads(const Vector& weight, int64_t heads, float* x) const;
+  void RotateHeads(const Pass& pass, const DecoderLayer& layer, int64_t t, int64_t heads, float* x) const;
+  void Store(const Pass& pass, int64_t index, int64_t t, const float* k, const float* v) const;
+  /// [first, last] that position p sees in a layer.
+  static int64_t FirstSeen(const LayerConfig& layer, int64_t position);
+  void Attend(const Pass& pass, int64_t index, const float* q, int64_t kv_heads, int64_t head_dim, bool values_are_keys,
+              float scale, float* out) const;
+
+  void Dense(const FeedForward& block, const float* x, int64_t n, float* out, Workspace& workspace, int gate_slot,
+             ThreadPool& pool) const;
+  void Experts(const Pass& pass, const ExpertLayer& layer, float* out) const;
+  struct Route;
+  void ChooseExperts(const ExpertLayer& layer, float* scores, std::vector<Route>& out) const;
+  void Activate(const float* gate, const float* up, int64_t n, float* out) const;
+
+  PackedView embedding_, positions_;  // [vocab, hidden], [context, hidden]
+  std::vector<DecoderLayer> layers_;
+  NormWeights output_norm_;
+  Linear output_;
+  std::vector<RopeTable> ropes_;  // main, then long and local where there are such
+  const RopeTable* long_rope_ = nullptr;
+  const RopeTable* local_rope_ = nullptr;
+};
+
+}  // namespace assay

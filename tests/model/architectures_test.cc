@@ -1,0 +1,252 @@
+// A tiny random model of every architecture, made and run by transformers in float32 (tools/golden/tiny_models.py).
+// Reference arithmetic agrees to float32 rounding, from the Hugging Face folder and from a GGUF written here; deployed
+// arithmetic stays near; one batch or many, cached or fresh prefix: the same bits.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "checkpoint/arch/spec.h"
+#include "checkpoint/convert_for_test.h"
+#include "kernel/ops.h"
+#include "model/model.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+namespace fs = std::filesystem;
+
+const fs::path kModels = fs::path(ASSAY_TEST_DATA) / "golden/models";
+
+// Logits have a spread of 0.7 to 3; float32 sums of a few hundred terms round to about 1e-6 of that a layer.
+constexpr double kReferenceTolerance = 1e-4;
+
+std::vector<std::string> Names() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(kModels)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// The folder of a model with the tokenizer that all share.
+fs::path Assemble(const std::string& name, const fs::path& scratch) {
+  fs::path folder = scratch / name;
+  fs::create_directories(folder);
+  for (const char* file : {"config.json", "model.safetensors"})
+    fs::copy_file(kModels / name / file, folder / file, fs::copy_options::overwrite_existing);
+  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
+    fs::copy_file(fs::path(ASSAY_TEST_DATA) / "golden/checkpoint/tiny_llama" / file, folder / file,
+                  fs::copy_options::overwrite_existing);
+  return folder;
+}
+
+struct Case {
+  std::vector<int32_t> ids, greedy;
+  std::vector<double> last, logprobs, margins;
+  std::vector<int64_t> argmax;
+};
+
+Case Expected(const std::string& name) {
+  Json json = ParseJson(ReadFile(kModels / name / "reference.json"), name);
+  return {json.at("ids").get<std::vector<int32_t>>(),           json.at("greedy").get<std::vector<int32_t>>(),
+          json.at("last_logits").get<std::vector<double>>(),    json.at("prompt_logprobs").get<std::vector<double>>(),
+          json.at("greedy_margins").get<std::vector<double>>(), json.at("argmax").get<std::vector<int64_t>>()};
+}
+
+// Runs tokens [begin, end) of `ids` and returns their logits.
+std::vector<float> RunTokens(const Model& model, Sequence& sequence, const std::vector<int32_t>& ids, size_t begin,
+                             size_t end, int threads = 2) {
+  Workspace workspace;
+  ThreadPool pool(threads);
+  std::vector<BatchToken> batch;
+  for (size_t t = begin; t < end; ++t) batch.push_back({ids[t], &sequence, true});
+  std::vector<float> logits(batch.size() * static_cast<size_t>(model.config().vocab));
+  model.Forward(batch, workspace, pool, logits.data());
+  return logits;
+}
+
+int64_t CapacityOf(const Case& expected) {
+  return static_cast<int64_t>(expected.ids.size() + expected.greedy.size());
+}
+
+double Difference(const std::vector<float>& logits, const Case& expected) {
+  double largest = 0;
+  const float* row = logits.data() + logits.size() - expected.last.size();
+  for (size_t i = 0; i < expected.last.size(); ++i)
+    largest = std::max(largest, std::abs(static_cast<double>(row[i]) - expected.last[i]));
+  return largest;
+}
+
+class Architectures : public testing::TestWithParam<std::string> {
+ protected:
+  std::shared_ptr<const Model> Load(Arithmetic arithmetic) const {
+    return Model::Load(Checkpoint::Open(Assemble(GetParam(), scratch_.path())), {arithmetic, ""});
+  }
+  TempFolder scratch_;
+};
+
+void ExpectReference(const Model& model, const Case& expected, const std::string& label) {
+  const int64_t vocab = model.config().vocab;
+  Sequence sequence(model.config(), model.arithmetic(), CapacityOf(expected));
+  std::vector<float> logits = RunTokens(model, sequence, expected.ids, 0, expected.ids.size());
+  double largest = Difference(logits, expected);
+  testing::Test::RecordProperty(label, std::to_string(largest));
+  if (std::getenv("ASSAY_SHOW_DIFFERENCES"))
+    std::printf("%s: max |difference of logits| %.2g\n", label.c_str(), largest);
+  EXPECT_LT(largest, kReferenceTolerance);
+  for (size_t t = 0; t < expected.logprobs.size(); ++t) {
+    const float* row = logits.data() + static_cast<int64_t>(t) * vocab;
+    EXPECT_NEAR(row[expected.ids[t + 1]] - LogSumExp(row, vocab), expected.logprobs[t], kReferenceTolerance) << t;
+  }
+  std::vector<float> step(logits.end() - vocab, logits.end());
+  std::vector<int32_t> all = expected.ids;
+  for (size_t t = 0; t < expected.greedy.size() && expected.margins[t] > 2e-3; ++t) {
+    EXPECT_EQ(ArgMax(step.data(), vocab), expected.greedy[t]) << t;
+    all.push_back(expected.greedy[t]);
+    step = RunTokens(model, sequence, all, all.size() - 1, all.size());
+  }
+}
+
+TEST_P(Architectures, LogitsAndGreedyTextAgreeWithTransformers) {
+  ExpectReference(*Load(Arithmetic::kReference), Expected(GetParam()), GetParam());
+}
+
+TEST_P(Architectures, DeployedArithmeticStaysNear) {
+  Case expected = Expected(GetParam());
+  auto model = Load(Arithmetic::kDeployed);
+  Sequence sequence(model->config(), model->arithmetic(), CapacityOf(expected));
+  std::vector<float> logits = RunTokens(*model, sequence, expected.ids, 0, expected.ids.size());
+  // Activations rounded to BF16 (8 bits), the cache to half: a percent or two of a spread of 0.7 to 3, and experts at
+  // the edge of being chosen may change.
+  double total = 0;
+  for (size_t t = 0; t < expected.logprobs.size(); ++t) {
+    const float* row = logits.data() + static_cast<int64_t>(t) * model->config().vocab;
+    total += std::abs(row[expected.ids[t + 1]] - LogSumExp(row, model->config().vocab) - expected.logprobs[t]);
+  }
+  EXPECT_LT(total / static_cast<double>(expected.logprobs.size()), 0.1);
+}
+
+TEST_P(Architectures, BatchesAndPrefixesDoNotChangeABit) {
+  Case expected = Expected(GetParam());
+  const std::vector<int32_t>& ids = expected.ids;
+  for (Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kDeployed}) {
+    auto model = Load(arithmetic);
+    const auto vocab = static_cast<size_t>(model->config().vocab);
+    const int64_t capacity = CapacityOf(expected);
+    Sequence whole(model->config(), arithmetic, capacity), pieces(model->config(), arithmetic, capacity);
+    std::vector<float> all = RunTokens(*model, whole, ids, 0, ids.size());
+    std::vector<float> joined;
+    for (size_t begin = 0; begin < ids.size(); begin += 7) {
+      std::vector<float> part = RunTokens(*model, pieces, ids, begin, std::min(ids.size(), begin + 7), 1);
+      joined.insert(joined.end(), part.begin(), part.end());
+    }
+    EXPECT_EQ(all, joined) << "in pieces of seven";
+
+    // Beside another sequence, and behind a prefix that another computed.
+    const size_t prefix = 21;
+    Sequence owner(model->config(), arithmetic, capacity), heir(model->config(), arithmetic, capacity),
+        other(model->config(), arithmetic, capacity);
+    RunTokens(*model, owner, ids, 0, prefix);
+    heir.CopyPrefix(owner, static_cast<int64_t>(prefix));
+    std::vector<BatchToken> batch;
+    for (size_t t = 0; t < 9; ++t) batch.push_back({ids[ids.size() - 1 - t], &other, false});
+    for (size_t t = prefix; t < ids.size(); ++t) batch.push_back({ids[t], &heir, true});
+    std::vector<float> logits((ids.size() - prefix) * vocab);
+    Workspace workspace;
+    ThreadPool pool(2);
+    model->Forward(batch, workspace, pool, logits.data());
+    EXPECT_TRUE(std::equal(logits.begin(), logits.end(), all.begin() + static_cast<ptrdiff_t>(prefix * vocab)))
+        << "beside another sequence";
+
+    // Going back, where the memory allows it.
+    if (int64_t back = whole.Restorable(30); back == 30) {
+      whole.Truncate(back);
+      std::vector<float> again = RunTokens(*model, whole, ids, 30, ids.size());
+      EXPECT_TRUE(std::equal(again.begin(), again.end(), all.begin() + static_cast<ptrdiff_t>(30 * vocab)));
+    }
+    whole.Truncate(0);
+    EXPECT_EQ(RunTokens(*model, whole, ids, 0, ids.size()), all) << "from the beginning";
+  }
+}
+
+// More tokens than a window and a step together, so that windows move, in one call and token by token.
+TEST_P(Architectures, LongSequencesMoveTheirWindows) {
+  auto model = Load(Arithmetic::kReference);
+  const int64_t length = std::min<int64_t>(model->config().context, 3 * kStepTokens);
+  Sequence one(model->config(), model->arithmetic(), length), many(model->config(), model->arithmetic(), length);
+  std::vector<int32_t> ids;
+  for (int64_t t = 0; t < length; ++t) ids.push_back(static_cast<int32_t>(4 + t * t % 251));
+  std::vector<float> all = RunTokens(*model, one, ids, 0, ids.size());
+  std::vector<float> joined;
+  for (size_t begin = 0; begin < ids.size(); begin += 50) {
+    std::vector<float> part = RunTokens(*model, many, ids, begin, std::min(ids.size(), begin + 50));
+    joined.insert(joined.end(), part.begin(), part.end());
+  }
+  EXPECT_EQ(all, joined);
+}
+
+TEST_P(Architectures, OwnGgufGivesTheSameLogits) {
+  auto source = Checkpoint::Open(Assemble(GetParam(), scratch_.path()));
+  const fs::path path = scratch_.path() / "model.gguf";
+  auto convert = [&] { ConvertForTest(*source, Container::kGguf, path, "f32", [](const Tensor&) { return "f32"; }); };
+  if (!FindArchitecture(source->config().architecture)->in_llama_cpp) {
+    EXPECT_THROW(convert(), Error);
+    return;
+  }
+  convert();
+  auto model = Model::Load(Checkpoint::Open(path), {Arithmetic::kReference, ""});
+  EXPECT_EQ(model->checkpoint().container(), Container::kGguf);
+  if (GetParam() == "mistral" || GetParam() == "qwen2_window") {
+    // GGUF's readers give these architectures no window.
+    EXPECT_EQ(model->config().Layer(1).window, 0);
+    return;
+  }
+  ExpectReference(*model, Expected(GetParam()), GetParam() + ".gguf");
+}
+
+TEST_P(Architectures, MemoryIsWhatThePlanSays) {
+  const ModelConfig config = Checkpoint::Open(Assemble(GetParam(), scratch_.path()))->config();
+  const int64_t capacity = 100000;
+  for (Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kDeployed}) {
+    const int64_t element = arithmetic == Arithmetic::kDeployed ? 2 : 4;
+    Sequence sequence(config, arithmetic, capacity);
+    int64_t expected = 0;
+    for (int64_t i = 0; i < config.n_layers; ++i) {
+      LayerConfig layer = config.Layer(i);
+      int64_t rows = layer.window > 0 ? layer.window - 1 + kStepTokens : capacity;
+      int64_t width = config.latent.kv_rank > 0 ? config.latent.kv_rank + config.latent.rope_dim
+                                                : 2 * config.n_kv_heads * config.head_dim;
+      const DeltaConfig& d = config.delta;
+      expected += layer.recurrent ? 4 * (d.value_heads * d.key_dim * d.value_dim +
+                                         (2 * d.key_heads * d.key_dim + d.value_heads * d.value_dim) * (d.kernel - 1))
+                                  : rows * width * element;
+    }
+    EXPECT_NEAR(static_cast<double>(sequence.bytes()), static_cast<double>(expected),
+                128.0 * static_cast<double>(config.n_layers));
+    EXPECT_EQ(sequence.bytes(), PlanCache(config, arithmetic, capacity).bytes);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Architectures, testing::ValuesIn(Names()),
+                         [](const auto& test) { return test.param; });
+
+// A new row of the table needs a tiny model.
+TEST(ArchitectureTable, EveryRowHasAGoldenModel) {
+  std::set<std::string> proven = {"llama"};  // golden_test.cc
+  for (const std::string& name : Names()) {
+    Json config = ParseJson(ReadFile(kModels / name / "config.json"), name);
+    const ArchitectureSpec* spec = FindArchitectureByClass(config.at("architectures")[0].get<std::string>());
+    ASSERT_NE(spec, nullptr) << name;
+    proven.insert(std::string(spec->name));
+  }
+  for (const ArchitectureSpec& spec : ArchitectureSpecs())
+    EXPECT_TRUE(proven.contains(std::string(spec.name))) << spec.name;
+}
+
+}  // namespace
+}  // namespace assay

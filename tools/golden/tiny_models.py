@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/models: a tiny random model of each architecture, saved by transformers, and what transformers says it computes.
+
+Each folder has config.json, model.safetensors (BF16) and reference.json: token ids of a prompt that is longer than every window,
+logits of its last position, argmax and log-probabilities along it, and a greedy continuation with the margin of each step, all in float32
+with eager attention. The tokenizer is that of tests/golden/checkpoint/tiny_llama.
+
+Needs torch, transformers, safetensors. Run from the checkout: python3 tools/golden/tiny_models.py [NAME …]
+"""
+
+import sys
+
+# Neighbours of this script have names of modules.
+sys.path = [p for p in sys.path if not p.endswith("tools/golden")]
+
+import json
+import platform
+import random
+import shutil
+from pathlib import Path
+
+import safetensors
+import torch
+import transformers
+
+OUT = Path(__file__).resolve().parents[2] / "tests" / "golden" / "models"
+VOCAB, LENGTH, GREEDY = 272, 40, 12
+
+BASE = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+            max_position_embeddings=128, bos_token_id=0, eos_token_id=1, pad_token_id=1, tie_word_embeddings=True, rms_norm_eps=1e-5)
+
+
+def config(kind, drop=(), **changes):
+    values = {k: v for k, v in BASE.items() if k not in drop}
+    values.update(changes)
+    return getattr(transformers, kind + "Config")(**values)
+
+
+def rope(theta=10000.0, **more):
+    return {"rope_type": "default", "rope_theta": theta, **more}
+
+
+CASES = {
+    "qwen2": ("Qwen2ForCausalLM", lambda: config("Qwen2")),
+    "qwen2_window": ("Qwen2ForCausalLM", lambda: config("Qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=1)),
+    "qwen3": ("Qwen3ForCausalLM", lambda: config("Qwen3", head_dim=16, tie_word_embeddings=False)),
+    "gemma2": ("Gemma2ForCausalLM", lambda: config("Gemma2", head_dim=16, query_pre_attn_scalar=16, sliding_window=8,
+                                                   attn_logit_softcapping=5.0, final_logit_softcapping=8.0)),
+    "gemma3": ("Gemma3ForCausalLM", lambda: config("Gemma3Text", head_dim=16, query_pre_attn_scalar=16, sliding_window=8, num_hidden_layers=3,
+                                                   layer_types=["sliding_attention", "sliding_attention", "full_attention"],
+                                                   rope_parameters={"full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e6},
+                                                                    "sliding_attention": rope()})),
+    "mistral": ("MistralForCausalLM", lambda: config("Mistral", sliding_window=8, head_dim=16)),
+    "smollm3": ("SmolLM3ForCausalLM", lambda: config("SmolLM3", num_hidden_layers=4, rope_parameters=rope(5000.0))),
+    "phi3": ("Phi3ForCausalLM", lambda: config("Phi3", tie_word_embeddings=False, rope_parameters=rope(partial_rotary_factor=0.75),
+                                               num_attention_heads=2, num_key_value_heads=1)),
+    "phi3_long": ("Phi3ForCausalLM", lambda: config(
+        "Phi3", num_attention_heads=2, num_key_value_heads=1, original_max_position_embeddings=32,
+        rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7],
+                         "long_factor": [1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5], "original_max_position_embeddings": 32})),
+    "granite": ("GraniteForCausalLM", lambda: config("Granite", embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.2,
+                                                     logits_scaling=2.0)),
+    "glm4": ("Glm4ForCausalLM", lambda: config("Glm4", head_dim=16, attention_bias=True, tie_word_embeddings=False,
+                                               rope_parameters=rope(partial_rotary_factor=0.5))),
+    "command_r": ("CohereForCausalLM", lambda: config("Cohere", drop=["rms_norm_eps"], layer_norm_eps=1e-5, logit_scale=0.25)),
+    "command_r_plus": ("CohereForCausalLM", lambda: config("Cohere", drop=["rms_norm_eps"], layer_norm_eps=1e-5, logit_scale=0.25,
+                                                           use_qk_norm=True)),
+    "cohere2": ("Cohere2ForCausalLM", lambda: config("Cohere2", drop=["rms_norm_eps"], layer_norm_eps=1e-5, logit_scale=0.25, num_hidden_layers=4,
+                                                     sliding_window=8)),
+    "gpt2": ("GPT2LMHeadModel", lambda: transformers.GPT2Config(vocab_size=VOCAB, n_positions=128, n_embd=32, n_layer=2, n_head=4,
+                                                                bos_token_id=0, eos_token_id=1)),
+    "gpt_neox": ("GPTNeoXForCausalLM", lambda: config("GPTNeoX", drop=["rms_norm_eps", "num_key_value_heads"], layer_norm_eps=1e-5,
+                                                      tie_word_embeddings=False, rope_parameters=rope(partial_rotary_factor=0.5))),
+    "gpt_neox_serial": ("GPTNeoXForCausalLM", lambda: config("GPTNeoX", drop=["rms_norm_eps", "num_key_value_heads"], layer_norm_eps=1e-5,
+                                                             tie_word_embeddings=False, use_parallel_residual=False,
+                                                             rope_parameters=rope(partial_rotary_factor=0.25))),
+}
+
+
+def make(name):
+    kind, build = CASES[name]
+    torch.manual_seed(sum(map(ord, name)))
+    model = getattr(transformers, kind)(build())
+    shifted = name.startswith(("gemma", "qwen3_5", "qwen3_next"))  # norms stored less one
+    with torch.no_grad():
+        for parameter_name, parameter in model.named_parameters():
+            norm = "norm" in parameter_name or ".ln_" in parameter_name
+            scale = 0.5 if "emb" in parameter_name or "wte" in parameter_name else 0.15 if norm or parameter.dim() == 1 else 0.3
+            parameter.copy_(torch.randn_like(parameter) * scale)
+            if norm and parameter_name.endswith("weight") and not shifted:
+                parameter.add_(1.0)
+        for buffer_name, buffer in model.named_buffers():
+            if "e_score_correction" in buffer_name:
+                buffer.copy_(torch.randn_like(buffer) * 0.2)
+    return model.to(torch.bfloat16)  # as stored; computed in float32
+
+
+def reference(folder, kind, name):
+    model = getattr(transformers, kind).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    ids = random.Random(name).choices(range(4, VOCAB), k=LENGTH)
+    with torch.no_grad():
+        logits = model(torch.tensor([ids]), use_cache=False).logits[0].double()
+        step, margins = list(ids), []
+        for _ in range(GREEDY):
+            last = model(torch.tensor([step]), use_cache=False).logits[0, -1].double()
+            top = torch.topk(last, 2)
+            margins.append(round(float(top.values[0] - top.values[1]), 5))
+            step.append(int(top.indices[0]))
+    spread = float(logits[-1].std())
+    logprobs = torch.log_softmax(logits, -1)
+    assert spread > 0.2, f"{name}: logits are all alike"
+    return {
+        "provenance": provenance(),
+        "ids": ids,
+        "last_logits": [round(float(x), 5) for x in logits[-1]],
+        "argmax": [int(x) for x in logits.argmax(-1)],
+        "prompt_logprobs": [round(float(logprobs[i, ids[i + 1]]), 5) for i in range(len(ids) - 1)],
+        "greedy": step[len(ids):],
+        "greedy_margins": margins,
+    }, spread
+
+
+def provenance():
+    return (f"python3 tools/golden/tiny_models.py with python {platform.python_version()}, torch {torch.__version__}, transformers "
+            f"{transformers.__version__}, safetensors {safetensors.__version__}; weights stored as BF16, computed in float32, eager attention")
+
+
+def main():
+    OUT.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[1:] or CASES:
+        folder = OUT / name
+        shutil.rmtree(folder, ignore_errors=True)
+        make(name).save_pretrained(folder)
+        (folder / "generation_config.json").unlink(missing_ok=True)
+        values, spread = reference(folder, CASES[name][0], name)
+        (folder / "reference.json").write_text(json.dumps(values) + "\n")
+        size = sum(p.stat().st_size for p in folder.iterdir())
+        print(f"{name}: {size} bytes, logits spread {spread:.2f}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
