@@ -342,6 +342,15 @@ TEST(BitPacking, PlanesAndBack) {
     UnpackPlanar(packed, bits, back);
     EXPECT_EQ(back, values) << bits;
   }
+  for (const auto& [text, sha] : Golden()["planes"].items()) {
+    const int bits = std::stoi(text);
+    std::vector<uint8_t> values;
+    for (const std::byte b : RandomBytes(96, 700 + static_cast<uint32_t>(bits)))
+      values.push_back(static_cast<uint8_t>(static_cast<int>(b) & ((1 << bits) - 1)));
+    std::vector<std::byte> packed(static_cast<size_t>(12 * bits));
+    PackPlanar(values, bits, packed);
+    EXPECT_EQ(Sha(packed), sha) << bits;
+  }
   // 5 = 4 + 1: the low nibbles of 32 values, then their fifth bits.
   std::vector<uint8_t> values(32, 0);
   values[1] = 0x1f;

@@ -2,10 +2,11 @@
 """Makes tests/golden/format/formats_hf.json: what the libraries that own them say about the block formats of Hugging Face
 checkpoints, as hashes of codes, scales and decoded float bits.
 
-  PYTHONPATH=FOLDER_WITH_TORCHAO python tools/golden/formats_hf.py --old-compressed-tensors FOLDER
+  PYTHONPATH=FOLDER_WITH_TORCHAO python tools/golden/formats_hf.py --old-compressed-tensors FOLDER --gptqmodel FOLDER
 
 Needs numpy, ml_dtypes, torch, compressed-tensors, bitsandbytes, transformers and torchao, all on a CPU; FOLDER holds an
-unpacked compressed-tensors 0.13 (the last line of versions with padded packing). Encodes tests/golden/format/weights.bf16
+unpacked compressed-tensors 0.13 (the last line of versions with padded packing), the other one gptqmodel 7.7 (only its
+utils/planar_packing.py is read). Encodes tests/golden/format/weights.bf16
 (made by format.py); decodes codes and scales that the test makes by the same rule (`stream`). Compressed-tensors' scales
 are those of float32 arithmetic rounded to bfloat16, its zero points its formula over the rounded scale.
 """
@@ -14,6 +15,7 @@ import argparse
 import ast
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import math
 import pathlib
@@ -281,9 +283,25 @@ def packings(old):
     return out
 
 
+def planes(gptqmodel):
+    """GPTQModel's bit planes of 96 values, and what it unpacks them to."""
+    path = next(pathlib.Path(gptqmodel).rglob("planar_packing.py"))
+    spec = importlib.util.spec_from_file_location("planar_packing", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    out = {}
+    for bits in (3, 5, 6, 7):
+        values = random_bytes(96, 700 + bits) & ((1 << bits) - 1)
+        packed = module.planar_pack_rows(torch.from_numpy(values.astype(np.int64))[:, None], bits)
+        assert (module.planar_unpack_rows(packed, bits)[:, 0].numpy() == values).all()
+        out[str(bits)] = sha(packed.numpy())
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--old-compressed-tensors", required=True)
+    parser.add_argument("--gptqmodel", required=True)
     options = parser.parse_args()
     w = (np.fromfile(OUT / "weights.bf16", np.uint16).astype(np.uint32) << 16).view(f32).reshape(ROWS, COLS)
     x = torch.from_numpy(w)
@@ -299,8 +317,9 @@ def main():
     nested(golden)
     versions = {p: importlib.metadata.version(p) for p in ("numpy", "ml_dtypes", "torch", "compressed-tensors", "bitsandbytes", "transformers", "torchao")}
     golden = {"provenance": "tools/golden/formats_hf.py; " + ", ".join(f"{k} {v}" for k, v in versions.items()) +
-                            "; padded packing by compressed-tensors 0.13.0",
-              "encoded": encoded, "mx_rules": torchao, "decoded": decodes({}), "packings": packings(options.old_compressed_tensors), **golden}
+                            "; padded packing by compressed-tensors 0.13.0, bit planes by gptqmodel 7.7.0",
+              "encoded": encoded, "mx_rules": torchao, "decoded": decodes({}), "packings": packings(options.old_compressed_tensors), "planes": planes(options.gptqmodel),
+              **golden}
     (OUT / "formats_hf.json").write_text(json.dumps(golden, indent=0) + "\n")
 
 
