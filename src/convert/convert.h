@@ -2,6 +2,7 @@
 // From one checkpoint to another: preset in, file out, a few rows at a time.
 
 #include <filesystem>
+#include <string>
 
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
@@ -12,7 +13,9 @@
 namespace assay {
 
 struct ConvertOptions {
-  bool measure_error = true;  // decode what was written and compare: fills rmse and relative_error
+  bool measure_error = true;             // decode what was written and compare: fills rmse and relative_error
+  std::string hf_container;              // "gptq", "awq" … (HfContainersOf); "": the usual one of the format
+  uint64_t shard_bytes = 5'000'000'000;  // of a safetensors file
 };
 
 /// Quantizes every matrix by the preset's choice and writes the result to `out` (GGUF file or Hugging Face folder, as

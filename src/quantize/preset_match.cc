@@ -6,7 +6,7 @@
 #include <map>
 
 #include "base/strings.h"
-#include "quantize/presets.h"
+#include "quantize/choose.h"
 
 namespace assay {
 namespace {
@@ -37,16 +37,16 @@ std::string KindOf(const std::string& name) {
 
 PresetMatch MatchPreset(const Checkpoint& checkpoint) {
   PresetMatch best;
-  const bool tied = !checkpoint.Find("output.weight");
   for (const PresetInfo& info : Preset::All()) {
     if (info.container != checkpoint.container()) continue;
     PresetMatch match;
     match.preset = info.name;
-    const Preset& preset = Preset::Get(info.name);
+    const std::vector<const Format*> formats = ChooseFormats(Preset::Get(info.name), checkpoint);
     double same = 0, all = 0;
-    for (const Tensor& tensor : checkpoint.tensors()) {
+    for (size_t i = 0; i < formats.size(); ++i) {
+      const Tensor& tensor = checkpoint.tensors()[i];
       if (tensor.shape.size() < 2) continue;
-      const Format* expected = preset.Choose(RoleOf(tensor, checkpoint.config(), tied));
+      const Format* expected = formats[i];
       const double weights = static_cast<double>(tensor.view.rows) * static_cast<double>(tensor.view.cols);
       const std::string_view found = tensor.view.format->name;
       all += weights;

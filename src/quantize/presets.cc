@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <mutex>
 #include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "checkpoint/hf/writing.h"
 #include "quantize/gguf_mix.h"
 
 namespace assay {
@@ -66,17 +68,40 @@ constexpr PresetInfo kPresets[] = {
     {"int8", Container::kHuggingFace, "int8_channel", -1, "INT8 per channel, weight only (compressed-tensors)"},
     {"int4-g128", Container::kHuggingFace, "int4_g128", -1,
      "INT4 symmetric, groups of 128, round to nearest (compressed-tensors W4A16)"},
+    {"int4-g128-asym", Container::kHuggingFace, "int4_g128_asym", -1,
+     "INT4 with zeros, groups of 128, round to nearest (compressed-tensors W4A16_ASYM; GPTQ, AWQ)"},
+    {"int4-g32", Container::kHuggingFace, "int4_g32", -1, "INT4 symmetric, groups of 32 (compressed-tensors W4A16)"},
+    {"int3-g128", Container::kHuggingFace, "int3_g128", -1, "INT3 symmetric, groups of 128 (compressed-tensors W3A16)"},
+    {"int2-g32-asym", Container::kHuggingFace, "int2_g32_asym", -1,
+     "INT2 with zeros, groups of 32 (compressed-tensors W2A16): expect damage"},
+    {"fp8-block", Container::kHuggingFace, "fp8_block128_a8", -1,
+     "FP8 E4M3 per 128 x 128, activations FP8 per 128 (compressed-tensors FP8_BLOCK, DeepSeek)"},
+    {"fp8-weight-only", Container::kHuggingFace, "fp8_channel", -1,
+     "FP8 E4M3 per channel, 16-bit activations (compressed-tensors)"},
+    {"llm-int8", Container::kHuggingFace, "llm_int8", -1,
+     "INT8 per row, outliers in 16 bits as it runs (bitsandbytes)"},
+    {"bnb-fp4", Container::kHuggingFace, "bnb_fp4", -1, "4-bit float, blocks of 64 (bitsandbytes)"},
     {"nf4", Container::kHuggingFace, "nf4", -1, "4-bit normal float, blocks of 64 (bitsandbytes)"},
     {"nvfp4", Container::kHuggingFace, "nvfp4", -1,
      "FP4 E2M1, FP8 scales per 16, one global scale (compressed-tensors NVFP4A16)"},
     {"mxfp4", Container::kHuggingFace, "mxfp4", -1,
      "FP4 E2M1, power-of-two scales per 32 (compressed-tensors MXFP4A16)"},
+    {"mxfp6", Container::kHuggingFace, "mxfp6_e2m3", -1,
+     "FP6 E2M3, power-of-two scales per 32 (compressed-tensors MXFP6)"},
+    {"mxfp8", Container::kHuggingFace, "mxfp8_e4m3_a8", -1,
+     "FP8 E4M3, power-of-two scales per 32, activations alike (compressed-tensors MXFP8)"},
+    {"ternary", Container::kHuggingFace, "ternary", -1,
+     "-1, 0, 1 with one scale (BitNet): for models trained so; any other breaks"},
 };
 
 // A group of columns that fits.
 std::string_view ShapeFallback(std::string_view format) {
-  if (format == "int4_g128") return "int4_g64";
-  if (format == "int4_g64") return "int4_g32";
+  // Integers with scales in groups get smaller groups.
+  constexpr std::pair<std::string_view, std::string_view> kSmaller[] = {
+      {"int4_g128", "int4_g64"},          {"int4_g64", "int4_g32"},  {"int4_g128_asym", "int4_g64_asym"},
+      {"int4_g64_asym", "int4_g32_asym"}, {"int3_g128", "int3_g64"}, {"int3_g64", "int3_g32"}};
+  for (const auto& [from, to] : kSmaller)
+    if (format == from) return to;
   return GgufShapeFallback(format);
 }
 
@@ -88,6 +113,24 @@ constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
 std::span<const PresetInfo> Preset::All() {
   return kPresets;
 }
+
+namespace {
+
+/// A block format that safetensors hold, in every linear module: "mxfp8_e4m3", "int4_g64_asym".
+const Preset* PresetOfFormat(const std::string& name) {
+  const Format* format = FindFormat(name);
+  const bool calibrated =
+      format && (format->by_column_group || format->activation == ActivationKind::kInt8Static ||
+                 format->activation == ActivationKind::kFp8Static || format->activation == ActivationKind::kNvfp4);
+  if (!format || !format->encode_rows || calibrated || HfContainersOf(*format).empty()) return nullptr;
+  static std::mutex mutex;
+  static std::map<std::string_view, Preset> made;
+  std::lock_guard lock(mutex);
+  const PresetInfo info = {format->name, Container::kHuggingFace, format->name, -1, format->description};
+  return &made.try_emplace(format->name, info).first->second;
+}
+
+}  // namespace
 
 const Preset& Preset::Get(std::string_view name) {
   static const std::vector<Preset> presets = [] {
@@ -109,6 +152,7 @@ const Preset& Preset::Get(std::string_view name) {
     if (normal(preset.info_.name) == wanted) return preset;
     names.emplace_back(preset.info_.name);
   }
+  if (const Preset* preset = PresetOfFormat(wanted)) return *preset;
   std::string nearest = Nearest(ToLowerAscii(name), names);
   Fail(ErrorKind::kInvalid, "\"{}\" is not a preset{}; presets: {}", name,
        nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), Join(names, ", "));

@@ -41,8 +41,8 @@ struct PresetInfo {
 
 class Preset {
  public:
-  /// Names are taken in any case and with '-' for '_'; "q4_k" is "q4_k_m" as in llama-quantize. Throws Error{kInvalid}
-  /// with the nearest name.
+  /// Names are taken in any case and with '-' for '_'; "q4_k" is "q4_k_m" as in llama-quantize. A block format that
+  /// safetensors hold is a preset too ("mxfp8_e4m3"). Throws Error{kInvalid} with the nearest name.
   static const Preset& Get(std::string_view name);
   static std::span<const PresetInfo> All();
 

@@ -1,0 +1,51 @@
+#include "quantize/choose.h"
+
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include "checkpoint/layout.h"
+
+namespace assay {
+
+std::vector<const Format*> ChooseFormats(const Preset& preset, const Checkpoint& checkpoint, bool has_importance) {
+  const bool gguf = preset.info().container == Container::kGguf;
+  std::unordered_map<std::string, TensorSlot> slots;
+  for (TensorSlot& slot : TensorSlots(checkpoint.config())) slots.emplace(slot.name, std::move(slot));
+
+  // The target's tensors, each under its name there, with how many of ours lie in it.
+  std::vector<Tensor> stored;
+  std::vector<int64_t> members;
+  std::map<std::string, size_t> index;
+  std::vector<int64_t> stored_of(checkpoint.tensors().size(), -1);
+  for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
+    const Tensor& tensor = checkpoint.tensors()[i];
+    auto slot = slots.find(tensor.name);
+    if (tensor.shape.size() != 2 || slot == slots.end()) continue;
+    if (!slot->second.linear && tensor.name != "token_embd.weight") continue;
+    const std::string& name = gguf ? slot->second.in_gguf.name : tensor.name;
+    auto [at, is_new] = index.emplace(name, stored.size());
+    if (is_new) {
+      stored.push_back(tensor);
+      stored.back().name = name;
+      members.push_back(0);
+    }
+    ++members[at->second];
+    stored_of[i] = static_cast<int64_t>(at->second);
+  }
+
+  std::vector<TensorRole> roles = RolesOf(stored, checkpoint.config());
+  const bool tied = !checkpoint.Find("output.weight");
+  std::vector<const Format*> chosen;
+  for (size_t i = 0; i < roles.size(); ++i) {
+    roles[i].n_matrices = members[i];
+    roles[i].has_importance = has_importance;
+    roles[i].tied_output = tied;
+    chosen.push_back(preset.Choose(roles[i]));
+  }
+  std::vector<const Format*> formats;
+  for (int64_t at : stored_of) formats.push_back(at < 0 ? nullptr : chosen[static_cast<size_t>(at)]);
+  return formats;
+}
+
+}  // namespace assay
