@@ -32,7 +32,7 @@ struct Options {
 
 constexpr uint64_t kLogitBudget = uint64_t{1} << 30;
 // Part of the name of cached quants: raise it when an encoder's output changes.
-constexpr int kEncoderVersion = 1;
+constexpr int kEncoderVersion = 2;
 
 std::string TextOf(const Json& content) {
   if (content.is_string()) return content.get<std::string>();
@@ -83,7 +83,10 @@ class Checking {
     task_ = LoadTask(o_.task);
     if (!o_.text.empty()) text_ = ReadFile(o_.text);
     std::vector<const Preset*> presets;  // a wrong name is told before any work
-    for (const std::string& name : o_.to) presets.push_back(&Preset::Get(name));
+    for (const std::string& name : o_.to) {
+      presets.push_back(&Preset::Get(name));
+      WarnOf(*presets.back(), flags_);
+    }
     std::string path = ResolveModel(o_.model);
     base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_);
     base_.identity.format = base_.model->checkpoint().main_format();

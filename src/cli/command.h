@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "kernel/linear.h"
 #include "model/model.h"
+#include "quantize/presets.h"
 
 namespace CLI {
 class App;
@@ -68,6 +69,9 @@ struct ModelFlags {
   LoadOptions options() const;
 };
 void AddModelFlags(CLI::App& command, ModelFlags& flags);
+
+/// Tells what there is to tell of a preset before it is used.
+void WarnOf(const Preset& preset, const CommonFlags& flags);
 
 /// MODEL as people write it: a file, a folder, or org/name in the Hugging Face cache (HF_HUB_CACHE, HF_HOME). The error
 /// says where it looked.

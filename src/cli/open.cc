@@ -51,6 +51,13 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--kernel", flags.kernel, "force a kernel by name")->group("");
 }
 
+void WarnOf(const Preset& preset, const CommonFlags& flags) {
+  const PresetInfo& info = preset.info();
+  if (!info.warning.empty()) Note(flags, fmt::format("{}: {}", info.name, info.warning));
+  if (info.needs_importance)
+    Note(flags, fmt::format("{}: made for an importance matrix; without one it loses more than it need", info.name));
+}
+
 std::string ResolveModel(const std::string& model) {
   if (fs::exists(model)) return model;
   auto parts = Split(model, '/');

@@ -51,23 +51,29 @@ void PrintWorst(const QuantRecord& record) {
 
 std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
   struct Options {
-    std::string model, preset, out;
+    std::string model, preset, out, container;
     bool force = false;
   };
   auto o = std::make_shared<Options>();
   command.add_option("MODEL", o->model, "model file or folder")->required();
   command.add_option("--to", o->preset, "preset: see `assay formats`")->required();
   command.add_option("-o,--output", o->out, "file or folder to write (default: MODEL-PRESET in this folder)");
+  command.add_option(
+      "--container", o->container,
+      "how safetensors hold it: compressed-tensors, gptq, awq, … (default: the usual one of the format)");
   command.add_flag("--force", o->force, "replace an output that exists");
   return [o, &flags] {
     const Preset& preset = Preset::Get(o->preset);
+    WarnOf(preset, flags);
     auto source = Checkpoint::Open(ResolveModel(o->model));
     std::string out = o->out.empty() ? DefaultOutputName(*source, preset) : o->out;
     if (std::filesystem::exists(out) && !o->force)
       Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
-    QuantRecord record = ConvertCheckpoint(*source, preset, out, {}, pool, *progress);
+    ConvertOptions options;
+    options.hf_container = o->container;
+    QuantRecord record = ConvertCheckpoint(*source, preset, out, options, pool, *progress);
     auto result = Checkpoint::Open(out);
     record.source = IdentityOf(*source, "");
     record.result = IdentityOf(*result, preset.info().name);
