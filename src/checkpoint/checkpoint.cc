@@ -105,6 +105,8 @@ void AddTensors(Hasher& hasher, const std::vector<Tensor>& tensors) {
     };
     cut(view.codes, CodesBytes(*view.format, view.rows, view.cols));
     if (view.scales) cut(view.scales, ScalesBytes(*view.format, view.rows, view.cols));
+    if (view.column_group)
+      cut(reinterpret_cast<const std::byte*>(view.column_group), view.cols * static_cast<int64_t>(sizeof(int32_t)));
   }
   std::vector<std::string> hashes(pieces.size());
   ThreadPool pool;
@@ -117,6 +119,7 @@ void AddTensors(Hasher& hasher, const std::vector<Tensor>& tensors) {
     hasher.Add(std::as_bytes(std::span(tensor.shape)));
     AddNumber(hasher, tensor.view.global_scale);
     AddNumber(hasher, tensor.view.global_divisor);
+    if (tensor.view.activation_scale != 0.0f) AddNumber(hasher, tensor.view.activation_scale);
   }
   for (const std::string& hash : hashes) hasher.AddText(hash);
 }
