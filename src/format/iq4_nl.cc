@@ -28,7 +28,7 @@ ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, Bloc
   V xv[kQ], wv[kQ], q[kQ];
   LoadRuns<V, kQ>(x, n_blocks, xv);
   LoadRuns<V, kQ>(w, n_blocks, wv);
-  const LinearFit<V> best = SearchIq4(xv, wv, 7);
+  const LinearFit<V> best = SearchIq4(xv, wv);
   V d{};
   for (int lane = 0; lane < n_blocks; ++lane) {
     blocks[lane].d = EncodeF16(std::fmax(std::fmin(best.scale[lane], kF16Max), -kF16Max));

@@ -43,15 +43,15 @@ ASSAY_INLINE LinearFit<Float8> FitIq4(const Float8* x, const Float8* w, Float8 i
   return fit;
 }
 
-/// Step sizes that put the value of largest magnitude at either end of the table or up to `reach` units beside it.
-ASSAY_INLINE LinearFit<Float8> SearchIq4(const Float8* x, const Float8* w, int reach) {
+/// Step sizes that put the value of largest magnitude near either end of the table.
+ASSAY_INLINE LinearFit<Float8> SearchIq4(const Float8* x, const Float8* w) {
   Float8 low, high;
   RangeOfRuns<Float8, kQ>(x, &low, &high);
   const Float8 inverse = Reciprocal(high > -low ? high : low);
   LinearFit<Float8> best;
-  for (int step = -reach; step <= reach; ++step) {
-    KeepBetter(best, FitIq4(x, w, static_cast<float>(kIq4Values[0] + step) * inverse));
-    if (step % 2 == 0) KeepBetter(best, FitIq4(x, w, static_cast<float>(kIq4Values[15] + step) * inverse));
+  for (int step = -6; step <= 6; step += 4) {
+    KeepBetter(best, FitIq4(x, w, static_cast<float>(kIq4Values[0] - step) * inverse));
+    KeepBetter(best, FitIq4(x, w, static_cast<float>(kIq4Values[15] + step) * inverse));
   }
   KeepBetter(best, FitIq4(x, w, Reciprocal(best.scale)));
   return best;

@@ -74,10 +74,9 @@ ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, const int* minimum, B
     for (int j = 0; j < 32; ++j) block.qs[32 * c + j] = static_cast<uint8_t>((in[j] & 15) | (in[j + 32] & 15) << 4);
   }
   if constexpr (requires { block.qh; }) {
-    for (int j = 0; j < 32; ++j) {
-      int bits = 0;
-      for (int i = 0; i < 8; ++i) bits |= (q[32 * i + j] >> 4) << i;
-      block.qh[j] = static_cast<uint8_t>(bits);
+    for (int j = 0; j < 32; ++j) block.qh[j] = 0;
+    for (int i = 0; i < 8; ++i) {
+      for (int j = 0; j < 32; ++j) block.qh[j] |= static_cast<uint8_t>(q[32 * i + j] >> 4 << i);
     }
   }
 }
@@ -86,33 +85,38 @@ ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, const int* minimum, B
 
 struct Q2KRules {
   using Block = BlockQ2K;
-  using V = Float16;
   static constexpr int kCount = 16;         // weights of a sub-block
   static constexpr float kMaxCode = 3;      // of a weight
   static constexpr float kMaxInteger = 15;  // of a scale or minimum
   static constexpr float kRmsShare = 0.5f;  // of the weights without importance: |x| + share * root mean square
   static constexpr AffineSearch kSearch{-0.8f, 0.2f, 9, 2};
+  static constexpr int kReach = 2;   // neighbours of a rounded scale tried on either side
+  static constexpr int kPasses = 3;  // minima tried with each
 };
 struct Q4KRules {
   using Block = BlockQ4K;
-  using V = Float8;
   static constexpr int kCount = 32;
   static constexpr float kMaxCode = 15;
   static constexpr float kMaxInteger = 63;
   static constexpr float kRmsShare = 1.0f;
   static constexpr AffineSearch kSearch{-1.0f, 0.2f, 11, 2};
+  static constexpr int kReach = 1, kPasses = 2;
 };
 struct Q5KRules {
   using Block = BlockQ5K;
-  using V = Float8;
   static constexpr int kCount = 32;
   static constexpr float kMaxCode = 31;
   static constexpr float kMaxInteger = 63;
   static constexpr float kRmsShare = 1.0f;
   static constexpr AffineSearch kSearch{-0.6f, 0.2f, 9, 2};
+  static constexpr int kReach = 1, kPasses = 2;
 };
 
-// The integers of all sub-blocks for given units, the weighted error they leave, and what a refit of the units needs.
+template <typename V, typename Rules>
+using Runs = SuperBlockRuns<V, Rules::kCount>;
+
+// What a group of sub-blocks has got for given units: the integers, the weighted error they leave (less what does not
+// depend on them), and the sums that a refit of the units needs.
 template <typename V>
 struct Integers {
   V scale{}, minimum{}, error{};
@@ -121,37 +125,35 @@ struct Integers {
 
 // Codes for scale s and minimum m (x ≈ s q - m), their error and sums.
 template <typename V, int count>
-ASSAY_INLINE Integers<V> Measure(const V* x, const V* w, V s, V m, float max_code) {
+ASSAY_INLINE Integers<V> Measure(const V* x, const V* w, const RunSums<V>& runs, V s, V m, float max_code) {
   Integers<V> sums;
   const V inverse = Reciprocal(s);
   const V offset = m * inverse;
   for (int i = 0; i < count; ++i) {
-    const V q = Round(Clamp(x[i] * inverse + offset, 0.0f, max_code));
-    const V difference = s * q - m - x[i];
+    const V q = RoundClamp(x[i] * inverse + offset, 0.0f, max_code);
     const V t = w[i] * q;
-    sums.error += w[i] * difference * difference;
     sums.wq += t;
     sums.wqq += t * q;
     sums.wqx += t * x[i];
   }
+  sums.error = s * (s * sums.wqq - 2.0f * (sums.wqx + m * sums.wq)) + m * (m * runs.w + 2.0f * runs.wx);
   return sums;
 }
 
-template <typename Rules, typename V = typename Rules::V>
+template <typename Rules, typename V>
 ASSAY_INLINE Integers<V> ChooseIntegers(const V* x, const V* w, const RunSums<V>& runs, const AffineFit<V>& fit,
                                         float d, float dmin) {
-  constexpr int count = Rules::kCount;
   const float inverse_d = d > 0 ? 1.0f / d : 0.0f;
   const float inverse_dmin = dmin > 0 ? 1.0f / dmin : 0.0f;
-  const V nearest = Round(Clamp(fit.scale * inverse_d, 0.0f, Rules::kMaxInteger));
+  const V nearest = RoundClamp(fit.scale * inverse_d, 0.0f, Rules::kMaxInteger);
   const V inverse_w = 1.0f / runs.w;
   Integers<V> best;
   best.error = Broadcast<V>(3e38f);
-  for (int step = -1; step <= 1; ++step) {
+  for (int step = -Rules::kReach; step <= Rules::kReach; ++step) {
     const V scale = Clamp(nearest + static_cast<float>(step), 0.0f, Rules::kMaxInteger);
-    V minimum = Round(Clamp(-fit.minimum * inverse_dmin, 0.0f, Rules::kMaxInteger));
-    for (int pass = 0; pass < 2; ++pass) {
-      Integers<V> tried = Measure<V, count>(x, w, scale * d, minimum * dmin, Rules::kMaxCode);
+    V minimum = RoundClamp(-fit.minimum * inverse_dmin, 0.0f, Rules::kMaxInteger);
+    for (int pass = 0; pass < Rules::kPasses; ++pass) {
+      const Integers<V> tried = Measure<V, Rules::kCount>(x, w, runs, scale * d, minimum * dmin, Rules::kMaxCode);
       const auto better = tried.error < best.error;
       best.scale = better ? scale : best.scale;
       best.minimum = better ? minimum : best.minimum;
@@ -160,99 +162,113 @@ ASSAY_INLINE Integers<V> ChooseIntegers(const V* x, const V* w, const RunSums<V>
       best.wqq = better ? tried.wqq : best.wqq;
       best.wqx = better ? tried.wqx : best.wqx;
       // The minimum that suits these codes.
-      minimum = Round(Clamp((scale * d * tried.wq - runs.wx) * inverse_w * inverse_dmin, 0.0f, Rules::kMaxInteger));
+      minimum = RoundClamp((scale * d * tried.wq - runs.wx) * inverse_w * inverse_dmin, 0.0f, Rules::kMaxInteger);
     }
   }
   return best;
 }
 
-template <typename V>
-ASSAY_INLINE float Sum(V a) {
-  float sum = 0;
-  for (int lane = 0; lane < kLanes<V>; ++lane) sum += a[lane];
-  return sum;
-}
-template <typename V>
-ASSAY_INLINE float Largest(V a) {
-  float largest = 0;
-  for (int lane = 0; lane < kLanes<V>; ++lane) largest = a[lane] > largest ? a[lane] : largest;
-  return largest;
+// All sub-blocks.
+template <typename V, int groups>
+struct Choice {
+  Integers<V> of[groups];
+  float error = 0;
+};
+
+template <typename Rules, typename V, int groups>
+ASSAY_INLINE Choice<V, groups> ChooseAll(const Runs<V, Rules>& runs, const RunSums<V> (&sums)[groups],
+                                         const AffineFit<V> (&fits)[groups], float d, float dmin) {
+  Choice<V, groups> choice;
+  V errors[groups];
+  for (int g = 0; g < groups; ++g) {
+    choice.of[g] = ChooseIntegers<Rules>(runs.x[g], runs.w[g], sums[g], fits[g], d, dmin);
+    errors[g] = choice.of[g].error;
+  }
+  choice.error = SumOfLanes(errors);
+  return choice;
 }
 
 // Least squares for the two units over the super-block; false when it has no usable answer.
-template <typename V>
-ASSAY_INLINE bool RefitUnits(const Integers<V>& integers, const RunSums<V>& runs, float* d, float* dmin) {
-  const float a = Sum(integers.scale * integers.scale * integers.wqq);
-  const float b = Sum(integers.scale * integers.minimum * integers.wq);
-  const float c = Sum(integers.minimum * integers.minimum * runs.w);
-  const float p = Sum(integers.scale * integers.wqx);
-  const float r = Sum(integers.minimum * runs.wx);
-  const double determinant = static_cast<double>(a) * c - static_cast<double>(b) * b;
-  if (c <= 0 || determinant <= 1e-6 * static_cast<double>(a) * c) {
+template <typename V, int groups>
+ASSAY_INLINE bool RefitUnits(const Choice<V, groups>& choice, const RunSums<V> (&sums)[groups], float* d, float* dmin) {
+  V terms[5][groups];
+  for (int g = 0; g < groups; ++g) {
+    const Integers<V>& chosen = choice.of[g];
+    terms[0][g] = chosen.scale * chosen.scale * chosen.wqq;
+    terms[1][g] = chosen.scale * chosen.minimum * chosen.wq;
+    terms[2][g] = chosen.minimum * chosen.minimum * sums[g].w;
+    terms[3][g] = chosen.scale * chosen.wqx;
+    terms[4][g] = chosen.minimum * sums[g].wx;
+  }
+  const double a = SumOfLanes(terms[0]), b = SumOfLanes(terms[1]), c = SumOfLanes(terms[2]);
+  const double p = SumOfLanes(terms[3]), r = SumOfLanes(terms[4]);
+  const double determinant = a * c - b * b;
+  if (c <= 0 || determinant <= 1e-6 * a * c) {
     if (a <= 0) return false;
-    *d = (p + b * *dmin) / a;
+    *d = static_cast<float>((p + b * *dmin) / a);
   } else {
-    *d = static_cast<float>((static_cast<double>(p) * c - static_cast<double>(b) * r) / determinant);
-    *dmin = static_cast<float>((static_cast<double>(b) * p - static_cast<double>(a) * r) / determinant);
+    *d = static_cast<float>((p * c - b * r) / determinant);
+    *dmin = static_cast<float>((b * p - a * r) / determinant);
   }
   *d = RoundToF16(*d);
   *dmin = RoundToF16(*dmin);
   return *d > 0 && *dmin >= 0 && *d <= kF16Max && *dmin <= kF16Max;
 }
 
-// x: 256 weights; w: their error weights.
-template <typename Rules>
-ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, typename Rules::Block& block) {
-  using V = typename Rules::V;
-  constexpr int count = Rules::kCount;
-  constexpr int lanes = kLanes<V>;
-  V xv[count], wv[count];
-  LoadRuns<V, count>(x, lanes, xv);
-  LoadRuns<V, count>(w, lanes, wv);
-  const RunSums<V> runs = SumRuns<V, count>(xv, wv);
-  const AffineFit<V> fit = SearchAffine<V, count, false>(xv, wv, Rules::kMaxCode, Rules::kSearch);
-  float d = RoundToF16(std::fmin(Largest(fit.scale) / Rules::kMaxInteger, kF16Max));
-  float dmin = RoundToF16(std::fmin(Largest(-fit.minimum) / Rules::kMaxInteger, kF16Max));
-  Integers<V> best = ChooseIntegers<Rules>(xv, wv, runs, fit, d, dmin);
-  float best_error = Sum(best.error);
-  Integers<V> current = best;
+// x: the 256 weights as they lie.
+template <typename Rules, typename V>
+ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V, Rules>& runs, typename Rules::Block& block) {
+  constexpr int count = Rules::kCount, lanes = kLanes<V>, groups = Runs<V, Rules>::kGroups;
+  RunSums<V> sums[groups];
+  AffineFit<V> fits[groups];
+  float largest = 0, deepest = 0;
+  for (int g = 0; g < groups; ++g) {
+    sums[g] = SumRuns<V, count>(runs.x[g], runs.w[g]);
+    fits[g] = SearchAffine<V, count, false>(runs.x[g], runs.w[g], Rules::kMaxCode, Rules::kSearch);
+    for (int lane = 0; lane < lanes; ++lane) {
+      largest = std::fmax(largest, fits[g].scale[lane]);
+      deepest = std::fmax(deepest, -fits[g].minimum[lane]);
+    }
+  }
+  float d = RoundToF16(std::fmin(largest / Rules::kMaxInteger, kF16Max));
+  float dmin = RoundToF16(std::fmin(deepest / Rules::kMaxInteger, kF16Max));
+  Choice<V, groups> best = ChooseAll<Rules>(runs, sums, fits, d, dmin);
+  Choice<V, groups> current = best;
   float new_d = d, new_dmin = dmin;
-  for (int round = 0; round < 2; ++round) {
-    if (!RefitUnits(current, runs, &new_d, &new_dmin)) break;
-    current = ChooseIntegers<Rules>(xv, wv, runs, fit, new_d, new_dmin);
-    const float error = Sum(current.error);
-    if (!(error < best_error)) break;
+  for (int round = 0; round < 4; ++round) {
+    if (!RefitUnits(current, sums, &new_d, &new_dmin)) break;
+    current = ChooseAll<Rules>(runs, sums, fits, new_d, new_dmin);
+    if (!(current.error < best.error)) break;
     best = current;
-    best_error = error;
     d = new_d;
     dmin = new_dmin;
   }
   block.d = EncodeF16(d);
   block.dmin = EncodeF16(dmin);
-  const V inverse = Reciprocal(best.scale * d);
-  const V offset = best.minimum * dmin * inverse;
-  V q[count];
-  for (int i = 0; i < count; ++i) q[i] = Round(Clamp(xv[i] * inverse + offset, 0.0f, Rules::kMaxCode));
   uint8_t codes[kQk];
-  StoreRuns<V, count>(q, codes);
-  int scale[lanes], minimum[lanes];
-  for (int lane = 0; lane < lanes; ++lane) {
-    scale[lane] = static_cast<int>(best.scale[lane]);
-    minimum[lane] = static_cast<int>(best.minimum[lane]);
+  int scale[kQk / count], minimum[kQk / count];
+  for (int i = 0; i < kQk / count; ++i) {
+    const Integers<V>& chosen = best.of[i / lanes];
+    scale[i] = static_cast<int>(chosen.scale[i % lanes]);
+    minimum[i] = static_cast<int>(chosen.minimum[i % lanes]);
+    const float step = chosen.scale[i % lanes] * d;
+    const float inverse = step > 1e-30f ? 1.0f / step : 0.0f;
+    const float offset = chosen.minimum[i % lanes] * dmin * inverse;
+    for (int j = count * i; j < count * (i + 1); j += lanes)
+      StoreCodes<V>(Load<V>(x + j) * inverse + offset, Rules::kMaxCode, codes + j);
   }
   Pack(codes, scale, minimum, block);
 }
 
-template <typename Rules>
+template <typename V, typename Rules>
 ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
                              std::byte* codes) {
   for (int64_t row = 0; row < n_rows; ++row) {
     for (int64_t i = 0; i < cols; i += kQk, weights += kQk) {
       typename Rules::Block block{};
-      float w[kQk];
-      if (SuperBlockWeights(weights, importance == nullptr ? nullptr : importance + i, Rules::kCount, Rules::kRmsShare,
-                            w)) {
-        EncodeSuperBlock<Rules>(weights, w, block);
+      Runs<V, Rules> runs;
+      if (LoadSuperBlock(weights, importance == nullptr ? nullptr : importance + i, Rules::kRmsShare, runs)) {
+        EncodeSuperBlock<Rules>(weights, runs, block);
       }
       std::memcpy(codes, &block, sizeof block);
       codes += sizeof block;
@@ -272,17 +288,16 @@ void DecodeRowQ5K(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ5K, kQk, DecodeQ45K<BlockQ5K>>(view, row, out);
 }
 
-ASSAY_CLONES void EncodeRowsQ2K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                float, std::byte* codes, std::byte*) {
-  EncodeRows<Q2KRules>(weights, n_rows, cols, importance, codes);
-}
+ASSAY_ENCODE_ROWS(EncodeRowsQ2K, EncodeRows, Q2KRules)
+
+// Eight sub-blocks fill no wider vector.
 ASSAY_CLONES void EncodeRowsQ4K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
                                 float, std::byte* codes, std::byte*) {
-  EncodeRows<Q4KRules>(weights, n_rows, cols, importance, codes);
+  EncodeRows<Float8, Q4KRules>(weights, n_rows, cols, importance, codes);
 }
 ASSAY_CLONES void EncodeRowsQ5K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
                                 float, std::byte* codes, std::byte*) {
-  EncodeRows<Q5KRules>(weights, n_rows, cols, importance, codes);
+  EncodeRows<Float8, Q5KRules>(weights, n_rows, cols, importance, codes);
 }
 
 bool ValidRowQ2K(const PackedView& view, int64_t row) {

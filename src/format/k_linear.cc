@@ -10,7 +10,6 @@
 namespace assay {
 namespace {
 
-using V = Float16;
 constexpr int kCount = 16;  // weights of a sub-block, and sub-blocks of a super-block
 
 // --- decoding ---
@@ -65,10 +64,9 @@ ASSAY_INLINE void Pack(const uint8_t* q, const int* scale, BlockQ3K& block) {
           static_cast<uint8_t>((in[j] & 3) | (in[j + 32] & 3) << 2 | (in[j + 64] & 3) << 4 | (in[j + 96] & 3) << 6);
     }
   }
-  for (int j = 0; j < 32; ++j) {
-    int bits = 0;
-    for (int g = 0; g < 8; ++g) bits |= (q[32 * g + j] >> 2) << g;
-    block.hmask[j] = static_cast<uint8_t>(bits);
+  for (int j = 0; j < 32; ++j) block.hmask[j] = 0;
+  for (int g = 0; g < 8; ++g) {
+    for (int j = 0; j < 32; ++j) block.hmask[j] |= static_cast<uint8_t>(q[32 * g + j] >> 2 << g);
   }
 }
 
@@ -92,110 +90,114 @@ struct Q3KRules {
   static constexpr float kMaxCode = 4;      // codes -4 … 3
   static constexpr float kMaxInteger = 32;  // scales -32 … 31
   static constexpr float kRmsShare = 0.5f;
-  static constexpr LinearSearch kSearch{-0.8f, 0.2f, 9, true, 2};
+  static constexpr LinearSearch kSearch{-0.6f, 0.5f, 4, true, 2};
 };
 struct Q6KRules {
   using Block = BlockQ6K;
   static constexpr float kMaxCode = 32;
   static constexpr float kMaxInteger = 128;
   static constexpr float kRmsShare = 0.5f;
-  static constexpr LinearSearch kSearch{-0.8f, 0.2f, 9, true, 1};
+  static constexpr LinearSearch kSearch{-0.6f, 0.5f, 4, true, 1};
 };
 
-// The integers of all sub-blocks for a given unit, the weighted error they leave, and what a refit of the unit needs.
+template <typename V>
+using Runs = SuperBlockRuns<V, kCount>;
+
+// The integers of all sub-blocks for a given unit, the weighted error they leave (less what does not depend on them),
+// and what a refit of the unit needs: Σ s² wqq and Σ s wqx.
+template <typename V>
 struct Integers {
-  V scale{}, error{}, wqq{}, wqx{};
+  V scale[Runs<V>::kGroups], error[Runs<V>::kGroups], ssqq[Runs<V>::kGroups], sqx[Runs<V>::kGroups];
 };
 
-template <typename Rules>
-ASSAY_INLINE Integers ChooseIntegers(const V* x, const V* w, const LinearFit<V>& fit, float d) {
-  const V nearest = Round(Clamp(fit.scale * (1.0f / d), -Rules::kMaxInteger, Rules::kMaxInteger - 1));
-  Integers best;
-  best.error = Broadcast<V>(3e38f);
-  for (int step = -1; step <= 1; ++step) {
-    const V integer = Clamp(nearest + static_cast<float>(step), -Rules::kMaxInteger, Rules::kMaxInteger - 1);
-    const V scale = integer * d;
-    const V inverse = Reciprocal(scale);
-    V error{}, wqq{}, wqx{};
-    for (int i = 0; i < kCount; ++i) {
-      const V q = Round(Clamp(x[i] * inverse, -Rules::kMaxCode, Rules::kMaxCode - 1));
-      const V difference = scale * q - x[i];
-      const V t = w[i] * q;
-      error += w[i] * difference * difference;
-      wqq += t * q;
-      wqx += t * x[i];
+template <typename Rules, typename V>
+ASSAY_INLINE Integers<V> ChooseIntegers(const Runs<V>& runs, const V* wanted, float d) {
+  Integers<V> best;
+  for (int g = 0; g < runs.kGroups; ++g) {
+    const V nearest = RoundClamp(wanted[g] * (1.0f / d), -Rules::kMaxInteger, Rules::kMaxInteger - 1);
+    best.error[g] = Broadcast<V>(3e38f);
+    best.scale[g] = best.ssqq[g] = best.sqx[g] = V{};
+    for (int step = -1; step <= 1; ++step) {
+      const V integer = Clamp(nearest + static_cast<float>(step), -Rules::kMaxInteger, Rules::kMaxInteger - 1);
+      const V scale = integer * d;
+      const V inverse = Reciprocal(scale);
+      V wqq{}, wqx{};
+      for (int i = 0; i < kCount; ++i) {
+        const V x = runs.x[g][i];
+        const V q = RoundClamp(x * inverse, -Rules::kMaxCode, Rules::kMaxCode - 1);
+        const V t = runs.w[g][i] * q;
+        wqq += t * q;
+        wqx += t * x;
+      }
+      const V error = scale * (scale * wqq - 2.0f * wqx);
+      const auto better = error < best.error[g];
+      best.error[g] = better ? error : best.error[g];
+      best.scale[g] = better ? integer : best.scale[g];
+      best.ssqq[g] = better ? integer * integer * wqq : best.ssqq[g];
+      best.sqx[g] = better ? integer * wqx : best.sqx[g];
     }
-    const auto better = error < best.error;
-    best.scale = better ? integer : best.scale;
-    best.error = better ? error : best.error;
-    best.wqq = better ? wqq : best.wqq;
-    best.wqx = better ? wqx : best.wqx;
   }
   return best;
 }
 
-ASSAY_INLINE float Sum(V a) {
-  float sum = 0;
-  for (int lane = 0; lane < kLanes<V>; ++lane) sum += a[lane];
-  return sum;
-}
-
-template <typename Rules>
-ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, typename Rules::Block& block) {
-  V xv[kCount], wv[kCount];
-  LoadRuns<V, kCount>(x, kCount, xv);
-  LoadRuns<V, kCount>(w, kCount, wv);
-  const LinearFit<V> fit = SearchLinear<V, kCount>(xv, wv, Rules::kMaxCode, Rules::kSearch);
+// x: the 256 weights as they lie.
+template <typename Rules, typename V>
+ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V>& runs, typename Rules::Block& block) {
+  constexpr int lanes = kLanes<V>;
+  V wanted[Runs<V>::kGroups];
   float largest = 0;
-  for (int lane = 0; lane < kCount; ++lane) {
-    if (std::fabs(fit.scale[lane]) > std::fabs(largest)) largest = fit.scale[lane];
+  for (int g = 0; g < runs.kGroups; ++g) {
+    wanted[g] = SearchLinear<V, kCount>(runs.x[g], runs.w[g], Rules::kMaxCode, Rules::kSearch).scale;
+    for (int lane = 0; lane < lanes; ++lane) {
+      if (std::fabs(wanted[g][lane]) > std::fabs(largest)) largest = wanted[g][lane];
+    }
   }
   // The scale of largest magnitude becomes the integer that has no opposite.
   float d = RoundToF16(std::fmax(std::fmin(largest / -Rules::kMaxInteger, kF16Max), -kF16Max));
   if (d == 0) d = RoundToF16(0x1p-24f);
-  Integers best = ChooseIntegers<Rules>(xv, wv, fit, d);
-  float best_error = Sum(best.error);
-  Integers current = best;
+  Integers<V> best = ChooseIntegers<Rules>(runs, wanted, d);
+  float best_error = SumOfLanes(best.error);
+  Integers<V> current = best;
   for (int round = 0; round < 2; ++round) {
-    const float a = Sum(current.scale * current.scale * current.wqq);
+    const float a = SumOfLanes(current.ssqq);
     if (!(a > 0)) break;
-    const float refitted = RoundToF16(Sum(current.scale * current.wqx) / a);
+    const float refitted = RoundToF16(SumOfLanes(current.sqx) / a);
     if (refitted == 0 || std::fabs(refitted) > kF16Max || refitted == d) break;
-    current = ChooseIntegers<Rules>(xv, wv, fit, refitted);
-    const float error = Sum(current.error);
+    current = ChooseIntegers<Rules>(runs, wanted, refitted);
+    const float error = SumOfLanes(current.error);
     if (!(error < best_error)) break;
     best = current;
     best_error = error;
     d = refitted;
   }
   block.d = EncodeF16(d);
-  const V inverse = Reciprocal(best.scale * d);
-  V q[kCount];
-  for (int i = 0; i < kCount; ++i)
-    q[i] = Round(Clamp(xv[i] * inverse, -Rules::kMaxCode, Rules::kMaxCode - 1)) + Rules::kMaxCode;
   uint8_t codes[kQk];
-  StoreRuns<V, kCount>(q, codes);
   int scale[kCount];
-  for (int lane = 0; lane < kCount; ++lane) scale[lane] = static_cast<int>(best.scale[lane]);
+  for (int i = 0; i < kCount; ++i) {
+    const float integer = best.scale[i / lanes][i % lanes];
+    scale[i] = static_cast<int>(integer);
+    const float inverse = integer != 0 ? 1.0f / (integer * d) : 0.0f;
+    for (int j = kCount * i; j < kCount * (i + 1); j += lanes)
+      StoreCodes<V>(Load<V>(x + j) * inverse + Rules::kMaxCode, 2 * Rules::kMaxCode - 1, codes + j);
+  }
   Pack(codes, scale, block);
 }
 
-template <typename Rules>
+template <typename V, typename Rules>
 ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
                              std::byte* codes) {
   for (int64_t row = 0; row < n_rows; ++row) {
     for (int64_t i = 0; i < cols; i += kQk, weights += kQk) {
       typename Rules::Block block{};
-      float w[kQk];
-      if (SuperBlockWeights(weights, importance == nullptr ? nullptr : importance + i, kCount, Rules::kRmsShare, w)) {
-        EncodeSuperBlock<Rules>(weights, w, block);
+      Runs<V> runs;
+      if (LoadSuperBlock(weights, importance == nullptr ? nullptr : importance + i, Rules::kRmsShare, runs)) {
+        EncodeSuperBlock<Rules>(weights, runs, block);
       }
       std::memcpy(codes, &block, sizeof block);
       codes += sizeof block;
     }
   }
 }
-
 }  // namespace
 
 void DecodeRowQ3K(const PackedView& view, int64_t row, float* out) {
@@ -205,14 +207,8 @@ void DecodeRowQ6K(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ6K, kQk, DecodeQ6K>(view, row, out);
 }
 
-ASSAY_CLONES void EncodeRowsQ3K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                float, std::byte* codes, std::byte*) {
-  EncodeRows<Q3KRules>(weights, n_rows, cols, importance, codes);
-}
-ASSAY_CLONES void EncodeRowsQ6K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                float, std::byte* codes, std::byte*) {
-  EncodeRows<Q6KRules>(weights, n_rows, cols, importance, codes);
-}
+ASSAY_ENCODE_ROWS(EncodeRowsQ3K, EncodeRows, Q3KRules)
+ASSAY_ENCODE_ROWS(EncodeRowsQ6K, EncodeRows, Q6KRules)
 
 bool ValidRowQ3K(const PackedView& view, int64_t row) {
   return ValidBlockRow<BlockQ3K, kQk, ValidScale<BlockQ3K>>(view, row);

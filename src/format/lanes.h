@@ -6,12 +6,41 @@
 #include <cstdint>
 #include <cstring>
 
+#include "system/machine.h"
+
 // One copy of a function per instruction set, chosen when the program starts; all copies give the same bits.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define ASSAY_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define ASSAY_CLONES
 #endif
+// The same for functions with a wide version for AVX-512 (Float16) and a narrow one (Float8) for everything else:
+// vectors wider than the machine's compile to poor code.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define ASSAY_NARROW_CLONES __attribute__((target_clones("default", "avx2")))
+#define ASSAY_WIDE __attribute__((target("avx512f")))
+#define ASSAY_HAS_WIDE Cpu().avx512
+#else
+#define ASSAY_NARROW_CLONES
+#define ASSAY_WIDE
+#define ASSAY_HAS_WIDE false
+#endif
+// Defines a Format::encode_rows from function<vector type, arguments …>.
+#define ASSAY_ENCODE_ROWS(name, function, ...)                                                                       \
+  namespace {                                                                                                        \
+  ASSAY_WIDE void Wide##name(const float* weights, int64_t n_rows, int64_t cols, const float* importance,            \
+                             std::byte* codes) {                                                                     \
+    function<Float16, __VA_ARGS__>(weights, n_rows, cols, importance, codes);                                        \
+  }                                                                                                                  \
+  ASSAY_NARROW_CLONES void Narrow##name(const float* weights, int64_t n_rows, int64_t cols, const float* importance, \
+                                        std::byte* codes) {                                                          \
+    function<Float8, __VA_ARGS__>(weights, n_rows, cols, importance, codes);                                         \
+  }                                                                                                                  \
+  }                                                                                                                  \
+  void name(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,               \
+            std::byte* codes, std::byte*) {                                                                          \
+    (ASSAY_HAS_WIDE ? Wide##name : Narrow##name)(weights, n_rows, cols, importance, codes);                          \
+  }
 #define ASSAY_INLINE inline __attribute__((always_inline))
 // Before a loop of few turns whose vectors must stay in registers.
 #define ASSAY_UNROLL _Pragma("GCC unroll 16")
@@ -67,6 +96,63 @@ ASSAY_INLINE V Round(V a) {
   return (a + magic) - magic;
 }
 template <typename V>
+using IntsOf = typename LaneTypes<kLanes<V>>::Int;
+
+template <typename V>
+ASSAY_INLINE IntsOf<V> BitsOf(V a) {
+  IntsOf<V> bits;
+  std::memcpy(&bits, &a, sizeof bits);
+  return bits;
+}
+template <typename V>
+ASSAY_INLINE V FromBitsOf(IntsOf<V> bits) {
+  V a;
+  std::memcpy(&a, &bits, sizeof a);
+  return a;
+}
+
+/// Round and Clamp in one, for whole bounds: a plus 1.5 * 2^23 holds the rounded integer in its low bits, and the bits
+/// of such sums are ordered as the sums are, so the bounds are compared as integers.
+template <typename V>
+ASSAY_INLINE IntsOf<V> BitsOfRounded(V a, float low, float high) {
+  const V magic = Broadcast<V>(12582912.0f);
+  return Min(Max(BitsOf(a + magic), BitsOf(magic + low)), BitsOf(magic + high));
+}
+template <typename V>
+ASSAY_INLINE V RoundClamp(V a, float low, float high) {
+  return FromBitsOf<V>(BitsOfRounded(a, low, high)) - Broadcast<V>(12582912.0f);
+}
+template <typename V>
+ASSAY_INLINE IntsOf<V> RoundClampToInts(V a, float low, float high) {
+  return BitsOfRounded(a, low, high) - BitsOf(Broadcast<V>(12582912.0f));
+}
+
+/// Square root of a >= 0 to about five digits: enough to weigh errors, and the same bits everywhere.
+template <typename V>
+ASSAY_INLINE V RoughRoot(V a) {
+  const V x = a + 1e-36f;
+  V y = FromBitsOf<V>(0x5f3759df - (BitsOf(x) >> 1));
+  y = y * (1.5f - 0.5f * x * y * y);
+  y = y * (1.5f - 0.5f * x * y * y);
+  return a * y;
+}
+
+/// The lanes of all groups added in order.
+template <typename V, int groups>
+ASSAY_INLINE float SumOfLanes(const V (&a)[groups]) {
+  float sum = 0;
+  for (const V& group : a) {
+    for (int lane = 0; lane < kLanes<V>; ++lane) sum += group[lane];
+  }
+  return sum;
+}
+template <typename V>
+ASSAY_INLINE float SumOfLanes(V a) {
+  const V group[1] = {a};
+  return SumOfLanes(group);
+}
+
+template <typename V>
 ASSAY_INLINE V Clamp(V a, float low, float high) {
   return Min(Max(a, Broadcast<V>(low)), Broadcast<V>(high));
 }
@@ -76,15 +162,64 @@ ASSAY_INLINE V Reciprocal(V a) {
   return Abs(a) < Broadcast<V>(1e-30f) ? V{} : 1.0f / a;
 }
 
-/// Turns `lanes` runs of `count` weights lying one after the other into `count` vectors; runs from `n_runs` on become
-/// zero.
+#define ASSAY_SHUFFLE8(a, b, i, j, k, l, m, n, o, p) __builtin_shufflevector(a, b, i, j, k, l, m, n, o, p)
+/// 8 rows of 8, in place.
+ASSAY_INLINE void Transpose8(Float8* r) {
+  Float8 t[8];
+  ASSAY_UNROLL
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = ASSAY_SHUFFLE8(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    t[i + 1] = ASSAY_SHUFFLE8(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  Float8 u[8];
+  ASSAY_UNROLL
+  for (int i = 0; i < 8; i += 4) {
+    for (int k = 0; k < 2; ++k) {
+      u[i + 2 * k] = ASSAY_SHUFFLE8(t[i + k], t[i + k + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      u[i + 2 * k + 1] = ASSAY_SHUFFLE8(t[i + k], t[i + k + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  }
+  ASSAY_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    r[i] = ASSAY_SHUFFLE8(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    r[i + 4] = ASSAY_SHUFFLE8(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+#undef ASSAY_SHUFFLE8
+
+/// Turns `lanes` runs of `count` weights (a multiple of 8) lying one after the other into `count` vectors; runs from
+/// `n_runs` on become zero.
 template <typename V, int count>
 ASSAY_INLINE void LoadRuns(const float* runs, int n_runs, V* out) {
+  static_assert(count % 8 == 0);
   float buffer[count * kLanes<V>];
-  for (int lane = 0; lane < kLanes<V>; ++lane) {
-    for (int i = 0; i < count; ++i) buffer[i * kLanes<V> + lane] = lane < n_runs ? runs[lane * count + i] : 0.0f;
+  for (int first = 0; first < kLanes<V>; first += 8) {
+    for (int i = 0; i < count; i += 8) {
+      Float8 r[8];
+      for (int k = 0; k < 8; ++k) {
+        r[k] = Float8{};
+        if (first + k < n_runs) std::memcpy(&r[k], runs + (first + k) * count + i, sizeof r[k]);
+      }
+      Transpose8(r);
+      for (int k = 0; k < 8; ++k) std::memcpy(buffer + (i + k) * kLanes<V> + first, &r[k], sizeof r[k]);
+    }
   }
   std::memcpy(out, buffer, sizeof buffer);
+}
+
+template <typename V>
+ASSAY_INLINE V Load(const float* x) {
+  V v;
+  std::memcpy(&v, x, sizeof v);
+  return v;
+}
+
+/// a rounded to 0 … high, as bytes.
+template <typename V>
+ASSAY_INLINE void StoreCodes(V a, float high, uint8_t* out) {
+  typedef uint8_t Bytes __attribute__((vector_size(sizeof(V) / sizeof(float))));
+  const Bytes bytes = __builtin_convertvector(RoundClampToInts(a, 0.0f, high), Bytes);
+  std::memcpy(out, &bytes, sizeof bytes);
 }
 
 /// The reverse for codes: lane i's codes become run i.

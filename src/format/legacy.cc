@@ -162,13 +162,13 @@ ASSAY_INLINE void EncodeSearched(const float* x, const float* w, int n_blocks, B
       blocks[lane].m = EncodeF16(m[lane]);
     }
     const Float8 inverse = Reciprocal(d);
-    for (int i = 0; i < kQ; ++i) q[i] = Round(Clamp((xv[i] - m) * inverse, 0.0f, max_code));
+    for (int i = 0; i < kQ; ++i) q[i] = RoundClamp((xv[i] - m) * inverse, 0.0f, max_code);
   } else {
     constexpr float zero = (max_code + 1) / 2;
     d = RoundLanesToF16(SearchLinear<Float8, kQ>(xv, wv, zero, kLinearSearch).scale);
     for (int lane = 0; lane < n_blocks; ++lane) blocks[lane].d = EncodeF16(d[lane]);
     const Float8 inverse = Reciprocal(d);
-    for (int i = 0; i < kQ; ++i) q[i] = Round(Clamp(xv[i] * inverse, -zero, zero - 1)) + zero;
+    for (int i = 0; i < kQ; ++i) q[i] = RoundClamp(xv[i] * inverse, -zero, zero - 1) + zero;
   }
   uint8_t codes[8 * kQ];
   StoreRuns<Float8, kQ>(q, codes);

@@ -47,15 +47,49 @@ ASSAY_INLINE void RunWeights(const float* x, int n, int count, float rms_share, 
   }
 }
 
-/// Error weights of a super-block of 256. False when its weights are all (next to) zero and there is nothing to search.
-ASSAY_INLINE bool SuperBlockWeights(const float* x, const float* importance, int count, float rms_share, float* w) {
-  constexpr int size = 256;
-  const float mean_square = MeanSquare(x, size);
-  if (!(mean_square > 1e-30f)) return false;
-  if (importance != nullptr) {
-    SearchWeights(x, importance, mean_square, size, w);
-  } else {
-    RunWeights(x, size, count, rms_share, mean_square, w);
+/// The runs of a super-block of 256, in groups of lanes: x as LoadRuns gives it, w the error weights.
+template <typename V, int count>
+struct SuperBlockRuns {
+  static constexpr int kGroups = 256 / count / kLanes<V>;
+  V x[kGroups][count];
+  V w[kGroups][count];
+};
+
+/// importance: [256] as it lies, or null. False when the weights are all (next to) zero and there is nothing to search.
+template <typename V, int count>
+ASSAY_INLINE bool LoadSuperBlock(const float* weights, const float* importance, float rms_share,
+                                 SuperBlockRuns<V, count>& runs) {
+  constexpr float tiny = 1e-30f, least = 1e-6f;
+  constexpr int groups = runs.kGroups;
+  V squares[groups] = {};
+  for (int g = 0; g < groups; ++g) {
+    LoadRuns<V, count>(weights + g * count * kLanes<V>, kLanes<V>, runs.x[g]);
+    for (const V& x : runs.x[g]) squares[g] += x * x;
+  }
+  const float mean_square = SumOfLanes(squares) / 256.0f;
+  if (!(mean_square > tiny)) return false;
+  if (importance == nullptr) {
+    const float inverse = 1.0f / std::sqrt(mean_square);
+    for (int g = 0; g < groups; ++g) {
+      const V share = rms_share * RoughRoot(squares[g] * (1.0f / count));
+      for (int i = 0; i < count; ++i) runs.w[g][i] = (share + Abs(runs.x[g][i])) * inverse + least;
+    }
+    return true;
+  }
+  float largest = 0;
+  for (int g = 0; g < groups; ++g) {
+    LoadRuns<V, count>(importance + g * count * kLanes<V>, kLanes<V>, runs.w[g]);
+    V most{};
+    for (int i = 0; i < count; ++i) {
+      const V x = runs.x[g][i];
+      runs.w[g][i] *= RoughRoot(2.0f * mean_square + x * x);
+      most = Max(most, runs.w[g][i]);
+    }
+    for (int lane = 0; lane < kLanes<V>; ++lane) largest = most[lane] > largest ? most[lane] : largest;
+  }
+  const float inverse = largest > tiny ? 1.0f / largest : 0.0f;
+  for (auto& group : runs.w) {
+    for (V& w : group) w = w * inverse + least;
   }
   return true;
 }
@@ -92,7 +126,7 @@ ASSAY_INLINE AffineFit<V> FitAffine(const V* x, const V* w, const RunSums<V>& su
   V wq{}, wqq{}, wqx{};
   const V offset = -minimum * inverse_step;
   for (int i = 0; i < count; ++i) {
-    const V q = Round(Clamp(x[i] * inverse_step + offset, 0.0f, max_code));
+    const V q = RoundClamp(x[i] * inverse_step + offset, 0.0f, max_code);
     const V t = w[i] * q;
     wq += t;
     wqq += t * q;
@@ -134,7 +168,7 @@ ASSAY_INLINE V AffineError(const V* x, const V* w, V scale, V minimum, float max
   const V inverse = Reciprocal(scale);
   V error{};
   for (int i = 0; i < count; ++i) {
-    const V difference = Round(Clamp((x[i] - minimum) * inverse, 0.0f, max_code)) * scale + minimum - x[i];
+    const V difference = RoundClamp((x[i] - minimum) * inverse, 0.0f, max_code) * scale + minimum - x[i];
     error += w[i] * difference * difference;
   }
   return error;
@@ -181,7 +215,7 @@ template <typename V, int count>
 ASSAY_INLINE LinearFit<V> FitLinear(const V* x, const V* w, V inverse_step, float max_code) {
   V wqq{}, wqx{};
   for (int i = 0; i < count; ++i) {
-    const V q = Round(Clamp(x[i] * inverse_step, -max_code, max_code - 1));
+    const V q = RoundClamp(x[i] * inverse_step, -max_code, max_code - 1);
     const V t = w[i] * q;
     wqq += t * q;
     wqx += t * x[i];

@@ -17,6 +17,7 @@
 #include "format/gguf/grids.h"
 #include "format/gguf/rows.h"
 #include "number/bf16.h"
+#include "system/machine.h"
 
 namespace assay {
 namespace {
@@ -202,6 +203,22 @@ TEST(GgufTypes, CodebookSearchIsNearTheBestThereIs) {
   for (size_t i = 0; i < 256; ++i) error += error_weight(x[i]) * std::pow(static_cast<double>(back[i]) - x[i], 2);
   // With a scale for every 16 weights the format can do better than the one scale.
   EXPECT_LT(error, best);
+}
+
+// The encoders have a version for AVX-512 and one for everything else: the same bytes.
+TEST(GgufTypes, SameBytesOnEveryInstructionSet) {
+  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const std::vector<float> importance = ReadBf16("importance.bf16");
+  for (const char* name :
+       {"q2_k", "q3_k", "q6_k", "iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq3_xxs", "iq3_s"}) {
+    const Format& format = GetFormat(name);
+    for (const float* weigh : {static_cast<const float*>(nullptr), importance.data()}) {
+      LimitCpu("avx2");
+      const auto narrow = Encode(format, weights, kCols, weigh);
+      LimitCpu("avx512");  // the whole processor
+      EXPECT_EQ(Encode(format, weights, kCols, weigh), narrow) << name;
+    }
+  }
 }
 
 // The codebooks are made on first use, from any thread.

@@ -43,62 +43,57 @@ struct Candidates {
   int entry[probes];
 };
 
-using IntLanes = LaneTypes<16>::Int;
-
-// Every lane gets what lies `distance` lanes further.
-#define ASSAY_ROTATE(v, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) \
-  __builtin_shufflevector(v, v, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
-template <int distance, typename V>
-ASSAY_INLINE V Rotate(V v) {
-  if constexpr (distance == 8) return ASSAY_ROTATE(v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  if constexpr (distance == 4) return ASSAY_ROTATE(v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-  if constexpr (distance == 2) return ASSAY_ROTATE(v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-  return ASSAY_ROTATE(v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+// Every lane gets what lies `distance` lanes further (within halves, quarters … of the vector).
+template <int distance>
+ASSAY_INLINE auto Rotate(Float8 v) {
+  if constexpr (distance == 4) return __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
+  if constexpr (distance == 2) return __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
+  return __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6);
 }
-#undef ASSAY_ROTATE
 
-// Into every lane the smallest of all.
-template <typename V>
-ASSAY_INLINE V LowestOfLanes(V v) {
-  v = Min(v, Rotate<8>(v));
+/// The smallest of all lanes.
+ASSAY_INLINE float Lowest(Float8 v) {
   v = Min(v, Rotate<4>(v));
   v = Min(v, Rotate<2>(v));
-  return Min(v, Rotate<1>(v));
+  return Min(v, Rotate<1>(v))[0];
+}
+ASSAY_INLINE float Lowest(Float16 v) {
+  Float8 half[2];
+  std::memcpy(half, &v, sizeof half);
+  return Lowest(Min(half[0], half[1]));
 }
 
-/// The index that goes with the lowest value; the lower index among equals.
-ASSAY_INLINE int LowestIndex(Float16 value, IntLanes index) {
-  return LowestOfLanes(value == LowestOfLanes(value) ? index : IntLanes{} + INT32_MAX)[0];
+/// The index that goes with the lowest value, the lower one among equals. Indices are whole floats, so that the vectors
+/// are of one kind.
+template <typename V>
+ASSAY_INLINE int LowestIndex(V value, V index) {
+  return static_cast<int>(Lowest(value == Broadcast<V>(Lowest(value)) ? index : Broadcast<V>(1e9f)));
 }
 
 /// m, w: [dims]; scales: [probes]. Looks at the entries [begin, end), multiples of 16.
-template <int probes, int dims, int n>
+template <typename V, int probes, int dims, int n>
 ASSAY_INLINE void Probe(const Codebook<dims, n>& book, int begin, int end, const float* m, const float* w,
                         const float* scales, Candidates<probes>* found) {
   float wm[dims];
   for (int i = 0; i < dims; ++i) wm[i] = 2.0f * w[i] * m[i];
-  Float16 best[probes] = {};
-  IntLanes at[probes] = {};
+  V best[probes] = {}, at[probes] = {};
   ASSAY_UNROLL
   for (int p = 0; p < probes; ++p) {
-    best[p] = Broadcast<Float16>(3e38f);
-    at[p] = IntLanes{} + begin;
+    best[p] = Broadcast<V>(3e38f);
+    at[p] = Broadcast<V>(static_cast<float>(begin));
   }
-  IntLanes index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  index += begin;
-  for (int e = begin; e < end; e += 16, index += 16) {
-    Float16 a{}, b{};
+  V index;
+  for (int lane = 0; lane < kLanes<V>; ++lane) index[lane] = static_cast<float>(begin + lane);
+  for (int e = begin; e < end; e += kLanes<V>, index += kLanes<V>) {
+    V a{}, b{};
     ASSAY_UNROLL
     for (int i = 0; i < dims; ++i) {
-      Float16 value, square;
-      std::memcpy(&value, &book.value[i][e], sizeof value);
-      std::memcpy(&square, &book.square[i][e], sizeof square);
-      a += square * w[i];
-      b += value * wm[i];
+      a += Load<V>(&book.square[i][e]) * w[i];
+      b += Load<V>(&book.value[i][e]) * wm[i];
     }
     ASSAY_UNROLL
     for (int p = 0; p < probes; ++p) {
-      const Float16 t = a * scales[p] - b;
+      const V t = a * scales[p] - b;
       const auto better = t < best[p];
       best[p] = better ? t : best[p];
       at[p] = better ? index : at[p];
@@ -280,7 +275,7 @@ enum class Signs {
 //   GetBook(), the entries of the options one after the other;
 //   Put(block, vector, entry), PutSigns(block, eight, signs), PutLevel(block, sub, level, option), PutUnit(block,
 //   half).
-template <typename Type>
+template <typename V, typename Type>
 ASSAY_INLINE void EncodeCodebookBlock(const float* x, const float* w, typename Type::Block& block) {
   constexpr int dims = Type::kDims, vectors = Type::kVectors, size = dims * vectors, subs = kQk / size;
   constexpr int probes = static_cast<int>(Type::kProbeScales.size()), options = Type::kOptions;
@@ -304,7 +299,7 @@ ASSAY_INLINE void EncodeCodebookBlock(const float* x, const float* w, typename T
       auto& found = candidates.of[option][sub];
       for (int v = 0; v < vectors; ++v) {
         const int at = size * sub + dims * v;
-        Probe(book, option * span, (option + 1) * span, m + at, w + at, scales, &found[v]);
+        Probe<V>(book, option * span, (option + 1) * span, m + at, w + at, scales, &found[v]);
       }
       float gain;
       const float scale = SearchScale(found, vectors, scales, 2, &gain);
@@ -325,7 +320,7 @@ ASSAY_INLINE void EncodeCodebookBlock(const float* x, const float* w, typename T
 }
 
 /// Format::encode_rows of a codebook format.
-template <typename Type>
+template <typename V, typename Type>
 ASSAY_INLINE void EncodeCodebookRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
                                      std::byte* codes) {
   for (int64_t row = 0; row < n_rows; ++row) {
@@ -333,7 +328,7 @@ ASSAY_INLINE void EncodeCodebookRows(const float* weights, int64_t n_rows, int64
       typename Type::Block block{};
       float w[kQk];
       if (CodebookWeights(weights, importance == nullptr ? nullptr : importance + i, w)) {
-        EncodeCodebookBlock<Type>(weights, w, block);
+        EncodeCodebookBlock<V, Type>(weights, w, block);
       }
       std::memcpy(codes, &block, sizeof block);
     }

@@ -73,20 +73,22 @@ ASSAY_INLINE void EncodeNibbles(const float* x, float scale, uint8_t* qs) {
   for (int j = 0; j < count / 2; ++j) qs[j] = static_cast<uint8_t>(q[j] | q[j + count / 2] << 4);
 }
 
-// Weighted squared error of these codes.
+// Weighted squared error that these codes leave.
 template <int count>
-ASSAY_INLINE float ErrorOf(const float* x, const float* w, float scale, uint8_t* qs) {
-  EncodeNibbles<count>(x, scale, qs);
-  float back[count];
-  DecodeNibbles<count>(qs, scale, back);
+ASSAY_INLINE float ErrorOf(const float* x, const float* w, float scale) {
+  constexpr float bounds[7] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f};
+  constexpr float steps[7] = {0.5f, 0.5f, 0.5f, 0.5f, 1.0f, 1.0f, 2.0f};
   Float8 sum{};
   for (int i = 0; i < count; i += 8) {
-    const Float8 difference = LoadEight(back + i) - LoadEight(x + i);
+    const Float8 a = Abs(LoadEight(x + i));
+    Float8 value{};
+    for (int k = 0; k < 7; ++k) {
+      value += a > Broadcast<Float8>(bounds[k] * scale) ? Broadcast<Float8>(steps[k] * scale) : Float8{};
+    }
+    const Float8 difference = value - a;
     sum += LoadEight(w + i) * difference * difference;
   }
-  float total = 0;
-  for (int lane = 0; lane < 8; ++lane) total += sum[lane];
-  return total;
+  return SumOfLanes(sum);
 }
 
 // The reference's exponent; its logarithm is exact here.
@@ -104,18 +106,16 @@ uint8_t ScaleNvfp4(float largest) {
   return static_cast<uint8_t>(code >= 0x78u ? 0x7eu : code);
 }
 
-// Tries the codes around `code` and leaves the best nibbles in qs.
+// The best of the codes around `code`.
 template <int count, int reach, float (*decode)(uint8_t)>
-ASSAY_INLINE uint8_t SearchScale(const float* x, const float* w, uint8_t code, int max_code, uint8_t* qs) {
+ASSAY_INLINE uint8_t SearchScale(const float* x, const float* w, uint8_t code, int max_code) {
   uint8_t best = code;
-  float best_error = ErrorOf<count>(x, w, decode(code), qs);
+  float best_error = ErrorOf<count>(x, w, decode(code));
   for (int c = std::max(code - reach, 0); c <= std::min(code + reach, max_code); ++c) {
-    uint8_t tried[count / 2];
-    const float error = ErrorOf<count>(x, w, decode(static_cast<uint8_t>(c)), tried);
+    const float error = ErrorOf<count>(x, w, decode(static_cast<uint8_t>(c)));
     if (!(error < best_error)) continue;
     best_error = error;
     best = static_cast<uint8_t>(c);
-    std::memcpy(qs, tried, sizeof tried);
   }
   return best;
 }
@@ -123,21 +123,16 @@ ASSAY_INLINE uint8_t SearchScale(const float* x, const float* w, uint8_t code, i
 // w: null without importance.
 ASSAY_INLINE void Encode(const float* x, const float* w, BlockMxfp4& block) {
   block.e = ScaleMxfp4(LargestMagnitude<kQ>(x));
-  if (w == nullptr) {
-    EncodeNibbles<kQ>(x, DecodeE8m0(block.e), block.qs);
-  } else {
-    block.e = SearchScale<kQ, 1, DecodeE8m0>(x, w, block.e, 254, block.qs);
-  }
+  if (w != nullptr) block.e = SearchScale<kQ, 1, DecodeE8m0>(x, w, block.e, 254);
+  EncodeNibbles<kQ>(x, DecodeE8m0(block.e), block.qs);
 }
 
 ASSAY_INLINE void Encode(const float* x, const float* w, BlockNvfp4& block) {
   for (int i = 0; i < 4; ++i, x += kSub) {
-    block.d[i] = ScaleNvfp4(LargestMagnitude<kSub>(x));
-    if (w == nullptr) {
-      EncodeNibbles<kSub>(x, DecodeScaleNvfp4(block.d[i]), block.qs + 8 * i);
-    } else {
-      block.d[i] = SearchScale<kSub, 5, DecodeScaleNvfp4>(x, w + kSub * i, block.d[i], 0x7e, block.qs + 8 * i);
-    }
+    uint8_t& d = block.d[i];
+    d = ScaleNvfp4(LargestMagnitude<kSub>(x));
+    if (w != nullptr) d = SearchScale<kSub, 5, DecodeScaleNvfp4>(x, w + kSub * i, d, 0x7e);
+    EncodeNibbles<kSub>(x, DecodeScaleNvfp4(d), block.qs + 8 * i);
   }
 }
 

@@ -118,14 +118,8 @@ struct M : Common {
 
 }  // namespace
 
-ASSAY_CLONES void EncodeRowsIq1S(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                 float, std::byte* codes, std::byte*) {
-  EncodeCodebookRows<S>(weights, n_rows, cols, importance, codes);
-}
-ASSAY_CLONES void EncodeRowsIq1M(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                 float, std::byte* codes, std::byte*) {
-  EncodeCodebookRows<M>(weights, n_rows, cols, importance, codes);
-}
+ASSAY_ENCODE_ROWS(EncodeRowsIq1S, EncodeCodebookRows, S)
+ASSAY_ENCODE_ROWS(EncodeRowsIq1M, EncodeCodebookRows, M)
 
 void DecodeRowIq1S(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq1S, kQk, DecodeIq1S>(view, row, out);

@@ -142,18 +142,9 @@ struct S : CommonXsS<BlockIq2S> {
 
 }  // namespace
 
-ASSAY_CLONES void EncodeRowsIq2Xxs(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                   float, std::byte* codes, std::byte*) {
-  EncodeCodebookRows<Xxs>(weights, n_rows, cols, importance, codes);
-}
-ASSAY_CLONES void EncodeRowsIq2Xs(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                  float, std::byte* codes, std::byte*) {
-  EncodeCodebookRows<Xs>(weights, n_rows, cols, importance, codes);
-}
-ASSAY_CLONES void EncodeRowsIq2S(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                 float, std::byte* codes, std::byte*) {
-  EncodeCodebookRows<S>(weights, n_rows, cols, importance, codes);
-}
+ASSAY_ENCODE_ROWS(EncodeRowsIq2Xxs, EncodeCodebookRows, Xxs)
+ASSAY_ENCODE_ROWS(EncodeRowsIq2Xs, EncodeCodebookRows, Xs)
+ASSAY_ENCODE_ROWS(EncodeRowsIq2S, EncodeCodebookRows, S)
 
 void DecodeRowIq2Xxs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq2Xxs, kQk, DecodeIq2Xxs>(view, row, out);

@@ -108,14 +108,8 @@ struct S : Common<BlockIq3S, 15, 1> {
 
 }  // namespace
 
-ASSAY_CLONES void EncodeRowsIq3Xxs(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                   float, std::byte* codes, std::byte*) {
-  EncodeCodebookRows<Xxs>(weights, n_rows, cols, importance, codes);
-}
-ASSAY_CLONES void EncodeRowsIq3S(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                 float, std::byte* codes, std::byte*) {
-  EncodeCodebookRows<S>(weights, n_rows, cols, importance, codes);
-}
+ASSAY_ENCODE_ROWS(EncodeRowsIq3Xxs, EncodeCodebookRows, Xxs)
+ASSAY_ENCODE_ROWS(EncodeRowsIq3S, EncodeCodebookRows, S)
 
 void DecodeRowIq3Xxs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq3Xxs, kQk, DecodeIq3Xxs>(view, row, out);

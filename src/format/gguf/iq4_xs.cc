@@ -37,7 +37,7 @@ struct Integers {
 };
 
 ASSAY_INLINE Integers ChooseIntegers(const V* x, const V* w, V wanted, float d, int reach) {
-  const V nearest = Round(Clamp(wanted * (1.0f / d), -kMaxInteger, kMaxInteger - 1));
+  const V nearest = RoundClamp(wanted * (1.0f / d), -kMaxInteger, kMaxInteger - 1);
   Integers best;
   best.error = Broadcast<V>(3e38f);
   for (int step = -reach; step <= reach; ++step) {
@@ -62,12 +62,6 @@ ASSAY_INLINE Integers ChooseIntegers(const V* x, const V* w, V wanted, float d, 
   return best;
 }
 
-ASSAY_INLINE float Sum(V a) {
-  float sum = 0;
-  for (int lane = 0; lane < kLanes<V>; ++lane) sum += a[lane];
-  return sum;
-}
-
 ASSAY_INLINE void Pack(const V* x, const Integers& integers, float d, BlockIq4Xs& block) {
   block.d = EncodeF16(d);
   const V inverse = Reciprocal(integers.scale * d);
@@ -84,11 +78,8 @@ ASSAY_INLINE void Pack(const V* x, const Integers& integers, float d, BlockIq4Xs
   }
 }
 
-ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, BlockIq4Xs& block) {
-  V xv[kQ], wv[kQ];
-  LoadRuns<V, kQ>(x, kSubs, xv);
-  LoadRuns<V, kQ>(w, kSubs, wv);
-  const LinearFit<V> fit = SearchIq4(xv, wv, 7);
+ASSAY_INLINE void EncodeSuperBlock(const V* xv, const V* wv, BlockIq4Xs& block) {
+  const LinearFit<V> fit = SearchIq4(xv, wv);
   float largest = 0;
   for (int lane = 0; lane < kSubs; ++lane) {
     if (std::fabs(fit.scale[lane]) > std::fabs(largest)) largest = fit.scale[lane];
@@ -97,15 +88,15 @@ ASSAY_INLINE void EncodeSuperBlock(const float* x, const float* w, BlockIq4Xs& b
   float d = RoundToF16(std::clamp(largest / -kMaxInteger, -kF16Max, kF16Max));
   if (d == 0) d = RoundToF16(0x1p-24f);
   Integers best = ChooseIntegers(xv, wv, fit.scale, d, 1);
-  float best_error = Sum(best.error);
+  float best_error = SumOfLanes(best.error);
   Integers current = best;
   for (int round = 0; round < 2; ++round) {
-    const float a = Sum(current.scale * current.scale * current.wqq);
+    const float a = SumOfLanes(current.scale * current.scale * current.wqq);
     if (!(a > 0)) break;
-    const float refitted = RoundToF16(Sum(current.scale * current.wqx) / a);
+    const float refitted = RoundToF16(SumOfLanes(current.scale * current.wqx) / a);
     if (refitted == 0 || std::fabs(refitted) > kF16Max || refitted == d) break;
     current = ChooseIntegers(xv, wv, fit.scale, refitted, 1);
-    const float error = Sum(current.error);
+    const float error = SumOfLanes(current.error);
     if (!(error < best_error)) break;
     best = current;
     best_error = error;
@@ -125,9 +116,9 @@ ASSAY_CLONES void EncodeRowsIq4Xs(const float* weights, int64_t n_rows, int64_t 
   for (int64_t row = 0; row < n_rows; ++row) {
     for (int64_t i = 0; i < cols; i += kQk, weights += kQk, codes += sizeof(BlockIq4Xs)) {
       BlockIq4Xs block{};
-      float w[kQk];
-      if (SuperBlockWeights(weights, importance == nullptr ? nullptr : importance + i, kQ, 0.5f, w)) {
-        EncodeSuperBlock(weights, w, block);
+      SuperBlockRuns<V, kQ> runs;
+      if (LoadSuperBlock(weights, importance == nullptr ? nullptr : importance + i, 0.5f, runs)) {
+        EncodeSuperBlock(runs.x[0], runs.w[0], block);
       }
       std::memcpy(codes, &block, sizeof block);
     }

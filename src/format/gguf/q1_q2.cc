@@ -56,7 +56,7 @@ ASSAY_INLINE V CodesQ2_0(const V* x, const V* w, V step, V d, V* q) {
   const V inverse = Reciprocal(step);
   V error{};
   for (int i = 0; i < kQ2; ++i) {
-    q[i] = Round(Clamp(x[i] * inverse, -1.0f, 2.0f));
+    q[i] = RoundClamp(x[i] * inverse, -1.0f, 2.0f);
     const V difference = q[i] * d - x[i];
     error += w[i] * difference * difference;
   }
