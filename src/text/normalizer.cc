@@ -1,5 +1,6 @@
 #include "text/normalizer.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -117,6 +118,23 @@ std::string_view StripWhiteSpace(std::string_view text, bool left, bool right) {
   return text;
 }
 
+std::string CleanText(std::string_view text, bool space_ideographs) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    size_t length = std::max<size_t>(1, Utf8SequenceLength(text.substr(i)));
+    char32_t c = Utf8Decode(text.substr(i, length));
+    if (space_ideographs) {
+      std::string_view space = IsIdeograph(c) ? " " : "";
+      out.append(space).append(text.substr(i, length)).append(space);
+    } else if (c != 0 && c != 0xfffd && !IsControl(c)) {
+      out += IsWhiteSpace(c) ? std::string_view(" ") : text.substr(i, length);
+    }
+    i += length;
+  }
+  return out;
+}
+
 }  // namespace
 
 struct Normalizer::Step {
@@ -172,6 +190,10 @@ std::string Normalizer::Apply(std::string_view text) const {
         break;
       case NormalizerStep::Kind::kStripAccents:
         now = StripAccents(now);
+        break;
+      case NormalizerStep::Kind::kCleanText:
+      case NormalizerStep::Kind::kSpaceIdeographs:
+        now = CleanText(now, step.kind == NormalizerStep::Kind::kSpaceIdeographs);
         break;
       case NormalizerStep::Kind::kPrepend:
         if (!now.empty()) now.insert(0, step.content);

@@ -25,10 +25,46 @@ constexpr std::string_view kWordSet =
     "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{"
     "1f189}";
 
-// Rewrites \s \S \w \W, and refuses class syntax that Oniguruma and PCRE2 read differently.
+// \p{Han} is the script in Oniguruma and in Rust; in PCRE2 since 10.40 also what is used with it (Script_Extensions).
+// `rest` begins at \p or \P.
+std::string Property(std::string_view rest) {
+  size_t end = rest.find('}');
+  std::string_view name = rest.starts_with("\\p{") || rest.starts_with("\\P{") ? rest.substr(3, end - 3) : "";
+  auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  bool script = PCRE2_MINOR >= 40 && end != std::string_view::npos && name.size() > 2 && name != "Any" &&
+                std::all_of(name.begin(), name.end(), is_letter);
+  return std::string(rest.substr(0, 2)) + (script ? "{sc:" + std::string(name) + "}" : "");
+}
+
+// Set difference [A&&[^B]], which PCRE2 lacks, as (?:(?![B])[A]); B names properties only. `rest` begins at && and
+// `out` ends with [A; returns how much of `rest` is read.
+size_t Exclude(std::string_view rest, std::string& out, size_t class_begin, std::string_view where) {
+  constexpr std::string_view kOpen = "&&[^";
+  size_t at = kOpen.size();
+  bool simple = rest.starts_with(kOpen) && out[class_begin + 1] != '^';
+  while (simple && (rest.substr(at).starts_with("\\p{") || rest.substr(at).starts_with("\\P{"))) {
+    size_t close = rest.find('}', at);
+    simple = close != std::string_view::npos;
+    at = simple ? close + 1 : at;
+  }
+  if (!simple || at == kOpen.size() || !rest.substr(at).starts_with("]]"))
+    Fail(ErrorKind::kUnsupported, "{}: set intersection && in the regular expression", where);
+  std::string set = out.substr(class_begin);
+  out.resize(class_begin);
+  std::string excluded;
+  for (size_t i = kOpen.size(); i < at; i = rest.find('}', i) + 1) {
+    std::string property = Property(rest.substr(i));
+    excluded += property.size() > 2 ? property : std::string(rest.substr(i, rest.find('}', i) + 1 - i));
+  }
+  out.append("(?:(?![").append(excluded).append("])").append(set).append("])");
+  return at + 2;
+}
+
+// Rewrites \s \S \w \W and set differences, and refuses class syntax that Oniguruma and PCRE2 read differently.
 std::string Translate(std::string_view pattern, std::string_view where) {
   std::string out;
   bool in_class = false;
+  size_t class_begin = 0;  // in `out`
   for (size_t i = 0; i < pattern.size(); ++i) {
     char c = pattern[i];
     if (c == '\\' && i + 1 < pattern.size()) {
@@ -40,8 +76,14 @@ std::string Translate(std::string_view pattern, std::string_view where) {
       if (set.empty() || (in_class && negated)) {
         if (next == 'h' || next == 'H')
           Fail(ErrorKind::kUnsupported, "{}: \\{} in the regular expression", where, next);
-        out += c;
-        out += next;
+        std::string property = next == 'p' || next == 'P' ? Property(pattern.substr(i - 1)) : "";
+        if (property.size() > 2) {
+          out += property;
+          i = pattern.find('}', i);
+        } else {
+          out += c;
+          out += next;
+        }
       } else if (in_class) {
         out += set;
       } else {
@@ -50,8 +92,11 @@ std::string Translate(std::string_view pattern, std::string_view where) {
     } else if (in_class) {
       if (c == '[' && !pattern.substr(i).starts_with("[:"))
         Fail(ErrorKind::kUnsupported, "{}: a set inside a set in the regular expression", where);
-      if (pattern.substr(i).starts_with("&&"))
-        Fail(ErrorKind::kUnsupported, "{}: set intersection && in the regular expression", where);
+      if (pattern.substr(i).starts_with("&&")) {
+        i += Exclude(pattern.substr(i), out, class_begin, where) - 1;
+        in_class = false;
+        continue;
+      }
       if (c == '[') {  // [:class:]
         size_t end = pattern.find(":]", i);
         if (end == std::string_view::npos)
@@ -66,6 +111,7 @@ std::string Translate(std::string_view pattern, std::string_view where) {
       out += c;
       if (c == '[') {
         in_class = true;
+        class_begin = out.size() - 1;
         if (i + 1 < pattern.size() && pattern[i + 1] == '^') out += pattern[++i];
         if (i + 1 < pattern.size() && pattern[i + 1] == ']') out.append("\\"), out += pattern[++i];
       }

@@ -12,6 +12,7 @@
 #include "text/pretokenizer.h"
 #include "text/unicode.h"
 #include "text/unigram.h"
+#include "text/wordpiece.h"
 
 namespace assay {
 namespace {
@@ -87,7 +88,7 @@ struct Tokenizer::Impl {
   TokenizerSpec spec;
   std::optional<Normalizer> normalizer;
   std::optional<PreTokenizer> pre_tokenizer;
-  std::variant<std::monostate, BpeModel, UnigramModel> model;
+  std::variant<std::monostate, BpeModel, UnigramModel, WordPieceModel> model;
   AddedTokenMatcher added_raw, added_normalized;
   std::unordered_map<std::string_view, TokenId> by_name;  // views into spec
   std::vector<TokenId> end_tokens;
@@ -98,6 +99,7 @@ struct Tokenizer::Impl {
 
   void EncodeWord(std::string_view word, std::vector<TokenId>& out) const {
     if (const auto* unigram = std::get_if<UnigramModel>(&model)) return unigram->Encode(word, out);
+    if (const auto* pieces = std::get_if<WordPieceModel>(&model)) return pieces->Encode(word, out);
     const BpeModel& bpe = std::get<BpeModel>(model);
     if (!cut_at_marks) return bpe.Encode(word, out);
     size_t begin = 0;
@@ -172,6 +174,12 @@ struct Tokenizer::Impl {
   void AppendPiece(TokenId id, std::string& out) const {
     const std::string& token = spec.tokens[id];
     const TokenType type = spec.types[id];
+    if (spec.model == TokenizerModel::kWordPiece) {  // a space before every word that does not begin the text
+      bool goes_on = token.starts_with("##");
+      if (!goes_on && !out.empty()) out += ' ';
+      out += std::string_view(token).substr(goes_on ? 2 : 0);
+      return;
+    }
     if (flags[id] & (kSpecial | kAdded)) {
       // User-defined pieces of SentencePiece may hold marks; control tokens are names.
       if (spec.model == TokenizerModel::kByteLevelBpe || (flags[id] & kSpecial)) {
@@ -212,6 +220,8 @@ std::shared_ptr<const Tokenizer> Tokenizer::Create(TokenizerSpec spec, std::stri
   impl.pre_tokenizer.emplace(s.pre_steps, where);
   if (s.model == TokenizerModel::kUnigram) {
     impl.model.emplace<UnigramModel>(s, where);
+  } else if (s.model == TokenizerModel::kWordPiece) {
+    impl.model.emplace<WordPieceModel>(s);
   } else {
     impl.model.emplace<BpeModel>(s, where);
   }

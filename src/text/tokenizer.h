@@ -1,7 +1,8 @@
 #pragma once
-// Tokenizers: text to token ids and back. Byte-level BPE (GPT-2 and its kin), SentencePiece BPE and SentencePiece
-// unigram, built from plain data that a GGUF file, a Hugging Face tokenizer.json or a SentencePiece tokenizer.model
-// states. Ids are those of Hugging Face `tokenizers`; for GGUF files without such a twin those of llama.cpp.
+// Tokenizers: text to token ids and back. Byte-level BPE (GPT-2 and its kin), SentencePiece BPE, SentencePiece unigram
+// and WordPiece, built from plain data that a GGUF file, a Hugging Face tokenizer.json or a SentencePiece
+// tokenizer.model states. Ids are those of Hugging Face `tokenizers`; for GGUF files without such a twin those of
+// llama.cpp.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,7 @@ namespace assay {
 
 using TokenId = int32_t;
 
-enum class TokenizerModel { kByteLevelBpe, kSentencePieceBpe, kUnigram };
+enum class TokenizerModel { kByteLevelBpe, kSentencePieceBpe, kUnigram, kWordPiece };
 
 /// The numbers are GGUF's `tokenizer.ggml.token_type` and SentencePiece's `Type`.
 enum class TokenType : uint8_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
@@ -42,10 +43,12 @@ struct NormalizerStep {
     kNfkd,
     kLowercase,
     kStripAccents,
-    kPrepend,      // `content` before every non-empty piece of text
-    kReplace,      // `pattern` (literal, or a regex) by `content`
-    kStrip,        // white space at the ends, `left` / `right`
-    kPrecompiled,  // SentencePiece's compiled character map, its bytes in `content`
+    kCleanText,        // BERT: control characters out, every white space a space
+    kSpaceIdeographs,  // BERT: spaces around Chinese characters
+    kPrepend,          // `content` before every non-empty piece of text
+    kReplace,          // `pattern` (literal, or a regex) by `content`
+    kStrip,            // white space at the ends, `left` / `right`
+    kPrecompiled,      // SentencePiece's compiled character map, its bytes in `content`
   };
   Kind kind;
   std::string pattern = {}, content = {};
@@ -78,9 +81,10 @@ struct PreTokenizerStep {
 /// Everything needed to build a tokenizer, from whichever file; plain data.
 struct TokenizerSpec {
   TokenizerModel model = TokenizerModel::kByteLevelBpe;
-  std::vector<std::string> tokens;  // [n] as the file has them (byte-level BPE: in GPT-2's byte alphabet)
-  std::vector<float> scores;        // [n] SentencePiece; empty otherwise
-  std::vector<TokenType> types;     // [n]
+  // [n] as the file has them (byte-level BPE: in GPT-2's byte alphabet; WordPiece: with ## where a word goes on)
+  std::vector<std::string> tokens;
+  std::vector<float> scores;     // [n] SentencePiece; empty otherwise
+  std::vector<TokenType> types;  // [n]
   std::vector<std::string>
       merges;       // "a b" by rank; byte-level BPE, and SentencePiece BPE from tokenizer.json (then no scores)
   std::string pre;  // GGUF name of the pre-tokenizer, when known
@@ -154,6 +158,16 @@ TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string
 
 /// Reads a SentencePiece tokenizer.model (protobuf ModelProto; BPE and unigram).
 TokenizerSpec TokenizerSpecFromSentencePiece(std::span<const std::byte> model_proto, std::string_view where);
+
+/// Reads a tiktoken file (a token in base64 and its rank per line: `tokenizer.model` of Llama 3 and 4 and Kimi K2,
+/// `qwen.tiktoken`, …). Its splitting expression and special tokens stand in the tokenizer's code, not in the file:
+/// they are known by tokenizer_config.json's `tokenizer_class` or by the number of ranks; Error{kUnsupported} for
+/// others.
+TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, std::string_view tokenizer_config_json_or_empty,
+                                        std::string_view where);
+
+/// Reads Mistral's tekken.json.
+TokenizerSpec TokenizerSpecFromTekken(std::string_view tekken_json, std::string_view where);
 
 /// A spec with the defaults that a GGUF file's `tokenizer.ggml.model` ("gpt2", "llama", "t5") and `.pre` imply; whoever
 /// reads the metadata then sets tokens, ids and the flags that the file states. Error{kUnsupported} for other models.

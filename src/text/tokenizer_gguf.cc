@@ -28,6 +28,37 @@ constexpr std::string_view kQwen35 =
 constexpr std::string_view kGpt4o =
     ASSAY_NO_WORD ASSAY_UPPER "*" ASSAY_LOWER "+" ASSAY_CONTRACTIONS "?|" ASSAY_NO_WORD ASSAY_UPPER "+" ASSAY_LOWER
                               "*" ASSAY_CONTRACTIONS "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" ASSAY_SPACES;
+// The models' own tokenizer.json has these; llama.cpp's names for them are in the table.
+constexpr std::string_view kGroupsOfThree = "\\p{N}{1,3}(?=(?:\\p{N}{3})*(?!\\p{N}))";  // counted from the right
+constexpr std::string_view kJais2 = ASSAY_CONTRACTIONS
+    "|" ASSAY_NO_WORD
+    "\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s{512}(?!\\S)|\\s{256}(?!\\S)|"
+    "\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}"
+    "(?!\\S)|\\s{1}";
+#define ASSAY_NOT_HAN(set) "[" set "&&[^\\p{Han}]]"
+constexpr std::string_view kKimiK2 =
+    "[\\p{Han}]+|" ASSAY_NO_WORD ASSAY_NOT_HAN("\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}") "*" ASSAY_NOT_HAN(
+        "\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}") "+" ASSAY_CONTRACTIONS "?|" ASSAY_NO_WORD
+        ASSAY_NOT_HAN("\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}") "+" ASSAY_NOT_HAN(
+            "\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}") "*" ASSAY_CONTRACTIONS
+                                           "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" ASSAY_SPACES;
+#undef ASSAY_NOT_HAN
+constexpr std::string_view kYoutuScripts =
+    "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥\u3040-ゟ゠-ヿ]+";
+constexpr std::string_view kYoutu =
+    ASSAY_NO_WORD ASSAY_UPPER "*" ASSAY_LOWER "+" ASSAY_CONTRACTIONS "?|" ASSAY_NO_WORD ASSAY_UPPER "+" ASSAY_LOWER
+                              "*" ASSAY_CONTRACTIONS "?|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" ASSAY_SPACES;
+constexpr std::string_view kExaoneMoe = ASSAY_CONTRACTIONS
+    "|" ASSAY_NO_WORD
+    "(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|\\s+(?!"
+    "\\S)|\\s+";
+constexpr std::string_view kUfakzeka = ASSAY_NO_WORD "\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" ASSAY_SPACES;
+constexpr std::string_view kAfmoeScripts =
+    "[一-鿿㐀-䶿豈-﫿\u3040-ゟ゠-ヿ･-ﾟ⼀-⿟\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f\uaa60-"
+    "\uaa7f\ua9e0-"
+    "\ua9ff가-\ud7af"
+    "\u1100-\u11ff]+";
+constexpr std::string_view kChameleonImages = "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z";
 constexpr std::string_view kTekken =
     ASSAY_NO_WORD ASSAY_UPPER "*" ASSAY_LOWER "+|" ASSAY_NO_WORD ASSAY_UPPER "+" ASSAY_LOWER
                               "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" ASSAY_SPACES;
@@ -43,6 +74,9 @@ constexpr std::string_view kDeepseek3 =
     "?[\\p{P}\\p{S}]+[\\r\\n]*|" ASSAY_SPACES;
 constexpr std::string_view kCjkAndKana = "[一-龥\u3040-ゟ゠-ヿ]+";
 constexpr std::string_view kCjkAndHangul = "[一-龥ࠀ-一가-\ud7ff]+";
+constexpr std::string_view kSpark =
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| "
+    "?[\\p{P}\\p{S}]+|[\\r\\n]|\\s+(?!\\S)|\\s+";
 constexpr std::string_view kBloom = " ?[^(\\s|.,!?…。，、।۔،)]+";
 // clang-format never settles on where to cut the set.
 // clang-format off
@@ -144,7 +178,7 @@ constexpr PreTokenizerRow kPreTokenizers[] = {
     {"exaone", false, false, {kDigits, kGpt2}},
     {"minerva-7b", false, false, {kDigits, kGpt2}},
     {"mellum2", false, false, {kDigits, kGpt2}},
-    {"mpt", false, false, {kGpt2}},
+    {"mpt", false, true, {kGpt2}},
     {"olmo", false, true, {kGpt2}},
     {"jais", false, false, {kGpt2}},
     {"phi-2", false, false, {kGpt2}},
@@ -155,6 +189,36 @@ constexpr PreTokenizerRow kPreTokenizers[] = {
     {"a.x-4.0", false, false, {kGpt2}},
     {"mellum", false, false, {kGpt2}},
     {"modern-bert", false, false, {kGpt2}},
+    {"jina-es", false, false, {kGpt2}},
+    {"jina-de", false, false, {kGpt2}},
+    {"jina-v2-es", false, false, {kGpt2}},
+    {"jina-v2-de", false, false, {kGpt2}},
+    {"jina-v1-en", false, false, {kGpt2}},
+    {"jina-v2-code", false, false, {kGpt2}},
+    {"roberta-bpe", false, false, {kGpt2}},
+    {"jina-v5-nano", true, false, {Re(kLlama3)}},
+    {"jais-2", false, false, {Re(kJais2)}},
+    {"kormo", false, true, {Re(kQwen2)}},
+    {"f2llmv2", false, true, {Re(kQwen2)}},
+    {"laguna", false, false, {Re("[^\\n]+|[\\n]+"), Re(kQwen2)}},
+    {"ufakzeka", false, false, {Re(kUfakzeka)}},
+    {"exaone-moe", false, false, {Re(kExaoneMoe)}},
+    {"kimi-k2", true, false, {Re(kKimiK2)}},
+    {"youtu", true, false, {Re(kYoutuScripts), Re(kYoutu)}},
+    {"kanana2", false, false, {Re(kGpt4o)}},
+    {"talkie", false, false, {Re(kGpt4o)}},
+    {"granite-embed-multi-97m", true, false, {Re(kGpt4o)}},
+    {"tiny_aya", false, false, {Re("\\d{1,3}(?=(?:\\d{3})*\\b)"), Re(kGpt4o)}},
+    {"cohere2moe", false, false, {Re("\\d{1,3}(?=(?:\\d{3})*\\b)"), Re(kGpt4o)}},
+    {"superbpe", false, false, {Re("\\p{N}+"), Re(kGroupsOfThree)}},
+    {"afmoe", false, false, {Re(kGroupsOfThree), Re(kAfmoeScripts), Re(kDeepseek3)}},
+    {"hy_v4", false, false, {Re("\\p{N}{1,3}"), Re(kCjkAndKana), Re(kDeepseek3)}},
+    {"spark2_5", false, false, {Re("\\p{N}{1,3}"), Re(kCjkAndKana), Re(kSpark), kDigits}},
+    {"chameleon",
+     false,
+     false,
+     {Re("<sentinel:[0-9]+>"), Re(kChameleonImages), Re("([\\t\\n]|    |  )"), kDigits, Re("[\\p{P}!-/:-@\\[-`{-~]"),
+      kGpt2}},
     {"poro-chat", false, false, {Re(kBloom)}},
     {"bloom", false, false, {Re(kBloom)}},
     {"gpt3-finnish", false, false, {Re(kBloom)}},
@@ -255,6 +319,11 @@ NormalizerStep Replace(std::string_view pattern, std::string_view content, bool 
   return step;
 }
 
+// BPE by merges on text whose spaces are marks, in place of the byte alphabet.
+bool HasMergesOfMarkedText(std::string_view pre) {
+  return pre == "gemma4" || pre == "sarvam-moe" || pre == "granite-embed-multi-311m";
+}
+
 std::vector<NormalizerStep> SentencePieceNormalizer(const TokenizerSpec& spec) {
   std::vector<NormalizerStep> steps;
   if (!spec.precompiled_charsmap.empty()) {
@@ -274,6 +343,23 @@ std::vector<NormalizerStep> SentencePieceNormalizer(const TokenizerSpec& spec) {
   return steps;
 }
 
+// GGUF marks where words begin instead of where they go on. BERT's rules, in lower case as llama.cpp has it.
+void CompleteWordPiece(TokenizerSpec& spec) {
+  auto is_word = [](const std::string& token) { return token.starts_with(kMark); };
+  if (std::any_of(spec.tokens.begin(), spec.tokens.end(), is_word))
+    for (size_t i = 0; i < spec.tokens.size(); ++i) {
+      if (spec.types[i] != TokenType::kNormal) continue;
+      std::string& token = spec.tokens[i];
+      token = is_word(token) ? token.substr(kMark.size()) : "##" + token;
+    }
+  using Normal = NormalizerStep::Kind;
+  spec.normalizer = {
+      {Normal::kCleanText}, {Normal::kSpaceIdeographs}, {Normal::kNfd}, {Normal::kStripAccents}, {Normal::kLowercase}};
+  spec.pre_steps = {{PreTokenizerStep::Kind::kWhitespaceSplit}, {PreTokenizerStep::Kind::kPunctuation}};
+  spec.merges.clear();
+  spec.scores.clear();
+}
+
 }  // namespace
 
 TokenizerSpec GgufTokenizerDefaults(std::string_view ggml_model, std::string_view pre, std::string_view where) {
@@ -287,6 +373,14 @@ TokenizerSpec GgufTokenizerDefaults(std::string_view ggml_model, std::string_vie
     constexpr std::string_view kWithBos[] = {"llama-bpe", "llama3",   "llama-v3", "falcon3", "falcon-h1",
                                              "pixtral",   "midm-2.0", "lfm2",     "tekken"};
     spec.add_bos = std::find(std::begin(kWithBos), std::end(kWithBos), pre) != std::end(kWithBos);
+  } else if (ggml_model == "bert") {
+    spec.model = TokenizerModel::kWordPiece;
+    spec.add_bos = spec.add_eos = true;  // [CLS] and [SEP]
+    spec.unk = 100, spec.bos = 101, spec.eos = 102, spec.pad = 0;
+  } else if (ggml_model == "gemma4") {
+    spec.model = TokenizerModel::kSentencePieceBpe;
+    spec.pre = "gemma4";
+    spec.byte_fallback = true;
   } else if (ggml_model == "llama") {
     spec.model = TokenizerModel::kSentencePieceBpe;
     spec.add_bos = spec.add_space_prefix = spec.byte_fallback = true;
@@ -296,7 +390,8 @@ TokenizerSpec GgufTokenizerDefaults(std::string_view ggml_model, std::string_vie
     spec.add_eos = true;
     spec.eos = 1, spec.unk = 2, spec.pad = 0;
   } else {
-    Fail(ErrorKind::kUnsupported, "{}: tokenizer.ggml.model \"{}\" (supported: gpt2, llama, t5)", where, ggml_model);
+    Fail(ErrorKind::kUnsupported, "{}: tokenizer.ggml.model \"{}\" (supported: gpt2, llama, t5, gemma4, bert)", where,
+         ggml_model);
   }
   return spec;
 }
@@ -305,6 +400,7 @@ void CompleteGgufSpec(TokenizerSpec& spec, std::string_view where) {
   if (spec.types.empty()) spec.types.assign(spec.tokens.size(), TokenType::kNormal);
   if (spec.types.size() != spec.tokens.size())
     Fail(ErrorKind::kCorrupt, "{}: expected {} token types, found {}", where, spec.tokens.size(), spec.types.size());
+  if (HasMergesOfMarkedText(spec.pre)) spec.model = TokenizerModel::kSentencePieceBpe;
   if (spec.model == TokenizerModel::kByteLevelBpe) {
     auto row = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers),
                             [&](const auto& r) { return r.name == spec.pre; });
@@ -320,10 +416,16 @@ void CompleteGgufSpec(TokenizerSpec& spec, std::string_view where) {
     spec.ignore_merges = row->ignore_merges;
     spec.drop_unknown = true;
     spec.scores.clear();
+  } else if (spec.model == TokenizerModel::kWordPiece) {
+    CompleteWordPiece(spec);
   } else {
     spec.normalizer = SentencePieceNormalizer(spec);
     spec.pre_steps.clear();
-    spec.merges.clear();
+    if (HasMergesOfMarkedText(spec.pre)) {
+      spec.scores.clear();
+    } else {
+      spec.merges.clear();
+    }
     spec.byte_fallback = std::find(spec.types.begin(), spec.types.end(), TokenType::kByte) != spec.types.end();
   }
   spec.added.clear();
@@ -349,6 +451,8 @@ void CompleteGgufSpec(TokenizerSpec& spec, std::string_view where) {
 }
 
 std::string PreTokenizerName(const TokenizerSpec& spec) {
+  if (spec.model == TokenizerModel::kWordPiece)
+    Fail(ErrorKind::kUnsupported, "a WordPiece tokenizer is read, but not written to GGUF");
   if (spec.model != TokenizerModel::kByteLevelBpe) {
     // GGUF readers do what the flags say and nothing else. Prepend scheme "first" counts as the flag too, as every
     // converter has it: the two differ only right after a special token.

@@ -8,112 +8,15 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_files.h"
 #include "text/unicode.h"
 #include "text/unigram.h"
 
 namespace assay {
 namespace {
 
-// A vocabulary is an object of some 10^5 members; the ordered JSON of base/ looks keys up one by one.
-using Dom = nlohmann::json;
-
-constexpr size_t kMaxJsonBytes = size_t{256} << 20;
-constexpr int64_t kMaxTokens = 4'000'000;
 constexpr int kMaxNesting = 8;
 constexpr std::string_view kMark = "\xe2\x96\x81";  // ▁
-
-Dom Parse(std::string_view text, std::string_view where) {
-  if (text.size() > kMaxJsonBytes)
-    Fail(ErrorKind::kCorrupt, "{}: {} bytes, at most {} expected", where, text.size(), kMaxJsonBytes);
-  auto depth_limit = [&](int depth, Dom::parse_event_t, Dom&) {
-    if (depth > 64) Fail(ErrorKind::kCorrupt, "{}: JSON nested deeper than 64", where);
-    return true;
-  };
-  try {
-    return Dom::parse(text.begin(), text.end(), depth_limit);
-  } catch (const nlohmann::json::exception& e) {
-    std::string message = e.what();
-    if (auto end = message.find("] "); end != std::string::npos) message = message.substr(end + 2);
-    Fail(ErrorKind::kCorrupt, "{}: not JSON: {}", where, message);
-  }
-}
-
-// One object of the file with the name it goes by in messages.
-class Node {
- public:
-  Node(const Dom& value, std::string name) : value_(value), name_(std::move(name)) {
-    if (!value.is_object()) Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", name_, value.type_name());
-  }
-  const std::string& name() const { return name_; }
-  // Null when absent or null.
-  const Dom* Find(const char* key) const {
-    auto it = value_.find(key);
-    return it == value_.end() || it->is_null() ? nullptr : &*it;
-  }
-  const Dom& Get(const char* key) const {
-    const Dom* found = Find(key);
-    if (!found) Fail(ErrorKind::kCorrupt, "{}: \"{}\" is missing", name_, key);
-    return *found;
-  }
-  std::string String(const char* key) const { return AsString(Get(key), key); }
-  std::string String(const char* key, std::string_view fallback) const {
-    const Dom* found = Find(key);
-    return found ? AsString(*found, key) : std::string(fallback);
-  }
-  bool Bool(const char* key, bool fallback) const {
-    const Dom* found = Find(key);
-    if (!found) return fallback;
-    if (!found->is_boolean()) Wrong(key, "true or false", *found);
-    return found->get<bool>();
-  }
-  const Dom& Array(const char* key) const {
-    const Dom& found = Get(key);
-    if (!found.is_array()) Wrong(key, "an array", found);
-    return found;
-  }
-  TokenId Id(const char* key) const { return AsId(Get(key), key); }
-  TokenId AsId(const Dom& value, std::string_view key) const {
-    if (!value.is_number_integer()) Wrong(key, "an integer", value);
-    int64_t id = value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX ? -1 : value.get<int64_t>();
-    if (id < 0 || id >= kMaxTokens)
-      Fail(ErrorKind::kCorrupt, "{}: \"{}\": expected a token id, found {}", name_, key, value.dump());
-    return static_cast<TokenId>(id);
-  }
-  std::string AsString(const Dom& value, std::string_view key) const {
-    if (!value.is_string()) Wrong(key, "a string", value);
-    return value.get<std::string>();
-  }
-  [[noreturn]] void Wrong(std::string_view key, std::string_view expected, const Dom& found) const {
-    Fail(ErrorKind::kCorrupt, "{}: \"{}\": expected {}, found {}", name_, key, expected, found.type_name());
-  }
-
- private:
-  const Dom& value_;
-  std::string name_;
-};
-
-std::string DecodeBase64(std::string_view text, const std::string& where) {
-  std::string out;
-  uint32_t bits = 0;
-  int count = 0;
-  for (char c : text) {
-    if (c == '=' || c == '\n' || c == '\r') continue;
-    int value = c >= 'A' && c <= 'Z'   ? c - 'A'
-                : c >= 'a' && c <= 'z' ? c - 'a' + 26
-                : c >= '0' && c <= '9' ? c - '0' + 52
-                : c == '+'             ? 62
-                : c == '/'             ? 63
-                                       : -1;
-    if (value < 0) Fail(ErrorKind::kCorrupt, "{}: not base64", where);
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>(bits >> count & 0xff);
-    }
-  }
-  return out;
-}
 
 // `pattern` is {"String": …} or {"Regex": …}.
 void ReadPattern(const Node& node, std::string& pattern, bool& regex) {
@@ -158,6 +61,15 @@ void ReadNormalizer(const Node& node, TokenizerSpec& spec, int depth) {
     }
   }
   NormalizerStep step{Kind::kPrepend};
+  if (type == "BertNormalizer") {
+    bool lowercase = node.Bool("lowercase", true);
+    if (node.Bool("clean_text", true)) spec.normalizer.push_back({Kind::kCleanText});
+    if (node.Bool("handle_chinese_chars", true)) spec.normalizer.push_back({Kind::kSpaceIdeographs});
+    if (node.Bool("strip_accents", lowercase))
+      spec.normalizer.insert(spec.normalizer.end(), {{Kind::kNfd}, {Kind::kStripAccents}});
+    if (lowercase) spec.normalizer.push_back({Kind::kLowercase});
+    return;
+  }
   if (type == "Prepend") {
     step.content = node.String("prepend");
   } else if (type == "Replace") {
@@ -248,15 +160,7 @@ void SetToken(TokenizerSpec& spec, std::vector<bool>& taken, TokenId id, std::st
   spec.tokens[index] = std::move(text);
 }
 
-void ReadBpe(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
-  if (const Dom* dropout = model.Find("dropout"); dropout && !(dropout->is_number() && dropout->get<double>() == 0))
-    Fail(ErrorKind::kUnsupported, "{}: BPE dropout", model.name());
-  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
-    if (!model.String(key, "").empty())
-      Fail(ErrorKind::kUnsupported, "{}: BPE {} \"{}\"", model.name(), key, model.String(key));
-  spec.byte_fallback = model.Bool("byte_fallback", false);
-  spec.ignore_merges = model.Bool("ignore_merges", false);
-  spec.fuse_unk = model.Bool("fuse_unk", false);
+void ReadVocabulary(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
   const Dom& vocabulary = model.Get("vocab");
   if (!vocabulary.is_object()) model.Wrong("vocab", "an object", vocabulary);
   // Ids may have holes but not many: what a small file says must not reserve a large table.
@@ -268,8 +172,20 @@ void ReadBpe(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
            vocabulary.size());
     SetToken(spec, taken, id, text, model.name() + ".vocab");
   }
+}
+
+void ReadBpe(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
+  if (const Dom* dropout = model.Find("dropout"); dropout && !(dropout->is_number() && dropout->get<double>() == 0))
+    Fail(ErrorKind::kUnsupported, "{}: BPE dropout", model.name());
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
+    if (!model.String(key, "").empty())
+      Fail(ErrorKind::kUnsupported, "{}: BPE {} \"{}\"", model.name(), key, model.String(key));
+  spec.byte_fallback = model.Bool("byte_fallback", false);
+  spec.ignore_merges = model.Bool("ignore_merges", false);
+  spec.fuse_unk = model.Bool("fuse_unk", false);
+  ReadVocabulary(model, spec, taken);
   const Dom& merges = model.Array("merges");
-  if (merges.size() > static_cast<size_t>(kMaxTokens))
+  if (merges.size() > static_cast<size_t>(kMaxFileTokens))
     Fail(ErrorKind::kCorrupt, "{}: {} merges", model.name(), merges.size());
   spec.merges.reserve(merges.size());
   for (const Dom& merge : merges) {
@@ -283,10 +199,19 @@ void ReadBpe(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
   }
 }
 
+void ReadWordPiece(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
+  if (std::string prefix = model.String("continuing_subword_prefix", "##"); prefix != "##")
+    Fail(ErrorKind::kUnsupported, "{}: WordPiece continuing_subword_prefix \"{}\"", model.name(), prefix);
+  if (model.Find("max_input_chars_per_word") && model.Id("max_input_chars_per_word") != 100)
+    Fail(ErrorKind::kUnsupported, "{}: WordPiece max_input_chars_per_word {}", model.name(),
+         model.Id("max_input_chars_per_word"));
+  ReadVocabulary(model, spec, taken);
+}
+
 void ReadUnigram(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
   spec.byte_fallback = model.Bool("byte_fallback", false);
   const Dom& vocabulary = model.Array("vocab");
-  if (vocabulary.size() > static_cast<size_t>(kMaxTokens))
+  if (vocabulary.size() > static_cast<size_t>(kMaxFileTokens))
     Fail(ErrorKind::kCorrupt, "{}: {} tokens", model.name(), vocabulary.size());
   for (size_t i = 0; i < vocabulary.size(); ++i) {
     const Dom& entry = vocabulary[i];
@@ -394,34 +319,12 @@ void SetTypes(TokenizerSpec& spec, const std::vector<bool>& taken) {
   if (!spec.scores.empty()) spec.scores.resize(spec.tokens.size(), 0.0f);
 }
 
-void ReadConfig(std::string_view text, TokenizerSpec& spec, std::string_view where) {
-  std::string name = std::string(where) + ": tokenizer_config.json";
-  Dom dom = Parse(text, name);
-  Node config(dom, name);
-  std::unordered_map<std::string_view, TokenId> by_name;
-  for (size_t i = 0; i < spec.tokens.size(); ++i) by_name.emplace(spec.tokens[i], static_cast<TokenId>(i));
-  auto token = [&](const char* key, TokenId& id) {
-    const Dom* value = config.Find(key);
-    if (!value) return;
-    std::string content =
-        value->is_object() ? Node(*value, name + ": " + key).String("content") : config.AsString(*value, key);
-    if (auto it = by_name.find(content); it != by_name.end()) id = it->second;
-  };
-  // What the template puts around has the last word about its own ids.
-  if (!spec.add_bos) token("bos_token", spec.bos);
-  if (!spec.add_eos) token("eos_token", spec.eos);
-  token("pad_token", spec.pad);
-  if (spec.unk < 0) token("unk_token", spec.unk);
-  if (config.Find("add_bos_token")) spec.add_bos = config.Bool("add_bos_token", false) && spec.bos >= 0;
-  if (config.Find("add_eos_token")) spec.add_eos = config.Bool("add_eos_token", false) && spec.eos >= 0;
-}
-
 }  // namespace
 
 TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string_view tokenizer_config_json_or_empty,
                                     std::string_view where) {
   std::string place(where);
-  Dom dom = Parse(tokenizer_json, where);
+  Dom dom = ParseTokenizerFile(tokenizer_json, where);
   Node root(dom, place);
   Node model(root.Get("model"), place + ": model");
   TokenizerSpec spec;
@@ -442,8 +345,12 @@ TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string
   } else if (type == "Unigram") {
     spec.model = TokenizerModel::kUnigram;
     ReadUnigram(model, spec, taken);
+  } else if (type == "WordPiece") {
+    spec.model = TokenizerModel::kWordPiece;
+    ReadWordPiece(model, spec, taken);
+    unk_token = model.String("unk_token", "[UNK]");
   } else {
-    Fail(ErrorKind::kUnsupported, "{}: model type \"{}\" (supported: BPE, Unigram)", where, type);
+    Fail(ErrorKind::kUnsupported, "{}: model type \"{}\" (supported: BPE, Unigram, WordPiece)", where, type);
   }
   ReadAdded(root, spec, taken);
   if (spec.tokens.empty()) Fail(ErrorKind::kCorrupt, "{}: the vocabulary is empty", where);
@@ -465,7 +372,7 @@ TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string
   for (const PreTokenizerStep& step : spec.pre_steps)
     if (step.kind == PreTokenizerStep::Kind::kMetaspace && step.prepend != PrependScheme::kNever)
       spec.add_space_prefix = true;
-  if (!tokenizer_config_json_or_empty.empty()) ReadConfig(tokenizer_config_json_or_empty, spec, where);
+  if (!tokenizer_config_json_or_empty.empty()) ReadTokenizerConfig(tokenizer_config_json_or_empty, spec, where);
   return spec;
 }
 

@@ -66,6 +66,14 @@ Json NormalizerJson(const TokenizerSpec& spec) {
       case Kind::kStripAccents:
         json["type"] = "StripAccents";
         break;
+      case Kind::kCleanText:
+      case Kind::kSpaceIdeographs:
+        json = Json{{"type", "BertNormalizer"},
+                    {"clean_text", step.kind == Kind::kCleanText},
+                    {"handle_chinese_chars", step.kind == Kind::kSpaceIdeographs},
+                    {"strip_accents", false},
+                    {"lowercase", false}};
+        break;
       case Kind::kPrepend:
         json = Json{{"type", "Prepend"}, {"prepend", step.content}};
         break;
@@ -149,6 +157,8 @@ Json PreTokenizerJson(const TokenizerSpec& spec) {
 Json DecoderJson(const TokenizerSpec& spec) {
   if (spec.model == TokenizerModel::kByteLevelBpe)
     return Json{{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  if (spec.model == TokenizerModel::kWordPiece)
+    return Json{{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", false}};
   Json list = Json::array();
   list.push_back(Json{{"type", "Replace"}, {"pattern", Pattern(std::string(kMark), false)}, {"content", " "}});
   list.push_back(Json{{"type", "ByteFallback"}});
@@ -208,7 +218,26 @@ std::vector<std::pair<std::string_view, std::string_view>> MergesFromScores(cons
   return merges;
 }
 
-// Written by hand: a JSON object type that looks its keys up one by one is quadratic in the vocabulary.
+// Written by hand: a JSON object type that looks its keys up one by one is quadratic in the vocabulary. The first of
+// equal tokens counts; `seen` gets them all.
+std::string VocabularyJson(const TokenizerSpec& spec, std::unordered_set<std::string_view>& seen) {
+  std::string out = "{";
+  for (size_t i = 0; i < spec.tokens.size(); ++i) {
+    if (!seen.insert(spec.tokens[i]).second) continue;
+    if (out.back() != '{') out += ',';
+    out += Quote(spec.tokens[i]) + ":" + std::to_string(i);
+  }
+  return out + "}";
+}
+
+std::string WordPieceJson(const TokenizerSpec& spec) {
+  std::unordered_set<std::string_view> seen;
+  std::string unk = spec.unk >= 0 ? spec.tokens[spec.unk] : "[UNK]";
+  return "{\"type\":\"WordPiece\",\"unk_token\":" + Quote(unk) +
+         ",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,\"vocab\":" +
+         VocabularyJson(spec, seen) + "}";
+}
+
 std::string BpeJson(const TokenizerSpec& spec) {
   std::string unk = spec.unk >= 0 && !spec.drop_unknown ? Quote(spec.tokens[spec.unk]) : "null";
   auto flag = [](bool on) { return on ? "true" : "false"; };
@@ -216,14 +245,9 @@ std::string BpeJson(const TokenizerSpec& spec) {
       "{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":" + unk +
       ",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":" + flag(spec.fuse_unk) +
       ",\"byte_fallback\":" + flag(spec.byte_fallback) + ",\"ignore_merges\":" + flag(spec.ignore_merges) +
-      ",\"vocab\":{";
+      ",\"vocab\":";
   std::unordered_set<std::string_view> seen;
-  for (size_t i = 0; i < spec.tokens.size(); ++i) {
-    if (!seen.insert(spec.tokens[i]).second) continue;
-    if (out.back() != '{') out += ',';
-    out += Quote(spec.tokens[i]) + ":" + std::to_string(i);
-  }
-  out += "},\"merges\":[";
+  out += VocabularyJson(spec, seen) + ",\"merges\":[";
   auto merge = [&](std::string_view left, std::string_view right) {
     if (out.back() != '[') out += ',';
     out += "[" + Quote(left) + "," + Quote(right) + "]";
@@ -273,7 +297,9 @@ std::string TokenizerJsonFromSpec(const TokenizerSpec& spec) {
                               {"rstrip", token.rstrip},
                               {"normalized", token.normalized},
                               {"special", token.special}});
-  std::string model = spec.model == TokenizerModel::kUnigram ? UnigramJson(spec) : BpeJson(spec);
+  std::string model = spec.model == TokenizerModel::kUnigram     ? UnigramJson(spec)
+                      : spec.model == TokenizerModel::kWordPiece ? WordPieceJson(spec)
+                                                                 : BpeJson(spec);
   std::string out =
       "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\n\"added_tokens\":" + DumpJson(added_json);
   out += ",\n\"normalizer\":" + DumpJson(NormalizerJson(spec));

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/error.h"
 
@@ -149,6 +150,21 @@ bool IsPunctuation(char32_t c) {
   if (c < 0x80) return c != 0 && kAsciiPunctuation.find(static_cast<char>(c)) != std::string_view::npos;
   auto category = Category(c);
   return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+}
+
+bool IsControl(char32_t c) {
+  if (c == '\t' || c == '\n' || c == '\r') return false;
+  auto category = Category(c);
+  return category >= UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CN;
+}
+
+bool IsIdeograph(char32_t c) {
+  constexpr std::pair<char32_t, char32_t> kBlocks[] = {{0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xf900, 0xfaff},
+                                                       {0x20000, 0x2a6df}, {0x2a700, 0x2b73f}, {0x2b740, 0x2b81f},
+                                                       {0x2b920, 0x2ceaf}, {0x2f800, 0x2fa1f}};
+  for (const auto& [first, last] : kBlocks)
+    if (c >= first && c <= last) return true;
+  return false;
 }
 
 bool IsWordChar(char32_t c) {

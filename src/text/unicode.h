@@ -27,6 +27,8 @@ bool IsAscii(std::string_view text);
 bool IsWhiteSpace(char32_t c);   // the White_Space property
 bool IsNumeric(char32_t c);      // general categories Nd, Nl, No
 bool IsPunctuation(char32_t c);  // ASCII punctuation and categories P*
+bool IsControl(char32_t c);      // categories C*, but not tab and the line ends
+bool IsIdeograph(char32_t c);    // the blocks that BERT calls Chinese characters
 bool IsWordChar(char32_t c);     // \w of Unicode regular expressions: letters, marks, digits, connector punctuation
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };

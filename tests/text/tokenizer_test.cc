@@ -223,7 +223,7 @@ TEST(Gguf, UnknownPreTokenizerAndModelAreNamed) {
   spec.pre = "martian";
   EXPECT_THAT(MessageOf(ErrorKind::kUnsupported, [&] { CompleteGgufSpec(spec, "file.gguf"); }),
               testing::AllOf(HasSubstr("file.gguf"), HasSubstr("martian")));
-  EXPECT_THAT(MessageOf(ErrorKind::kUnsupported, [] { GgufTokenizerDefaults("bert", "", "f"); }), HasSubstr("bert"));
+  EXPECT_THAT(MessageOf(ErrorKind::kUnsupported, [] { GgufTokenizerDefaults("rwkv", "", "f"); }), HasSubstr("rwkv"));
 }
 
 TEST(Hostile, SpecsThatContradictThemselves) {
@@ -258,7 +258,7 @@ TEST(Hostile, TokenizerJson) {
   refused(ErrorKind::kCorrupt, "", "not JSON");
   refused(ErrorKind::kCorrupt, "[]", "expected an object");
   refused(ErrorKind::kCorrupt, "{}", "\"model\" is missing");
-  refused(ErrorKind::kUnsupported, R"({"model":{"type":"WordPiece","vocab":{}}})", "WordPiece");
+  refused(ErrorKind::kUnsupported, R"({"model":{"type":"WordLevel","vocab":{}}})", "WordLevel");
   refused(ErrorKind::kCorrupt, R"({"model":{"type":"BPE","vocab":[],"merges":[]}})", "\"vocab\": expected an object");
   refused(ErrorKind::kCorrupt, R"({"model":{"type":"BPE","vocab":{},"merges":[]}})", "vocabulary is empty");
   refused(ErrorKind::kCorrupt, R"({"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}})", "token id");
@@ -321,6 +321,111 @@ TEST(Hostile, SentencePieceGarbage) {
       MessageOf(ErrorKind::kCorrupt,
                 [] { TokenizerSpecFromSentencePiece(std::as_bytes(std::span("\x0a\xff\xff\xff\xff\x0f", 6)), "f"); }),
       HasSubstr("4294967295 bytes where"));
+}
+
+// ---- Ranked byte strings
+// -----------------------------------------------------------------------------------------------------
+
+std::string Base64(std::string_view bytes) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t bits = 0;
+    for (size_t k = 0; k < 3; ++k)
+      bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
+    for (size_t k = 0; k < 4; ++k) out += i + k <= bytes.size() ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
+  }
+  return out;
+}
+
+// The bytes, pairs of them as far as `ranks` goes.
+std::string Tiktoken(size_t ranks) {
+  std::string out;
+  for (size_t i = 0; i < ranks; ++i) {
+    std::string token(1, static_cast<char>(i));
+    if (i >= 256) token = {static_cast<char>(i >> 8), static_cast<char>(i)};
+    if (i >= 65536) token = {'z', static_cast<char>(i >> 16), static_cast<char>(i >> 8), static_cast<char>(i)};
+    out += Base64(token) + " " + std::to_string(i) + "\n";
+  }
+  return out;
+}
+
+TEST(Tiktoken, FamiliesAreKnownByTheirNumberOfRanksOrTheirClass) {
+  TokenizerSpec llama3 = TokenizerSpecFromTiktoken(Tiktoken(128'000), "", "f");
+  EXPECT_EQ(llama3.pre, "llama-bpe");
+  ASSERT_EQ(llama3.tokens.size(), 128'256u);
+  EXPECT_EQ(llama3.tokens[128'000], "<|begin_of_text|>");
+  EXPECT_EQ(llama3.tokens[128'004], "<|finetune_right_pad_id|>");
+  EXPECT_EQ(llama3.tokens[128'009], "<|eot_id|>");
+  EXPECT_EQ(llama3.tokens[128'011], "<|reserved_special_token_2|>");
+  EXPECT_EQ(llama3.tokens[128'255], "<|reserved_special_token_246|>");
+  EXPECT_EQ(llama3.bos, 128'000);
+  EXPECT_EQ(llama3.eos, 128'001);
+  EXPECT_TRUE(llama3.add_bos);
+  TokenizerSpec llama4 = TokenizerSpecFromTiktoken(Tiktoken(200'000), "", "f");
+  EXPECT_EQ(llama4.pre, "llama4");
+  ASSERT_EQ(llama4.tokens.size(), 202'048u);
+  EXPECT_EQ(llama4.tokens[200'005], "<|header_start|>");
+  EXPECT_EQ(llama4.tokens[200'008], "<|eot|>");
+  EXPECT_EQ(llama4.tokens[200'018], "<|finetune_right_pad|>");
+  EXPECT_EQ(llama4.tokens[200'080], "<|image_start|>");
+  EXPECT_EQ(llama4.tokens[200'092], "<|patch|>");
+  EXPECT_EQ(llama4.tokens[201'134], "<|reasoning_reserved_special_token_0|>");
+  EXPECT_EQ(llama4.tokens[201'143], "<|reasoning_thinking_end|>");
+  TokenizerSpec kimi = TokenizerSpecFromTiktoken(
+      Tiktoken(300), R"({"tokenizer_class":"TikTokenTokenizer","bos_token":"[BOS]","eos_token":"[EOS]",
+                         "added_tokens_decoder":{"300":{"content":"[BOS]","special":true},"301":{"content":"[EOS]","special":true}}})",
+      "f");
+  EXPECT_EQ(kimi.pre, "kimi-k2");
+  EXPECT_EQ(kimi.tokens.size(), 556u);
+  EXPECT_EQ(kimi.bos, 300);
+  EXPECT_EQ(kimi.eos, 301);
+  EXPECT_EQ(kimi.tokens[302], "<|reserved_token_302|>");
+  EXPECT_EQ(Tokenizer::Create(kimi, "f")->Encode("a[EOS]", true), (std::vector<TokenId>{'a', 301}));
+}
+
+TEST(Tiktoken, BadFilesAreRefusedByPlace) {
+  auto refused = [](ErrorKind kind, std::string file, std::string config, const char* part) {
+    EXPECT_THAT(MessageOf(kind, [&] { TokenizerSpecFromTiktoken(file, config, "f"); }), HasSubstr(part)) << file;
+  };
+  const std::string kimi = R"({"tokenizer_class":"TikTokenTokenizer"})";
+  refused(ErrorKind::kCorrupt, "", "", "no ranks");
+  refused(ErrorKind::kCorrupt, "YQ==\n", kimi, "line 1");
+  refused(ErrorKind::kCorrupt, "YQ== 0\nYg== 2\n", kimi, "expected rank 1, found 2");
+  refused(ErrorKind::kCorrupt, "YQ== 0\nYQ== 1\n", kimi, "earlier rank");
+  refused(ErrorKind::kCorrupt, "Y!== 0\n", kimi, "base64");
+  refused(ErrorKind::kCorrupt, "YQ== 0x\n", kimi, "line 1");
+  refused(ErrorKind::kUnsupported, "YQ== 0\n", R"({"tokenizer_class":"MyTokenizer"})", "MyTokenizer");
+  refused(ErrorKind::kCorrupt, "YQ== 0\n",
+          R"({"tokenizer_class":"TikTokenTokenizer","added_tokens_decoder":{"9999999":{"content":"x"}}})", "9999999");
+  auto tekken = [](const char* json, const char* part) {
+    EXPECT_THAT(MessageOf(ErrorKind::kCorrupt, [&] { TokenizerSpecFromTekken(json, "f"); }), HasSubstr(part)) << json;
+  };
+  tekken("{}", "config");
+  tekken(R"({"config":{"default_vocab_size":10,"default_num_special_tokens":5,"pattern":"."},"vocab":[]})", "10");
+  tekken(
+      R"({"config":{"default_vocab_size":2,"default_num_special_tokens":1,"pattern":"."},"vocab":[{"rank":1,"token_bytes":"YQ=="}]})",
+      "expected rank 0");
+}
+
+TEST(SplitExpressions, ScriptsAndSetDifferences) {
+  TokenizerSpec spec;
+  spec.model = TokenizerModel::kByteLevelBpe;
+  spec.tokens = {"a"};
+  spec.types = {TokenType::kNormal};
+  PreTokenizerStep step{PreTokenizerStep::Kind::kSplit};
+  step.regex = true;
+  auto refused = [&](const char* pattern) {
+    step.pattern = pattern;
+    spec.pre_steps = {step};
+    return !MessageOf(ErrorKind::kUnsupported, [&] { Tokenizer::Create(spec, "f"); }).empty();
+  };
+  EXPECT_TRUE(refused("[a&&b]"));
+  EXPECT_TRUE(refused("[^a&&[^\\p{Han}]]"));
+  EXPECT_TRUE(refused("[a&&[\\p{Han}]]"));
+  step.pattern = "[\\p{L}&&[^\\p{Han}]]+";
+  spec.pre_steps = {step};
+  EXPECT_NO_THROW(Tokenizer::Create(spec, "f"));
 }
 
 }  // namespace
