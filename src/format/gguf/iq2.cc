@@ -13,10 +13,8 @@ namespace {
 
 // x = scale * sign * grid for eight weights; set bits of signs are minus.
 void DecodeEight(float scale, const Grid8& grid, uint8_t signs, float* out) {
-  for (int j = 0; j < 8; ++j) {
-    const float x = scale * static_cast<float>(grid[static_cast<size_t>(j)]);
-    out[j] = signs >> j & 1 ? -x : x;
-  }
+  DecodeSigned4(scale, grid.data(), signs, out);
+  DecodeSigned4(scale, grid.data() + 4, signs >> 4, out + 4);
 }
 
 float Scale(float d, uint32_t code) {

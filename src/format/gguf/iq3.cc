@@ -12,13 +12,6 @@ namespace {
 // --- decoding ---
 
 // x = scale * sign * grid for four weights; set bits of signs are minus.
-void DecodeFour(float scale, const Grid4& grid, uint32_t signs, float* out) {
-  for (int j = 0; j < 4; ++j) {
-    const float x = scale * static_cast<float>(grid[static_cast<size_t>(j)]);
-    out[j] = signs >> j & 1 ? -x : x;
-  }
-}
-
 void DecodeIq3Xxs(const BlockIq3Xxs& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < 8; ++i) {
@@ -27,7 +20,7 @@ void DecodeIq3Xxs(const BlockIq3Xxs& block, float* out) {
     const float scale = d * (0.5f + static_cast<float>(word >> 28)) * 0.5f;
     for (int k = 0; k < 8; ++k) {
       const uint32_t signs = SignsOfSet(word >> (7 * (k / 2)));
-      DecodeFour(scale, kGridIq3Xxs[block.qs[8 * i + k]], signs >> (4 * (k % 2)), out + 32 * i + 4 * k);
+      DecodeSigned4(scale, kGridIq3Xxs[block.qs[8 * i + k]].data(), signs >> (4 * (k % 2)), out + 32 * i + 4 * k);
     }
   }
 }
@@ -37,7 +30,8 @@ void DecodeIq3S(const BlockIq3S& block, float* out) {
   for (int i = 0; i < 64; ++i) {
     const float scale = d * static_cast<float>(1 + 2 * (block.scales[i / 16] >> (i % 16 / 8 * 4) & 15));
     const uint32_t entry = block.qs[i] | (block.qh[i / 8] >> (i % 8) & 1u) << 8;
-    DecodeFour(scale, kGridIq3S[entry], static_cast<uint32_t>(block.signs[i / 2]) >> (4 * (i % 2)), out + 4 * i);
+    DecodeSigned4(scale, kGridIq3S[entry].data(), static_cast<uint32_t>(block.signs[i / 2]) >> (4 * (i % 2)),
+                  out + 4 * i);
   }
 }
 
