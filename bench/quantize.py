@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Quantizing beside llama-quantize, on the same file with the same threads, interleaved: medians and ratios (above 1: we are faster).
+
+usage: quantize.py ASSAY LLAMA_QUANTIZE MODEL.gguf [-r 3] [--threads 2] [--out FOLDER] PRESET…
+
+Wall time of the whole program, reading and writing included; our figure includes measuring the error of what was written, which llama-quantize does not
+do. The memory column is what reading the source once (by the same number of threads, from the page cache) and writing the output once takes here: no
+program can be faster. llama.cpp: the tree inside the source package llama-cpp-python 0.3.36, target llama-quantize, built for this processor."""
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+
+p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+p.add_argument("assay"), p.add_argument("llama_quantize"), p.add_argument("model"), p.add_argument("presets", nargs="*")
+p.add_argument("-r", type=int, default=3, help="rounds"), p.add_argument("--threads", type=int, default=2)
+p.add_argument("--out", help="folder for the outputs (default: a temporary one)")
+a = p.parse_args()
+PIECE = 16 << 20
+
+
+def timed(command):
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def read_once(path):
+    """Seconds to copy a file once from the page cache into small buffers."""
+    size = os.path.getsize(path)
+    buffers = [bytearray(PIECE) for _ in range(a.threads)]
+
+    def work(k):
+        with open(path, "rb", buffering=0) as file:
+            for at in range(k * PIECE, size, a.threads * PIECE):
+                file.seek(at)
+                file.readinto(buffers[k])
+    start = time.perf_counter()
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(a.threads)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    return time.perf_counter() - start
+
+
+def write_once(path, size):
+    piece = os.urandom(1 << 20) * (PIECE >> 20)
+    start = time.perf_counter()
+    with open(path, "wb", buffering=0) as file:
+        for at in range(0, size, PIECE):
+            file.write(piece[:min(PIECE, size - at)])
+    return time.perf_counter() - start
+
+
+with tempfile.TemporaryDirectory(dir=a.out) as folder:
+    ours, theirs, plain = (str(pathlib.Path(folder) / name) for name in ("ours.gguf", "theirs.gguf", "plain"))
+    read_once(a.model)  # into the page cache
+    print("| preset | assay s | llama-quantize s | ratio | memory s | assay / memory |\n|---|---|---|---|---|---|")
+    for preset in a.presets or ["f16", "q8_0", "q4_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m", "q3_k_s", "q2_k", "iq4_xs"]:
+        rounds = []
+        for _ in range(a.r):
+            mine = timed([a.assay, "quantize", a.model, "--to", preset, "-o", ours, "--force", "--threads", str(a.threads), "-q"])
+            peer = timed([a.llama_quantize, a.model, theirs, preset.upper(), str(a.threads)])
+            limit = read_once(a.model) + write_once(plain, os.path.getsize(ours))
+            rounds.append((mine, peer, limit))
+            for path in (ours, theirs, plain):
+                os.unlink(path)
+        mine, peer, limit = (statistics.median(column) for column in zip(*rounds))
+        print(f"| {preset} | {mine:.2f} | {peer:.2f} | {peer / mine:.2f} | {limit:.2f} | {mine / limit:.2f} |", flush=True)
