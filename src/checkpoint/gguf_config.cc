@@ -181,22 +181,24 @@ void ApplyRopeTables(const GgufFile& file, const RopeTables& tables, const std::
 
 ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables) {
   ModelConfig config;
-  config.architecture = std::string(file.String("general.architecture"));
-  const ArchitectureSpec* spec = FindArchitecture(config.architecture);
-  if (!spec || !spec->in_llama_cpp) RefuseArchitecture(file.where, config.architecture, false);
+  const std::string name(file.String("general.architecture"));
+  const GgufFields in{file, name + "."};
+  const bool experts = in.Int("expert_count", 0) > 0;
+  const ArchitectureSpec* spec = FindArchitectureOfGguf(name, experts);
+  if (!spec && FindArchitectureOfGguf(name, !experts))
+    Fail(ErrorKind::kUnsupported, "{}: a model of architecture {} with {} experts is not supported", file.where, name,
+         in.Int("expert_count", 0));
+  if (!spec) RefuseArchitecture(file.where, name, false);
+  config.architecture = spec->name;
   config.name = std::string(file.String("general.name", ""));
   config.rope_interleaved = spec->gguf_interleaved;
   if (spec->wire) spec->wire(config);
-  const GgufFields in{file, config.architecture + "."};
   const std::string& p = in.prefix;
   ReadSizes(in, config);
   // Engines run architecture llama without a window; files of Mistral 7B v0.1 carry the key all the same.
   config.sliding_window = 0;
   config.rope_scaling = ReadRopeScaling(file, p, config.context);
   if (spec->from_gguf) spec->from_gguf(in, config);
-  if (config.experts.count == 0 && in.Int("expert_count", 0) > 0)
-    Fail(ErrorKind::kUnsupported, "{}: a mixture of {} experts of architecture {} is not supported", file.where,
-         in.Int("expert_count"), config.architecture);
   int64_t value_length = in.Int("attention.value_length", config.head_dim);
   if (config.latent.kv_rank == 0 && value_length != config.head_dim)
     Fail(ErrorKind::kUnsupported, "{}: keys of length {} and values of length {}", file.where, config.head_dim,

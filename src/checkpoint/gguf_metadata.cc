@@ -109,13 +109,13 @@ void AddRope(GgufMetadata& out, const ModelConfig& config, const std::string& p)
       out.AddUint32(p + "rope.scaling.original_context_length", static_cast<uint64_t>(rope.original_context));
       out.AddFloat32(p + "rope.scaling.yarn_beta_fast", rope.beta_fast);
       out.AddFloat32(p + "rope.scaling.yarn_beta_slow", rope.beta_slow);
-      if (rope.attention_factor != 0.0)
+      if (rope.attention_factor != 0.0 && config.latent.kv_rank == 0)
         out.AddFloat32(p + "rope.scaling.attn_factor", rope.attention_factor / DefaultYarnAttention(rope.factor));
   }
 }
 
 void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSpec& spec) {
-  const std::string p = config.architecture + ".";
+  const std::string p = std::string(GgufName(spec)) + ".";
   out.AddUint32(p + "block_count", static_cast<uint64_t>(config.n_layers));
   out.AddUint32(p + "context_length", static_cast<uint64_t>(config.context));
   out.AddUint32(p + "embedding_length", static_cast<uint64_t>(config.hidden));
@@ -247,11 +247,12 @@ GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, c
     add_general();
     return out;
   }
-  out.AddString("general.architecture", source.config().architecture);
+  const ArchitectureSpec& spec = *FindArchitecture(source.config().architecture);
+  out.AddString("general.architecture", GgufName(spec));
   out.AddString("general.type", "model");
   if (!source.config().name.empty()) out.AddString("general.name", source.config().name);
   add_general();
-  AddModel(out, source.config(), *FindArchitecture(source.config().architecture));
+  AddModel(out, source.config(), spec);
   AddTokenizer(out, source);
   return out;
 }

@@ -214,6 +214,9 @@ class HfCheckpoint : public Checkpoint {
       file_bytes_ += files.back().file_bytes;
     }
     CheckIndex(folder, files);
+    for (const SafetensorsFile& file : files)
+      for (const SafetensorsTensor& tensor : file.tensors)
+        config_.fused_experts = config_.fused_experts || tensor.name.ends_with(".experts.gate_up_proj");
     assembled_ = AssembleHfTensors(config_, quantization.get(), files, folder.string());
     tensors_ = std::move(assembled_.tensors);
     SplitStored(config_, container_, tensors_, split_, folder.string());

@@ -82,6 +82,7 @@ RopeScaling ReadRopeScaling(const Json& rope, int64_t context, const std::string
     out.beta_slow = JsonNumber(rope, "beta_slow", where, 1.0);
     out.attention_factor = JsonNumber(rope, "attention_factor", where, 0.0);
     double mscale = JsonNumber(rope, "mscale", where, 0.0), all_dim = JsonNumber(rope, "mscale_all_dim", where, 0.0);
+    out.mscale_all_dim = all_dim;
     if (out.attention_factor == 0.0 && mscale != 0.0 && all_dim != 0.0)
       out.attention_factor = MscaleYarn(out.factor, mscale) / MscaleYarn(out.factor, all_dim);
     out.truncate = JsonBool(rope, "truncate", where, true);

@@ -15,6 +15,15 @@ bool IsCausalMask(std::string_view name) {
          name.ends_with(".attention.masked_bias");
 }
 
+/// Layers behind the last that draft further tokens (DeepSeek V3).
+bool InExtraLayer(const ModelConfig& config, std::string_view name) {
+  for (int64_t i = 0; i < config.extra_layers; ++i)
+    if (name.starts_with(
+            fmt::format("{}.{}.", FindArchitecture(config.architecture)->roots.layers, config.n_layers + i)))
+      return true;
+  return false;
+}
+
 class Assembler {
  public:
   Assembler(const ModelConfig& config, const HfQuantization* quantization, std::span<const SafetensorsFile> files,
@@ -28,7 +37,9 @@ class Assembler {
     if (quantization_) quantization_->Finish(source_);
     source_.ForUnused([&](const SafetensorsTensor& tensor) {
       // Older files of Llama carry the rotary frequencies, which config.json states too.
-      if (tensor.name.ends_with("rotary_emb.inv_freq") || IsCausalMask(tensor.name)) return;
+      if (tensor.name.ends_with("rotary_emb.inv_freq") || IsCausalMask(tensor.name) ||
+          InExtraLayer(config_, tensor.name))
+        return;
       Fail(ErrorKind::kUnsupported, "{}: tensor {} {} {} has no place in a {} with {} layers{}", source_.FileOf(tensor),
            tensor.name, tensor.dtype, ShapeText(tensor.shape), config_.architecture, config_.n_layers,
            quantization_ ? "" : " (and config.json has no quantization_config)");

@@ -21,8 +21,9 @@ struct StoredPlace {
   int64_t rows = 0;                        // of the file's matrix (or elements of its vector); 0: all are ours
   int64_t first = 0, run = 0, stride = 0;  // our row r is its row first + r / run * stride + r % run; run 0: first + r
   bool transposed = false;                 // [in, out]
+  bool turned = false;                     // our row r, column c is its row first + c, column r
   bool flat = false;                       // the file's tensor has further dimensions of size 1
-  bool whole() const { return slices == 1 && rows == 0 && !transposed; }
+  bool whole() const { return slices == 1 && rows == 0 && !transposed && !turned; }
   int64_t Row(int64_t r) const { return first + (run > 0 ? r / run * stride + r % run : r); }
 };
 

@@ -39,6 +39,7 @@ MergePlan PlanMerge(const ModelConfig& config, Container container, const std::v
     if (fresh) {
       OutputTensor stored = output;
       stored.name = place.name;
+      if (place.turned) std::swap(stored.shape[0], stored.shape[1]);
       if (place.rows > 0) stored.shape[0] = place.rows;
       if (place.transposed) std::swap(stored.shape[0], stored.shape[1]);
       if (place.slices > 1) stored.shape.insert(stored.shape.begin(), place.slices);

@@ -14,7 +14,8 @@ struct RopeScaling {
   int64_t original_context = 0;
   double low_freq_factor = 1.0, high_freq_factor = 4.0;              // llama3
   double beta_fast = 32.0, beta_slow = 1.0, attention_factor = 0.0;  // yarn; attention_factor 0: 0.1 ln(factor) + 1
-  bool truncate = true;  // yarn: the ramp begins and ends at whole dimensions
+  double mscale_all_dim = 0.0;  // yarn of DeepSeek: what attention_scale has taken in
+  bool truncate = true;         // yarn: the ramp begins and ends at whole dimensions
   bool operator==(const RopeScaling&) const = default;
 };
 
@@ -126,6 +127,7 @@ struct ModelConfig {
   }
 
   // How the container stores it.
+  int64_t extra_layers = 0;    // behind the last: drafts of further tokens, not read
   bool fused_experts = false;  // Hugging Face: one three-dimensional tensor for all experts of a layer
 
   // Defaults for generation, from generation_config.json or the GGUF's metadata.

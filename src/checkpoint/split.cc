@@ -26,7 +26,11 @@ class Splitter {
     int64_t ours = out.view.rows * out.view.cols, theirs = all.rows * all.cols;
     out.stored_bytes = static_cast<uint64_t>(static_cast<double>(stored.stored_bytes) * static_cast<double>(ours) /
                                              static_cast<double>(theirs));
-    if (place.transposed)
+    const std::string_view format = stored.view.format->name;
+    const bool plain = format == "f32" || format == "f16" || format == "bf16";
+    if (place.turned)
+      Turned(stored, place, out);
+    else if (place.transposed && plain)  // packed experts (gpt-oss) lie the usual way
       Transposed(stored, slot, place, out);
     else if (slot.shape.size() == 1)
       Elements(stored, slot, place, out);
@@ -101,6 +105,23 @@ class Splitter {
     out.view.codes = to;
   }
 
+  /// Decoded, for what is packed along the rows is not packed along the columns.
+  void Turned(const Tensor& stored, const StoredPlace& place, Tensor& out) {
+    const int64_t rows = out.view.rows, cols = out.view.cols;
+    std::byte* plane = Keep(rows * cols * 4);
+    std::vector<float> row(static_cast<size_t>(rows));
+    for (int64_t c = 0; c < cols; ++c) {
+      stored.view.format->decode_row(stored.view, place.first + c, row.data());
+      for (int64_t r = 0; r < rows; ++r)
+        std::memcpy(plane + (r * cols + c) * 4, &row[static_cast<size_t>(r)], sizeof(float));
+    }
+    out.view = PackedView{};
+    out.view.format = &GetFormat("f32");
+    out.view.rows = rows;
+    out.view.cols = cols;
+    out.view.codes = plane;
+  }
+
   /// Norms that the file stores less one become float32.
   void AddOne(Tensor& tensor) {
     const PackedView& view = tensor.view;
@@ -147,8 +168,8 @@ void SplitStored(const ModelConfig& config, Container container, std::vector<Ten
       for (int64_t dim : slot.shape) n *= dim;
       expected += n;
     }
-    bool same_cols = found->second[0].in_hf.transposed || found->second[0].shape.size() == 1 ||
-                     stored.view.cols == found->second[0].shape.back();
+    bool same_cols = found->second[0].in_hf.transposed || (hf && found->second[0].in_hf.turned) ||
+                     found->second[0].shape.size() == 1 || stored.view.cols == found->second[0].shape.back();
     if (expected != stored_elements || !same_cols)
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: the configuration expects {} elements in rows of {}, found shape {}",
            where, stored.source_name, expected, found->second[0].shape.back(), ShapeText(stored.shape));

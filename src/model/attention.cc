@@ -149,15 +149,7 @@ void Decoder::LoadLatent(const std::string& block, const WeightReader& reader, D
   layer.o = reader.ReadLinear(block + "attn_output", c.hidden, c.n_heads * l.value_dim);
   auto heads = [&](const std::string& name, int64_t rows, int64_t cols) {
     std::vector<Linear> out;
-    Linear all = reader.ReadLinear(name, c.n_heads * rows, cols);
-    const Format& format = *all.weight.format;
-    for (int64_t h = 0; h < c.n_heads; ++h) {
-      Linear one = all;
-      one.weight.rows = rows;
-      one.weight.codes += h * rows * CodesBytes(format, 1, cols);
-      if (one.weight.scales) one.weight.scales += h * rows * ScalesBytes(format, 1, cols);
-      out.push_back(std::move(one));
-    }
+    for (int64_t h = 0; h < c.n_heads; ++h) out.push_back(reader.ReadLinear(fmt::format("{}.{}", name, h), rows, cols));
     return out;
   };
   latent.k_b = heads(block + "attn_k_b", l.kv_rank, l.nope_dim);

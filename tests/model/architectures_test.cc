@@ -194,8 +194,11 @@ TEST_P(Architectures, OwnGgufGivesTheSameLogits) {
   auto source = Checkpoint::Open(Assemble(GetParam(), scratch_.path()));
   const fs::path path = scratch_.path() / "model.gguf";
   auto convert = [&] { ConvertForTest(*source, Container::kGguf, path, "f32", [](const Tensor&) { return "f32"; }); };
-  if (!FindArchitecture(source->config().architecture)->in_llama_cpp) {
+  // What GGUF's readers take for granted and these models have otherwise.
+  const std::set<std::string> refused = {"llama4", "qwen3_moe_mixed"};
+  if (!FindArchitecture(source->config().architecture)->in_llama_cpp || refused.contains(GetParam())) {
     EXPECT_THROW(convert(), Error);
+    EXPECT_FALSE(fs::exists(path));
     return;
   }
   convert();

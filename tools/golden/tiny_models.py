@@ -74,6 +74,31 @@ CASES = {
     "gpt_neox_serial": ("GPTNeoXForCausalLM", lambda: config("GPTNeoX", drop=["rms_norm_eps", "num_key_value_heads"], layer_norm_eps=1e-5,
                                                              tie_word_embeddings=False, use_parallel_residual=False,
                                                              rope_parameters=rope(partial_rotary_factor=0.25))),
+    "mixtral": ("MixtralForCausalLM", lambda: config("Mixtral", num_local_experts=4, num_experts_per_tok=2, intermediate_size=24)),
+    "qwen2_moe": ("Qwen2MoeForCausalLM", lambda: config("Qwen2Moe", num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16,
+                                                        shared_expert_intermediate_size=24, norm_topk_prob=False)),
+    "qwen3_moe": ("Qwen3MoeForCausalLM", lambda: config("Qwen3Moe", num_experts=6, num_experts_per_tok=3, moe_intermediate_size=16,
+                                                        norm_topk_prob=True, head_dim=16)),
+    "qwen3_moe_mixed": ("Qwen3MoeForCausalLM", lambda: config("Qwen3Moe", num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16,
+                                                              norm_topk_prob=False, head_dim=16, mlp_only_layers=[0])),
+    "gpt_oss": ("GptOssForCausalLM", lambda: config("GptOss", num_local_experts=4, num_experts_per_tok=2, intermediate_size=24, head_dim=16,
+                                                    sliding_window=8, tie_word_embeddings=False, rope_parameters={
+                                                        "rope_type": "yarn", "rope_theta": 150000.0, "factor": 4.0, "beta_fast": 32.0,
+                                                        "beta_slow": 1.0, "truncate": False, "original_max_position_embeddings": 32})),
+    "llama4": ("Llama4ForCausalLM", lambda: config("Llama4Text", num_local_experts=3, intermediate_size=16, intermediate_size_mlp=24,
+                                                   num_hidden_layers=4, interleave_moe_layer_step=2, attention_chunk_size=16, floor_scale=8,
+                                                   attn_scale=0.3, head_dim=16, rope_parameters=rope(5000.0))),
+    "deepseek_v2": ("DeepseekV2ForCausalLM", lambda: config(
+        "DeepseekV2", num_key_value_heads=4, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, n_shared_experts=2,
+        first_k_dense_replace=1, kv_lora_rank=16, q_lora_rank=None, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10, rms_norm_eps=1e-6,
+        routed_scaling_factor=1.5, topk_method="greedy")),
+    "deepseek_v3": ("DeepseekV3ForCausalLM", lambda: config(
+        "DeepseekV3", num_key_value_heads=4, n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=16, n_shared_experts=1, n_group=4,
+        topk_group=2, first_k_dense_replace=1, kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=12,
+        rms_norm_eps=1e-6, routed_scaling_factor=2.5, rope_parameters={
+            "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "mscale": 1.0, "mscale_all_dim": 1.0, "beta_fast": 32, "beta_slow": 1,
+            "original_max_position_embeddings": 32})),
+    "bitnet": ("BitNetForCausalLM", lambda: config("BitNet")),
 }
 
 

@@ -122,7 +122,20 @@ class SlotList {
     Add(part, "weight", {out, in}, true, true, expert);
     if (bias) Add(part, "bias", {out}, true, false, expert);
   }
-  TensorSlot& back() { return slots_.back(); }
+  /// A head of the projections out of the latent space. Hugging Face has kv_b_proj [heads * (nope + value), kv_rank];
+  /// keys are used the other way round, [kv_rank, nope].
+  void Head(std::string_view part, int64_t head, int64_t out, int64_t in) {
+    const LatentConfig& l = config_.latent;
+    const bool key = part == "attn_k_b";
+    Add(part, "weight", {out, in}, true, true);
+    TensorSlot& slot = slots_.back();
+    slot.name = fmt::format("blk.{}.{}.{}.weight", layer_, part, head);
+    slot.in_hf.rows = config_.n_heads * (l.nope_dim + l.value_dim);
+    slot.in_hf.first = head * (l.nope_dim + l.value_dim) + (key ? 0 : l.nope_dim);
+    slot.in_hf.turned = key;
+    slot.in_gguf.slices = config_.n_heads;
+    slot.in_gguf.slice = head;
+  }
 
   /// Parts that share a stored tensor learn where they are in it.
   void EndLayer() {
@@ -139,7 +152,7 @@ class SlotList {
 
  private:
   void Share(const std::vector<TensorSlot*>& parts, StoredPlace TensorSlot::*place, StoredName::Order order) const {
-    if (parts.size() < 2) return;
+    if (parts.size() < 2 || (parts[0]->*place).rows > 0) return;
     int64_t total = 0, n = static_cast<int64_t>(parts.size()), index = 0;
     for (TensorSlot* part : parts) total += part->shape[0];
     int64_t begin = 0;
@@ -250,9 +263,10 @@ void LatentSlots(const ModelConfig& c, SlotList& list) {
   }
   list.Linear("attn_kv_a_mqa", l.kv_rank + l.rope_dim, c.hidden, c.qkv_bias);
   list.Norm("attn_kv_a_norm", l.kv_rank);
-  // kv_b_proj [heads * (nope + value), kv_rank]: keys are used the other way round, per head [kv_rank, nope].
-  list.Linear("attn_k_b", c.n_heads * l.kv_rank, l.nope_dim);
-  list.Linear("attn_v_b", c.n_heads * l.value_dim, l.kv_rank);
+  for (int64_t h = 0; h < c.n_heads; ++h) {
+    list.Head("attn_k_b", h, l.kv_rank, l.nope_dim);
+    list.Head("attn_v_b", h, l.value_dim, l.kv_rank);
+  }
   list.Linear("attn_output", c.hidden, c.n_heads * l.value_dim, c.o_bias);
 }
 
@@ -324,6 +338,7 @@ std::vector<TensorSlot> HfSlots(const ModelConfig& config) {
     auto [found, fresh] = at.emplace(slot.hugging_face, out.size());
     if (!fresh) continue;
     const StoredPlace& place = slot.in_hf;
+    if (place.turned) std::swap(slot.shape[0], slot.shape[1]);
     if (place.rows > 0) slot.shape[0] = place.rows;
     if (place.transposed) std::swap(slot.shape[0], slot.shape[1]);
     if (place.slices > 1) slot.shape.insert(slot.shape.begin(), place.slices);

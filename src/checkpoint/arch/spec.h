@@ -60,6 +60,7 @@ struct GgufFields {
 
 struct ArchitectureSpec {
   std::string_view name;                                  // GGUF's general.architecture; ours where llama.cpp has none
+  std::string_view gguf_name = "";                        // where it differs
   std::vector<std::string_view> classes = {};             // Hugging Face's
   std::vector<std::string_view> model_types = {};         // of a config.json that names no class
   bool in_llama_cpp = true;                               // else no GGUF is read or written
@@ -67,6 +68,8 @@ struct ArchitectureSpec {
   ModuleRoots roots = {};
   std::vector<StoredName> hf = {}, gguf = {};                     // where they differ from Llama's and from ours
   std::vector<std::pair<const char*, const char*>> hf_keys = {};  // this model's key, Llama's key
+  bool mixture = false;    // has experts; of descriptions with the same gguf_name the one that fits is taken
+  bool dense_too = false;  // mixture: or has none
   bool minus_one = false;  // Hugging Face stores the weights of RMS norms less one
   /// What all models of the architecture have in common; before anything is read.
   void (*wire)(ModelConfig&) = nullptr;
@@ -79,7 +82,10 @@ struct ArchitectureSpec {
 std::span<const ArchitectureSpec> ArchitectureSpecs();
 /// Null when there is none.
 const ArchitectureSpec* FindArchitecture(std::string_view name);
+/// By general.architecture and whether the file has experts.
+const ArchitectureSpec* FindArchitectureOfGguf(std::string_view name, bool experts);
 const ArchitectureSpec* FindArchitectureByClass(std::string_view hugging_face_class);
+std::string_view GgufName(const ArchitectureSpec& spec);
 /// "llama (LlamaForCausalLM)"-like names of all, and the nearest one, for refusals.
 [[noreturn]] void RefuseArchitecture(std::string_view where, std::string_view name, bool hugging_face);
 
@@ -113,5 +119,12 @@ ArchitectureSpec CommandRSpec();
 ArchitectureSpec Cohere2Spec();
 ArchitectureSpec Gpt2Spec();
 ArchitectureSpec GptNeoXSpec();
+ArchitectureSpec MixtralSpec();
+ArchitectureSpec Qwen2MoeSpec();
+ArchitectureSpec Qwen3MoeSpec();
+ArchitectureSpec GptOssSpec();
+ArchitectureSpec Llama4Spec();
+ArchitectureSpec DeepSeek2Spec();
+ArchitectureSpec BitNetSpec();
 
 }  // namespace assay

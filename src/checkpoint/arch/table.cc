@@ -9,8 +9,9 @@ namespace assay {
 
 std::span<const ArchitectureSpec> ArchitectureSpecs() {
   static const std::vector<ArchitectureSpec> kTable = {
-      LlamaSpec(),   SmolLm3Spec(), Qwen2Spec(),    Qwen3Spec(),   Gemma2Spec(), Gemma3Spec(),  Phi3Spec(),
-      GraniteSpec(), Glm4Spec(),    CommandRSpec(), Cohere2Spec(), Gpt2Spec(),   GptNeoXSpec(),
+      LlamaSpec(),    SmolLm3Spec(),  Qwen2Spec(),    Qwen3Spec(),   Gemma2Spec(),    Gemma3Spec(),  Phi3Spec(),
+      GraniteSpec(),  Glm4Spec(),     CommandRSpec(), Cohere2Spec(), Gpt2Spec(),      GptNeoXSpec(), MixtralSpec(),
+      Qwen2MoeSpec(), Qwen3MoeSpec(), GptOssSpec(),   Llama4Spec(),  DeepSeek2Spec(), BitNetSpec(),
   };
   return kTable;
 }
@@ -18,6 +19,16 @@ std::span<const ArchitectureSpec> ArchitectureSpecs() {
 const ArchitectureSpec* FindArchitecture(std::string_view name) {
   for (const ArchitectureSpec& spec : ArchitectureSpecs())
     if (spec.name == name) return &spec;
+  return nullptr;
+}
+
+std::string_view GgufName(const ArchitectureSpec& spec) {
+  return spec.gguf_name.empty() ? spec.name : spec.gguf_name;
+}
+
+const ArchitectureSpec* FindArchitectureOfGguf(std::string_view name, bool experts) {
+  for (const ArchitectureSpec& spec : ArchitectureSpecs())
+    if (spec.in_llama_cpp && GgufName(spec) == name && (spec.mixture == experts || spec.dense_too)) return &spec;
   return nullptr;
 }
 
