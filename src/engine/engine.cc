@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "kernel/ops.h"
 #include "model/sampling.h"
+#include "task/call_syntax.h"
 
 namespace assay {
 namespace {
@@ -300,6 +301,27 @@ std::string Engine::RenderChat(const Json& messages, const Json& tools) const {
   if (spec.bos >= 0) input.bos_token = spec.tokens[static_cast<size_t>(spec.bos)];
   if (spec.eos >= 0) input.eos_token = spec.tokens[static_cast<size_t>(spec.eos)];
   return chat_template_->Render(input);
+}
+
+std::string Engine::RawText(const Answer& answer) const {
+  std::string raw;
+  size_t plain = 0;  // of answer.text; a stop string may have cut it inside a token
+  for (int32_t id : answer.ids) {
+    std::string piece = tokenizer_->TokenBytes(id);
+    if (tokenizer_->IsSpecial(id)) {
+      raw += piece;
+      continue;
+    }
+    if (plain >= answer.text.size()) break;
+    if (plain == 0 && piece.starts_with(' ') && !answer.text.starts_with(' ')) piece.erase(0, 1);
+    raw += std::string_view(piece).substr(0, answer.text.size() - plain);
+    plain += piece.size();
+  }
+  return raw;
+}
+
+std::string Engine::CallSyntax() const {
+  return chat_template_ ? std::string(CallSyntaxOf(chat_template_->source())) : std::string();
 }
 
 void Engine::Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,

@@ -37,6 +37,8 @@ class Engine : public Backend {
   std::vector<int32_t> Tokenize(const std::string& prompt) const override;
   /// The template's own BOS is not doubled: a rendered prompt that starts with it is tokenized without another.
   std::string RenderChat(const Json& messages, const Json& tools) const override;
+  std::string RawText(const Answer& answer) const override;
+  std::string CallSyntax() const override;
   /// A request that does not fit the context gets Answer::error; nothing is truncated in silence.
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override;

@@ -49,6 +49,10 @@ class Backend {
   virtual std::vector<int32_t> Tokenize(const std::string& prompt) const = 0;
   /// Renders messages with the model's own chat template. tools: OpenAI format or null.
   virtual std::string RenderChat(const Json& messages, const Json& tools) const = 0;
+  /// An answer's text with its special tokens, which mark calls and reasoning, as far as the backend knows them.
+  virtual std::string RawText(const Answer& answer) const { return answer.text; }
+  /// The syntax (call_syntax.h) that the model's template renders tool calls in; empty when it tells none.
+  virtual std::string CallSyntax() const { return {}; }
   /// Answers all requests; `done(index, answer)` is called once each, in any order, from the calling thread.
   /// Throws Interrupted when progress.Cancelled().
   virtual void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,

@@ -6,189 +6,186 @@
 
 #include "base/strings.h"
 #include "task/answer_json.h"
+#include "task/call_body.h"
 #include "task/check.h"
 #include "task/python_call.h"
 
 namespace assay {
 namespace {
 
-constexpr std::string_view kToolCallOpen = "<tool_call>", kToolCallClose = "</tool_call>";
-constexpr std::string_view kMistral = "[TOOL_CALLS]", kMistralArgs = "[ARGS]";
-constexpr std::string_view kPythonTag = "<|python_tag|>";
-constexpr std::string_view kFunctionOpen = "<function=", kFunctionClose = "</function>";
+constexpr std::string_view kFunctionOpen = "<function=";
+constexpr TagStyle kFunctionTags = {kFunctionOpen, ">", "</function>", ">", "<parameter=", ">", "</parameter>"};
+constexpr TagStyle kNamedFunctionTags = {"<function name=\"", "\"", "</function>", ">",
+                                         "<param name=\"",    "\"", "</param>"};
+constexpr TagStyle kInvokeTags = {"<invoke name=\"",    "\"", "</invoke>",   ">",
+                                  "<parameter name=\"", "\"", "</parameter>"};
+constexpr TagStyle kDsmlTags = {"<｜DSML｜invoke name=\"",    "\"", "</｜DSML｜invoke>",   ">",
+                                "<｜DSML｜parameter name=\"", "\"", "</｜DSML｜parameter>"};
+constexpr TagStyle kAtemTags = {"<atem:invoke name=\"",    "\"", "</atem:invoke>",   ">",
+                                "<atem:parameter name=\"", "\"", "</atem:parameter>"};
+constexpr TagStyle kKimi3Tags = {"<|open|>call tool=\"",    "\"", "<|close|>call<|sep|>",    "<|sep|>",
+                                 "<|open|>argument key=\"", "\"", "<|close|>argument<|sep|>"};
 
-// Reads one call object: {"name", "arguments" | "parameters"}, or the same inside OpenAI's {"function": …}. `why` on
-// failure.
-bool ReadCall(const Json& json, ToolCall& call, std::string& why) {
-  const Json* object = &json;
-  if (json.is_object() && json.contains("function") && json["function"].is_object()) object = &json["function"];
-  if (!object->is_object()) {
-    why = fmt::format("a call is an object, found {}", QuoteJson(*object, 60));
-    return false;
-  }
-  auto name = object->find("name");
-  if (name == object->end() || !name->is_string() || name->get_ref<const std::string&>().empty()) {
-    why = fmt::format("a call needs a \"name\", found {}", QuoteJson(*object, 60));
-    return false;
-  }
-  call.name = name->get<std::string>();
-  auto arguments = object->find("arguments");
-  if (arguments == object->end()) arguments = object->find("parameters");
-  if (arguments == object->end()) {
-    call.arguments = Json::object();
-    return true;
-  }
-  call.arguments = *arguments;
-  if (call.arguments.is_string()) {  // OpenAI's own form: JSON in a string
-    Json inner;
-    if (!ParseStrictJson(call.arguments.get_ref<const std::string&>(), inner, why)) {
-      why = "arguments: " + why;
-      return false;
-    }
-    call.arguments = std::move(inner);
-  }
-  if (call.arguments.is_null()) call.arguments = Json::object();
-  if (!call.arguments.is_object()) {
-    why = fmt::format("\"arguments\" should be an object, found {}", QuoteJson(call.arguments, 60));
-    return false;
-  }
-  return true;
+// How the body of a marked section is read.
+enum class Body : uint8_t {
+  kHermes,  // JSON, or <function=…> tags (Qwen3-Coder), or GLM's keys and values
+  kJson,
+  kPython,
+  kJsonOrPython,
+  kTags,       // by the row's style
+  kNameKeyed,  // Apertus
+  kGemma,
+  kMistral,    // a list of calls, or name[ARGS]{…}
+  kSeparated,  // [something SEP] name SEP {…}
+};
+
+// Sections of calls between marks. A closing mark may have served as a stop string: a section also ends where the next
+// one begins, or with the text.
+struct Section {
+  std::string_view name, open, close;
+  Body body;
+  const TagStyle* style = nullptr;
+  std::string_view separator = {};  // kSeparated
+};
+
+constexpr Section kSections[] = {
+    {"hermes", "<tool_call>", "</tool_call>", Body::kHermes},
+    {"seed", "<seed:tool_call>", "</seed:tool_call>", Body::kTags, &kFunctionTags},
+    {"minimax", "<minimax:tool_call>", "</minimax:tool_call>", Body::kTags, &kInvokeTags},
+    {"dsml", "<｜DSML｜function_calls>", "</｜DSML｜function_calls>", Body::kTags, &kDsmlTags},
+    {"dsml4", "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>", Body::kTags, &kDsmlTags},
+    {"atem", "<atem:function_calls>", "</atem:function_calls>", Body::kTags, &kAtemTags},
+    {"kimi3", "<|open|>tools<|sep|>", "<|close|>tools<|sep|>", Body::kTags, &kKimi3Tags},
+    {"kimi", "<|tool_call_begin|>", "<|tool_call_end|>", Body::kSeparated, nullptr, "<|tool_call_argument_begin|>"},
+    {"deepseek", "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", Body::kSeparated, nullptr, "<｜tool▁sep｜>"},
+    {"solar", "<|tool_call:name|>", "<|tool_call:end|>", Body::kSeparated, nullptr, "<|tool_call:args|>"},
+    {"harmony", "to=functions.", "<|call|>", Body::kSeparated, nullptr, "<|message|>"},
+    {"mistral", "[TOOL_CALLS]", "</s>", Body::kMistral},
+    {"command", "<|START_ACTION|>", "<|END_ACTION|>", Body::kJson},
+    {"gemma4", "<|tool_call>", "<tool_call|>", Body::kGemma},
+    {"granite", "<|tool_call|>", "<|/tool_call|>", Body::kJson},  // Phi-4-mini too
+    {"nemotron", "<TOOLCALL>", "</TOOLCALL>", Body::kJson},
+    {"minimax1", "<tool_calls>", "</tool_calls>", Body::kJson},  // Apriel too
+    {"lfm2", "<|tool_call_start|>", "<|tool_call_end|>", Body::kJsonOrPython},
+    {"llama4", "<|python_start|>", "<|python_end|>", Body::kJsonOrPython},
+    {"apertus", "<|tools_prefix|>", "<|tools_suffix|>", Body::kNameKeyed},
+    {"gigachat", "<|function_call|>", "<|message_sep|>", Body::kJson},
+    {"gigachat3", "function call<|role_sep|>", "<|message_sep|>", Body::kJson},
+    {"gemma", "```tool_code\n", "```", Body::kPython},
+};
+
+// Kimi: functions.NAME:0. Harmony: NAME<|channel|>commentary <|constrain|>json.
+std::string_view BareName(std::string_view name) {
+  name = Trim(name.substr(0, name.find("<|")));
+  name = Trim(name.substr(0, name.find(' ')));
+  size_t colon = name.rfind(':');
+  if (colon != std::string_view::npos && colon + 1 < name.size() &&
+      name.find_first_not_of("0123456789", colon + 1) == std::string_view::npos)
+    name = name.substr(0, colon);
+  return name;
 }
 
-// One call or a list of them.
-void ReadCalls(const Json& json, ParsedCalls& out) {
-  size_t count = json.is_array() ? json.size() : 1;
-  if (json.is_array() && json.empty()) out.error = "an empty list of calls";
-  for (size_t i = 0; i < count && out.error.empty(); ++i) {
-    if (out.calls.size() >= kMaxCalls) {
-      out.error = fmt::format("more than {} calls", kMaxCalls);
-      return;
-    }
-    ToolCall call;
-    std::string why;
-    if (ReadCall(json.is_array() ? json[i] : json, call, why))
-      out.calls.push_back(std::move(call));
-    else
-      out.error = why;
+void ReadSeparated(std::string_view body, std::string_view separator, ParsedCalls& out) {
+  size_t at = body.find(separator);
+  if (at == std::string_view::npos) {
+    out.error = fmt::format("a call without {}: {}", separator, Quote(body, 60));
+    return;
   }
+  std::string_view name = Trim(body.substr(0, at)), rest = Trim(body.substr(at + separator.size()));
+  if (name == "function" &&
+      !rest.starts_with("{")) {  // DeepSeek R1: the type comes first, the arguments on lines of their own
+    size_t line = std::min(rest.find('\n'), rest.size());
+    name = rest.substr(0, line);
+    rest = rest.substr(line);
+  }
+  for (std::string_view end : {"<|call|>", "<|end|>", "<|start|>"}) rest = rest.substr(0, rest.find(end));
+  AddNamedCall(BareName(name), rest, out);
 }
 
-void ReadCallText(std::string_view text, ParsedCalls& out) {
-  Json json;
-  std::string error;
-  if (ParseStrictJson(Trim(text), json, error))
-    ReadCalls(json, out);
+void ReadMistral(std::string_view body, ParsedCalls& out) {
+  body = Trim(body);
+  if (body.starts_with("[") || body.starts_with("{")) return ReadJsonCalls(body, out);
+  size_t brace = body.find('{');
+  std::string_view name = Trim(body.substr(0, std::min(body.find('['), brace)));
+  if (name.empty() || brace == std::string_view::npos)
+    out.error = fmt::format("[TOOL_CALLS] without a call: {}", Quote(body, 60));
   else
-    out.error = error;
+    AddNamedCall(name, body.substr(brace), out);
 }
 
-// End of the JSON value that begins at `begin` ('{' or '['), by counting brackets outside strings; npos when it does
-// not end.
-size_t JsonEnd(std::string_view text, size_t begin) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t at = begin; at < text.size(); ++at) {
-    char c = text[at];
-    if (in_string) {
-      if (c == '\\')
-        ++at;
-      else if (c == '"')
-        in_string = false;
-      continue;
+void ReadHermes(std::string_view body, const OfferedTools& tools, ParsedCalls& out) {
+  body = Trim(body);
+  if (body.empty()) out.error = "an empty <tool_call>";
+  if (!out.error.empty()) return;
+  if (body.starts_with(kFunctionOpen)) return ReadTagCalls(body, kFunctionTags, tools, out);
+  if (body.starts_with("{") || body.starts_with("[") || body.starts_with("\"")) return ReadJsonCalls(body, out);
+  ReadKeyValueCall(body, tools, out);
+}
+
+void ReadJsonOrPython(std::string_view body, ParsedCalls& out) {
+  body = Trim(body);
+  if (body.starts_with("{") || (body.starts_with("[") && !LooksLikePythonList(body))) return ReadJsonCalls(body, out);
+  ReadPythonCalls(body, out);
+  for (ToolCall& call : out.calls)  // a built-in tool of Llama 3: brave_search.call(query="…")
+    if (call.name.ends_with(".call")) call.name.resize(call.name.size() - 5);
+}
+
+void ReadBody(const Section& section, std::string_view body, const OfferedTools& tools, ParsedCalls& out) {
+  switch (section.body) {
+    case Body::kHermes:
+      return ReadHermes(body, tools, out);
+    case Body::kJson:
+      return ReadJsonCalls(body, out);
+    case Body::kPython: {
+      constexpr std::string_view kPrint = "print(";
+      body = Trim(body);
+      bool printed = body.starts_with(kPrint) && body.ends_with(")");
+      return ReadPythonCalls(printed ? body.substr(kPrint.size(), body.size() - kPrint.size() - 1) : body, out);
     }
-    if (c == '"') in_string = true;
-    if (c == '{' || c == '[') ++depth;
-    if ((c == '}' || c == ']') && --depth == 0) return at + 1;
-  }
-  return std::string_view::npos;
-}
-
-// Values one after the other, with white space, ';' or ',' between them.
-void ReadSequence(std::string_view text, ParsedCalls& out) {
-  text = Trim(text);
-  while (!text.empty() && out.error.empty()) {
-    size_t end = text[0] == '{' || text[0] == '[' ? JsonEnd(text, 0) : std::string_view::npos;
-    ReadCallText(text.substr(0, end), out);
-    if (end == std::string_view::npos) return;
-    text = Trim(text.substr(end));
-    if (!text.empty() && (text[0] == ';' || text[0] == ',')) text = Trim(text.substr(1));
+    case Body::kJsonOrPython:
+      return ReadJsonOrPython(body, out);
+    case Body::kTags:
+      return ReadTagCalls(body, *section.style, tools, out);
+    case Body::kNameKeyed:
+      return ReadNameKeyedCalls(body, out);
+    case Body::kGemma:
+      return ReadGemmaCall(body, out);
+    case Body::kMistral:
+      return ReadMistral(body, out);
+    case Body::kSeparated:
+      return ReadSeparated(body, section.separator, out);
   }
 }
 
-bool ParseHermes(std::string_view text, const std::vector<std::string>&, ParsedCalls& out) {
-  size_t at = text.find(kToolCallOpen);
+bool ParseSections(const Section& section, std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
+  size_t at = text.find(section.open);
   if (at == std::string_view::npos) return false;
   while (at != std::string_view::npos && out.error.empty()) {
-    size_t begin = at + kToolCallOpen.size();
-    size_t end = text.find(kToolCallClose, begin);
-    size_t next = text.find(kToolCallOpen, begin);
-    // The closing tag may have served as a stop string; then the block ends where the next one begins.
-    std::string_view block =
-        text.substr(begin, std::min(end, next) == std::string_view::npos ? end : std::min(end, next) - begin);
-    if (Trim(block).starts_with(kFunctionOpen))
-      out.error = "<function=…> with <parameter=…> inside <tool_call> is not read";
-    else
-      ReadSequence(block, out);
-    if (Trim(block).empty()) out.error = "an empty <tool_call>";
+    size_t begin = at + section.open.size();
+    size_t next = text.find(section.open, begin);
+    std::string_view body = text.substr(begin, next == std::string_view::npos ? next : next - begin);
+    ReadBody(section, body.substr(0, body.find(section.close)), tools, out);
     at = next;
   }
   return true;
 }
 
-// [TOOL_CALLS] [{…}, …], and since tokenizer v11 [TOOL_CALLS]name[ARGS]{…}.
-bool ParseMistral(std::string_view text, const std::vector<std::string>&, ParsedCalls& out) {
-  size_t at = text.find(kMistral);
-  if (at == std::string_view::npos) return false;
-  while (at != std::string_view::npos && out.error.empty()) {
-    size_t next = text.find(kMistral, at + kMistral.size());
-    std::string_view block =
-        Trim(text.substr(at + kMistral.size(), next == std::string_view::npos ? next : next - at - kMistral.size()));
-    at = next;
-    if (block.starts_with("[") || block.starts_with("{")) {
-      ReadSequence(block, out);
-      continue;
-    }
-    size_t brace = block.find('{');
-    std::string_view name = Trim(block.substr(0, std::min(block.find('['), brace)));
-    ToolCall call;
-    std::string error;
-    if (name.empty() || brace == std::string_view::npos) {
-      out.error = fmt::format("[TOOL_CALLS] without a call: {}", Quote(block, 60));
-    } else if (!ParseStrictJson(block.substr(brace), call.arguments, error)) {
-      out.error = error;
-    } else if (!call.arguments.is_object() || out.calls.size() >= kMaxCalls) {
-      out.error = "arguments should be an object";
-    } else {
-      call.name = name;
-      out.calls.push_back(std::move(call));
-    }
-  }
-  return true;
-}
+// ---- Syntaxes whose marks are not two brackets
+// -----------------------------------------------------------------------------
 
-void ReadPython(std::string_view text, ParsedCalls& out) {
-  std::string error = ParsePythonCalls(text, kMaxCalls, out.calls);
-  if (!error.empty()) out.error = error;
-}
-
-// Llama 3: <|python_tag|> and JSON objects separated by ';', or a built-in tool's brave_search.call(query="…").
-bool ParsePythonTag(std::string_view text, const std::vector<std::string>&, ParsedCalls& out) {
-  size_t at = text.find(kPythonTag);
+// Llama 3: <|python_tag|> and JSON objects separated by ';', or a built-in tool's call.
+bool ParsePythonTag(std::string_view text, const OfferedTools&, ParsedCalls& out) {
+  constexpr std::string_view kTag = "<|python_tag|>";
+  size_t at = text.find(kTag);
   if (at == std::string_view::npos) return false;
-  std::string_view rest = Trim(text.substr(at + kPythonTag.size()));
-  if (rest.starts_with("{") || (rest.starts_with("[") && !LooksLikePythonList(rest))) {
-    ReadSequence(rest, out);
-  } else {
-    ReadPython(rest, out);
-    for (ToolCall& call : out.calls)
-      if (call.name.ends_with(".call")) call.name.resize(call.name.size() - 5);
-  }
+  std::string_view rest = Trim(text.substr(at + kTag.size()));
+  ReadJsonOrPython(rest, out);
   if (rest.empty()) out.error = "nothing after <|python_tag|>";
   return true;
 }
 
-// Llama 3.1: <function=name>{…}</function>.
-bool ParseFunctionTag(std::string_view text, const std::vector<std::string>&, ParsedCalls& out) {
+// Llama 3.1 and functionary: <function=name>{…}</function>; without <tool_call> also Qwen3-Coder's parameters.
+bool ParseFunctionTag(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
   size_t at = text.find(kFunctionOpen);
   if (at == std::string_view::npos) return false;
   while (at != std::string_view::npos && out.error.empty()) {
@@ -198,57 +195,106 @@ bool ParseFunctionTag(std::string_view text, const std::vector<std::string>&, Pa
       out.error = "<function= is not closed";
       break;
     }
-    size_t end = text.find(kFunctionClose, bracket);
     size_t next = text.find(kFunctionOpen, bracket);
-    size_t stop = std::min(end, next);
-    ToolCall call;
-    call.name = Trim(text.substr(begin, bracket - begin));
-    std::string error;
-    std::string_view body = Trim(text.substr(bracket + 1, stop == std::string_view::npos ? stop : stop - bracket - 1));
-    if (body.starts_with("(") && body.ends_with(")")) body = body.substr(1, body.size() - 2);
-    if (call.name.empty() || out.calls.size() >= kMaxCalls)
-      out.error = "<function=…> needs a name";
-    else if (!ParseStrictJson(body, call.arguments, error))
-      out.error = error;
-    else if (!call.arguments.is_object())
-      out.error = "arguments should be an object";
-    else
-      out.calls.push_back(std::move(call));
+    std::string_view call = text.substr(at, next == std::string_view::npos ? next : next - at);
+    std::string_view body = Trim(call.substr(bracket + 1 - at));
+    size_t close = call.find("</function>");
+    if (body.starts_with("<parameter=")) {
+      ReadTagCalls(call.substr(0, close == std::string_view::npos ? close : close + 11), kFunctionTags, tools, out);
+    } else {
+      body = Trim(body.substr(0, body.find("</function>")));
+      if (body.starts_with("(") && body.ends_with(")")) body = body.substr(1, body.size() - 2);
+      AddNamedCall(text.substr(begin, bracket - begin), body, out);
+    }
     at = next;
   }
   return true;
 }
 
-bool Offered(const std::vector<std::string>& tools, std::string_view name) {
-  return std::find(tools.begin(), tools.end(), name) != tools.end();
+bool ParseNamedFunctionTag(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
+  const TagStyle& style = kNamedFunctionTags;
+  size_t at = text.find(style.call_open);
+  if (at == std::string_view::npos) return false;
+  size_t end = text.rfind(style.call_close), last = text.rfind(style.call_open);
+  // Words may follow the last call.
+  bool closed = end != std::string_view::npos && end > last;
+  ReadTagCalls(text.substr(at, closed ? end + style.call_close.size() - at : end), style, tools, out);
+  if (!closed) out.error = "<function name= is not closed";
+  return true;
+}
+
+// functionary v3.2: >>>name\n{…}; >>>all\n is text.
+bool ParseRecipients(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
+  constexpr std::string_view kTo = ">>>";
+  std::string_view trimmed = Trim(text);
+  // The first mark is often the prompt's; then the text begins with the name.
+  size_t line = std::min(trimmed.find('\n'), trimmed.size());
+  std::string_view to = trimmed.substr(0, line);
+  bool begun = (to == "all" && trimmed.find(kTo) != std::string_view::npos) ||
+               (tools.Contains(to) && Trim(trimmed.substr(line)).starts_with("{"));
+  if (!trimmed.starts_with(kTo) && !begun && text.find("\n>>>") == std::string_view::npos) return false;
+  bool any = false;
+  for (size_t at = trimmed.starts_with(kTo) ? kTo.size() : 0; at < trimmed.size() && out.error.empty();) {
+    size_t next = std::min(trimmed.find(kTo, at), trimmed.size());
+    std::string_view part = trimmed.substr(at, next - at);
+    size_t end = std::min(part.find('\n'), part.size());
+    std::string_view name = Trim(part.substr(0, end));
+    if (name != "all" && Trim(part.substr(end)).starts_with("{")) {
+      any = true;
+      AddNamedCall(name, part.substr(end), out);
+    }
+    at = next + kTo.size();
+  }
+  return any;
+}
+
+// firefunction: functools[{…}]. Command-R: Action: ```json […]```.
+bool ParsePrefixed(std::string_view text, std::string_view prefix, ParsedCalls& out) {
+  size_t at = text.find(prefix);
+  if (at == std::string_view::npos) return false;
+  std::string_view rest = Trim(text.substr(at + prefix.size()));
+  if (rest.starts_with("```")) {
+    rest.remove_prefix(std::min(rest.find('\n'), rest.size()));
+    rest = Trim(rest.substr(0, rest.find("```")));
+  }
+  if (!rest.starts_with("[") && !rest.starts_with("{")) return false;
+  ReadJsonCalls(rest.substr(0, JsonValueEnd(rest, 0)), out);
+  return true;
+}
+bool ParseFunctools(std::string_view text, const OfferedTools&, ParsedCalls& out) {
+  return ParsePrefixed(text, "functools", out);
+}
+bool ParseAction(std::string_view text, const OfferedTools&, ParsedCalls& out) {
+  return ParsePrefixed(text, "Action:", out);
 }
 
 // {"name": "…", "arguments"|"parameters": {…}}; without arguments only for a tool on offer, since {"name": …} may just
 // be data.
-bool LooksLikeCall(const Json& json, const std::vector<std::string>& tools) {
-  if (json.is_array()) return !json.empty() && LooksLikeCall(json[0], tools);
+bool LooksLikeCall(const Json& json, const OfferedTools& tools) {
+  if (json.is_array()) return !json.empty() && !json[0].is_array() && LooksLikeCall(json[0], tools);
   if (!json.is_object()) return false;
   if (json.contains("function") && json["function"].is_object()) return LooksLikeCall(json["function"], tools);
   auto name = json.find("name");
+  if (name == json.end()) name = json.find("tool_name");
   if (name == json.end() || !name->is_string()) return false;
   if (json.contains("arguments") || json.contains("parameters")) return true;
-  return Offered(tools, name->get_ref<const std::string&>());
+  return tools.Contains(name->get_ref<const std::string&>());
 }
 
 // The whole answer (or its one ```json fence) is JSON that looks like calls.
-bool ParseBareJson(std::string_view text, const std::vector<std::string>& tools, ParsedCalls& out) {
+bool ParseBareJson(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
   std::string_view body = Trim(text);
   if (!body.starts_with("{") && !body.starts_with("[")) {
     body = Trim(OnlyJsonFence(text));
     if (!body.starts_with("{") && !body.starts_with("[")) return false;
     out.recovered = true;
   }
-  size_t end = JsonEnd(body, 0);
+  size_t end = JsonValueEnd(body, 0);
   Json first;
   std::string error;
   if (end != std::string_view::npos && ParseStrictJson(body.substr(0, end), first, error) &&
       LooksLikeCall(first, tools)) {
-    ReadSequence(body, out);
+    ReadJsonCalls(body, out);
     return true;
   }
   out.recovered = false;
@@ -256,107 +302,173 @@ bool ParseBareJson(std::string_view text, const std::vector<std::string>& tools,
 }
 
 // [f(a=1), g(b="x")], or f(a=1) alone for a tool on offer.
-bool ParsePythonic(std::string_view text, const std::vector<std::string>& tools, ParsedCalls& out) {
+bool ParsePythonic(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
   std::string_view body = Trim(text);
   if (!LooksLikePythonList(body)) {
-    std::string_view name = Trim(body.substr(0, body.find('(')));
-    if (body.find('(') == std::string_view::npos || !Offered(tools, name)) return false;
+    size_t open = body.find('(');
+    if (open == std::string_view::npos || !tools.Contains(Trim(body.substr(0, open)))) return false;
   }
-  ReadPython(body, out);
+  ReadPythonCalls(body, out);
   return true;
 }
 
-// The keys of a call in text that no syntax could read: broken JSON, or a call inside prose. One of them alone may be
-// an ordinary word.
-bool LooksLikeBrokenCall(std::string_view text, const std::vector<std::string>& tools) {
-  bool name = text.find("\"name\"") != std::string_view::npos;
-  bool arguments =
-      text.find("\"arguments\"") != std::string_view::npos || text.find("\"parameters\"") != std::string_view::npos;
-  if (name && arguments) return true;
-  for (std::string_view tag : {kToolCallClose, kFunctionClose, kMistralArgs})
-    if (text.find(tag) != std::string_view::npos) return true;
-  for (const std::string& tool : tools) {
-    if (tool.empty()) continue;
-    for (const std::string& form : {"\"name\": \"" + tool + "\"", "\"name\":\"" + tool + "\"", "[" + tool + "("})
-      if (text.find(form) != std::string_view::npos) return true;
+// After all sections; the unmarked ones last.
+struct Other {
+  std::string_view name;
+  std::string_view mark;  // in a chat template that renders it; empty: none tells
+  /// True when the text is in this syntax: then calls or error are set.
+  bool (*parse)(std::string_view text, const OfferedTools& tools, ParsedCalls& out);
+};
+constexpr Other kOthers[] = {
+    {"llama3", "<|python_tag|>", ParsePythonTag},
+    {"function_tag", "<function=", ParseFunctionTag},
+    {"minicpm", "<function name=", ParseNamedFunctionTag},
+    {"functools", "functools[", ParseFunctools},
+    {"command_r", "Action: ```json", ParseAction},
+    {"functionary", ">>>", ParseRecipients},
+    {"json", "", ParseBareJson},
+    {"pythonic", "", ParsePythonic},
+};
+
+// Text in no syntax that still has the marks or the keys of a call: broken JSON, or a call inside prose. One key alone
+// may be an ordinary word.
+bool LooksLikeBrokenCall(std::string_view text, const OfferedTools& tools) {
+  auto has = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
+  if (has("\"name\"") && (has("\"arguments\"") || has("\"parameters\""))) return true;
+  for (const Section& section : kSections)
+    if (section.close.find_first_of("<[") == 0 && section.close != "</s>" && section.name != "gigachat" &&
+        section.name != "gigachat3" && has(section.close))
+      return true;
+  for (std::string_view mark :
+       {"</function>", "[ARGS]", "<tool_call", "<|tool_calls_section_begin|>", "<｜tool▁calls▁begin｜>"})
+    if (has(mark)) return true;
+  for (const auto& [name, schema] : tools.all()) {
+    if (name.empty()) continue;
+    for (const std::string& form : {"\"name\": \"" + name + "\"", "\"name\":\"" + name + "\"", "[" + name + "("})
+      if (has(form)) return true;
   }
   return false;
 }
 
-std::string CallJson(const ToolCall& call, std::string_view arguments) {
+std::string ValueText(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : DumpJson(value);
+}
+
+std::string RenderTags(const ToolCall& call, const TagStyle& style) {
+  auto head = [&](std::string_view end) {
+    return std::string(end) + (end == style.head_end ? "" : std::string(style.head_end));
+  };
+  std::string out = std::string(style.call_open) + call.name + head(style.name_end);
+  for (const auto& [key, value] : call.arguments.items())
+    out += std::string(style.parameter_open) + key + head(style.key_end) + "\n" + ValueText(value) + "\n" +
+           std::string(style.parameter_close);
+  return out + std::string(style.call_close);
+}
+
+std::string CallJson(const ToolCall& call, std::string_view arguments = "arguments") {
   return fmt::format("{{\"name\": {}, \"{}\": {}}}", DumpJson(Json(call.name)), arguments, DumpJson(call.arguments));
 }
 
-std::string RenderEach(const std::vector<ToolCall>& calls, std::string_view separator,
-                       std::string (*render)(const ToolCall&)) {
+std::string GemmaText(const Json& value) {
+  if (value.is_string()) return "<|\"|>" + value.get<std::string>() + "<|\"|>";
   std::string out;
-  for (size_t i = 0; i < calls.size(); ++i) out += (i ? std::string(separator) : "") + render(calls[i]);
-  return out;
+  if (value.is_array()) {
+    for (const Json& one : value) out += (out.empty() ? "" : ",") + GemmaText(one);
+    return "[" + out + "]";
+  }
+  if (!value.is_object()) return DumpJson(value);
+  for (const auto& [key, one] : value.items()) out += (out.empty() ? "" : ",") + key + ":" + GemmaText(one);
+  return "{" + out + "}";
 }
 
-std::string RenderHermes(const std::vector<ToolCall>& calls) {
-  return RenderEach(calls, "\n", [](const ToolCall& call) {
-    return "<tool_call>\n" + CallJson(call, "arguments") + "\n</tool_call>";
-  });
-}
-std::string RenderBare(const std::vector<ToolCall>& calls) {
-  std::string list = RenderEach(calls, ", ", [](const ToolCall& call) { return CallJson(call, "arguments"); });
-  return calls.size() == 1 ? list : "[" + list + "]";
-}
-std::string RenderMistral(const std::vector<ToolCall>& calls) {
-  return "[TOOL_CALLS] [" + RenderEach(calls, ", ", [](const ToolCall& call) { return CallJson(call, "arguments"); }) +
-         "]";
-}
-std::string RenderLlama(const std::vector<ToolCall>& calls) {
-  return "<|python_tag|>" + RenderEach(calls, "; ", [](const ToolCall& call) { return CallJson(call, "parameters"); });
-}
-std::string RenderFunctionTag(const std::vector<ToolCall>& calls) {
-  return RenderEach(calls, "", [](const ToolCall& call) {
-    return "<function=" + call.name + ">" + DumpJson(call.arguments) + "</function>";
-  });
-}
-std::string RenderPythonic(const std::vector<ToolCall>& calls) {
-  return "[" + RenderEach(calls, ", ", RenderPythonCall) + "]";
+// One call as a section's body.
+std::string RenderBody(const Section& section, const ToolCall& call) {
+  switch (section.body) {
+    case Body::kHermes:
+    case Body::kJson:
+    case Body::kMistral:
+    case Body::kJsonOrPython:
+      return CallJson(call);
+    case Body::kPython:
+      return RenderPythonCall(call);
+    case Body::kTags:
+      return RenderTags(call, *section.style);
+    case Body::kNameKeyed:
+      return fmt::format("[{{{}: {}}}]", DumpJson(Json(call.name)), DumpJson(call.arguments));
+    case Body::kGemma:
+      return "call:" + call.name + GemmaText(call.arguments);
+    case Body::kSeparated:
+      return call.name + std::string(section.separator) + DumpJson(call.arguments);
+  }
+  return {};
 }
 
-struct Syntax {
-  std::string_view name;
-  /// True when the text is in this syntax: then calls or error are set.
-  bool (*parse)(std::string_view text, const std::vector<std::string>& tools, ParsedCalls& out);
-  std::string (*render)(const std::vector<ToolCall>& calls);
-};
-
-// Marked syntaxes first.
-constexpr Syntax kSyntaxes[] = {
-    {"hermes", ParseHermes, RenderHermes},   {"mistral", ParseMistral, RenderMistral},
-    {"llama3", ParsePythonTag, RenderLlama}, {"function_tag", ParseFunctionTag, RenderFunctionTag},
-    {"json", ParseBareJson, RenderBare},     {"pythonic", ParsePythonic, RenderPythonic},
-};
+std::string RenderOther(const ToolCall& call, std::string_view name) {
+  if (name == "llama3") return CallJson(call, "parameters");
+  if (name == "function_tag") return "<function=" + call.name + ">" + DumpJson(call.arguments) + "</function>";
+  if (name == "minicpm") return RenderTags(call, kNamedFunctionTags);
+  if (name == "functionary") return ">>>" + call.name + "\n" + DumpJson(call.arguments);
+  if (name == "pythonic") return RenderPythonCall(call);
+  return CallJson(call);
+}
 
 }  // namespace
 
-ParsedCalls ParseCalls(std::string_view text, const std::vector<std::string>& tools) {
-  for (const Syntax& syntax : kSyntaxes) {
-    ParsedCalls out;
-    if (!syntax.parse(text, tools, out)) continue;
-    out.syntax = syntax.name;
-    return out;
+ParsedCalls ParseCalls(std::string_view text, const Json& offered, std::string_view first) {
+  OfferedTools tools(offered);
+  for (bool preferred : {true, false}) {
+    if (preferred && first.empty()) continue;
+    for (const Section& section : kSections) {
+      ParsedCalls out;
+      if ((section.name == first) != preferred || !ParseSections(section, text, tools, out)) continue;
+      out.syntax = section.name;
+      return out;
+    }
+    for (const Other& other : kOthers) {
+      ParsedCalls out;
+      if ((other.name == first) != preferred || !other.parse(text, tools, out)) continue;
+      out.syntax = other.name;
+      return out;
+    }
   }
   ParsedCalls out;
   if (LooksLikeBrokenCall(text, tools)) out.error = "looks like a call, but not in a syntax that a parser accepts";
   return out;
 }
 
+std::string_view CallSyntaxOf(std::string_view chat_template) {
+  for (const Section& section : kSections)
+    if (chat_template.find(section.open) != std::string_view::npos) return section.name;
+  for (const Other& other : kOthers)
+    if (!other.mark.empty() && chat_template.find(other.mark) != std::string_view::npos) return other.name;
+  return {};
+}
+
 std::vector<std::string_view> CallSyntaxNames() {
   std::vector<std::string_view> names;
-  for (const Syntax& syntax : kSyntaxes) names.push_back(syntax.name);
+  for (const Section& section : kSections) names.push_back(section.name);
+  for (const Other& other : kOthers) names.push_back(other.name);
   return names;
 }
 
 std::string RenderCalls(const std::vector<ToolCall>& calls, std::string_view name) {
-  for (const Syntax& syntax : kSyntaxes)
-    if (syntax.name == name) return syntax.render(calls);
-  return {};
+  std::string out;
+  for (const Section& section : kSections) {
+    if (section.name != name) continue;
+    for (const ToolCall& call : calls)
+      out += std::string(section.open) + RenderBody(section, call) + std::string(section.close);
+    return out;
+  }
+  bool lines = name == "functionary" || name == "minicpm" || name == "function_tag";
+  std::string_view separator = name == "llama3" ? "; " : lines ? "\n" : ", ";
+  for (const ToolCall& call : calls) {
+    if (!out.empty()) out += separator;
+    out += RenderOther(call, name);
+  }
+  if (name == "llama3") return "<|python_tag|>" + out;
+  if (name == "functools") return "functools[" + out + "]";
+  if (name == "command_r") return "Action: ```json\n[" + out + "]\n```";
+  return name == "pythonic" || (name == "json" && calls.size() != 1) ? "[" + out + "]" : out;
 }
 
 }  // namespace assay

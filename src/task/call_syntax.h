@@ -1,8 +1,7 @@
 #pragma once
 // Tool calls out of raw answer text, in the syntaxes that models are trained on. Text that is meant as a call but is
-// none is an error of its own, never silently text.
+// none is an error of its own, never silently text. Linear in the text.
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +24,14 @@ struct ParsedCalls {
 
 inline constexpr size_t kMaxCalls = 256;  // per answer
 
-/// `tools`: names of the tools offered; an unmarked call needs one of them where the text alone would be ambiguous.
-ParsedCalls ParseCalls(std::string_view text, const std::vector<std::string>& tools);
+/// `text` keeps its special tokens and has no reasoning left (reasoning.h). `tools` are those offered, in OpenAI's
+/// format, or null: an unmarked call needs one of them where the text alone would be ambiguous, and values without
+/// quotes get the types that they declare. All syntaxes are tried, `first` (a row's name, may be empty) before the
+/// others.
+ParsedCalls ParseCalls(std::string_view text, const Json& tools, std::string_view first = {});
+
+/// The syntax that a chat template renders calls in, empty when it names none.
+std::string_view CallSyntaxOf(std::string_view chat_template);
 
 /// Names of the syntaxes in the order they are tried.
 std::vector<std::string_view> CallSyntaxNames();

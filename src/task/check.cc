@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "task/pattern.h"
+#include "task/reasoning.h"
 #include "task/task.h"
 
 namespace assay {
@@ -137,10 +138,14 @@ CheckResult RunCheck(const Check& check, const AnswerView& answer, const Example
   result.type = check.type;
   std::string note;
   CheckOutcome outcome;
-  if (IsBlank(answer.text))
-    outcome = Mismatch{Failure::kEmpty, "the answer is empty"};
+  AnswerParts parts = SplitReasoning(answer.raw.empty() ? answer.text : answer.raw, answer.in_reasoning);
+  AnswerView said{parts.found ? std::string_view(parts.content) : answer.text, answer.finish, parts.content, false,
+                  answer.call_syntax};
+  if (IsBlank(said.text) && IsBlank(said.raw))
+    outcome = Mismatch{Failure::kEmpty, parts.unfinished ? "the answer has reasoning that never ends, and nothing else"
+                                                         : "the answer is empty"};
   else
-    outcome = check.body->Run(answer, example, note);
+    outcome = check.body->Run(said, example, note);
   result.pass = !outcome;
   if (result.pass) {
     result.detail = note;

@@ -22,8 +22,11 @@ struct Example;
 
 /// What a check sees of an answer. The views must outlive the call.
 struct AnswerView {
-  std::string_view text;    // without special tokens
-  std::string_view finish;  // "stop" | "length"
+  std::string_view text;              // without special tokens
+  std::string_view finish;            // "stop" | "length"
+  std::string_view raw = {};          // with special tokens; empty: as `text`
+  bool in_reasoning = false;          // the prompt ended inside a block of reasoning
+  std::string_view call_syntax = {};  // the model's own (call_syntax.h), empty: not known
 };
 
 /// A finding about a check's own definition, told by `assay task check`.
@@ -66,7 +69,7 @@ std::span<const CheckType> CheckTypes();
 /// Compiles one element of `expect`. Throws FieldError with a did-you-mean for an unknown type or member.
 Check CompileCheck(const Json& spec, const Example& example);
 
-/// Runs one check.
+/// Runs one check on what the answer says: reasoning is taken off first (reasoning.h).
 CheckResult RunCheck(const Check& check, const AnswerView& answer, const Example& example);
 
 /// True when `text` has nothing but ASCII white space.

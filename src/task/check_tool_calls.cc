@@ -54,8 +54,8 @@ class ToolCalls : public CheckBody {
       throw FieldError{"allow_extra_calls", "no calls expected, but extra calls allowed: nothing to check"};
   }
 
-  CheckOutcome Run(const AnswerView& answer, const Example&, std::string& note) const override {
-    ParsedCalls found = ParseCalls(answer.text, tools_);
+  CheckOutcome Run(const AnswerView& answer, const Example& example, std::string& note) const override {
+    ParsedCalls found = ParseCalls(answer.raw.empty() ? answer.text : answer.raw, example.tools, answer.call_syntax);
     if (!found.error.empty())
       return Mismatch{Failure::kMalformedCall, fmt::format("{}; found {}", found.error, Quote(answer.text))};
     if (expected_.empty()) {

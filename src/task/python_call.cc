@@ -11,6 +11,7 @@ namespace assay {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr size_t kMaxKeys = 1000;  // each is looked for among the others
 
 bool IsNameStart(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
@@ -67,6 +68,14 @@ class Reader {
     if (calls.empty()) throw Malformed{"no call"};
   }
 
+  Json Literal() {
+    Space();
+    Json value = Value(0);
+    Space();
+    if (!AtEnd()) Wrong("the end");
+    return value;
+  }
+
   bool BeginsCall() {
     Space();
     if (!Accept('[')) return false;
@@ -112,6 +121,7 @@ class Reader {
       std::string key = Name();
       Space();
       if (!Accept('=')) throw Malformed{fmt::format("{}: expected arguments by keyword (name=value)", call.name)};
+      if (call.arguments.size() >= kMaxKeys) throw Malformed{fmt::format("more than {} arguments", kMaxKeys)};
       if (call.arguments.contains(key))
         throw Malformed{fmt::format("{}: argument {} is given twice", call.name, Quote(key))};
       call.arguments[key] = Value(0);
@@ -168,6 +178,7 @@ class Reader {
       std::string key = Text();
       Space();
       if (!Accept(':')) Wrong("\":\"");
+      if (out.size() >= kMaxKeys) throw Malformed{fmt::format("more than {} keys", kMaxKeys)};
       if (out.contains(key)) throw Malformed{fmt::format("key {} is given twice", Quote(key))};
       out[key] = Value(depth + 1);
       Space();
@@ -222,8 +233,6 @@ class Reader {
       }
       if (c == '\\')
         Escape(out);
-      else if (c == '\n' && !triple)
-        throw Malformed{"a string is not closed"};
       else
         out += c;
     }
@@ -322,6 +331,15 @@ std::string ParsePythonCalls(std::string_view text, size_t max_calls, std::vecto
     return {};
   } catch (const Malformed& error) {
     return error.message;
+  }
+}
+
+bool ParsePythonLiteral(std::string_view text, Json& value) {
+  try {
+    value = Reader(text).Literal();
+    return true;
+  } catch (const Malformed&) {
+    return false;
   }
 }
 

@@ -16,6 +16,9 @@ bool LooksLikePythonList(std::string_view text);
 /// empty on success.
 std::string ParsePythonCalls(std::string_view text, size_t max_calls, std::vector<ToolCall>& calls);
 
+/// Parses the whole text as one literal; false when it is none.
+bool ParsePythonLiteral(std::string_view text, Json& value);
+
 std::string RenderPythonCall(const ToolCall& call);
 
 }  // namespace assay

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "task/reasoning.h"
 
 namespace assay {
 namespace {
@@ -98,15 +99,16 @@ class Run {
     }
     if (Resumed(i, prompt_hash)) return;
     request.sampling = SamplingFromJson(example.sampling, defaults_, "sampling of " + example.id);
+    const bool in_reasoning = EndsInReasoning(request.prompt);
     std::string key = AnswerKey(header_, prompt_hash, request.sampling);
     if (cache_.get) {
       if (std::optional<Answer> answer = cache_.get(key); answer && answer->finish != "error") {
-        Finish(i, ScoreAnswer(example, *answer, prompt_hash));
+        Finish(i, ScoreAnswer(example, *answer, prompt_hash, Context(*answer, in_reasoning)));
         return;
       }
     }
     requests_.push_back(std::move(request));
-    pending_.push_back({i, std::move(prompt_hash), std::move(key), false});
+    pending_.push_back({i, std::move(prompt_hash), std::move(key), in_reasoning, false});
   }
 
   bool Resumed(size_t i, const std::string& prompt_hash) {
@@ -121,12 +123,17 @@ class Run {
     return true;
   }
 
+  AnswerContext Context(const Answer& answer, bool in_reasoning) const {
+    return {backend_.RawText(answer), backend_.CallSyntax(), in_reasoning};
+  }
+
   void Done(size_t index, const Answer& answer) {
     ASSAY_CHECK(index < pending_.size() && !pending_[index].done);
     Pending& pending = pending_[index];
     pending.done = true;
     if (cache_.put && answer.finish != "error") cache_.put(pending.key, answer);
-    Finish(pending.example, ScoreAnswer(task_.examples[pending.example], answer, pending.prompt_hash));
+    Finish(pending.example, ScoreAnswer(task_.examples[pending.example], answer, pending.prompt_hash,
+                                        Context(answer, pending.in_reasoning)));
   }
 
   void Finish(size_t i, ExampleResult result) {
@@ -139,7 +146,7 @@ class Run {
   struct Pending {
     size_t example;
     std::string prompt_hash, key;
-    bool done;
+    bool in_reasoning, done;
   };
 
   const Task& task_;
@@ -174,7 +181,8 @@ std::string RenderPrompt(const Example& example, const Backend& backend) {
   return example.is_chat() ? backend.RenderChat(example.messages, example.tools) : example.prompt;
 }
 
-ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash) {
+ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash,
+                          const AnswerContext& context) {
   ExampleResult result;
   result.id = example.id;
   result.slice = example.slice;
@@ -191,7 +199,7 @@ ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const st
     return result;
   }
   result.pass = true;
-  AnswerView view{answer.text, answer.finish};
+  AnswerView view{answer.text, answer.finish, context.raw, context.in_reasoning, context.call_syntax};
   for (const Check& check : example.expect) {
     result.checks.push_back(RunCheck(check, view, example));
     result.pass = result.pass && result.checks.back().pass;

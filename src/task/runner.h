@@ -28,8 +28,16 @@ std::string PromptHash(std::span<const int32_t> ids);
 /// The text of an example's prompt as the model sees it. Throws what the chat template throws.
 std::string RenderPrompt(const Example& example, const Backend& backend);
 
+/// What reading an answer needs beside its text; the defaults are a server's that shows no special tokens.
+struct AnswerContext {
+  std::string raw;            // the text with special tokens; empty: none are known
+  std::string call_syntax;    // Backend::CallSyntax
+  bool in_reasoning = false;  // the prompt ended inside a block of reasoning
+};
+
 /// Runs all checks on one answer. An answer with finish "error" gets `error` and no checks.
-ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash);
+ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash,
+                          const AnswerContext& context = {});
 
 /// Answers and scores every example that `writer` has not resumed. `header.sampling` holds the run's defaults. Results
 /// go to the writer (may be null) as they finish; the record has them in task order. A template error or context

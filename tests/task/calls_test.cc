@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "base/random.h"
 #include "base/strings.h"
+#include "system/file.h"
 #include "task/call_syntax.h"
 #include "task/matcher.h"
+#include "task/reasoning.h"
 #include "task_testing.h"
 
 namespace assay {
@@ -18,8 +21,14 @@ using testing::ReadLines;
 using testing::Refusal;
 using testing::Try;
 
+Json Offered(const std::vector<std::string>& names) {
+  Json tools = Json::array();
+  for (const std::string& name : names) tools.push_back({{"type", "function"}, {"function", {{"name", name}}}});
+  return tools;
+}
+
 Json Calls(std::string_view text, const std::vector<std::string>& tools = {"f", "g"}) {
-  ParsedCalls parsed = ParseCalls(text, tools);
+  ParsedCalls parsed = ParseCalls(text, Offered(tools));
   if (!parsed.error.empty()) return "error";
   Json out = Json::array();
   for (const ToolCall& call : parsed.calls) out.push_back(Json::array({call.name, call.arguments}));
@@ -112,6 +121,106 @@ TEST(CallSyntax, ManyCallsAreRefused) {
   std::string text;
   for (size_t i = 0; i <= kMaxCalls; ++i) text += "<tool_call>{\"name\": \"f\"}</tool_call>";
   EXPECT_EQ(Calls(text), "error");
+}
+
+TEST(CallSyntax, TheTemplateTellsTheSyntax) {
+  EXPECT_EQ(CallSyntaxOf("{{ '<tool_call>' }}"), "hermes");
+  EXPECT_EQ(CallSyntaxOf("{{ '[TOOL_CALLS]' }}"), "mistral");
+  EXPECT_EQ(CallSyntaxOf("{{ '<|python_tag|>' }}"), "llama3");
+  EXPECT_EQ(CallSyntaxOf("{{ messages }}"), "");
+  // Tried first, so that another's marks inside an argument mislead nobody.
+  const char* text = "<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": \"<tool_call>\"}}";
+  EXPECT_NE(ParseCalls(text, nullptr).error, "");
+  EXPECT_EQ(ParseCalls(text, nullptr, "llama3").calls.size(), 1u);
+}
+
+TEST(CallSyntax, ValuesBetweenTagsHaveTheTypesThatAreDeclared) {
+  Json tools = Json::parse(R"([{"type":"function","function":{"name":"f","parameters":{"properties":{
+      "s":{"type":"string"},"n":{"type":"integer"},"m":{"type":["string","null"]},"o":{"type":"object"}}}}}])");
+  auto arguments = [&](const char* body) {
+    ParsedCalls parsed =
+        ParseCalls("<tool_call>\n<function=f>\n" + std::string(body) + "</function>\n</tool_call>", tools);
+    EXPECT_EQ(parsed.error, "");
+    return parsed.calls.empty() ? Json() : parsed.calls[0].arguments;
+  };
+  EXPECT_EQ(arguments("<parameter=s>\n12\n</parameter>"), Json::parse(R"({"s":"12"})"));
+  EXPECT_EQ(arguments("<parameter=s>\n\n two\nlines \n\n</parameter>"), Json::parse(R"({"s":"\n two\nlines \n"})"));
+  EXPECT_EQ(arguments("<parameter=n>\n12\n</parameter>"), Json::parse(R"({"n":12})"));
+  EXPECT_EQ(arguments("<parameter=n>\ntwelve\n</parameter>"), Json::parse(R"({"n":"twelve"})"));
+  EXPECT_EQ(arguments("<parameter=m>\nnull\n</parameter>"), Json::parse(R"({"m":null})"));
+  EXPECT_EQ(arguments("<parameter=o>\n{'a': [True, None]}\n</parameter>"), Json::parse(R"({"o":{"a":[true,null]}})"));
+  EXPECT_EQ(arguments("<parameter=u>\n1.5\n</parameter>"), Json::parse(R"({"u":1.5})"));
+}
+
+TEST(CallSyntax, BrokenMarksAreErrorsNotText) {
+  for (const char* text : {
+           "<tool_call>\n<function=f>\n<parameter=a>\n1\n</function>\n</tool_call>",
+           "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>",
+           "<tool_call>\n<function=>\n</function>\n</tool_call>",
+           "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n<parameter=a>\n2\n</parameter>\n</function></"
+           "tool_call>",
+           "<tool_call>f\n<arg_key>a</arg_key>\n</tool_call>",
+           "<tool_call>f\n<arg_key>a</arg_key><arg_value>1</tool_call>",
+           "<｜tool▁calls▁begin｜>f",
+           "<｜tool▁call▁begin｜>f{}<｜tool▁call▁end｜>",
+           "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0{}",
+           "<|channel|>commentary to=functions.f <|constrain|>json<|message|>{\"a\": ",
+           "<|START_ACTION|>[{\"tool_name\": \"f\", \"parameters\": {]<|END_ACTION|>",
+           "<|tool_call>call:f{a:<|\"|>x}<tool_call|>",
+           "<|tool_call>f{a:1}<tool_call|>",
+           "<|tools_prefix|>[{\"f\": 1}]<|tools_suffix|>",
+           "<|tool_call_start|>[f(a=]<|tool_call_end|>",
+           "<minimax:tool_call><invoke name=\"f\"><parameter name=\"a\">1</invoke></minimax:tool_call>",
+           ">>>f\n{\"a\": 1",
+           "functools[{\"name\": \"f\"",
+           "Action: ```json\n[{\"tool_name\": \"f\", \"parameters\": {\"a\": }}]\n```",
+       })
+    EXPECT_EQ(Calls(text), "error") << text;
+}
+
+TEST(CallSyntax, HostileTextIsReadInLinearTime) {
+  for (std::string_view syntax : CallSyntaxNames()) {
+    std::string open = RenderCalls({{"f", Json::object()}}, syntax);
+    std::string text, half = open.substr(0, open.size() / 2);
+    while (text.size() < 300'000) text += half;
+    ParseCalls(text, nullptr);
+    text.clear();
+    while (text.size() < 300'000) text += open;
+    ParseCalls(text, nullptr);
+  }
+  for (const char* part : {"<parameter=a", "[", "{\"a\":", "<arg_key>", "<|\"|>", "call:f{", "(", "'", "<|"}) {
+    std::string text = "<tool_call><function=f><parameter=";
+    while (text.size() < 300'000) text += part;
+    ParseCalls(text, nullptr);
+    ParseCalls("<|tool_call>call:f{" + text, nullptr);
+  }
+}
+
+// What models' own chat templates make of calls reads back as the calls: data/template_calls.json, made by
+// tools/golden/tool_calls.py.
+TEST(CallSyntax, ReadsBackWhatTemplatesRender) {
+  Json golden = ParseJson(ReadFile(ASSAY_TEST_DATA "/task/data/template_calls.json"), "template_calls.json");
+  std::set<std::string> templates, syntaxes;
+  // Tags of their own that no parser here reads: a malformed call, never silently text.
+  const std::set<std::string> unread = {"MiniMax-M3", "tencent-Hy3"};
+  for (const Json& row : golden["rows"]) {
+    std::string text = row["text"];
+    Json expected = golden[row["case"] == "one" ? "one" : "two"], found = Json::array();
+    ParsedCalls parsed = ParseCalls(SplitReasoning(text).content, golden["tools"]);
+    if (unread.contains(row["template"])) {
+      EXPECT_NE(parsed.error, "") << text;
+      continue;
+    }
+    for (const ToolCall& call : parsed.calls) found.push_back(Json::array({call.name, call.arguments}));
+    EXPECT_EQ(parsed.error, "") << row["template"] << "\n" << text;
+    // Objects of the same members are equal in any order.
+    EXPECT_EQ(nlohmann::json(found), nlohmann::json(expected)) << row["template"] << "\n" << text;
+    if (nlohmann::json(found) != nlohmann::json(expected)) continue;
+    templates.insert(row["template"]);
+    syntaxes.insert(parsed.syntax);
+  }
+  EXPECT_GE(templates.size(), 50u);
+  EXPECT_GE(syntaxes.size(), 20u);
 }
 
 // ---- The check
@@ -329,7 +438,7 @@ TEST(Bfcl, EveryAllowedAnswerPassesInEverySyntax) {
         CheckResult result = Try(item.spec, text, item.example);
         EXPECT_TRUE(result.pass) << item.id << " " << syntax << ": " << result.failure << ": " << result.detail << "\n"
                                  << text;
-        ParsedCalls parsed = ParseCalls(text, {});
+        ParsedCalls parsed = ParseCalls(text, nullptr);
         EXPECT_EQ(parsed.syntax, syntax);
         passed += result.pass;
       }
@@ -345,7 +454,15 @@ TEST(Bfcl, DamagedAnswersFailInTheRightClass) {
     if (item.truth.empty()) continue;
     auto expect = [&](const std::vector<ToolCall>& calls, const std::string& failure) {
       for (std::string_view syntax : CallSyntaxNames()) {
-        CheckResult result = Try(item.spec, RenderCalls(calls, syntax), item.example);
+        std::string text = RenderCalls(calls, syntax);
+        CheckResult result = Try(item.spec, text, item.example);
+        // Between tags everything is text: there, only its value can be wrong.
+        bool untyped =
+            failure == "wrong type" && result.failure == "wrong value" && text.find("</") != std::string::npos;
+        if (untyped || (syntax == "kimi3" && failure == "wrong type")) {
+          EXPECT_NE(result.failure, "") << text;
+          continue;
+        }
         EXPECT_EQ(result.failure, failure) << item.id << " " << syntax << ": " << result.detail << "\n"
                                            << RenderCalls(calls, syntax);
         ++seen[failure];
@@ -385,8 +502,13 @@ TEST(Bfcl, DamagedAnswersFailInTheRightClass) {
     }
     for (std::string_view syntax : CallSyntaxNames()) {
       std::string text = RenderCalls(good, syntax);
-      size_t brace = text.find_last_of(")}");
-      EXPECT_EQ(Try(item.spec, text.substr(0, brace), item.example).failure, "malformed call") << text.substr(0, brace);
+      // Cut inside the last call: a section's end alone may be missing, since it serves as a stop string.
+      size_t cut = 0;
+      for (std::string_view end :
+           {")", "}", "</parameter>", "</｜DSML｜parameter>", "</param>", "</atem:parameter>", "<|close|>argument"})
+        if (size_t at = text.rfind(end); at != std::string::npos) cut = std::max(cut, at);
+      text.resize(cut);
+      EXPECT_EQ(Try(item.spec, text, item.example).failure, "malformed call") << syntax << ": " << text;
     }
     EXPECT_EQ(Try(item.spec, "I cannot do that.", item.example).failure, "no call");
   }
