@@ -108,7 +108,6 @@ void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
   }
   if (const GgufValue* merges = file.Array("tokenizer.ggml.merges", GgufType::kString))
     spec.merges.assign(merges->strings.begin(), merges->strings.end());
-  if (spec.model == TokenizerModel::kSentencePieceBpe) spec.merges.clear();  // scores rule
 }
 
 }  // namespace
@@ -216,22 +215,24 @@ TokenizerSpec GgufTokenizer(const GgufFile& file) {
   std::string model(file.String("tokenizer.ggml.model"));
   if (model == "gpt2") {
     spec.model = TokenizerModel::kByteLevelBpe;
-  } else if (model == "llama") {
+  } else if (model == "llama" || model == "gemma4") {
     spec.model = TokenizerModel::kSentencePieceBpe;
   } else if (model == "t5") {
     spec.model = TokenizerModel::kUnigram;
   } else {
-    Fail(ErrorKind::kUnsupported, "{}: tokenizer.ggml.model is {}; supported: gpt2, llama, t5", file.where, model);
+    Fail(ErrorKind::kUnsupported, "{}: tokenizer.ggml.model is {}; supported: gpt2, llama, t5, gemma4", file.where,
+         model);
   }
   bool bytes = spec.model == TokenizerModel::kByteLevelBpe;
   spec.pre = std::string(file.String("tokenizer.ggml.pre", bytes ? "default" : ""));
+  if (model == "gemma4") spec.pre = model;  // BPE by merges, not by scores
   ReadVocabulary(file, spec);
   ReadIds(file, spec);
   bool bos_default = spec.model == TokenizerModel::kSentencePieceBpe ||
                      (bytes && std::find(kBosByDefault.begin(), kBosByDefault.end(), spec.pre) != kBosByDefault.end());
   spec.add_bos = file.Bool("tokenizer.ggml.add_bos_token", bos_default);
   spec.add_eos = file.Bool("tokenizer.ggml.add_eos_token", spec.model == TokenizerModel::kUnigram);
-  spec.add_space_prefix = file.Bool("tokenizer.ggml.add_space_prefix", !bytes);
+  spec.add_space_prefix = file.Bool("tokenizer.ggml.add_space_prefix", !bytes && model != "gemma4");
   spec.remove_extra_whitespaces = file.Bool("tokenizer.ggml.remove_extra_whitespaces", false);
   if (const GgufValue* map = file.Find("tokenizer.ggml.precompiled_charsmap")) {
     if (map->type != GgufType::kArray || GgufTypeBytes(map->element) != 1)

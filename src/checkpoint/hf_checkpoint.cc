@@ -155,8 +155,18 @@ TokenizerSpec ReadTokenizer(const fs::path& folder) {
   std::string config_text = ReadIfThere(folder / "tokenizer_config.json", kMaxConfigBytes);
   std::string json = ReadIfThere(folder / "tokenizer.json", kMaxTokenizerBytes);
   if (!json.empty()) return TokenizerSpecFromJson(json, config_text, (folder / "tokenizer.json").string());
+  for (const char* name : {"tiktoken.model", "qwen.tiktoken"})
+    if (std::string ranks = ReadIfThere(folder / name, kMaxTokenizerBytes); !ranks.empty())
+      return TokenizerSpecFromTiktoken(ranks, config_text, (folder / name).string());
   std::string proto = ReadIfThere(folder / "tokenizer.model", kMaxTokenizerBytes);
-  if (proto.empty()) Fail(ErrorKind::kNotFound, "{}: neither tokenizer.json nor tokenizer.model", folder.string());
+  if (proto.empty()) {
+    std::string tekken = ReadIfThere(folder / "tekken.json", kMaxTokenizerBytes);
+    if (!tekken.empty()) return TokenizerSpecFromTekken(tekken, (folder / "tekken.json").string());
+    Fail(ErrorKind::kNotFound, "{}: neither tokenizer.json nor tokenizer.model, tiktoken.model or tekken.json",
+         folder.string());
+  }
+  // Llama 3's own release and GLM-4 ship ranks under this name: text, where a SentencePiece model begins with a tag.
+  if (proto[0] != '\n') return TokenizerSpecFromTiktoken(proto, config_text, (folder / "tokenizer.model").string());
   TokenizerSpec spec =
       TokenizerSpecFromSentencePiece(std::as_bytes(std::span(proto)), (folder / "tokenizer.model").string());
   Json config = config_text.empty() ? Json() : ParseJson(config_text, (folder / "tokenizer_config.json").string());
