@@ -57,11 +57,7 @@ std::vector<Pair> Pairs() {
   std::vector<Pair> out;
   for (const Format& format : Formats()) {
     if (!format.encode_rows) continue;
-    const bool group_of_rest =
-        format.name.find("_g16") != std::string_view::npos || format.name.find("_g256") != std::string_view::npos ||
-        format.name.find("_g512") != std::string_view::npos || format.name.find("_g1024") != std::string_view::npos ||
-        format.name.find("_g64") != std::string_view::npos;
-    if (group_of_rest) continue;
+    if (format.variant && !format.name.ends_with("_g32_asym") && !format.name.ends_with("_g128_gidx")) continue;
     for (std::string_view container : HfContainersOf(format))
       out.push_back({std::string(container), std::string(format.name)});
   }

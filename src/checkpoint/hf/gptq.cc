@@ -4,6 +4,7 @@
 #include "checkpoint/hf/gptq.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "checkpoint/hf/quantization.h"
@@ -25,18 +26,33 @@ void Replane(std::vector<std::byte>& codes, int64_t bits, int64_t rows, int64_t 
   }
 }
 
+/// Undoes "less one" as GPTQModel does it, which borrows and carries between the fields of a word; widths whose fields
+/// straddle words are undone field by field.
+void AddOneToWords(std::vector<std::byte>& words, int bits) {
+  const uint32_t ones = 0xffffffffu / ((1u << bits) - 1);
+  for (size_t i = 0; i + 4 <= words.size(); i += 4) {
+    uint32_t word;
+    std::memcpy(&word, words.data() + i, 4);
+    word += ones;
+    std::memcpy(words.data() + i, &word, 4);
+  }
+}
+
 /// [out, groups] true zeros.
 std::vector<float> ReadZeros(const GptqLayout& layout, const SafetensorsTensor& packed, int64_t groups, int64_t rows) {
   const int bits = static_cast<int>(layout.kind.bits);
   const size_t row_bytes = static_cast<size_t>(rows * bits / 8);
   std::vector<uint8_t> codes(static_cast<size_t>(rows));
   std::vector<float> out(static_cast<size_t>(rows * groups));
+  const bool by_words = layout.zeros == GptqZeros::kLessOne && 32 % bits == 0;
   for (int64_t g = 0; g < groups; ++g) {
-    std::span<const std::byte> from = packed.data.subspan(static_cast<size_t>(g) * row_bytes, row_bytes);
+    auto begin = packed.data.begin() + static_cast<ptrdiff_t>(static_cast<size_t>(g) * row_bytes);
+    std::vector<std::byte> from(begin, begin + static_cast<ptrdiff_t>(row_bytes));
+    if (by_words) AddOneToWords(from, bits);
     layout.planar ? UnpackPlanar(from, bits, codes) : UnpackDense(from, bits, codes);
     for (int64_t row = 0; row < rows; ++row) {
       int zero = codes[static_cast<size_t>(row)];
-      if (layout.zeros == GptqZeros::kLessOne) zero = (zero + 1) & ((1 << bits) - 1);
+      if (layout.zeros == GptqZeros::kLessOne && !by_words) zero = (zero + 1) & ((1 << bits) - 1);
       out[static_cast<size_t>(row * groups + g)] = static_cast<float>(zero);
     }
   }
