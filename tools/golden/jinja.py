@@ -3,7 +3,9 @@
 
   python tools/golden/jinja.py TEMPLATES_DIR tests/golden/jinja [--gguf MODEL.gguf]
 
-TEMPLATES_DIR holds *.jinja (ggml-org/llama.cpp models/templates at 10e97801; each template has its model's licence). --gguf adds
+TEMPLATES_DIR holds *.jinja (ggml-org/llama.cpp models/templates at 10e97801, and from the source distribution of llama-cpp-python
+0.3.36 those of gpt-oss, GLM-4.6, Qwen3-Coder, DeepSeek-V3.1, SmolLM3, Granite 4.0 and Mistral-Small-3.2; each template has its
+model's licence). --gguf adds
 that file's tokenizer.chat_template. Needs transformers, jinja2, and gguf for --gguf.
 """
 import argparse
@@ -12,6 +14,9 @@ import hashlib
 import json
 import pathlib
 import platform
+import sys
+
+sys.path.append(sys.path.pop(0))  # numbers.py beside this file must not hide Python's own
 
 import jinja2
 import transformers
@@ -77,7 +82,7 @@ def main():
         templates.append({"name": name, "source": source, "expected": expected})
     golden = {
         "provenance": provenance,
-        "licence": "templates: of each model they belong to; collected by ggml-org/llama.cpp (MIT) at 10e97801, SmolLM2's from its"
+        "licence": "templates: of each model they belong to; collected by ggml-org/llama.cpp (MIT) at 10e97801 and later, SmolLM2's from its"
         " GGUF file (Apache-2.0). Conversations: this project.",
         "now_unix_s": NOW,
         "conversations": CONVERSATIONS,

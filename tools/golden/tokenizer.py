@@ -13,6 +13,8 @@ import os
 import sys
 import tempfile
 
+sys.path.append(sys.path.pop(0))  # numbers.py beside this file must not hide Python's own
+
 import sentencepiece
 import tokenizers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
