@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""The program on SmolLM2-135M-Instruct (a real GGUF file that this project did not write) against what transformers and llama.cpp said
-about it. The reference figures are in tests/golden/smollm2/; their README names origin and tolerances.
+"""The program on two real GGUF files that this project did not write, SmolLM2-135M-Instruct and Gemma 3 270M, against what transformers
+and llama.cpp said about them. The reference figures are in tests/golden/{smollm2,gemma3}/; their READMEs name origin and tolerances.
 
-usage: real_model_test.py ASSAY GOLDEN_FOLDER    (the model: $ASSAY_MODELS, else ~/.cache/assay/models; tools/fetch_models puts it there)
+usage: real_model_test.py ASSAY GOLDEN_FOLDER    (the models: $ASSAY_MODELS, else ~/.cache/assay/models; tools/fetch_models puts them there)
 """
 import json, os, pathlib, subprocess, sys, tempfile, unittest
 
 ASSAY, GOLDEN = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
 BASE = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-MODEL = pathlib.Path(os.environ.get("ASSAY_MODELS") or os.path.join(BASE, "assay", "models")) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+MODELS = pathlib.Path(os.environ.get("ASSAY_MODELS") or os.path.join(BASE, "assay", "models"))
+TEXT = GOLDEN / "smollm2" / "perplexity_text.txt"
 
 
 def assay(*arguments, codes=(0,)):
@@ -22,16 +23,14 @@ def assay_json(*arguments, codes=(0,)):
     return json.loads(assay(*arguments, "--json", "--quiet", codes=codes))
 
 
-def rows(name):
-    with open(GOLDEN / name, encoding="utf-8") as f:
-        return [json.loads(line) for line in f if line.strip()]
+class Checks:
+    """What holds for every model; `model` and `golden` name it, `stop` ends its answers, `chunks` were measured."""
 
-
-class RealModel(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if not MODEL.exists():
-            raise AssertionError(f"{MODEL} is missing: run tools/fetch_models")
+        cls.path = MODELS / cls.model
+        if not cls.path.exists():
+            raise AssertionError(f"{cls.path} is missing: run tools/fetch_models")
         cls.scratch = tempfile.TemporaryDirectory()
         os.environ["ASSAY_CACHE"] = os.path.join(cls.scratch.name, "cache")
 
@@ -39,20 +38,24 @@ class RealModel(unittest.TestCase):
     def tearDownClass(cls):
         cls.scratch.cleanup()
 
+    def rows(self, name):
+        with open(GOLDEN / self.golden / name, encoding="utf-8") as f:
+            return [json.loads(line) for line in f if line.strip()]
+
     def test_token_ids(self):
         """45 texts, as transformers tokenizes them, and as llama.cpp does when special tokens are plain text."""
-        for row in rows("token_ids.jsonl"):
+        for row in self.rows("token_ids.jsonl"):
             path = os.path.join(self.scratch.name, "text")
             with open(path, "w", encoding="utf-8", newline="") as f:
                 f.write(row["text"])
-            self.assertEqual(assay_json("tokenize", MODEL, "--file", path)["ids"], row["ids"], row["name"])
+            self.assertEqual(assay_json("tokenize", self.path, "--file", path)["ids"], row["ids"], row["name"])
             if "ids_plain" in row and "llama_cpp_ids" not in row:  # the one text where the two split differently
-                self.assertEqual(assay_json("tokenize", MODEL, "--file", path, "--plain")["ids"], row["ids_plain"], row["name"])
+                self.assertEqual(assay_json("tokenize", self.path, "--file", path, "--plain")["ids"], row["ids_plain"], row["name"])
 
     def test_logits(self):
         """Log-probabilities of every prompt token and of the best next tokens, float32 arithmetic: within 5e-4 of transformers."""
-        for row in rows("logits.jsonl"):
-            out = assay_json("generate", MODEL, row["text"], "--raw", "--greedy", "--max-tokens", 1, "--logprobs", 20, "--arithmetic", "reference")
+        for row in self.rows("logits.jsonl"):
+            out = assay_json("generate", self.path, row["text"], "--raw", "--greedy", "--max-tokens", 1, "--logprobs", 20, "--arithmetic", "reference")
             self.assertEqual(out["prompt_ids"], row["ids"], row["name"])
             self.assertEqual(len(out["prompt_logprobs"]), len(row["prompt_logprobs"]))
             for found, expected in zip(out["prompt_logprobs"][1:], row["prompt_logprobs"][1:]):
@@ -66,40 +69,41 @@ class RealModel(unittest.TestCase):
 
     def test_greedy(self):
         """Greedy text in float32 arithmetic, up to the first step whose margin is below 2e-3."""
-        for row in rows("greedy.jsonl"):
-            logits = next(r for r in rows("logits.jsonl") if r["name"] == row["name"])
-            out = assay_json("generate", MODEL, logits["text"], "--raw", "--greedy", "--max-tokens", len(row["continuation"]), "--arithmetic", "reference")
+        for row in self.rows("greedy.jsonl"):
+            logits = next(r for r in self.rows("logits.jsonl") if r["name"] == row["name"])
+            out = assay_json("generate", self.path, logits["text"], "--raw", "--greedy", "--max-tokens", len(row["continuation"]), "--arithmetic", "reference")
             expected = row["continuation"]
             for step, margin in enumerate(row["margin"]):
                 if margin < 2e-3:
                     expected = expected[:step]
                     break
-            stop = next((i for i, token in enumerate(expected) if token == 2), None)  # <|im_end|> ends our answer, not the reference's
+            stop = next((i for i, token in enumerate(expected) if token == self.stop), None)  # ends our answer, not the reference's
             if stop is not None:
                 expected = expected[:stop]
             self.assertEqual(out["ids"][: len(expected)], expected, row["name"])
 
     def test_perplexity(self):
-        """16 chunks: reference arithmetic within 2e-5 of transformers, deployed within 0.6 %; divergence between the two bounded."""
-        reference = json.load(open(GOLDEN / "perplexity.json"))
-        text = GOLDEN / "perplexity_text.txt"
-        exact = assay_json("perplexity", MODEL, "--text", text, "--chunks", 16, "--arithmetic", "reference")
+        """Reference arithmetic within 2e-5 of transformers, deployed within 0.6 %; divergence between the two bounded."""
+        reference = json.load(open(GOLDEN / self.golden / "perplexity.json"))
+        exact = assay_json("perplexity", self.path, "--text", TEXT, "--chunks", self.chunks, "--arithmetic", "reference")
         self.assertAlmostEqual(exact["perplexity"] / reference["perplexity"], 1, delta=2e-5)
         for found, expected in zip(exact["chunk_nll"], reference["chunks"]):
             self.assertAlmostEqual(found, expected["mean_nll"], delta=1e-4)
-        deployed = assay_json("perplexity", MODEL, "--text", text, "--chunks", 16)
+        deployed = assay_json("perplexity", self.path, "--text", TEXT, "--chunks", self.chunks)
         self.assertAlmostEqual(deployed["perplexity"] / reference["perplexity"], 1, delta=0.006)
         self.assertNotEqual(deployed["perplexity"], exact["perplexity"])
 
     def test_presets(self):
         """What llama-quantize writes for each preset: tensor types, file size within 0.1 %, RMSE no worse, perplexity within 1 % or better."""
-        presets = json.load(open(GOLDEN / "presets.json"))
+        presets = json.load(open(GOLDEN / self.golden / "presets.json"))
         for name, expected in presets["presets"].items():
+            if self.presets and name not in self.presets:
+                continue
             if name not in ("Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "Q4_0", "Q4_1", "Q5_0", "Q3_K_M", "Q2_K"):
                 continue  # IQ and ternary types are not written yet
             with self.subTest(preset=name):
                 out = os.path.join(self.scratch.name, name + ".gguf")
-                record = assay_json("quantize", MODEL, "--to", name, "-o", out)
+                record = assay_json("quantize", self.path, "--to", name, "-o", out)
                 types = {}
                 for tensor in assay_json("inspect", out)["tensors"]:
                     types[tensor["format"].upper()] = types.get(tensor["format"].upper(), 0) + 1
@@ -108,10 +112,20 @@ class RealModel(unittest.TestCase):
                 by_name = {t["name"]: t for t in record["tensors"]}
                 for tensor, (kind, rmse) in expected["tensors"].items():
                     self.assertEqual(by_name[tensor]["to"].upper(), kind, tensor)
-                    self.assertLessEqual(by_name[tensor]["rmse"], rmse * 1.0005 + 1e-9, tensor)
-                found = assay_json("perplexity", out, "--text", GOLDEN / "perplexity_text.txt", "--chunks", presets["chunks"])
+                    self.assertLessEqual(by_name[tensor]["rmse"], rmse * self.rmse + 1e-9, tensor)
+                found = assay_json("perplexity", out, "--text", TEXT, "--chunks", presets["chunks"])
                 self.assertLess(found["perplexity"], expected["perplexity"] * 1.01)
                 os.remove(out)
+
+
+class SmolLM2(Checks, unittest.TestCase):
+    model, golden, stop, chunks, presets, rmse = "SmolLM2-135M-Instruct.Q4_1.gguf", "smollm2", 2, 16, None, 1.0005
+
+
+class Gemma3(Checks, unittest.TestCase):
+    """Windows, norms stored plus one, SentencePiece; tensors Q5_0, Q4_K, Q8_0, Q6_K."""
+
+    model, golden, stop, chunks, presets, rmse = "gemma-3-270m-q4_k_m.gguf", "gemma3", 1, 8, ("Q8_0", "Q4_K_M", "Q4_0"), 1.002
 
 
 unittest.main(argv=[sys.argv[0], "-v"] + sys.argv[3:])
