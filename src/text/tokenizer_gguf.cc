@@ -54,7 +54,7 @@ constexpr std::string_view kExaoneMoe = ASSAY_CONTRACTIONS
     "\\S)|\\s+";
 constexpr std::string_view kUfakzeka = ASSAY_NO_WORD "\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" ASSAY_SPACES;
 constexpr std::string_view kAfmoeScripts =
-    "[一-鿿㐀-䶿豈-﫿\u3040-ゟ゠-ヿ･-ﾟ⼀-⿟\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f\uaa60-"
+    "[一-鿿㐀-䶿豈-﫿\u3040-ゟ゠-ヿ･-ﾟ⼀-⿟\u0e40-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f\uaa60-"
     "\uaa7f\ua9e0-"
     "\ua9ff가-\ud7af"
     "\u1100-\u11ff]+";
