@@ -178,7 +178,7 @@ const GgufCase kGgufCases[] = {
      [] { return With("llama.block_count", [](GgufMetadata& m) { m.AddUint32("llama.block_count", 2); }); }},
     {"heads", ErrorKind::kCorrupt, "2 attention heads are not a multiple of 3 key-value heads",
      [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.attention.head_count_kv", 3); }); }},
-    {"experts", ErrorKind::kUnsupported, "a mixture of 8 experts",
+    {"experts", ErrorKind::kCorrupt, "experts used per token: expected 1 to 8, found 0",
      [] { return With("", [](GgufMetadata& m) { m.AddUint32("llama.expert_count", 8); }); }},
     {"rope_type", ErrorKind::kCorrupt, "tensor rope_factors_long.weight: expected 1 factors, found 0",
      [] { return With("", [](GgufMetadata& m) { m.AddString("llama.rope.scaling.type", "longrope"); }); }},
