@@ -93,7 +93,7 @@ TEST(NumberTable, DecodesAndEncodesAsTheReference) {
   EXPECT_EQ(compared, 6);
 }
 
-// The inputs of tools/golden/numbers.py: every value, every midpoint of neighbours, their float neighbours, and
+// The inputs of tools/golden/number_formats.py: every value, every midpoint of neighbours, their float neighbours, and
 // patterned values.
 std::vector<float> DenseValues(const NumberFormat& format, double low, double high) {
   constexpr float infinity = std::numeric_limits<float>::infinity();

@@ -2,7 +2,7 @@
 """Makes tests/golden/format/numbers.json: what independent implementations say about every code of the number formats
 and about the rounding of a dense set of values.
 
-  python tools/golden/numbers.py
+  python tools/golden/number_formats.py
 
 Needs numpy, ml_dtypes, torch and bitsandbytes (on a CPU). Floats: ml_dtypes' casts, with what it turns into NaN or
 infinity replaced by the largest code where the format saturates. Integers: numpy's rint and clip. Code books:
@@ -148,7 +148,7 @@ def main():
     integers(result)
     code_books(result)
     versions = {p: importlib.metadata.version(p) for p in ("numpy", "ml_dtypes", "torch", "bitsandbytes")}
-    golden = {"provenance": "tools/golden/numbers.py; " + ", ".join(f"{k} {v}" for k, v in versions.items()), "numbers": result}
+    golden = {"provenance": "tools/golden/number_formats.py; " + ", ".join(f"{k} {v}" for k, v in versions.items()), "numbers": result}
     OUT.write_text(json.dumps(golden, indent=1) + "\n")
 
 
