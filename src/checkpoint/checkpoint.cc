@@ -31,18 +31,45 @@ void AddWiring(Hasher& hasher, const ModelConfig& c) {
   const ExpertConfig& e = c.experts;
   const LatentConfig& m = c.latent;
   const DeltaConfig& d = c.delta;
-  for (int64_t value :
-       {static_cast<int64_t>(c.norm), static_cast<int64_t>(c.activation), static_cast<int64_t>(c.qk_norm),
-        int64_t{c.norm_bias}, int64_t{c.parallel}, int64_t{c.shared_norm}, int64_t{c.post_norms}, int64_t{c.sub_norms},
-        int64_t{c.learned_positions}, int64_t{c.sinks}, int64_t{c.output_gate}, int64_t{c.gated}, e.count, e.used,
-        e.feed_forward, e.shared_feed_forward, int64_t{e.shared_gate}, int64_t{e.sigmoid}, int64_t{e.renormalize},
-        int64_t{e.weigh_input}, int64_t{e.bias}, e.groups, e.groups_used, int64_t{e.group_top2}, m.q_rank, m.kv_rank,
-        m.nope_dim, m.rope_dim, m.value_dim, d.key_heads, d.value_heads, d.key_dim, d.value_dim, d.kernel,
-        int64_t{c.rope_scaling.truncate}})
+  for (int64_t value : {static_cast<int64_t>(c.norm),
+                        static_cast<int64_t>(c.activation),
+                        static_cast<int64_t>(c.qk_norm),
+                        int64_t{c.norm_bias},
+                        int64_t{c.parallel},
+                        int64_t{c.shared_norm},
+                        int64_t{c.post_norms},
+                        int64_t{c.sub_norms},
+                        int64_t{c.learned_positions},
+                        int64_t{c.sinks},
+                        int64_t{c.output_gate},
+                        int64_t{c.gated},
+                        e.count,
+                        e.used,
+                        e.feed_forward,
+                        e.shared_feed_forward,
+                        int64_t{e.shared_gate},
+                        int64_t{e.sigmoid},
+                        int64_t{e.renormalize},
+                        int64_t{e.weigh_input},
+                        int64_t{e.bias},
+                        e.groups,
+                        e.groups_used,
+                        int64_t{e.group_top2},
+                        m.q_rank,
+                        m.kv_rank,
+                        m.nope_dim,
+                        m.rope_dim,
+                        m.value_dim,
+                        d.key_heads,
+                        d.value_heads,
+                        d.key_dim,
+                        d.value_dim,
+                        d.kernel,
+                        int64_t{c.rope_scaling.truncate}})
     AddNumber(hasher, value);
-  for (double value : {c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale, c.attention_softcap,
-                       c.logit_softcap, c.temperature_scale, c.temperature_floor, c.swiglu_limit, c.rope_local_theta,
-                       e.scale})
+  for (double value :
+       {c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale, c.attention_softcap, c.logit_softcap,
+        c.temperature_scale, c.temperature_floor, c.swiglu_limit, c.rope_local_theta, e.scale})
     AddNumber(hasher, value);
 }
 

@@ -25,8 +25,8 @@ class WriteCursor {
   int64_t row_ = 0;
 };
 
-/// Our tensors laid into those that a container has. `stored` are the container's, in the order in which their first part
-/// comes; part i says where outputs[i] goes.
+/// Our tensors laid into those that a container has. `stored` are the container's, in the order in which their first
+/// part comes; part i says where outputs[i] goes.
 struct MergePlan {
   struct Part {
     size_t stored = 0;

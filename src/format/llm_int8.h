@@ -1,7 +1,7 @@
 #pragma once
 // LLM.int8 of bitsandbytes: int8 codes and a float32 statistic per row, SCB = max|row|: x = (code * SCB) * (1 / 127).
-// Codes: x * (127 * (1 / SCB)) to nearest even; a row of zeros has SCB 0. Activations are int8 per token, but for values from
-// 6.0 up, which stay 16-bit. Source: bitsandbytes, backends/default/ops.py (int8_vectorwise_quant), _ops.py
+// Codes: x * (127 * (1 / SCB)) to nearest even; a row of zeros has SCB 0. Activations are int8 per token, but for
+// values from 6.0 up, which stay 16-bit. Source: bitsandbytes, backends/default/ops.py (int8_vectorwise_quant), _ops.py
 // (int8_vectorwise_dequant); Dettmers et al., "LLM.int8()", 2022.
 
 #include "format/format.h"

@@ -60,7 +60,8 @@ inline void ConvertForTest(const Checkpoint& source, Container container, const 
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Format& format = *tensors[i].format;
     const int64_t rows = tensors[i].rows, cols = tensors[i].cols;
-    std::vector<float> weights = DecodeFor(source, *sources[i], RopeInterleaved(source.config().architecture, container));
+    std::vector<float> weights =
+        DecodeFor(source, *sources[i], RopeInterleaved(source.config().architecture, container));
     float scale = 1.0f, divisor = 1.0f;
     if (format.has_global) {
       float largest = 0.0f;

@@ -246,7 +246,8 @@ TEST_P(EveryFormat, ComesBackCloseToTheWeights) {
   }
   const double bits = CodeBits(format);
   const double db = bits >= 32 ? 1000 : 10 * std::log10(power / error);
-  // Floats of many exponents keep a relative precision of their mantissa, so they are far from what their bits could do.
+  // Floats of many exponents keep a relative precision of their mantissa, so they are far from what their bits could
+  // do.
   const bool two_bits = format.name.ends_with("e5m2") || format.name.ends_with("e3m2");
   const bool three_bits = format.name.starts_with("fp8") || format.name.starts_with("mxfp8");
   const double least = two_bits ? 22 : three_bits ? 28 : std::min(6.02 * bits - 9.5, 50.0);

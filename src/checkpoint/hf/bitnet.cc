@@ -2,11 +2,12 @@
 // 2i of row r, and one weight_scale that BitLinear divides by and AutoBitLinear multiplies with. Source: transformers
 // integrations/bitnet.py, quantizers/quantizer_bitnet.py.
 
+#include "format/bitnet.h"
+
 #include "base/error.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
 #include "checkpoint/layout.h"
-#include "format/bitnet.h"
 
 namespace assay {
 
