@@ -60,7 +60,7 @@ template <typename V, int count>
 ASSAY_INLINE bool LoadSuperBlock(const float* weights, const float* importance, float rms_share,
                                  SuperBlockRuns<V, count>& runs) {
   constexpr float tiny = 1e-30f, least = 1e-6f;
-  constexpr int groups = runs.kGroups;
+  constexpr int groups = SuperBlockRuns<V, count>::kGroups;
   V squares[groups] = {};
   for (int g = 0; g < groups; ++g) {
     LoadRuns<V, count>(weights + g * count * kLanes<V>, kLanes<V>, runs.x[g]);
