@@ -19,7 +19,7 @@ p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDes
 p.add_argument("assay"), p.add_argument("llama_quantize"), p.add_argument("model"), p.add_argument("presets", nargs="*")
 p.add_argument("-r", type=int, default=3, help="rounds"), p.add_argument("--threads", type=int, default=2)
 p.add_argument("--out", help="folder for the outputs (default: a temporary one)")
-a = p.parse_args()
+a = p.parse_intermixed_args()
 PIECE = 16 << 20
 
 

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/writer.h"
+#include "convert/row_sums.h"
 #include "quantize/choose.h"
 #include "system/file.h"
 #include "system/machine.h"
@@ -110,9 +111,7 @@ void Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows)
         int64_t source_row = job.row_order.empty() ? begin + r : job.row_order[static_cast<size_t>(begin + r)];
         job.source->view.format->decode_row(job.source->view, source_row, row);
       }
-      float sum = 0;
-      for (int64_t c = 0; c < cols; ++c) sum += row[c] * 0.0f;  // NaN for any NaN or infinity
-      if (!(sum == 0.0f)) bad_row.store(begin + r);
+      if (!AllFinite(row, cols)) bad_row.store(begin + r);
     }
   });
   if (bad_row.load() >= 0)
@@ -201,15 +200,8 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
         for (int64_t r = from; r < to; ++r) {
           float* out = decoded_.data() + r * cols;
           format.decode_row(packed, r, out);
-          const float* in = floats_.data() + r * cols;
-          double error = 0, energy = 0;
-          for (int64_t c = 0; c < cols; ++c) {
-            double difference = static_cast<double>(out[c]) - in[c];
-            error += difference * difference;
-            energy += static_cast<double>(in[c]) * in[c];
-          }
-          errors[static_cast<size_t>(r)] = error;
-          sources[static_cast<size_t>(r)] = energy;
+          AddSquares(out, floats_.data() + r * cols, cols, &errors[static_cast<size_t>(r)],
+                     &sources[static_cast<size_t>(r)]);
         }
       });
       squared_error = std::accumulate(errors.begin(), errors.end(), squared_error);

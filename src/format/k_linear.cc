@@ -91,6 +91,7 @@ struct Q3KRules {
   static constexpr float kMaxInteger = 32;  // scales -32 … 31
   static constexpr float kRmsShare = 0.5f;
   static constexpr LinearSearch kSearch{-0.6f, 0.5f, 4, true, 2};
+  static constexpr LinearSearch kPlainSearch{-0.4f, 0.8f, 2, true, 1};  // without importance
 };
 struct Q6KRules {
   using Block = BlockQ6K;
@@ -98,6 +99,7 @@ struct Q6KRules {
   static constexpr float kMaxInteger = 128;
   static constexpr float kRmsShare = 0.5f;
   static constexpr LinearSearch kSearch{-0.6f, 0.5f, 4, true, 1};
+  static constexpr LinearSearch kPlainSearch = kSearch;
 };
 
 template <typename V>
@@ -142,12 +144,13 @@ ASSAY_INLINE Integers<V> ChooseIntegers(const Runs<V>& runs, const V* wanted, fl
 
 // x: the 256 weights as they lie.
 template <typename Rules, typename V>
-ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V>& runs, typename Rules::Block& block) {
+ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V>& runs, bool plain, typename Rules::Block& block) {
+  const LinearSearch& search = plain ? Rules::kPlainSearch : Rules::kSearch;
   constexpr int lanes = kLanes<V>;
   V wanted[Runs<V>::kGroups];
   float largest = 0;
   for (int g = 0; g < runs.kGroups; ++g) {
-    wanted[g] = SearchLinear<V, kCount>(runs.x[g], runs.w[g], Rules::kMaxCode, Rules::kSearch).scale;
+    wanted[g] = SearchLinear<V, kCount>(runs.x[g], runs.w[g], Rules::kMaxCode, search).scale;
     for (int lane = 0; lane < lanes; ++lane) {
       if (std::fabs(wanted[g][lane]) > std::fabs(largest)) largest = wanted[g][lane];
     }
@@ -158,7 +161,7 @@ ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V>& runs, typename
   Integers<V> best = ChooseIntegers<Rules>(runs, wanted, d);
   float best_error = SumOfLanes(best.error);
   Integers<V> current = best;
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < (plain ? 1 : 2); ++round) {
     const float a = SumOfLanes(current.ssqq);
     if (!(a > 0)) break;
     const float refitted = RoundToF16(SumOfLanes(current.sqx) / a);
@@ -191,7 +194,7 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
       typename Rules::Block block{};
       Runs<V> runs;
       if (LoadSuperBlock(weights, importance == nullptr ? nullptr : importance + i, Rules::kRmsShare, runs)) {
-        EncodeSuperBlock<Rules>(weights, runs, block);
+        EncodeSuperBlock<Rules>(weights, runs, importance == nullptr, block);
       }
       std::memcpy(codes, &block, sizeof block);
       codes += sizeof block;

@@ -1,0 +1,14 @@
+#pragma once
+// What a conversion asks of every row, at the speed of memory.
+
+#include <cstdint>
+
+namespace assay {
+
+/// False when any value is NaN or infinite.
+bool AllFinite(const float* x, int64_t n);
+
+/// Adds Σ (a - b)² to *error and Σ b² to *energy, in double.
+void AddSquares(const float* a, const float* b, int64_t n, double* error, double* energy);
+
+}  // namespace assay
