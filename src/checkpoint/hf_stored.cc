@@ -34,6 +34,7 @@ void StoredPlainWriter::Rows(const TensorSlot& slot, const Format& format, const
     codes = changed;
   }
   if (place.transposed) return Transposed(slot, width, stored, begin, n, codes, sink);
+  if (place.turned) return Turned(slot, width, stored, begin, n, codes, sink);
   // A vector's units are its elements, a matrix's are its rows.
   const bool vector = slot.shape.size() == 1;
   const int64_t units = vector ? slot.shape[0] : n, from = vector ? 0 : begin;
@@ -46,6 +47,18 @@ void StoredPlainWriter::Rows(const TensorSlot& slot, const Format& format, const
     sink(slot.hugging_face, static_cast<uint64_t>(base + first) * unit_bytes,
          codes.subspan(static_cast<size_t>(done) * unit_bytes, static_cast<size_t>(run) * unit_bytes));
     done += run;
+  }
+}
+
+void StoredPlainWriter::Turned(const TensorSlot& slot, size_t width, const std::vector<int64_t>& stored, int64_t begin,
+                               int64_t n, std::span<const std::byte> codes, const HfSink& sink) {
+  const int64_t cols = slot.shape.back();
+  std::vector<std::byte> column(static_cast<size_t>(n) * width);
+  for (int64_t c = 0; c < cols; ++c) {
+    for (int64_t r = 0; r < n; ++r)
+      std::memcpy(column.data() + static_cast<size_t>(r) * width,
+                  codes.data() + static_cast<size_t>(r * cols + c) * width, width);
+    sink(slot.hugging_face, static_cast<uint64_t>((slot.in_hf.first + c) * stored.back() + begin) * width, column);
   }
 }
 

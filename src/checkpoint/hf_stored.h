@@ -22,6 +22,8 @@ class StoredPlainWriter {
  private:
   void Transposed(const TensorSlot& slot, size_t width, const std::vector<int64_t>& stored, int64_t begin, int64_t n,
                   std::span<const std::byte> codes, const HfSink& sink);
+  void Turned(const TensorSlot& slot, size_t width, const std::vector<int64_t>& stored, int64_t begin, int64_t n,
+              std::span<const std::byte> codes, const HfSink& sink);
 
   /// One slice [in, out] of a transposed tensor until all its elements are there.
   struct Slice {

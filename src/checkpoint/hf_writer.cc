@@ -157,7 +157,8 @@ class HfWriter : public CheckpointWriter {
         Fail(ErrorKind::kUnsupported,
              "{}: tensor {}: {} is one tensor of the file, of which a part should be {} and another {}", out_.string(),
              tensor.name, slot.hugging_face, module.format->name, tensor.format->name);
-      if (tensor.format->flat && !slot.in_hf.whole())
+      const bool straight = !slot.in_hf.transposed && !slot.in_hf.turned;
+      if ((tensor.format->flat && !slot.in_hf.whole()) || (PlainDtype(*tensor.format).empty() && !straight))
         Fail(ErrorKind::kUnsupported, "{}: tensor {}: {} cannot be a part of {}", out_.string(), tensor.name,
              tensor.format->name, slot.hugging_face);
     }

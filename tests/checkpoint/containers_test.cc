@@ -113,5 +113,30 @@ INSTANTIATE_TEST_SUITE_P(All, Containers, ::testing::ValuesIn(Pairs()), [](const
   return name;
 });
 
+/// Fused projections, experts in one tensor, transposed matrices, norms stored less one: every architecture's tensors
+/// come back as they were.
+TEST(HuggingFace, EveryArchitectureIsWrittenAsItWasRead) {
+  int models = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(kGolden.parent_path() / "models")) {
+    if (!fs::exists(entry.path() / "model.safetensors")) continue;
+    SCOPED_TRACE(entry.path().filename().string());
+    TempFolder folder;
+    fs::create_directories(folder.path() / "source");
+    for (const char* file : {"config.json", "model.safetensors"})
+      fs::copy_file(entry.path() / file, folder.path() / "source" / file);
+    for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
+      fs::copy_file(kGolden / "tiny_llama" / file, folder.path() / "source" / file);
+    auto source = Checkpoint::Open(folder.path() / "source");
+    ConvertForTest(
+        *source, Container::kHuggingFace, folder.path() / "m", "", [](const Tensor&) { return "f32"; }, 3);
+    auto back = Checkpoint::Open(folder.path() / "m");
+    ASSERT_EQ(back->tensors().size(), source->tensors().size());
+    for (const Tensor& tensor : source->tensors())
+      ASSERT_EQ(Decode(back->Get(tensor.name)), Decode(tensor)) << tensor.name;
+    ++models;
+  }
+  EXPECT_GE(models, 20);
+}
+
 }  // namespace
 }  // namespace assay
