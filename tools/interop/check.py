@@ -11,8 +11,11 @@ has the library (and gguf, safetensors, numpy). Prints a table, a row per scheme
   write  `assay quantize` (and `assay convert`) write the checkpoint, the library unpacks it, and its weights are compared with
          what assay decodes from its first output
 
-and, with --load, also loads each written checkpoint with transformers and compares the matrices it computes with.
-Exit status 1 when any row differs.
+and, with --load, also loads each written checkpoint with transformers and compares its logits with those of the decoded
+weights (activations are quantized in some schemes, so they differ a little). Exit status 1 when any row fails. Known failures of
+the libraries, with files of their own making too: transformers 5.23 with compressed-tensors 0.20 expects unpacked zeros of
+asymmetric pack-quantized modules; transformers 5.23 does not load HQQ checkpoints (HQQLinear.load_state_dict, which `write` uses,
+does).
 """
 
 import argparse
@@ -163,16 +166,16 @@ def check_write(preset, container, assay, work):
     return compare(decoded(assay, last if container == "bitsandbytes-nested" or (preset, container) == ("nvfp4", "modelopt") else first, work), theirs), last
 
 
-def check_load(folder, assay, work):
+def check_load(folder, assay, work, dtype=torch.float32):
     """transformers opens the folder and answers; the logits are those of the decoded weights."""
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map="cpu").eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, device_map="cpu").eval()
     plain = work / "plain"
     shutil.rmtree(plain, ignore_errors=True)
     tensors = {f"model.layers.0.{m}.weight": torch.from_numpy(w.copy()) for m, w in decoded(assay, folder, work).items()}
     save(plain, tensors, None, {}, torch.bfloat16)
-    reference = AutoModelForCausalLM.from_pretrained(plain, dtype=torch.float32).eval()
+    reference = AutoModelForCausalLM.from_pretrained(plain, dtype=dtype).eval()
     ids = torch.arange(20, 52)[None]
     with torch.no_grad():
         a, b = model(ids).logits, reference(ids).logits
@@ -212,7 +215,16 @@ def main():
 
         row("write", name, write)
         if options.load and folder:
-            row("load", name, lambda: check_load(folder[0], options.assay, work))
+
+            def load():
+                try:
+                    return check_load(folder[0], options.assay, work)
+                except RuntimeError as error:  # kernels that compute in bfloat16 only
+                    if "dtype" not in str(error):
+                        raise
+                    return check_load(folder[0], options.assay, work, torch.bfloat16) + " (bfloat16)"
+
+            row("load", name, load)
     sys.exit(1 if failed else 0)
 
 

@@ -322,8 +322,7 @@ def _autoround_variants():
 
 
 def _hqq_variants():
-    from hqq.core.quantize import BaseQuantizeConfig, HQQLinear, Quantizer
-    from hqq.core.utils import decode_safetensor_type
+    from hqq.core.quantize import BaseQuantizeConfig, HQQLinear
 
     def variant(name, bits, group, axis=1):
         quant = BaseQuantizeConfig(nbits=bits, group_size=group, axis=axis)
@@ -337,12 +336,11 @@ def _hqq_variants():
             return {"." + k: v.detach().clone() for k, v in made.state_dict().items() if isinstance(v, torch.Tensor)}
 
         def unpack(tensors):
-            text = lambda key: "".join(chr(c) for c in tensors[key])
-            number = lambda key: int(tensors[key].item())
-            meta = {"nbits": number(".nbits"), "group_size": number(".group_size"), "shape": torch.Size(tensors[".shape"]),
-                    "scale": tensors[".scale"].float(), "zero": tensors[".zero"].float(), "axis": number(".axis"),
-                    "packing": text(".packing"), "view_as_float": False, "compute_dtype": torch.float32}
-            return Quantizer.dequantize(tensors[".W_q"], meta).float()
+            made = HQQLinear(None, None, compute_dtype=torch.float32, device="cpu", initialize=False)
+            made.load_state_dict({key[1:]: value.clone() for key, value in tensors.items()})
+            made.meta["scale"], made.meta["zero"] = made.meta["scale"].float(), made.meta["zero"].float()
+            made.meta["compute_dtype"] = torch.float32
+            return made.dequantize().float()
 
         config = {"quant_method": "hqq", "quant_config": quant, "skip_modules": ["lm_head"]}
         return Variant(name, json.loads(json.dumps(config, default=str)), pack, unpack)
