@@ -121,7 +121,9 @@ void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSp
   out.AddUint32(p + "embedding_length", static_cast<uint64_t>(config.hidden));
   out.AddUint32(p + "feed_forward_length", static_cast<uint64_t>(config.feed_forward));
   out.AddUint32(p + "attention.head_count", static_cast<uint64_t>(config.n_heads));
-  out.AddUint32(p + "attention.head_count_kv", static_cast<uint64_t>(config.n_kv_heads));
+  // Latent attention is one head of keys and values for all.
+  const int64_t kv_heads = config.latent.kv_rank > 0 ? 1 : config.n_kv_heads;
+  out.AddUint32(p + "attention.head_count_kv", static_cast<uint64_t>(kv_heads));
   if (config.latent.kv_rank == 0) {
     out.AddUint32(p + "attention.key_length", static_cast<uint64_t>(config.head_dim));
     out.AddUint32(p + "attention.value_length", static_cast<uint64_t>(config.head_dim));

@@ -25,6 +25,31 @@ void Finite(double value, double low, double high, std::string_view what, std::s
     Fail(ErrorKind::kCorrupt, "{}: {}: expected {} to {}, found {}", where, what, low, high, value);
 }
 
+void CheckDelta(const ModelConfig& config, std::string_view where) {
+  const DeltaConfig& d = config.delta;
+  bool any = false;
+  for (const LayerConfig& layer : config.layers) any = any || layer.recurrent;
+  if (!any) return;
+  Positive(d.key_heads, 65536, "key heads of linear attention", where);
+  Positive(d.value_heads, 65536, "value heads of linear attention", where);
+  Positive(d.key_dim, 65536, "key size of linear attention", where);
+  Positive(d.value_dim, 65536, "value size of linear attention", where);
+  Positive(d.kernel, 64, "convolution of linear attention", where);
+  if (d.value_heads % d.key_heads != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {} value heads of linear attention are not a multiple of {} key heads", where,
+         d.value_heads, d.key_heads);
+}
+
+void CheckLatent(const ModelConfig& config, std::string_view where) {
+  const LatentConfig& l = config.latent;
+  if (l.kv_rank == 0) return;
+  Positive(l.kv_rank, 65536, "rank of keys and values", where);
+  Positive(l.nope_dim, 65536, "size of a key without rotation", where);
+  Positive(l.rope_dim, 65536, "size of a key's rotated part", where);
+  Positive(l.value_dim, 65536, "size of a value", where);
+  if (l.q_rank < 0 || l.q_rank > 65536) Fail(ErrorKind::kCorrupt, "{}: rank of queries: found {}", where, l.q_rank);
+}
+
 void CheckExperts(const ModelConfig& config, std::string_view where) {
   const ExpertConfig& e = config.experts;
   bool any = false;
@@ -76,6 +101,8 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
                              {config.rope_local_theta, "local RoPE base frequency"}})
     Finite(value, 0.0, 1e15, what, where);
   CheckExperts(config, where);
+  CheckDelta(config, where);
+  CheckLatent(config, where);
   const RopeScaling& rope = config.rope_scaling;
   if (rope.kind == RopeScaling::Kind::kNone) return;
   Finite(rope.factor, 1e-6, 1e6, "RoPE scaling factor", where);

@@ -119,12 +119,21 @@ float* Decoder::Attention(const Pass& pass, int64_t index) const {
   float* k = workspace.Floats(kKey, n * kv_width);
   float* v = workspace.Floats(kValue, n * kv_width);
   float* attended = workspace.Floats(kAttended, n * q_width);
-  RunLinears({&layer.q, &layer.k, &layer.v}, workspace.Floats(kNormed, 0), n, {q, k, v}, workspace, kPrepared,
+  // With an output gate each head's query is followed by its gate.
+  float* both = c.output_gate ? workspace.Floats(kLatentQuery, n * 2 * q_width) : q;
+  RunLinears({&layer.q, &layer.k, &layer.v}, workspace.Floats(kNormed, 0), n, {both, k, v}, workspace, kPrepared,
              pass.pool);
+  if (c.output_gate)
+    for (int64_t h = 0; h < n * c.n_heads; ++h)
+      std::memcpy(q + h * c.head_dim, both + 2 * h * c.head_dim, static_cast<size_t>(c.head_dim) * 4);
   PrepareHeads(pass, index, q, k, v);
   float scale =
       c.attention_scale > 0 ? static_cast<float>(c.attention_scale) : 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   Attend(pass, index, q, c.n_kv_heads, c.head_dim, false, scale, attended);
+  if (c.output_gate)
+    for (int64_t h = 0; h < n * c.n_heads; ++h)
+      for (int64_t i = 0; i < c.head_dim; ++i)
+        attended[h * c.head_dim + i] /= 1.0f + std::exp(-both[(2 * h + 1) * c.head_dim + i]);
   if (!layer.attention_sub_norm.weight.empty()) Normalize(attended, layer.attention_sub_norm, n, attended, pass.pool);
   float* projected = workspace.Floats(kProjected, n * c.hidden);
   RunLinears({&layer.o}, attended, n, {projected}, workspace, kPrepared, pass.pool);

@@ -40,10 +40,12 @@ void Decoder::LoadLayer(int64_t index, const WeightReader& reader, DecoderLayer&
   layer.post_attention_norm = reader.ReadNorm(block + "post_attention_norm", c.hidden);
   layer.feed_forward_norm = reader.ReadNorm(block + "ffn_norm", c.hidden);
   layer.post_feed_forward_norm = reader.ReadNorm(block + "post_ffw_norm", c.hidden);
-  if (c.latent.kv_rank > 0) {
+  if (layer.config.recurrent) {
+    LoadDelta(block, reader, layer);
+  } else if (c.latent.kv_rank > 0) {
     LoadLatent(block, reader, layer);
   } else {
-    layer.q = reader.ReadLinear(block + "attn_q", q_width, c.hidden);
+    layer.q = reader.ReadLinear(block + "attn_q", c.output_gate ? 2 * q_width : q_width, c.hidden);
     layer.k = reader.ReadLinear(block + "attn_k", kv_width, c.hidden);
     layer.v = reader.ReadLinear(block + "attn_v", kv_width, c.hidden);
     layer.o = reader.ReadLinear(block + "attn_output", c.hidden, q_width);
@@ -135,7 +137,9 @@ void Decoder::Step(std::span<const BatchToken> batch, Workspace& workspace, Thre
     const DecoderLayer& layer = layers_[i];
     Normalize(residual, layer.attention_norm, pass.n, normed, pool);
     auto index = static_cast<int64_t>(i);
-    float* attended = layer.latent ? LatentAttention(pass, index) : Attention(pass, index);
+    float* attended = layer.delta    ? DeltaAttention(pass, index)
+                      : layer.latent ? LatentAttention(pass, index)
+                                     : Attention(pass, index);
     if (!c.parallel) AddToResidual(pass, attended, layer.post_attention_norm);
     if (!c.shared_norm) Normalize(residual, layer.feed_forward_norm, pass.n, normed, pool);
     float* fed = FeedForwardBlock(pass, layer);
@@ -175,6 +179,10 @@ std::vector<std::string> Decoder::KernelReport() const {
       for (const Linear& linear : layer.latent->k_b) note(linear);
       for (const Linear& linear : layer.latent->v_b) note(linear);
     }
+    if (layer.delta)
+      for (const Linear* linear : {&layer.delta->q, &layer.delta->k, &layer.delta->v, &layer.delta->z,
+                                   &layer.delta->beta, &layer.delta->alpha})
+        note(*linear);
     if (!layer.experts) continue;
     note(layer.experts->router);
     for (const FeedForward& expert : layer.experts->experts) note_feed_forward(expert);

@@ -55,6 +55,12 @@ struct LatentLayer {
   std::vector<Linear> k_b, v_b;  // per head: [kv_rank, nope], [value, kv_rank]
 };
 
+struct DeltaLayer {
+  Linear q, k, v, z, beta, alpha;
+  Vector convolution;  // [channels, kernel]
+  Vector dt, log_a, norm;
+};
+
 struct DecoderLayer {
   LayerConfig config;
   NormWeights attention_norm, post_attention_norm, feed_forward_norm, post_feed_forward_norm, attention_sub_norm;
@@ -63,6 +69,7 @@ struct DecoderLayer {
   FeedForward feed_forward;
   std::unique_ptr<ExpertLayer> experts;
   std::unique_ptr<LatentLayer> latent;
+  std::unique_ptr<DeltaLayer> delta;
 };
 
 class Decoder : public Model {
@@ -85,6 +92,7 @@ class Decoder : public Model {
 
   void LoadLayer(int64_t index, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadLatent(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
+  void LoadDelta(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadExperts(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
 
   void Embed(const Pass& pass) const;
@@ -95,8 +103,10 @@ class Decoder : public Model {
   // Each reads kNormed and returns [n, hidden].
   float* Attention(const Pass& pass, int64_t index) const;
   float* LatentAttention(const Pass& pass, int64_t index) const;
+  float* DeltaAttention(const Pass& pass, int64_t index) const;
   float* FeedForwardBlock(const Pass& pass, const DecoderLayer& layer) const;
 
+  void Convolve(const DeltaLayer& delta, float* history, float* x) const;
   void PrepareHeads(const Pass& pass, int64_t index, float* q, float* k, const float* v) const;
   void NormalizeHeads(const Vector& weight, int64_t heads, float* x) const;
   void RotateHeads(const Pass& pass, const DecoderLayer& layer, int64_t t, int64_t heads, float* x) const;

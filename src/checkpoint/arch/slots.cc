@@ -46,6 +46,12 @@ const std::vector<StoredName>& HfDefaults() {
       {"attn_kv_a_norm", "self_attn.kv_a_layernorm"},
       {"attn_k_b", "self_attn.kv_b_proj"},
       {"attn_v_b", "self_attn.kv_b_proj"},
+      {"ssm_q", "linear_attn.in_proj_qkv"},
+      {"ssm_k", "linear_attn.in_proj_qkv"},
+      {"ssm_v", "linear_attn.in_proj_qkv"},
+      {"ssm_z", "linear_attn.in_proj_z"},
+      {"ssm_beta", "linear_attn.in_proj_b"},
+      {"ssm_alpha", "linear_attn.in_proj_a"},
       {"ssm_conv1d", "linear_attn.conv1d"},
       {"ssm_dt", "=linear_attn.dt"},
       {"ssm_a", "=linear_attn.A_log"},
@@ -117,7 +123,11 @@ class SlotList {
     Add(part, "weight", {out, in}, true, true);
     if (bias != Presence::kNever) Add(part, "bias", {out}, bias == Presence::kAlways, false);
   }
-  void Table(std::string_view part, int64_t rows, int64_t cols) { Add(part, "weight", {rows, cols}, true, false); }
+  /// `flat`: Hugging Face has a dimension of size 1 between rows and columns.
+  void Table(std::string_view part, int64_t rows, int64_t cols, bool flat = false) {
+    Add(part, "weight", {rows, cols}, true, false);
+    slots_.back().in_hf.flat = flat;
+  }
   void Expert(std::string_view part, int64_t expert, int64_t out, int64_t in, bool bias) {
     Add(part, "weight", {out, in}, true, true, expert);
     if (bias) Add(part, "bias", {out}, true, false, expert);
@@ -153,7 +163,7 @@ class SlotList {
  private:
   void Share(const std::vector<TensorSlot*>& parts, StoredPlace TensorSlot::*place, StoredName::Order order) const {
     if (parts.size() < 2 || (parts[0]->*place).rows > 0) return;
-    int64_t total = 0, n = static_cast<int64_t>(parts.size()), index = 0;
+    int64_t total = 0;
     for (TensorSlot* part : parts) total += part->shape[0];
     int64_t begin = 0;
     for (TensorSlot* part : parts) {
@@ -162,12 +172,14 @@ class SlotList {
       if (order == StoredName::Order::kConcatenated) {
         at.first = begin;
       } else {
-        at.run = order == StoredName::Order::kPerHead ? config_.head_dim : 1;
-        at.first = index * at.run;
-        at.stride = n * at.run;
+        const int64_t groups = order == StoredName::Order::kPerHead      ? config_.n_heads
+                               : order == StoredName::Order::kPerKeyHead ? config_.delta.key_heads
+                                                                         : part->shape[0];
+        at.run = part->shape[0] / groups;
+        at.first = begin / groups;
+        at.stride = total / groups;
       }
       begin += part->shape[0];
-      ++index;
     }
   }
 
@@ -270,6 +282,22 @@ void LatentSlots(const ModelConfig& c, SlotList& list) {
   list.Linear("attn_output", c.hidden, c.n_heads * l.value_dim, c.o_bias);
 }
 
+void DeltaSlots(const ModelConfig& c, SlotList& list) {
+  const DeltaConfig& d = c.delta;
+  const int64_t keys = d.key_heads * d.key_dim, values = d.value_heads * d.value_dim;
+  list.Linear("ssm_q", keys, c.hidden);
+  list.Linear("ssm_k", keys, c.hidden);
+  list.Linear("ssm_v", values, c.hidden);
+  list.Linear("ssm_z", values, c.hidden);
+  list.Linear("ssm_beta", d.value_heads, c.hidden);
+  list.Linear("ssm_alpha", d.value_heads, c.hidden);
+  list.Table("ssm_conv1d", 2 * keys + values, d.kernel, true);
+  list.Vector("ssm_dt", "bias", d.value_heads);
+  list.Vector("ssm_a", "weight", d.value_heads);
+  list.Norm("ssm_norm", d.value_dim, true);
+  list.Linear("ssm_out", c.hidden, values);
+}
+
 void FeedForwardSlots(const ModelConfig& c, SlotList& list) {
   if (c.gated) list.Linear("ffn_gate", c.feed_forward, c.hidden, c.mlp_bias);
   list.Linear("ffn_up", c.feed_forward, c.hidden, c.mlp_bias);
@@ -309,7 +337,7 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
     list.BeginLayer(i);
     list.Norm("attn_norm", hidden);
     if (layer.recurrent)
-      ASSAY_CHECK(false);
+      DeltaSlots(config, list);
     else if (config.latent.kv_rank > 0)
       LatentSlots(config, list);
     else
@@ -342,7 +370,7 @@ std::vector<TensorSlot> HfSlots(const ModelConfig& config) {
     if (place.rows > 0) slot.shape[0] = place.rows;
     if (place.transposed) std::swap(slot.shape[0], slot.shape[1]);
     if (place.slices > 1) slot.shape.insert(slot.shape.begin(), place.slices);
-    if (slot.in_hf.flat) slot.shape.insert(slot.shape.begin() + 1, 1);
+    if (place.flat) slot.shape.insert(slot.shape.begin() + 1, 1);
     // Quantization schemes target torch.nn.Linear, which neither transposed nor three-dimensional weights are.
     if (place.transposed || slot.shape.size() != 2) slot.linear = false;
     out.push_back(std::move(slot));

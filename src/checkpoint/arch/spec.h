@@ -17,7 +17,12 @@ namespace assay {
 /// What a container calls a part of a layer ("attn_q"). Parts with the same stored name share one tensor, in the order
 /// in which the list names them.
 struct StoredName {
-  enum class Order : uint8_t { kConcatenated, kPerHead, kAlternating };  // of the shared tensor's rows
+  enum class Order : uint8_t {
+    kConcatenated,  // of the shared tensor's rows: one part after the other,
+    kPerHead,       // all parts of one head, then of the next,
+    kPerKeyHead,    // the same for heads of keys of a gated delta net,
+    kAlternating,   // a row of each in turn
+  };
   std::string_view part, stored;  // stored: "{}" stands for the expert; without it all experts share one tensor
   Order order = Order::kConcatenated;
   bool transposed = false;  // [in, out]
@@ -126,5 +131,8 @@ ArchitectureSpec GptOssSpec();
 ArchitectureSpec Llama4Spec();
 ArchitectureSpec DeepSeek2Spec();
 ArchitectureSpec BitNetSpec();
+ArchitectureSpec Qwen3NextSpec();
+ArchitectureSpec Qwen35Spec();
+ArchitectureSpec Qwen35MoeSpec();
 
 }  // namespace assay
