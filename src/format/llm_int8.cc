@@ -27,7 +27,7 @@ ASSAY_CLONES void EncodeRowsLlmInt8(const float* weights, int64_t n_rows, int64_
   for (int64_t row = 0; row < n_rows; ++row, weights += cols, codes += cols) {
     const float scale = LargestMagnitudeOf(weights, cols);
     std::memcpy(scales + row * 4, &scale, sizeof scale);
-    float factor = 1.0f / scale * 127.0f;  // torch's division of a number by a tensor
+    float factor = 1.0f / scale * 127.0f;    // torch's division of a number by a tensor
     if (!std::isfinite(factor)) factor = 0;  // all zeros, or too small for a quotient
     for (int64_t i = 0; i < cols; i += 8) {
       const Float8 q = Clamp(Round(LoadUpTo8(weights + i, cols - i) * factor), -127.0f, 127.0f);
