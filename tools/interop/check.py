@@ -182,6 +182,44 @@ def check_load(folder, assay, work, dtype=torch.float32):
     return f"loads; logits differ by at most {float((a - b).abs().max() / b.abs().max()):.1e} of the largest"
 
 
+def check_gpt_oss(assay, work):
+    """Experts as gpt-oss packs them, against the same file with what transformers makes of them."""
+    import gguf
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+
+    source = TINY.parents[1] / "models" / "gpt_oss"
+    config = json.loads((source / "config.json").read_text())
+    config["intermediate_size"] = width = 32
+    hidden, experts = config["hidden_size"], config["num_local_experts"]
+    generator = torch.Generator().manual_seed(9)
+    plain, packed = {}, {}
+    for name, tensor in load_tensors(source).items():
+        if name.endswith("gate_up_proj_bias"):
+            tensor = torch.ones((experts, 2 * width), dtype=tensor.dtype)
+        if not name.endswith((".gate_up_proj", ".down_proj")):
+            plain[name] = packed[name] = tensor
+            continue
+        rows, cols = (2 * width, hidden) if "gate" in name else (hidden, width)
+        blocks = torch.randint(0, 256, (experts, rows, cols // 32, 16), generator=generator, dtype=torch.uint8)
+        scales = torch.randint(118, 126, (experts, rows, cols // 32), generator=generator, dtype=torch.uint8)
+        packed[name + "_blocks"], packed[name + "_scales"] = blocks, scales
+        plain[name] = convert_moe_packed_tensors(blocks, scales)
+    found = []
+    for folder, tensors, method in ((work / "oss_plain", plain, None), (work / "oss_packed", packed, {"quant_method": "mxfp4"})):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(TINY / name, folder / name)
+        save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(config | ({"quantization_config": method} if method else {})))
+        out = folder.with_suffix(".gguf")
+        out.unlink(missing_ok=True)
+        run(assay, "quantize", folder, "--to", "f32", "-o", out)
+        found.append({t.name: numpy.array(t.data) for t in gguf.GGUFReader(out).tensors})
+    different = [name for name in found[0] if not numpy.array_equal(found[0][name], found[1][name])]
+    return f"{len(different)} tensors differ: {different[:3]}" if different else "equal"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library", choices=libraries.LIBRARIES)
@@ -204,6 +242,8 @@ def main():
 
     for variant in libraries.variants(options.library):
         row("read", variant.name, lambda: check_read(variant, options.assay, work))
+    if options.library == "transformers":
+        row("read", "gpt_oss_mxfp4", lambda: check_gpt_oss(options.assay, work))
     for preset, container in WRITES[options.library]:
         name = preset + (f" as {container}" if container else "")
         folder = []
