@@ -260,11 +260,39 @@ def _gptqmodel_tools():
                   "modules_to_not_convert": ["lm_head"]}
         return Variant(name, config, pack, unpack)
 
-    return gptq, awq
+    def gemv(name, version, linear_class):
+        """Classes that refuse to be made without a GPU, but pack without one."""
+
+        def pack(weight):
+            rows, cols = weight.shape
+            scales, zeros, _ = _grid(weight.float(), 4, 32, False)
+            spread = lambda x: x.repeat_interleave(32, 1)
+            codes = torch.round(weight.float() / spread(scales) + spread(zeros)).clamp(0, 15)
+            linear = torch.nn.Linear(cols, rows, bias=False)
+            # On the grid already, since it packs without clamping; what its codes stand for only its kernels could tell.
+            linear.weight.data = (codes - spread(zeros)) * spread(scales)
+            made = linear_class.__new__(linear_class)
+            torch.nn.Module.__init__(made)
+            made.bits, made.group_size, made.in_features, made.out_features = 4, 32, cols, rows
+            made.interleave, made.split_k_iters = 4, 8
+            made.pack(linear, scales, zeros)
+            tensors = {"." + key: getattr(made, key).clone() for key in ("qweight", "qzeros", "scales")}
+            expected[tensors[".qweight"].flatten().numpy().tobytes()] = linear.weight.data.clone()
+            return tensors
+
+        expected = {}
+        config = {"quant_method": "awq", "bits": 4, "group_size": 32, "zero_point": True, "version": version,
+                  "modules_to_not_convert": ["lm_head"]}
+        return Variant(name, config, pack, lambda tensors: expected[tensors[".qweight"].flatten().numpy().tobytes()])
+
+    return gptq, awq, gemv
 
 
 def _gptqmodel_variants():
-    gptq, awq = _gptqmodel_tools()
+    from gptqmodel.nn_modules.qlinear.gemv_awq import AwqGEMVLinear
+    from gptqmodel.nn_modules.qlinear.gemv_fast_awq import AwqGEMVFastLinear
+
+    gptq, awq, gemv = _gptqmodel_tools()
     return [
         gptq("gptq_int4_v1", 4, 32, True, False, "gptq"),
         gptq("gptq_int4_asym_v1", 4, 32, False, False, "gptq"),
@@ -273,6 +301,8 @@ def _gptqmodel_variants():
         gptq("gptq_int2_v2", 2, 32, False, False, "gptq_v2"),
         gptq("gptq_int8_channel_v1", 8, -1, True, False, "gptq"),
         awq("awq_gemm", 32),
+        gemv("awq_gemv", "gemv", AwqGEMVLinear),
+        gemv("awq_gemv_fast", "gemv_fast", AwqGEMVFastLinear),
     ]
 
 
