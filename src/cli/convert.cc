@@ -38,13 +38,13 @@ void PrintSummary(const QuantRecord& record, const std::string& out) {
     double worst = 0;
   };
   std::map<std::string, Use> uses;  // "q4_0 → int4_g32, rewritten"
-  bool lost = false;
+  bool plain_lost = false, scales_lost = false;
   for (const TensorQuantization& t : record.tensors) {
     const std::string way = t.from == t.to ? t.from : t.from + " → " + t.to;
     Use& use = uses[fmt::format("{:<28} {}", way, t.method)];
     ++use.tensors;
     use.worst = std::max(use.worst, t.relative_error);
-    lost |= t.rmse > 0;
+    (t.method == "plain" ? plain_lost : scales_lost) |= t.rmse > 0;
   }
   Print(fmt::format("{}: {} (from {}), {:.2f} bits per weight (from {:.2f}), {:.1f} s", out,
                     FormatBytes(record.result.file_bytes), FormatBytes(record.source.file_bytes),
@@ -52,8 +52,10 @@ void PrintSummary(const QuantRecord& record, const std::string& out) {
   for (const auto& [way, use] : uses)
     Print(fmt::format("  {:>5} tensors  {}{}", use.tensors, way,
                       use.worst > 0 ? fmt::format(", relative error up to {:.2g}", use.worst) : ""));
-  Print(lost ? "Weights were rounded; --plain f32 keeps them exactly, --plain none refuses."
-             : "Every weight is what it was, bit for bit.");
+  if (plain_lost) Print("Weights were rounded; --plain f32 keeps them exactly, --plain none refuses.");
+  if (scales_lost)
+    Print("The codes are the same; the container rounds a scale, so weights moved by as much as is said.");
+  if (!plain_lost && !scales_lost) Print("Every weight is what it was, bit for bit.");
 }
 
 }  // namespace

@@ -261,10 +261,14 @@ QuantRecord ConvertCheckpoint(const Checkpoint& source, const Preset& preset, co
   return record;
 }
 
-std::string DefaultOutputName(const Checkpoint& source, const Preset& preset) {
+std::string ModelStem(const Checkpoint& source) {
   std::filesystem::path path = std::filesystem::absolute(source.path()).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
-  std::string stem = path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+  return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+}
+
+std::string DefaultOutputName(const Checkpoint& source, const Preset& preset) {
+  const std::string stem = ModelStem(source);
   if (preset.info().container == Container::kHuggingFace) return fmt::format("{}-{}", stem, preset.info().name);
   std::string upper(preset.info().name);
   for (char& c : upper)

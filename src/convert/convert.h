@@ -26,6 +26,8 @@ struct ConvertOptions {
 QuantRecord ConvertCheckpoint(const Checkpoint& source, const Preset& preset, const std::filesystem::path& out,
                               const ConvertOptions& options, ThreadPool& pool, Progress& progress);
 
+/// "model" of model.gguf or of the folder model/.
+std::string ModelStem(const Checkpoint& source);
 /// "model-Q4_K_M.gguf" or "model-fp8" beside nothing: the usual name of the output.
 std::string DefaultOutputName(const Checkpoint& source, const Preset& preset);
 

@@ -14,10 +14,10 @@
 #include "checkpoint/layout.h"
 #include "checkpoint/writer.h"
 #include "convert/convert.h"
+#include "convert/tensor_report.h"
 #include "format/transcode.h"
 #include "number/bf16.h"
 #include "number/f16.h"
-#include "statistics/tensor_error.h"
 #include "system/file.h"
 #include "system/machine.h"
 
@@ -245,9 +245,8 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
   const PackedView& view = job.source->view;
   const int64_t cols = view.cols;
   if (format.has_global) writer.SetGlobal(index, view.global_scale, view.global_divisor);
-  const bool exact = job.method != std::string_view("plain");
+  const bool copied = job.method != std::string_view("plain") && (&format == view.format || !Plain(format));
   const bool vector_order = job.output.shape.size() < 2 && !job.row_order.empty();
-  TensorErrorSums sums;
   // Blocks that run over row ends go over in one piece.
   int64_t piece = std::max<int64_t>(1, kPieceFloats / cols);
   if (format.flat) piece = view.rows;
@@ -256,32 +255,28 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
     const int64_t n = std::min(piece, view.rows - begin);
     std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, n, cols)));
     std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, n, cols)));
-    if (format.flat && exact) {
+    if (format.flat) {
       std::memcpy(codes.data(), view.codes, codes.size());
       if (!scales.empty()) std::memcpy(scales.data(), view.scales, scales.size());
     } else {
       const int64_t code_bytes = CodesBytes(format, 1, cols), scale_bytes = ScalesBytes(format, 1, cols);
-      std::vector<TensorErrorSums> parts(static_cast<size_t>(n));
       pool_.For(n, std::max<int64_t>(1, 16384 / cols), [&](int64_t from, int64_t to, int) {
-        std::vector<float> values(static_cast<size_t>(cols)), written(values.size());
+        std::vector<float> values(static_cast<size_t>(cols)), moved(values.size());
         for (int64_t r = from; r < to; ++r) {
           std::byte* row_codes = codes.data() + r * code_bytes;
           std::byte* row_scales = scale_bytes > 0 ? scales.data() + r * scale_bytes : nullptr;
-          if (exact && !vector_order && (&format == view.format || !Plain(format))) {
+          if (copied && !vector_order) {
             ASSAY_CHECK(CopyRow(job, begin + r, row_codes, row_scales));
             continue;
           }
           view.format->decode_row(view, vector_order ? 0 : SourceRow(job, begin + r), values.data());
           if (vector_order) {
-            for (size_t i = 0; i < values.size(); ++i) written[i] = values[static_cast<size_t>(job.row_order[i])];
-            values = written;
+            for (size_t i = 0; i < values.size(); ++i) moved[i] = values[static_cast<size_t>(job.row_order[i])];
+            values.swap(moved);
           }
           format.encode_rows(values.data(), 1, cols, nullptr, 1.0f, 1.0f, row_codes, row_scales);
-          format.decode_row({&format, 1, cols, row_codes, row_scales}, 0, written.data());
-          parts[static_cast<size_t>(r)].Add(values, written);
         }
       });
-      for (const TensorErrorSums& part : parts) sums.Add(part);
     }
     writer.WriteRows(index, begin, n, codes, scales);
     progress_.Advance(static_cast<uint64_t>(n * cols));
@@ -295,8 +290,6 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
   report.method = job.method;
   report.bytes = static_cast<uint64_t>(CodesBytes(format, view.rows, cols) +
                                        ScalesBytes(format, view.rows, cols) / format.block_rows);
-  report.rmse = sums.rmse();
-  report.relative_error = sums.relative();
 }
 
 void Rewriting::Write(const std::filesystem::path& out, QuantRecord& record) {
@@ -329,15 +322,24 @@ QuantRecord RewriteCheckpoint(const Checkpoint& source, const RewriteTarget& tar
   Rewriting rewriting(source, target, pool, progress);
   rewriting.Plan();
   rewriting.Write(out, record);
+  // What was lost is measured on the finished file: containers round a scale here and there on the way.
+  const std::shared_ptr<const Checkpoint> result = Checkpoint::Open(out);
+  std::unordered_map<std::string_view, TensorErrorSums> errors;
+  for (const TensorError& error : MeasureErrors(*result, source, pool, progress))
+    errors.emplace(error.tensor->name, error.sums);
+  for (TensorQuantization& tensor : record.tensors) {
+    auto found = errors.find(tensor.name);
+    if (found == errors.end()) continue;
+    tensor.rmse = found->second.rmse();
+    tensor.relative_error = found->second.relative();
+  }
   record.elapsed_s = Now() - start;
   record.peak_memory_bytes = PeakMemoryBytes();
   return record;
 }
 
 std::string RewriteOutputName(const Checkpoint& source, const RewriteTarget& target) {
-  std::filesystem::path path = std::filesystem::absolute(source.path()).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();
-  const std::string stem = path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+  const std::string stem = ModelStem(source);
   if (target.container == Container::kGguf) return stem + ".gguf";
   return stem + "-" + (target.hf_container.empty() ? "hf" : target.hf_container);
 }

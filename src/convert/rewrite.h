@@ -20,9 +20,9 @@ struct RewriteTarget {
   uint64_t shard_bytes = 5'000'000'000;
 };
 
-/// Methods in the record: "kept" (the same codes), "rewritten" (other codes or layout, the same weights), "plain"
-/// (decoded; rmse says what rounding to the plain type lost). Tensors that share one in the target share their format.
-/// Every kept or rewritten row is decoded again before it is written and compared. Streams like ConvertCheckpoint.
+/// Methods in the record: "kept" (the same codes), "rewritten" (other codes or layout for the same weights), "plain"
+/// (decoded and rounded to the plain type). Its errors are those of the finished file, read again and compared with the
+/// source. Tensors that share one in the target share their format. Streams like ConvertCheckpoint.
 QuantRecord RewriteCheckpoint(const Checkpoint& source, const RewriteTarget& target, const std::filesystem::path& out,
                               ThreadPool& pool, Progress& progress);
 

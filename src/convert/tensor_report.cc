@@ -85,13 +85,13 @@ std::vector<TensorError> MeasureErrors(const Checkpoint& candidate, const Checkp
                                        Progress& progress) {
   const std::string where = candidate.path().string(), base_where = base.path().string();
   for (const Tensor& tensor : base.tensors())
-    if (tensor.name != "rope_freqs.weight" && !candidate.Find(tensor.name) && tensor.name != "output.weight")
+    if (!IsRopeTable(tensor.name) && !candidate.Find(tensor.name) && tensor.name != "output.weight")
       Fail(ErrorKind::kInvalid, "{}: tensor {} of {} is not there: these are not the same model", where, tensor.name,
            base_where);
   Begin(progress, "compare", candidate);
   std::vector<TensorError> errors;
   for (const Tensor& tensor : candidate.tensors()) {
-    if (tensor.name == "rope_freqs.weight") continue;
+    if (IsRopeTable(tensor.name)) continue;
     const Tensor* other = base.Find(tensor.name);
     // A head tied in one file may be written out in the other.
     if (!other && tensor.name == "output.weight") other = base.Find("token_embd.weight");

@@ -165,6 +165,12 @@ class Commands(unittest.TestCase):
         self.fails("convert", "nf4", "--to", "gptq", "-o", "x", says=["quantize"])
         self.fails("convert", "nf4", "--to", "gguff", "-o", "x", says=["gptq", "gguf"])
         self.assertFalse((self.path / "x").exists() or (self.path / "x.gguf").exists())
+        # ModelOpt keeps the reciprocal of NVFP4's global scale: what that rounds is said.
+        self.json("quantize", DEMO, "--to", "nvfp4", "-o", "nvfp4")
+        record = self.json("convert", "nvfp4", "--to", "modelopt", "-o", "modelopt")
+        errors = {t["name"]: t["rmse"] for t in self.json("inspect", "modelopt", "--errors", "nvfp4")["tensors"]}
+        self.assertEqual({t["name"]: t["rmse"] for t in record["tensors"]}, errors)
+        self.assertTrue(0 < max(errors.values()) < 1e-6)
         record = self.json("convert", "nf4", "--to", "gguf", "-o", "plain.gguf")
         self.assertEqual({t["method"] for t in record["tensors"] if t["from"] == "nf4"}, {"plain"})
         self.assertLess(self.json("inspect", "plain.gguf", "--errors", "nf4")["relative"], 2 ** -8)
