@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -83,6 +84,10 @@ std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlag
 std::string BuildText();
 /// "Intel(R) Xeon(R) Processor, avx512+vnni+bf16".
 std::string MachineText();
+/// An environment variable, empty when it is not set.
+std::string Environment(const char* name);
+/// HF_HOME, else ~/.cache/huggingface.
+std::filesystem::path HuggingFaceHome();
 /// A folder of this user's for caches: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay. Created when
 /// missing.
 std::string CacheFolder();

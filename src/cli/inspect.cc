@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "checkpoint/layout.h"
 #include "cli/command.h"
 #include "cli/identity.h"
 #include "cli/inspect_files.h"
@@ -17,19 +18,6 @@ struct Share {
   int tensors = 0;
   uint64_t weights = 0, bytes = 0;
 };
-
-// "attn_q", "ffn_down", "token_embd": what a tensor is for, whichever layer it is in.
-std::string KindOf(const std::string& name) {
-  auto parts = Split(name, '.');
-  if (parts.size() >= 3 && parts[0] == "blk") return parts[2];
-  return parts[0];
-}
-
-std::string Shape(const Tensor& tensor) {
-  std::string text;
-  for (size_t i = 0; i < tensor.shape.size(); ++i) text += fmt::format("{}{}", i ? " × " : "", tensor.shape[i]);
-  return text;
-}
 
 uint64_t Count(const Tensor& tensor) {
   return static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols);
@@ -90,7 +78,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
     ModelIdentity identity = IdentityOf(*checkpoint, "");
     std::map<std::string, Share> formats, kinds;
     for (const Tensor& t : checkpoint->tensors())
-      for (Share* share : {&formats[std::string(t.view.format->name)], &kinds[KindOf(t.name)]}) {
+      for (Share* share : {&formats[std::string(t.view.format->name)], &kinds[RoleName(t.name)]}) {
         ++share->tensors;
         share->weights += Count(t);
         share->bytes += t.stored_bytes;
@@ -150,7 +138,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
     if (o->tensors) {
       Print("");
       for (const Tensor& t : checkpoint->tensors())
-        Print(fmt::format("  {:<28} {:<14} {:<16} {}", t.name, t.view.format->name, Shape(t),
+        Print(fmt::format("  {:<28} {:<14} {:<16} {}", t.name, t.view.format->name, ShapeText(t.shape),
                           FormatBytes(t.stored_bytes)));
     }
     return static_cast<int>(kHolds);

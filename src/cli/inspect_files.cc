@@ -3,24 +3,19 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "checkpoint/layout.h"
 #include "system/file.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 bool Offline() {
   for (const char* name : {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}) {
@@ -39,8 +34,7 @@ std::string Endpoint() {
 /// HF_TOKEN, else what `hf auth login` saved.
 std::string Token() {
   if (std::string token = Environment("HF_TOKEN"); !token.empty()) return token;
-  fs::path home = Environment("HF_HOME");
-  if (home.empty()) home = fs::path(Environment("HOME")) / ".cache" / "huggingface";
+  const fs::path home = HuggingFaceHome();
   std::error_code ignored;
   return fs::exists(home / "token", ignored) ? std::string(Trim(ReadFile(home / "token", 4096))) : "";
 }
@@ -64,12 +58,6 @@ class ScratchFolder {
  private:
   fs::path path_;
 };
-
-std::string Shape(const std::vector<int64_t>& shape) {
-  std::vector<std::string> parts;
-  for (int64_t n : shape) parts.push_back(std::to_string(n));
-  return Join(parts, " × ");
-}
 
 }  // namespace
 
@@ -112,7 +100,7 @@ int PrintListing(const FileListing& listing, const std::string& name, bool all, 
   if (all) {
     Print("");
     for (const ListedTensor& t : listing.tensors)
-      Print(fmt::format("  {:<52} {:<10} {:<20} {}", t.name, t.type, Shape(t.shape), FormatBytes(t.bytes)));
+      Print(fmt::format("  {:<52} {:<10} {:<20} {}", t.name, t.type, ShapeText(t.shape), FormatBytes(t.bytes)));
   }
   return kHolds;
 }

@@ -11,17 +11,22 @@
 
 namespace assay {
 namespace fs = std::filesystem;
-namespace {
 
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
 }
 
+fs::path HuggingFaceHome() {
+  if (std::string home = Environment("HF_HOME"); !home.empty()) return home;
+  return fs::path(Environment("HOME")) / ".cache" / "huggingface";
+}
+
+namespace {
+
 fs::path HubCache() {
   if (std::string cache = Environment("HF_HUB_CACHE"); !cache.empty()) return cache;
-  if (std::string home = Environment("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
-  return fs::path(Environment("HOME")) / ".cache" / "huggingface" / "hub";
+  return HuggingFaceHome() / "hub";
 }
 
 fs::path Snapshot(const fs::path& repository) {

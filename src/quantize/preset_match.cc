@@ -27,13 +27,12 @@ std::string Ranges(const std::vector<int64_t>& layers) {
   return Join(parts, ", ");
 }
 
-/// "blk.3.attn_v.weight" → "attn_v"; experts of a layer are one kind.
-std::string KindOf(const std::string& name) {
-  auto parts = Split(name, '.');
+}  // namespace
+
+std::string RoleName(const std::string& canonical_name) {
+  auto parts = Split(canonical_name, '.');
   return parts.size() >= 3 && parts[0] == "blk" ? parts[2] : parts[0];
 }
-
-}  // namespace
 
 PresetMatch MatchPreset(const Checkpoint& checkpoint) {
   PresetMatch best;
@@ -68,7 +67,7 @@ std::vector<std::string> RecipeLines(const Checkpoint& checkpoint) {
   for (const Tensor& tensor : checkpoint.tensors()) {
     if (tensor.shape.size() < 2) continue;
     const TensorRole role = RoleOf(tensor, checkpoint.config(), false);
-    kinds[KindOf(tensor.name)][std::string(tensor.view.format->name)].push_back(role.layer);
+    kinds[RoleName(tensor.name)][std::string(tensor.view.format->name)].push_back(role.layer);
   }
   std::vector<std::string> lines;
   for (auto& [kind, formats] : kinds) {

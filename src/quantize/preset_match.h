@@ -17,6 +17,9 @@ struct PresetMatch {
 /// Of presets that fit equally well the first in the table.
 PresetMatch MatchPreset(const Checkpoint& checkpoint);
 
+/// "attn_q", "ffn_down", "token_embd": what a tensor is for, whichever layer it is in; experts of a layer are one kind.
+std::string RoleName(const std::string& canonical_name);
+
 /// One line per kind of matrix and format: "ffn_down: q6_k in layers 0-3, 7; q4_k in the others".
 std::vector<std::string> RecipeLines(const Checkpoint& checkpoint);
 
