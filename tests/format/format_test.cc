@@ -7,42 +7,22 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <sstream>
 #include <vector>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "format/golden_files.h"
 #include "number/bf16.h"
 
 namespace assay {
 namespace {
 
-std::string ReadFile(const std::string& name) {
-  std::ifstream in(std::string(ASSAY_TEST_DATA "/golden/format/") + name, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  EXPECT_FALSE(text.str().empty()) << name;
-  return text.str();
-}
-
 const Json& Golden() {
-  static const Json golden = ParseJson(ReadFile("golden.json"), "golden.json");
+  static const Json golden = ParseJson(ReadGolden("golden.json"), "golden.json");
   return golden;
-}
-
-std::vector<float> ReadBf16(const std::string& name) {
-  const std::string bytes = ReadFile(name);
-  std::vector<float> values;
-  for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
-    uint16_t code;
-    std::memcpy(&code, bytes.data() + i, sizeof code);
-    values.push_back(DecodeBf16(code));
-  }
-  return values;
 }
 
 std::string Hex(const std::vector<std::byte>& bytes, size_t n) {
@@ -103,7 +83,7 @@ TEST(Format, DecodesAsTheGgufReference) {
   int compared = 0;
   for (const auto& [name, golden] : Golden()["gguf_decode"].items()) {
     const Format& format = GetFormat(name);
-    const std::string bytes = ReadFile(name + ".blocks");
+    const std::string bytes = ReadGolden(name + ".blocks");
     const int64_t n = golden["blocks"];
     ASSERT_EQ(bytes.size(), static_cast<size_t>(n * format.block_bytes)) << name;
     PackedView view;
@@ -125,7 +105,7 @@ TEST(Format, DecodesAsTheGgufReference) {
 }
 
 TEST(Format, EncodesExactRulesBitForBit) {
-  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const std::vector<float> weights = ReadGoldenBf16("weights.bf16");
   const int64_t rows = Golden()["rows"];
   int compared = 0;
   for (const auto& [name, golden] : Golden()["gguf_encode"].items()) {
@@ -148,7 +128,7 @@ void ExpectPlanes(const std::string& name, const Json& golden, const Encoded& en
 }
 
 TEST(Format, EncodesAndDecodesSchemesBitForBit) {
-  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const std::vector<float> weights = ReadGoldenBf16("weights.bf16");
   const int64_t rows = Golden()["rows"];
   int compared = 0;
   for (const auto& [name, golden] : Golden()["planes"].items()) {
@@ -160,7 +140,7 @@ TEST(Format, EncodesAndDecodesSchemesBitForBit) {
 }
 
 TEST(Format, FlatFormatsEndAnywhere) {
-  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const std::vector<float> weights = ReadGoldenBf16("weights.bf16");
   std::vector<float> odd;
   for (int row = 0; row < 5; ++row)
     odd.insert(odd.end(), weights.begin() + row * kCols, weights.begin() + row * kCols + 101);
@@ -194,8 +174,8 @@ Errors Measure(const std::vector<float>& weights, const std::vector<float>& deco
 }
 
 TEST(Format, SearchesLeaveNoMoreErrorThanTheReferenceEncoder) {
-  const std::vector<float> weights = ReadBf16("weights.bf16");
-  const std::vector<float> importance = ReadBf16("importance.bf16");
+  const std::vector<float> weights = ReadGoldenBf16("weights.bf16");
+  const std::vector<float> importance = ReadGoldenBf16("importance.bf16");
   const int64_t rows = Golden()["rows"];
   int compared = 0;
   for (const auto& [name, golden] : Golden()["ggml_error"].items()) {

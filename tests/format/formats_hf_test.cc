@@ -5,8 +5,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <vector>
 
 #include "base/error.h"
@@ -15,6 +13,7 @@
 #include "format/bit_packing.h"
 #include "format/bitnet.h"
 #include "format/format.h"
+#include "format/golden_files.h"
 #include "format/mx.h"
 #include "format/nested_absmax.h"
 #include "number/bf16.h"
@@ -23,16 +22,8 @@
 namespace assay {
 namespace {
 
-std::string ReadFile(const std::string& name) {
-  std::ifstream in(std::string(ASSAY_TEST_DATA "/golden/format/") + name, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  EXPECT_FALSE(text.str().empty()) << name;
-  return text.str();
-}
-
 const Json& Golden() {
-  static const Json golden = ParseJson(ReadFile("formats_hf.json"), "formats_hf.json");
+  static const Json golden = ParseJson(ReadGolden("formats_hf.json"), "formats_hf.json");
   return golden;
 }
 
@@ -51,7 +42,7 @@ constexpr int64_t kRows = 40, kCols = 512;
 // [kRows, kCols]
 const std::vector<float>& Weights() {
   static const std::vector<float> weights = [] {
-    const std::string bytes = ReadFile("weights.bf16");
+    const std::string bytes = ReadGolden("weights.bf16");
     std::vector<float> values(bytes.size() / 2);
     for (size_t i = 0; i < values.size(); ++i) {
       uint16_t code;

@@ -6,8 +6,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "base/hash.h"
@@ -16,6 +14,7 @@
 #include "format/format.h"
 #include "format/gguf/grids.h"
 #include "format/gguf/rows.h"
+#include "format/golden_files.h"
 #include "number/bf16.h"
 #include "system/machine.h"
 
@@ -25,28 +24,9 @@ namespace {
 constexpr int64_t kRows = 40, kCols = 512;
 constexpr int64_t kRegularRows = 32;  // the rest are edge cases
 
-std::string ReadFile(const std::string& name) {
-  std::ifstream in(std::string(ASSAY_TEST_DATA "/golden/format/") + name, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  EXPECT_FALSE(text.str().empty()) << name;
-  return text.str();
-}
-
 const Json& Golden() {
-  static const Json golden = ParseJson(ReadFile("gguf/golden.json"), "golden.json");
+  static const Json golden = ParseJson(ReadGolden("gguf/golden.json"), "golden.json");
   return golden;
-}
-
-std::vector<float> ReadBf16(const std::string& name) {
-  const std::string bytes = ReadFile(name);
-  std::vector<float> values;
-  for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
-    uint16_t code;
-    std::memcpy(&code, bytes.data() + i, sizeof code);
-    values.push_back(DecodeBf16(code));
-  }
-  return values;
 }
 
 std::vector<std::byte> Encode(const Format& format, const std::vector<float>& weights, int64_t cols = kCols,
@@ -75,7 +55,7 @@ TEST(GgufTypes, DecodeAsTheReference) {
   size_t compared = 0;
   for (const auto& [name, golden] : Golden()["decode"].items()) {
     const Format& format = GetFormat(name);
-    const std::string bytes = ReadFile("gguf/" + name + ".blocks");
+    const std::string bytes = ReadGolden("gguf/" + name + ".blocks");
     const int64_t n = golden["blocks"];
     ASSERT_GE(n, 64);
     ASSERT_EQ(bytes.size(), static_cast<size_t>(n * format.block_bytes)) << name;
@@ -91,7 +71,7 @@ TEST(GgufTypes, DecodeAsTheReference) {
 }
 
 TEST(GgufTypes, ExactRulesEncodeBitForBit) {
-  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const std::vector<float> weights = ReadGoldenBf16("weights.bf16");
   int compared = 0;
   for (const auto& [name, golden] : Golden()["encode"].items()) {
     const std::vector<std::byte> codes = Encode(GetFormat(name), weights);
@@ -126,8 +106,8 @@ Errors Measure(const std::vector<float>& weights, const std::vector<float>& deco
 }
 
 TEST(GgufTypes, LeaveNoMoreErrorThanTheReferenceEncoder) {
-  const std::vector<float> weights = ReadBf16("weights.bf16");
-  const std::vector<float> importance = ReadBf16("importance.bf16");
+  const std::vector<float> weights = ReadGoldenBf16("weights.bf16");
+  const std::vector<float> importance = ReadGoldenBf16("importance.bf16");
   size_t compared = 0;
   for (const auto& [name, golden] : Golden()["ggml_error"].items()) {
     const Format& format = GetFormat(name);
@@ -207,8 +187,8 @@ TEST(GgufTypes, CodebookSearchIsNearTheBestThereIs) {
 
 // The encoders have a version for AVX-512 and one for everything else: the same bytes.
 TEST(GgufTypes, SameBytesOnEveryInstructionSet) {
-  const std::vector<float> weights = ReadBf16("weights.bf16");
-  const std::vector<float> importance = ReadBf16("importance.bf16");
+  const std::vector<float> weights = ReadGoldenBf16("weights.bf16");
+  const std::vector<float> importance = ReadGoldenBf16("importance.bf16");
   for (const char* name :
        {"q2_k", "q3_k", "q6_k", "iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq3_xxs", "iq3_s"}) {
     const Format& format = GetFormat(name);
@@ -223,7 +203,7 @@ TEST(GgufTypes, SameBytesOnEveryInstructionSet) {
 
 // The codebooks are made on first use, from any thread.
 TEST(GgufTypes, ThreadsAgree) {
-  const std::vector<float> weights = ReadBf16("weights.bf16");
+  const std::vector<float> weights = ReadGoldenBf16("weights.bf16");
   const std::vector<float> some(weights.begin(), weights.begin() + 2 * kCols);
   for (const char* name : {"iq1_s", "iq2_xxs", "iq3_s"}) {
     std::vector<std::vector<std::byte>> results(4);
