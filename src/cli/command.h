@@ -74,6 +74,10 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags);
 /// Tells what there is to tell of a preset before it is used.
 void WarnOf(const Preset& preset, const CommonFlags& flags);
 
+/// Tells when `result`, written from `source`, attends without windows that the source has: engines run some
+/// architectures so from GGUF, and answers change beyond the window.
+void WarnOfLostWindow(const ModelConfig& source, const ModelConfig& result, const CommonFlags& flags);
+
 /// MODEL as people write it: a file, a folder, or org/name in the Hugging Face cache (HF_HUB_CACHE, HF_HOME). The error
 /// says where it looked.
 std::string ResolveModel(const std::string& model);

@@ -83,6 +83,7 @@ std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
     auto progress = MakeProgress(flags);
     QuantRecord record = RewriteCheckpoint(*source, target, out, pool, *progress);
     auto result = Checkpoint::Open(out);
+    WarnOfLostWindow(source->config(), result->config(), flags);
     record.source = IdentityOf(*source, "");
     record.result = IdentityOf(*result, "");
     record.build = BuildText();

@@ -63,6 +63,17 @@ void WarnOf(const Preset& preset, const CommonFlags& flags) {
     Note(flags, fmt::format("{}: made for an importance matrix; without one it loses more than it need", info.name));
 }
 
+void WarnOfLostWindow(const ModelConfig& source, const ModelConfig& result, const CommonFlags& flags) {
+  for (int64_t i = 0; i < source.n_layers; ++i) {
+    const int64_t window = source.Layer(i).window;
+    if (window <= 0 || window >= source.context || result.Layer(i).window > 0) continue;
+    Note(flags, fmt::format("the original attends to the last {} tokens; engines run {} without that window from this "
+                            "container, so answers to longer prompts differ",
+                            window, source.architecture));
+    return;
+  }
+}
+
 std::string ResolveModel(const std::string& model) {
   if (fs::exists(model)) return model;
   auto parts = Split(model, '/');

@@ -75,6 +75,7 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
     options.hf_container = o->container;
     QuantRecord record = ConvertCheckpoint(*source, preset, out, options, pool, *progress);
     auto result = Checkpoint::Open(out);
+    WarnOfLostWindow(source->config(), result->config(), flags);
     record.source = IdentityOf(*source, "");
     record.result = IdentityOf(*result, preset.info().name);
     record.build = BuildText();

@@ -2,7 +2,7 @@
 """The commands from outside, on the embedded model: results, determinism, resume, errors, exit codes.
 
 usage: cli_test.py ASSAY CHECKOUT"""
-import functools, http.server, json, math, os, pathlib, re, signal, struct, subprocess, sys, tempfile, threading, time, unittest
+import functools, http.server, json, math, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, threading, time, unittest
 
 ASSAY, ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 DEMO = ROOT / "examples" / "demo"
@@ -174,6 +174,18 @@ class Commands(unittest.TestCase):
         record = self.json("convert", "nf4", "--to", "gguf", "-o", "plain.gguf")
         self.assertEqual({t["method"] for t in record["tensors"] if t["from"] == "nf4"}, {"plain"})
         self.assertLess(self.json("inspect", "plain.gguf", "--errors", "nf4")["relative"], 2 ** -8)
+
+    def test_lost_window_is_told(self):
+        """GGUF has no key for Mistral's window; Gemma's it has."""
+        golden = ROOT / "tests" / "golden"
+        for name, told in (("mistral", True), ("gemma3", False)):
+            folder = self.path / name
+            shutil.copytree(golden / "models" / name, folder)
+            for file in ("tokenizer.json", "tokenizer_config.json"):
+                shutil.copy(golden / "checkpoint" / "tiny_llama" / file, folder)
+            result = run("quantize", folder, "--to", "f32", "-o", f"{name}.gguf", cwd=self.path)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual("without that window" in result.stderr, told, result.stderr)
 
     def test_explain(self):
         """INT8 is better than FP8 on normal values and useless beside an outlier."""
