@@ -6,7 +6,6 @@
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/writer_base.h"
-#include "number/bf16.h"
 
 namespace assay {
 
@@ -46,10 +45,6 @@ bool WriteCursor::AllDone() const {
 
 Container DefaultContainer(const Format& format) {
   return HasGgufType(format) ? Container::kGguf : Container::kHuggingFace;
-}
-
-float StoredScale(const Format& format, float scale) {
-  return format.scale_bytes == 4 && !format.flat ? RoundToBf16(scale) : scale;
 }
 
 std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, const std::filesystem::path& out,

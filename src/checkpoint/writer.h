@@ -58,8 +58,4 @@ class CheckpointWriter {
 /// The container that a format is written in when the user does not say: GGUF where GGUF has the type.
 Container DefaultContainer(const Format& format);
 
-/// How a float32 scale of this format is stored by the writer, applied: what a reader of the file will see. Encoders
-/// that choose codes after rounding the scale with it lose nothing in the file.
-float StoredScale(const Format& format, float scale);
-
 }  // namespace assay
