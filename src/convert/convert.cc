@@ -1,10 +1,8 @@
 #include "convert/convert.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <map>
-#include <mutex>
 #include <numeric>
 
 #include "base/error.h"
@@ -19,7 +17,8 @@
 namespace assay {
 namespace {
 
-constexpr int64_t kPieceFloats = int64_t{4} << 20;  // 16 MiB of float32 at a time
+constexpr int64_t kPieceFloats = int64_t{4} << 20;  // weights that are encoded between two writes
+constexpr int64_t kGrainFloats = 8192;              // weights that one worker takes: they stay in its cache
 
 // The smallest number of rows that are whole blocks together.
 int64_t RowStep(const Format& format, int64_t cols) {
@@ -38,20 +37,40 @@ struct Job {
   float global_scale = 1.0f, global_divisor = 1.0f;
 };
 
+// Rows of one tensor, encoded: what is written while the next are encoded.
+struct Piece {
+  size_t tensor = 0;
+  int64_t begin = 0, rows = 0;
+  std::vector<std::byte> codes, scales;
+};
+
 class Conversion {
  public:
   Conversion(const Checkpoint& source, const Preset& preset, const ConvertOptions& options, ThreadPool& pool,
              Progress& progress)
-      : source_(source), preset_(preset), options_(options), pool_(pool), progress_(progress) {}
+      : source_(source),
+        preset_(preset),
+        options_(options),
+        pool_(pool),
+        progress_(progress),
+        scratch_(static_cast<size_t>(pool.threads())) {}
   void Plan();
   void ChooseGlobals();
   void Write(const std::filesystem::path& out, QuantRecord& record);
 
  private:
+  struct Scratch {
+    std::vector<float> rows, decoded;
+  };
+
   const Format& UnquantizedFormat(const Tensor& tensor) const;
   void ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const;
-  MatrixStatistics Statistics(const Job& job) const;
+  float* RowsOf(int worker, int64_t n_floats);
+  MatrixStatistics Statistics(const Job& job);
+  void EncodePiece(const Job& job, Piece& piece, std::vector<double>& errors, std::vector<double>& energies,
+                   CheckpointWriter& writer);
   void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
+  void WritePending(CheckpointWriter& writer);
 
   const Checkpoint& source_;
   const Preset& preset_;
@@ -59,8 +78,8 @@ class Conversion {
   ThreadPool& pool_;
   Progress& progress_;
   std::vector<Job> jobs_;
-  std::vector<float> floats_, decoded_;
-  std::vector<std::byte> codes_, scales_;
+  std::vector<Scratch> scratch_;  // of each worker
+  Piece current_, pending_;       // pending_ without rows: nothing to write
 };
 
 const Format& Conversion::UnquantizedFormat(const Tensor& tensor) const {
@@ -97,48 +116,43 @@ void Conversion::Plan() {
 }
 
 void Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const {
-  int64_t cols = job.output.cols;
-  bool vector = job.output.shape.size() < 2;
-  std::atomic<int64_t> bad_row{-1};
-  pool_.For(n, std::max<int64_t>(1, 16384 / cols), [&](int64_t from, int64_t to, int) {
-    for (int64_t r = from; r < to; ++r) {
-      float* row = rows + r * cols;
-      if (vector && !job.row_order.empty()) {
-        std::vector<float> all(static_cast<size_t>(cols));
-        job.source->view.format->decode_row(job.source->view, 0, all.data());
-        for (int64_t c = 0; c < cols; ++c) row[c] = all[static_cast<size_t>(job.row_order[static_cast<size_t>(c)])];
-      } else {
-        int64_t source_row = job.row_order.empty() ? begin + r : job.row_order[static_cast<size_t>(begin + r)];
-        job.source->view.format->decode_row(job.source->view, source_row, row);
-      }
-      if (!AllFinite(row, cols)) bad_row.store(begin + r);
+  const int64_t cols = job.output.cols;
+  const PackedView& view = job.source->view;
+  for (int64_t r = begin; r < begin + n; ++r, rows += cols) {
+    if (job.row_order.empty()) {
+      view.format->decode_row(view, r, rows);
+    } else if (job.output.shape.size() >= 2) {
+      view.format->decode_row(view, job.row_order[static_cast<size_t>(r)], rows);
+    } else {
+      std::vector<float> all(static_cast<size_t>(cols));
+      view.format->decode_row(view, 0, all.data());
+      for (int64_t c = 0; c < cols; ++c) rows[c] = all[static_cast<size_t>(job.row_order[static_cast<size_t>(c)])];
     }
-  });
-  if (bad_row.load() >= 0)
-    Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} has a NaN or an infinity, which no quantized format holds",
-         source_.path().string(), job.source->source_name, bad_row.load());
+    if (!AllFinite(rows, cols))
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} has a NaN or an infinity, which no quantized format holds",
+           source_.path().string(), job.source->source_name, r);
+  }
 }
 
-MatrixStatistics Conversion::Statistics(const Job& job) const {
-  int64_t cols = job.output.cols, piece = RowsPerPiece(*job.output.format, cols);
-  std::vector<float> rows(static_cast<size_t>(std::min(piece, job.output.rows) * cols));
-  float largest = 0;
-  double sum = 0;
-  for (int64_t begin = 0; begin < job.output.rows; begin += piece) {
-    int64_t n = std::min(piece, job.output.rows - begin);
-    ReadRows(job, begin, n, rows.data());
-    for (int64_t r = 0; r < n; ++r) {
-      const float* row = rows.data() + r * cols;
-      float row_sum = 0;
-      for (int64_t c = 0; c < cols; ++c) {
-        largest = std::max(largest, std::fabs(row[c]));
-        row_sum += std::fabs(row[c]);
-      }
-      sum += row_sum;
-    }
-  }
-  double count = static_cast<double>(job.output.rows) * static_cast<double>(cols);
-  return {largest, static_cast<float>(count > 0 ? sum / count : 0)};
+float* Conversion::RowsOf(int worker, int64_t n_floats) {
+  std::vector<float>& rows = scratch_[static_cast<size_t>(worker)].rows;
+  if (rows.size() < static_cast<size_t>(n_floats)) rows.resize(static_cast<size_t>(n_floats));
+  return rows.data();
+}
+
+MatrixStatistics Conversion::Statistics(const Job& job) {
+  const int64_t cols = job.output.cols, n_rows = job.output.rows;
+  std::vector<float> largest(static_cast<size_t>(n_rows)), sums(static_cast<size_t>(n_rows));
+  pool_.For(n_rows, std::max<int64_t>(1, kGrainFloats / cols), [&](int64_t from, int64_t to, int worker) {
+    float* rows = RowsOf(worker, (to - from) * cols);
+    ReadRows(job, from, to - from, rows);
+    for (int64_t r = from; r < to; ++r, rows += cols)
+      AddMagnitudes(rows, cols, &largest[static_cast<size_t>(r)], &sums[static_cast<size_t>(r)]);
+  });
+  const double count = static_cast<double>(n_rows) * static_cast<double>(cols);
+  if (count == 0) return {};
+  return {*std::max_element(largest.begin(), largest.end()),
+          static_cast<float>(std::accumulate(sums.begin(), sums.end(), 0.0) / count)};
 }
 
 void Conversion::ChooseGlobals() {
@@ -163,64 +177,83 @@ void Conversion::ChooseGlobals() {
   }
 }
 
+// Everything that happens to a few rows happens at once, while they are in the processor's cache; writing the last
+// piece is one of the tasks.
+void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& errors, std::vector<double>& energies,
+                             CheckpointWriter& writer) {
+  const Format& format = *job.output.format;
+  const int64_t cols = job.output.cols, step = RowStep(format, cols);
+  const int64_t grain = std::max<int64_t>(1, kGrainFloats / cols / step) * step;
+  piece.codes.resize(static_cast<size_t>(CodesBytes(format, piece.rows, cols)));
+  piece.scales.resize(static_cast<size_t>(ScalesBytes(format, piece.rows, cols)));
+  PackedView packed;
+  packed.format = &format;
+  packed.rows = piece.rows;
+  packed.cols = cols;
+  packed.codes = piece.codes.data();
+  packed.scales = piece.scales.empty() ? nullptr : piece.scales.data();
+  packed.global_scale = job.global_scale;
+  packed.global_divisor = job.global_divisor;
+  auto encode = [&](int64_t first, int worker) {
+    const int64_t n = std::min(grain, piece.rows - first);
+    float* rows = RowsOf(worker, n * cols);
+    ReadRows(job, piece.begin + first, n, rows);
+    format.encode_rows(rows, n, cols, nullptr, job.global_scale, job.global_divisor,
+                       piece.codes.data() + CodesBytes(format, first, cols),
+                       piece.scales.empty() ? nullptr : piece.scales.data() + ScalesBytes(format, first, cols));
+    if (!options_.measure_error) return;
+    std::vector<float>& decoded = scratch_[static_cast<size_t>(worker)].decoded;
+    decoded.resize(static_cast<size_t>(cols));
+    for (int64_t r = 0; r < n; ++r) {
+      format.decode_row(packed, first + r, decoded.data());
+      const auto at = static_cast<size_t>(piece.begin + first + r);
+      AddSquares(decoded.data(), rows + r * cols, cols, &errors[at], &energies[at]);
+    }
+  };
+  pool_.For((piece.rows + grain - 1) / grain + 1, 1, [&](int64_t from, int64_t to, int worker) {
+    for (int64_t task = from; task < to; ++task) {
+      if (task == 0)
+        WritePending(writer);
+      else
+        encode((task - 1) * grain, worker);
+    }
+  });
+}
+
+void Conversion::WritePending(CheckpointWriter& writer) {
+  if (pending_.rows == 0) return;
+  const Job& job = jobs_[pending_.tensor];
+  if (pending_.begin == 0 && job.output.format->has_global)
+    writer.SetGlobal(pending_.tensor, job.global_scale, job.global_divisor);
+  writer.WriteRows(pending_.tensor, pending_.begin, pending_.rows, pending_.codes, pending_.scales);
+  pending_.rows = 0;
+}
+
 void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report) {
   const Job& job = jobs_[index];
   const Format& format = *job.output.format;
-  int64_t cols = job.output.cols, piece = RowsPerPiece(format, cols);
-  if (format.has_global) writer.SetGlobal(index, job.global_scale, job.global_divisor);
-  double squared_error = 0, squared_source = 0;
-  for (int64_t begin = 0; begin < job.output.rows; begin += piece) {
-    int64_t n = std::min(piece, job.output.rows - begin);
-    floats_.resize(static_cast<size_t>(n * cols));
-    ReadRows(job, begin, n, floats_.data());
-    codes_.resize(static_cast<size_t>(CodesBytes(format, n, cols)));
-    scales_.resize(static_cast<size_t>(ScalesBytes(format, n, cols)));
-    PackedView packed;
-    packed.format = &format;
-    packed.rows = n;
-    packed.cols = cols;
-    packed.codes = codes_.data();
-    packed.scales = scales_.empty() ? nullptr : scales_.data();
-    packed.global_scale = job.global_scale;
-    packed.global_divisor = job.global_divisor;
-    int64_t step = RowStep(format, cols);
-    int64_t grain = std::max<int64_t>(1, 8192 / cols / step) * step;
-    pool_.For((n + grain - 1) / grain, 1, [&](int64_t from, int64_t to, int) {
-      for (int64_t g = from; g < to; ++g) {
-        int64_t row = g * grain, count = std::min(grain, n - row);
-        format.encode_rows(floats_.data() + row * cols, count, cols, nullptr, job.global_scale, job.global_divisor,
-                           codes_.data() + CodesBytes(format, row, cols),
-                           scales_.empty() ? nullptr : scales_.data() + ScalesBytes(format, row, cols));
-      }
-    });
-    if (options_.measure_error) {
-      decoded_.resize(floats_.size());
-      std::vector<double> errors(static_cast<size_t>(n)), sources(static_cast<size_t>(n));
-      pool_.For(n, std::max<int64_t>(1, 16384 / cols), [&](int64_t from, int64_t to, int) {
-        for (int64_t r = from; r < to; ++r) {
-          float* out = decoded_.data() + r * cols;
-          format.decode_row(packed, r, out);
-          AddSquares(out, floats_.data() + r * cols, cols, &errors[static_cast<size_t>(r)],
-                     &sources[static_cast<size_t>(r)]);
-        }
-      });
-      squared_error = std::accumulate(errors.begin(), errors.end(), squared_error);
-      squared_source = std::accumulate(sources.begin(), sources.end(), squared_source);
-    }
-    writer.WriteRows(index, begin, n, codes_, scales_);
-    progress_.Advance(static_cast<uint64_t>(n * cols) * 4);
+  const int64_t cols = job.output.cols, n_rows = job.output.rows, rows_per_piece = RowsPerPiece(format, cols);
+  std::vector<double> errors(static_cast<size_t>(n_rows)), energies(static_cast<size_t>(n_rows));
+  for (int64_t begin = 0; begin < n_rows; begin += rows_per_piece) {
+    current_.tensor = index;
+    current_.begin = begin;
+    current_.rows = std::min(rows_per_piece, n_rows - begin);
+    EncodePiece(job, current_, errors, energies, writer);
+    std::swap(current_, pending_);
+    progress_.Advance(static_cast<uint64_t>(pending_.rows * cols) * 4);
     if (progress_.Cancelled()) throw Interrupted();
   }
   const PackedView& view = job.source->view;
   ReleasePages({view.codes, static_cast<size_t>(CodesBytes(*view.format, view.rows, view.cols))});
-  double count = static_cast<double>(job.output.rows) * static_cast<double>(cols);
+  const double squared_error = std::accumulate(errors.begin(), errors.end(), 0.0);
+  const double squared_source = std::accumulate(energies.begin(), energies.end(), 0.0);
+  double count = static_cast<double>(n_rows) * static_cast<double>(cols);
   report.name = job.output.name;
   report.shape = job.output.shape;
   report.from = job.source->view.format->name;
   report.to = format.name;
   report.method = "rtn";
-  report.bytes =
-      static_cast<uint64_t>(CodesBytes(format, job.output.rows, cols) + ScalesBytes(format, job.output.rows, cols));
+  report.bytes = static_cast<uint64_t>(CodesBytes(format, n_rows, cols) + ScalesBytes(format, n_rows, cols));
   report.rmse = std::sqrt(squared_error / count);
   report.relative_error = squared_source > 0 ? std::sqrt(squared_error / squared_source) : 0;
 }
@@ -238,6 +271,7 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
                                          options_.shard_bytes, options_.hf_container);
   record.tensors.resize(jobs_.size());
   for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
+  WritePending(*writer);
   writer->Commit();
   progress_.End();
 }

@@ -8,6 +8,9 @@ namespace assay {
 /// False when any value is NaN or infinite.
 bool AllFinite(const float* x, int64_t n);
 
+/// Adds Σ |x| to *sum and raises *largest to max |x|, in float32.
+void AddMagnitudes(const float* x, int64_t n, float* largest, float* sum);
+
 /// Adds Σ (a - b)² to *error and Σ b² to *energy, in double.
 void AddSquares(const float* a, const float* b, int64_t n, double* error, double* energy);
 
