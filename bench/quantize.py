@@ -5,10 +5,11 @@ usage: quantize.py ASSAY LLAMA_QUANTIZE MODEL.gguf [-r 3] [--threads 2] [--out F
 
 Wall time of the whole program, reading and writing included; our figure includes measuring the error of what was written, which llama-quantize does not
 do. The memory column is what reading the source once (by the same number of threads, from the page cache) and writing the output once takes here: no
-program can be faster. llama.cpp: the tree inside the source package llama-cpp-python 0.3.36, target llama-quantize, built for this processor."""
+program can be faster. On a busy machine trust the ratio of processor time. llama.cpp: the tree inside the source package llama-cpp-python 0.3.36, target llama-quantize, built for this processor."""
 import argparse
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -24,9 +25,11 @@ PIECE = 16 << 20
 
 
 def timed(command):
-    start = time.perf_counter()
+    """Wall and processor seconds."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def read_once(path):
@@ -57,15 +60,15 @@ def write_once(path, size):
 with tempfile.TemporaryDirectory(dir=a.out) as folder:
     ours, theirs, plain = (str(pathlib.Path(folder) / name) for name in ("ours.gguf", "theirs.gguf", "plain"))
     read_once(a.model)  # into the page cache
-    print("| preset | assay s | llama-quantize s | ratio | memory s | assay / memory |\n|---|---|---|---|---|---|")
+    print("| preset | assay s | llama-quantize s | ratio | of processor time | memory s | assay / memory |\n|---|---|---|---|---|---|---|")
     for preset in a.presets or ["f16", "q8_0", "q4_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m", "q3_k_s", "q2_k", "iq4_xs"]:
         rounds = []
         for _ in range(a.r):
             mine = timed([a.assay, "quantize", a.model, "--to", preset, "-o", ours, "--force", "--threads", str(a.threads), "-q"])
             peer = timed([a.llama_quantize, a.model, theirs, preset.upper(), str(a.threads)])
             limit = read_once(a.model) + write_once(plain, os.path.getsize(ours))
-            rounds.append((mine, peer, limit))
+            rounds.append((*mine, *peer, limit))
             for path in (ours, theirs, plain):
                 os.unlink(path)
-        mine, peer, limit = (statistics.median(column) for column in zip(*rounds))
-        print(f"| {preset} | {mine:.2f} | {peer:.2f} | {peer / mine:.2f} | {limit:.2f} | {mine / limit:.2f} |", flush=True)
+        mine, my_cpu, peer, peer_cpu, limit = (statistics.median(column) for column in zip(*rounds))
+        print(f"| {preset} | {mine:.2f} | {peer:.2f} | {peer / mine:.2f} | {peer_cpu / my_cpu:.2f} | {limit:.2f} | {mine / limit:.2f} |", flush=True)

@@ -4,12 +4,13 @@
 #include <cstring>
 
 #include "format/format.h"
+#include "format/lanes.h"
 
 namespace assay {
 
 /// A Format::decode_row from a function that decodes one block; blocks may lie at any address.
 template <typename Block, int weights, void (*decode)(const Block& block, float* out)>
-void DecodeBlockRow(const PackedView& view, int64_t row, float* out) {
+ASSAY_INLINE void DecodeBlockRow(const PackedView& view, int64_t row, float* out) {
   const int64_t n_blocks = view.cols / weights;
   const std::byte* in = view.codes + row * n_blocks * static_cast<int64_t>(sizeof(Block));
   for (int64_t i = 0; i < n_blocks; ++i) {

@@ -152,6 +152,36 @@ ASSAY_INLINE float SumOfLanes(V a) {
   return SumOfLanes(group);
 }
 
+/// The largest lane.
+ASSAY_INLINE float LargestLane(Float8 v) {
+  v = Max(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = Max(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  v = Max(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+  return v[0];
+}
+
+/// The smallest lane.
+ASSAY_INLINE float SmallestLane(Float8 v) {
+  v = Min(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = Min(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  v = Min(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+  return v[0];
+}
+
+using Int8Lanes = LaneTypes<8>::Int;
+typedef uint8_t ByteLanes __attribute__((vector_size(32)));
+typedef uint64_t PairLanes __attribute__((vector_size(32)));
+
+/// The low bytes of eight codes, the first lowest.
+ASSAY_INLINE uint64_t LowBytes(Int8Lanes codes) {
+  const auto bytes = reinterpret_cast<ByteLanes>(codes);
+  // Shuffles within halves of 128 bits are one instruction everywhere.
+  const auto halves = reinterpret_cast<PairLanes>(__builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4,
+                                                                          8, 12, 0, 4, 8, 12, 16, 20, 24, 28, 16, 20,
+                                                                          24, 28, 16, 20, 24, 28, 16, 20, 24, 28));
+  return (halves[0] & 0xffffffffu) | (halves[2] & ~uint64_t{0xffffffffu});
+}
+
 template <typename V>
 ASSAY_INLINE V Clamp(V a, float low, float high) {
   return Min(Max(a, Broadcast<V>(low)), Broadcast<V>(high));

@@ -13,12 +13,12 @@ namespace {
 
 // --- decoding ---
 
-void DecodeQ8_0(const BlockQ8_0& block, float* out) {
+ASSAY_INLINE void DecodeQ8_0(const BlockQ8_0& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < kQ; ++i) out[i] = static_cast<float>(block.qs[i]) * d;
 }
 
-void DecodeQ4_0(const BlockQ4_0& block, float* out) {
+ASSAY_INLINE void DecodeQ4_0(const BlockQ4_0& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < kQ / 2; ++i) {
     out[i] = static_cast<float>((block.qs[i] & 15) - 8) * d;
@@ -26,7 +26,7 @@ void DecodeQ4_0(const BlockQ4_0& block, float* out) {
   }
 }
 
-void DecodeQ4_1(const BlockQ4_1& block, float* out) {
+ASSAY_INLINE void DecodeQ4_1(const BlockQ4_1& block, float* out) {
   const float d = DecodeF16(block.d);
   const float m = DecodeF16(block.m);
   for (int i = 0; i < kQ / 2; ++i) {
@@ -46,14 +46,14 @@ ASSAY_INLINE void UnpackQ5(const Block& block, int* q) {
   }
 }
 
-void DecodeQ5_0(const BlockQ5_0& block, float* out) {
+ASSAY_INLINE void DecodeQ5_0(const BlockQ5_0& block, float* out) {
   const float d = DecodeF16(block.d);
   int q[kQ];
   UnpackQ5(block, q);
   for (int i = 0; i < kQ; ++i) out[i] = static_cast<float>(q[i] - 16) * d;
 }
 
-void DecodeQ5_1(const BlockQ5_1& block, float* out) {
+ASSAY_INLINE void DecodeQ5_1(const BlockQ5_1& block, float* out) {
   const float d = DecodeF16(block.d);
   const float m = DecodeF16(block.m);
   int q[kQ];
@@ -72,14 +72,16 @@ bool ValidScaleMin(const Block& block) {
 
 // --- packing ---
 
-// q: 32 codes.
+// words: 32 codes, a byte each.
 template <typename Block>
-ASSAY_INLINE void PackCodes(const uint8_t* q, Block& block) {
-  for (int i = 0; i < kQ / 2; ++i) block.qs[i] = static_cast<uint8_t>((q[i] & 15) | q[i + kQ / 2] << 4);
+ASSAY_INLINE void PackCodes(const uint64_t* words, Block& block) {
+  constexpr uint64_t low = 0x0f0f0f0f0f0f0f0f;
+  const uint64_t nibbles[2] = {(words[0] & low) | (words[2] & low) << 4, (words[1] & low) | (words[3] & low) << 4};
+  std::memcpy(block.qs, nibbles, sizeof nibbles);
   if constexpr (requires { block.qh; }) {
-    uint32_t high = 0;
-    for (int i = 0; i < kQ; ++i) high |= static_cast<uint32_t>(q[i] >> 4 & 1) << i;
-    std::memcpy(block.qh, &high, sizeof high);
+    // The product gathers the lowest bit of each byte in the topmost byte.
+    for (int i = 0; i < 4; ++i)
+      block.qh[i] = static_cast<uint8_t>((words[i] >> 4 & 0x0101010101010101) * 0x0102040810204080 >> 56);
   }
 }
 
@@ -98,15 +100,13 @@ inline constexpr int kMaxCode = requires(Block block) {
 // q = the whole part of (x - shift) * inverse + offset, at most kMaxCode.
 template <typename Block>
 ASSAY_INLINE void TruncateCodes(const float* x, float shift, float inverse, float offset, Block& block) {
-  uint8_t q[kQ];
-  for (int i = 0; i < kQ; i += 8) {
-    Float8 v;
-    std::memcpy(&v, x + i, sizeof v);
-    v = Min((v - shift) * inverse + offset, Broadcast<Float8>(static_cast<float>(kMaxCode<Block>)));
-    const auto whole = __builtin_convertvector(v, LaneTypes<8>::Int);
-    for (int lane = 0; lane < 8; ++lane) q[i + lane] = static_cast<uint8_t>(whole[lane]);
+  uint64_t words[kQ / 8];
+  for (int i = 0; i < kQ / 8; ++i) {
+    const Float8 v = Min((Load<Float8>(x + 8 * i) - shift) * inverse + offset,
+                         Broadcast<Float8>(static_cast<float>(kMaxCode<Block>)));
+    words[i] = LowBytes(__builtin_convertvector(v, LaneTypes<8>::Int));
   }
-  PackCodes(q, block);
+  PackCodes(words, block);
 }
 
 template <typename Block>
@@ -172,7 +172,11 @@ ASSAY_INLINE void EncodeSearched(const float* x, const float* w, int n_blocks, B
   }
   uint8_t codes[8 * kQ];
   StoreRuns<Float8, kQ>(q, codes);
-  for (int lane = 0; lane < n_blocks; ++lane) PackCodes(codes + lane * kQ, blocks[lane]);
+  for (int lane = 0; lane < n_blocks; ++lane) {
+    uint64_t words[kQ / 8];
+    std::memcpy(words, codes + lane * kQ, sizeof words);
+    PackCodes(words, blocks[lane]);
+  }
 }
 
 template <typename Block>
@@ -203,19 +207,19 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
 
 }  // namespace
 
-void DecodeRowQ8_0(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowQ8_0(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ8_0, kQ, DecodeQ8_0>(view, row, out);
 }
-void DecodeRowQ4_0(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowQ4_0(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ4_0, kQ, DecodeQ4_0>(view, row, out);
 }
-void DecodeRowQ4_1(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowQ4_1(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ4_1, kQ, DecodeQ4_1>(view, row, out);
 }
-void DecodeRowQ5_0(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowQ5_0(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ5_0, kQ, DecodeQ5_0>(view, row, out);
 }
-void DecodeRowQ5_1(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowQ5_1(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ5_1, kQ, DecodeQ5_1>(view, row, out);
 }
 

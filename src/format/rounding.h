@@ -7,17 +7,6 @@
 
 namespace assay {
 
-ASSAY_INLINE float HorizontalMax(Float8 a) {
-  float m = a[0];
-  for (int i = 1; i < 8; ++i) m = a[i] > m ? a[i] : m;
-  return m;
-}
-ASSAY_INLINE float HorizontalMin(Float8 a) {
-  float m = a[0];
-  for (int i = 1; i < 8; ++i) m = a[i] < m ? a[i] : m;
-  return m;
-}
-
 /// max |x|.
 template <int count>
 ASSAY_INLINE float LargestMagnitude(const float* x) {
@@ -27,7 +16,7 @@ ASSAY_INLINE float LargestMagnitude(const float* x) {
     std::memcpy(&v, x + i, sizeof v);
     largest = Max(largest, Abs(v));
   }
-  return HorizontalMax(largest);
+  return LargestLane(largest);
 }
 
 /// The smallest and the largest value.
@@ -42,8 +31,8 @@ ASSAY_INLINE void Range(const float* x, float* smallest, float* largest) {
     low = Min(low, v);
     high = Max(high, v);
   }
-  *smallest = HorizontalMin(low);
-  *largest = HorizontalMax(high);
+  *smallest = SmallestLane(low);
+  *largest = LargestLane(high);
 }
 
 /// The value of largest magnitude with its sign, the first of them; +0 when all are zero.
@@ -72,10 +61,8 @@ ASSAY_INLINE float EncodeCodesQ8(const float* x, int8_t* qs) {
   const float d = LargestMagnitude<kQ>(x) / 127.0f;
   const float inverse = d != 0 ? 1.0f / d : 0.0f;
   for (int i = 0; i < 4; ++i) {
-    Float8 v;
-    std::memcpy(&v, x + 8 * i, sizeof v);
-    const auto q = RoundHalfAway(v * inverse);
-    for (int lane = 0; lane < 8; ++lane) qs[8 * i + lane] = static_cast<int8_t>(q[lane]);
+    const uint64_t codes = LowBytes(RoundHalfAway(Load<Float8>(x + 8 * i) * inverse));
+    std::memcpy(qs + 8 * i, &codes, sizeof codes);
   }
   return d;
 }

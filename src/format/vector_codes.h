@@ -11,8 +11,6 @@
 
 namespace assay {
 
-using Int8Lanes = LaneTypes<8>::Int;
-
 ASSAY_INLINE Float8 Load8(const float* x) {
   Float8 v;
   std::memcpy(&v, x, sizeof v);
@@ -25,19 +23,6 @@ ASSAY_INLINE Float8 LoadUpTo8(const float* x, int64_t n) {
   std::memcpy(&v, x, static_cast<size_t>(n) * sizeof(float));
   return v;
 }
-typedef uint8_t ByteLanes __attribute__((vector_size(32)));
-typedef uint64_t PairLanes __attribute__((vector_size(32)));
-
-/// The low bytes of eight codes, the first lowest.
-ASSAY_INLINE uint64_t LowBytes(Int8Lanes codes) {
-  const auto bytes = reinterpret_cast<ByteLanes>(codes);
-  // Shuffles within halves of 128 bits are one instruction everywhere.
-  const auto halves = reinterpret_cast<PairLanes>(__builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4,
-                                                                          8, 12, 0, 4, 8, 12, 16, 20, 24, 28, 16, 20,
-                                                                          24, 28, 16, 20, 24, 28, 16, 20, 24, 28));
-  return (halves[0] & 0xffffffffu) | (halves[2] & ~uint64_t{0xffffffffu});
-}
-
 /// The low byte of the first n (all from 8 on) codes.
 ASSAY_INLINE void StoreBytes(Int8Lanes codes, int64_t n, std::byte* out) {
   const uint64_t bytes = LowBytes(codes);
@@ -156,14 +141,6 @@ ASSAY_INLINE void StorePacked(Int8Lanes codes, std::byte* out) {
     const uint64_t word = pairs[0] | pairs[1] << (2 * bits) | pairs[2] << (4 * bits) | pairs[3] << (6 * bits);
     std::memcpy(out, &word, bits);
   }
-}
-
-/// The largest lane.
-ASSAY_INLINE float LargestLane(Float8 v) {
-  v = Max(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
-  v = Max(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
-  v = Max(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
-  return v[0];
 }
 
 /// max |x| over n values.
