@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <numeric>
 
@@ -37,6 +38,14 @@ struct Job {
   float global_scale = 1.0f, global_divisor = 1.0f;
 };
 
+// Rows that are in the output's format already are taken over: any encoder could only lose.
+bool KeepsCodes(const Job& job) {
+  const PackedView& view = job.source->view;
+  const Format& format = *view.format;
+  return &format == job.output.format && !format.flat && !format.has_global && format.block_rows == 1 &&
+         view.column_group == nullptr && (job.row_order.empty() || job.output.shape.size() >= 2);
+}
+
 // Rows of one tensor, encoded: what is written while the next are encoded.
 struct Piece {
   size_t tensor = 0;
@@ -67,6 +76,7 @@ class Conversion {
   void ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const;
   float* RowsOf(int worker, int64_t n_floats);
   MatrixStatistics Statistics(const Job& job);
+  void KeepRows(const Job& job, Piece& piece, int64_t first, int64_t n) const;
   void EncodePiece(const Job& job, Piece& piece, std::vector<double>& errors, std::vector<double>& energies,
                    CheckpointWriter& writer);
   void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
@@ -177,6 +187,18 @@ void Conversion::ChooseGlobals() {
   }
 }
 
+void Conversion::KeepRows(const Job& job, Piece& piece, int64_t first, int64_t n) const {
+  const PackedView& view = job.source->view;
+  const int64_t codes = CodesBytes(*view.format, 1, view.cols), scales = ScalesBytes(*view.format, 1, view.cols);
+  for (int64_t r = first; r < first + n; ++r) {
+    const int64_t at = piece.begin + r;
+    const int64_t from = job.row_order.empty() ? at : job.row_order[static_cast<size_t>(at)];
+    std::memcpy(piece.codes.data() + r * codes, view.codes + from * codes, static_cast<size_t>(codes));
+    if (scales > 0)
+      std::memcpy(piece.scales.data() + r * scales, view.scales + from * scales, static_cast<size_t>(scales));
+  }
+}
+
 // Everything that happens to a few rows happens at once, while they are in the processor's cache; writing the last
 // piece is one of the tasks.
 void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& errors, std::vector<double>& energies,
@@ -194,10 +216,12 @@ void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& 
   packed.scales = piece.scales.empty() ? nullptr : piece.scales.data();
   packed.global_scale = job.global_scale;
   packed.global_divisor = job.global_divisor;
+  const bool keeps = KeepsCodes(job);
   auto encode = [&](int64_t first, int worker) {
     const int64_t n = std::min(grain, piece.rows - first);
     float* rows = RowsOf(worker, n * cols);
     ReadRows(job, piece.begin + first, n, rows);
+    if (keeps) return KeepRows(job, piece, first, n);
     format.encode_rows(rows, n, cols, nullptr, job.global_scale, job.global_divisor,
                        piece.codes.data() + CodesBytes(format, first, cols),
                        piece.scales.empty() ? nullptr : piece.scales.data() + ScalesBytes(format, first, cols));
@@ -252,7 +276,7 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
   report.shape = job.output.shape;
   report.from = job.source->view.format->name;
   report.to = format.name;
-  report.method = "rtn";
+  report.method = KeepsCodes(job) ? "kept" : "rtn";
   report.bytes = static_cast<uint64_t>(CodesBytes(format, n_rows, cols) + ScalesBytes(format, n_rows, cols));
   report.rmse = std::sqrt(squared_error / count);
   report.relative_error = squared_source > 0 ? std::sqrt(squared_error / squared_source) : 0;

@@ -175,6 +175,12 @@ class Commands(unittest.TestCase):
         self.assertEqual({t["method"] for t in record["tensors"] if t["from"] == "nf4"}, {"plain"})
         self.assertLess(self.json("inspect", "plain.gguf", "--errors", "nf4")["relative"], 2 ** -8)
 
+    def test_what_is_in_the_format_is_kept(self):
+        self.json("quantize", DEMO, "--to", "q4_k_m", "-o", "a.gguf")
+        again = self.json("quantize", "a.gguf", "--to", "q4_k_m", "-o", "b.gguf")
+        self.assertEqual({(t["method"], t["rmse"]) for t in again["tensors"]}, {("kept", 0)})
+        self.assertEqual(self.json("inspect", "b.gguf", "--errors", "a.gguf")["relative"], 0)
+
     def test_lost_window_is_told(self):
         """GGUF has no key for Mistral's window; Gemma's it has."""
         golden = ROOT / "tests" / "golden"
