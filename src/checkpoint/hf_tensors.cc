@@ -66,6 +66,7 @@ class Assembler {
     if (linear && quantization_ && quantization_->Quantizes(module, source_)) {
       quantization_->Place(module, source_, tensor);
       ASSAY_CHECK(tensor.view.format != nullptr);
+      source_.ReleaseConverted(tensor.view);
     } else {
       if (!slot.required && !source_.Find(slot.hugging_face)) return;
       if (linear) {

@@ -9,6 +9,32 @@
 #include "system/machine.h"
 
 namespace assay {
+namespace {
+
+Json BytesJson(const MemoryUse& use) {
+  return {{"weights_mapped", use.weights_mapped},
+          {"weights_converted", use.weights_converted},
+          {"kv_cache", use.kv_cache},
+          {"scratch", use.scratch}};
+}
+
+void PrintMemory(const MemoryUse& plan, const MemoryUse& used, const MemoryUse& at_full, int64_t tokens, int64_t full) {
+  Print(fmt::format("\n| {:<28} | {:>12} | {:>12} | {:>20} |", fmt::format("memory, {} tokens", tokens), "planned",
+                    "used", fmt::format("planned for {}", full)));
+  Print(fmt::format("|{:-<30}|{:->14}|{:->14}|{:->22}|", "", ":", ":", ":"));
+  auto row = [](const char* name, uint64_t planned, uint64_t was, uint64_t most) {
+    if (planned + was + most == 0) return;
+    Print(fmt::format("| {:<28} | {:>12} | {:>12} | {:>20} |", name, FormatBytes(planned), FormatBytes(was),
+                      FormatBytes(most)));
+  };
+  row("weights, mapped", plan.weights_mapped, used.weights_mapped, at_full.weights_mapped);
+  row("weights, converted", plan.weights_converted, used.weights_converted, at_full.weights_converted);
+  row("KV cache", plan.kv_cache, used.kv_cache, at_full.kv_cache);
+  row("scratch", plan.scratch, used.scratch, at_full.scratch);
+  row("total", plan.total(), used.total(), at_full.total());
+}
+
+}  // namespace
 
 std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
   struct Options {
@@ -31,7 +57,10 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
     record.load_s = Now() - start;
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
-    record.rows = MeasureSpeed(*model, pool, o->speed, *progress);
+    const int64_t tokens = std::max(o->speed.prompt_tokens, o->speed.generated_tokens), full = model->config().context;
+    const MemoryUse plan = PlanMemory(*model, tokens, o->speed.prompt_tokens, pool.threads());
+    MemoryUse used;
+    record.rows = MeasureSpeed(*model, pool, o->speed, *progress, &used);
     record.model = IdentityOf(model->checkpoint(), "");
     record.threads = pool.threads();
     record.arithmetic = o->model_flags.arithmetic;
@@ -39,10 +68,14 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
     record.machine = MachineText();
     record.started = UtcTimestamp();
     record.peak_memory_bytes = PeakMemoryBytes();
-    PlannedMemory plan = PlanMemory(*model, model->config().context);
+    const MemoryUse at_full = PlanMemory(*model, full, kStepTokens, pool.threads());
     if (flags.json) {
       Json out = ToJson(record);
-      out["planned_bytes"] = {{"weights", plan.weights_bytes}, {"kv_cache_at_full_context", plan.kv_bytes}};
+      out["memory"] = {{"tokens", tokens},
+                       {"planned_bytes", BytesJson(plan)},
+                       {"used_bytes", BytesJson(used)},
+                       {"context", full},
+                       {"planned_bytes_at_full_context", BytesJson(at_full)}};
       Print(DumpJson(out));
       return static_cast<int>(kHolds);
     }
@@ -52,15 +85,14 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
       Print(fmt::format("| {:<28.28} | {:>10} | {:>7} | {:>8} | {:>20} |", record.model.format,
                         FormatBytes(record.model.file_bytes), record.threads, row.test,
                         fmt::format("{:.2f} ± {:.2f}", row.median(), row.standard_deviation())));
-    Print(fmt::format(
-        "\nloaded in {:.2f} s; weights {}, KV cache {} at the full context of {}; peak memory of this process {}",
-        record.load_s, FormatBytes(plan.weights_bytes), FormatBytes(plan.kv_bytes), model->config().context,
-        FormatBytes(record.peak_memory_bytes)));
+    PrintMemory(plan, used, at_full, tokens, full);
+    Print(fmt::format("\nloaded in {:.2f} s; peak memory of this process {}", record.load_s,
+                      FormatBytes(record.peak_memory_bytes)));
     // Decode reads every weight once per token: the rate times the bytes is the bandwidth it reached.
     for (const BenchRow& row : record.rows)
       if (row.test.rfind("tg", 0) == 0)
         Print(fmt::format("decode reads {}/s of weights",
-                          FormatBytes(static_cast<uint64_t>(row.median() * static_cast<double>(plan.weights_bytes)))));
+                          FormatBytes(static_cast<uint64_t>(row.median() * static_cast<double>(plan.weights())))));
     Print(fmt::format("{} on {}", record.build, record.machine));
     return static_cast<int>(kHolds);
   };

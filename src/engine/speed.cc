@@ -8,8 +8,6 @@
 namespace assay {
 namespace {
 
-constexpr int64_t kBatchTokens = 512;
-
 // Arbitrary ids, the same every time.
 int32_t TokenAt(int64_t index, int64_t vocab) {
   return static_cast<int32_t>((index * 7919 + 13) % vocab);
@@ -18,8 +16,8 @@ int32_t TokenAt(int64_t index, int64_t vocab) {
 }  // namespace
 
 std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const SpeedOptions& options,
-                                   Progress& progress) {
-  int64_t vocab = model.config().vocab, capacity = std::max(options.prompt_tokens, options.generated_tokens);
+                                   Progress& progress, MemoryUse* used) {
+  const int64_t vocab = model.config().vocab, capacity = std::max(options.prompt_tokens, options.generated_tokens);
   Sequence sequence(model.config(), model.arithmetic(), capacity);
   Workspace workspace;
   std::vector<float> logits(static_cast<size_t>(vocab));
@@ -28,7 +26,7 @@ std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const S
     std::vector<BatchToken> batch;
     for (int64_t t = 0; t < options.prompt_tokens; ++t) {
       batch.push_back({TokenAt(t, vocab), &sequence, t + 1 == options.prompt_tokens});
-      if (static_cast<int64_t>(batch.size()) == kBatchTokens || t + 1 == options.prompt_tokens) {
+      if (static_cast<int64_t>(batch.size()) == kStepTokens || t + 1 == options.prompt_tokens) {
         model.Forward(batch, workspace, pool, logits.data());
         batch.clear();
       }
@@ -60,14 +58,12 @@ std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const S
   measure("pp", options.prompt_tokens, prefill);
   measure("tg", options.generated_tokens, decode);
   progress.End();
+  if (used) {
+    *used = ResidentWeights(model.checkpoint());
+    used->kv_cache = static_cast<uint64_t>(sequence.bytes());
+    used->scratch = static_cast<uint64_t>(workspace.bytes());
+  }
   return rows;
-}
-
-PlannedMemory PlanMemory(const Model& model, int64_t context) {
-  PlannedMemory plan;
-  for (const Tensor& tensor : model.checkpoint().tensors()) plan.weights_bytes += tensor.stored_bytes;
-  plan.kv_bytes = static_cast<uint64_t>(PlanCache(model.config(), model.arithmetic(), context).bytes);
-  return plan;
 }
 
 }  // namespace assay

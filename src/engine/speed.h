@@ -1,7 +1,8 @@
 #pragma once
-// How fast an engine reads and writes.
+// How fast an engine reads and writes, and in how much memory.
 
 #include "engine/engine.h"
+#include "engine/memory.h"
 #include "record/bench_record.h"
 
 namespace assay {
@@ -14,13 +15,8 @@ struct SpeedOptions {
 /// Rows "pp<prompt>" and "tg<generated>", as llama-bench names them: a prompt read from an empty cache, and tokens
 /// generated one at a time from an empty cache, without sampling. One unmeasured warm-up each. The tokens are arbitrary
 /// but fixed.
+/// `used` (may be null) tells the memory that this took.
 std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const SpeedOptions& options,
-                                   Progress& progress);
-
-/// Bytes that running needs: weights as they lie in the file, keys and values of one sequence of `context` tokens.
-struct PlannedMemory {
-  uint64_t weights_bytes = 0, kv_bytes = 0;
-};
-PlannedMemory PlanMemory(const Model& model, int64_t context);
+                                   Progress& progress, MemoryUse* used = nullptr);
 
 }  // namespace assay

@@ -75,6 +75,7 @@ struct DecoderLayer {
 class Decoder : public Model {
  public:
   Decoder(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options);
+  WorkspacePlan PlanWorkspace(int64_t n, int64_t wanted, int64_t context, int threads) const override;
   std::vector<std::string> KernelReport() const override;
 
  protected:
@@ -94,6 +95,12 @@ class Decoder : public Model {
   void LoadLatent(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadDelta(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadExperts(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
+
+  // workspace_plan.cc: the slots that each part takes for n tokens.
+  void PlanAttention(const DecoderLayer& layer, int64_t n, int64_t context, int threads, WorkspacePlan& plan) const;
+  void PlanFeedForward(const DecoderLayer& layer, int64_t n, WorkspacePlan& plan) const;
+  static void PlanDense(const FeedForward& block, int64_t n, int gate_slot, WorkspacePlan& plan);
+  static void PlanExperts(const ExpertLayer& layer, int64_t n, WorkspacePlan& plan);
 
   void Embed(const Pass& pass) const;
   void Normalize(const float* x, const NormWeights& norm, int64_t n, float* out, ThreadPool& pool) const;

@@ -176,6 +176,10 @@ void Decoder::Experts(const Pass& pass, const ExpertLayer& layer, float* out) co
   } else {
     std::fill_n(out, n * hidden, 0.0f);
   }
+  // The same memory however the tokens spread.
+  WorkspacePlan plan;
+  PlanExperts(layer, n, plan);
+  workspace.Reserve(plan);
   for (size_t expert = 0; expert < visits.size(); ++expert) {
     const std::vector<Visit>& guests = visits[expert];
     if (guests.empty()) continue;

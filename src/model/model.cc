@@ -1,14 +1,28 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/error.h"
 #include "model/decoder.h"
 
 namespace assay {
 
-std::byte* Workspace::Bytes(int slot, int64_t count) {
+void WorkspacePlan::Bytes(int slot, int64_t count) {
   ASSAY_CHECK(slot >= 0 && slot < kSlots);
+  sizes_[slot] = std::max(sizes_[slot], count);
+}
+
+int64_t WorkspacePlan::bytes() const {
+  return std::accumulate(sizes_, sizes_ + kSlots, int64_t{0});
+}
+
+void Workspace::Reserve(const WorkspacePlan& plan) {
+  for (int slot = 0; slot < WorkspacePlan::kSlots; ++slot) Bytes(slot, plan.sizes_[slot]);
+}
+
+std::byte* Workspace::Bytes(int slot, int64_t count) {
+  ASSAY_CHECK(slot >= 0 && slot < WorkspacePlan::kSlots);
   Buffer& buffer = buffers_[slot];
   if (buffer.size < count) {
     buffer.data.reset(new std::byte[static_cast<size_t>(count + 64)]);

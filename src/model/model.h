@@ -20,21 +20,34 @@ struct BatchToken {
   bool want_logits = false;
 };
 
+/// How large each slot of a Workspace becomes.
+class WorkspacePlan {
+ public:
+  void Floats(int slot, int64_t count) { Bytes(slot, count * 4); }
+  void Bytes(int slot, int64_t count);
+  int64_t bytes() const;
+
+ private:
+  friend class Workspace;
+  static constexpr int kSlots = 32;
+  int64_t sizes_[kSlots] = {};
+};
+
 /// Scratch of Forward; grows to the largest batch seen and is then reused.
 class Workspace {
  public:
+  void Reserve(const WorkspacePlan& plan);
   /// 64-byte aligned; slots are independent buffers.
   float* Floats(int slot, int64_t count);
   std::byte* Bytes(int slot, int64_t count);
   int64_t bytes() const;
 
  private:
-  static constexpr int kSlots = 32;
   struct Buffer {
     std::unique_ptr<std::byte[]> data;
     int64_t size = 0;
   };
-  Buffer buffers_[kSlots];
+  Buffer buffers_[WorkspacePlan::kSlots];
 };
 
 struct LoadOptions {
@@ -56,6 +69,10 @@ class Model {
   /// Runs the tokens, appends their keys and values, and writes one row of logits [vocab] per token that wants them, in
   /// batch order. The bits of a token's logits depend on its own sequence alone.
   void Forward(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool, float* logits) const;
+
+  /// What Forward takes of the workspace for a batch of `n` tokens, `wanted` of them with logits, none at a position
+  /// beyond `context`.
+  virtual WorkspacePlan PlanWorkspace(int64_t n, int64_t wanted, int64_t context, int threads) const = 0;
 
   /// "q4_k: avx512-vnni …" per format in use, for --verbose.
   virtual std::vector<std::string> KernelReport() const = 0;

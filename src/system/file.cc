@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -62,15 +63,39 @@ std::shared_ptr<void> KeepMapping(void* address, size_t size) {
 
 }  // namespace
 
-void ReleasePages(std::span<const std::byte> bytes) {
-  auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()), end = begin + bytes.size();
+bool IsMapped(std::span<const std::byte> bytes) {
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data());
   Mappings& live = LiveMappings();
   std::lock_guard lock(live.mutex);
   auto it = live.sizes.upper_bound(begin);
-  if (bytes.empty() || it == live.sizes.begin()) return;
+  if (bytes.empty() || it == live.sizes.begin()) return false;
   --it;
-  if (end > it->first + it->second) return;
+  return begin + bytes.size() <= it->first + it->second;
+}
+
+uint64_t ResidentBytes(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return 0;
+  int fd = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return bytes.size();
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()), end = begin + bytes.size();
+  uint64_t resident = 0, entries[512];
+  bool readable = true;
+  for (uintptr_t first = begin / page; readable && first * page < end; first += std::size(entries)) {
+    const uintptr_t n = std::min<uintptr_t>(std::size(entries), (end - 1) / page + 1 - first);
+    readable = ::pread(fd, entries, n * 8, static_cast<off_t>(first * 8)) == static_cast<ssize_t>(n * 8);
+    for (uintptr_t i = 0; readable && i < n; ++i)
+      if (entries[i] >> 63)  // present
+        resident += std::min(end, (first + i + 1) * page) - std::max(begin, (first + i) * page);
+  }
+  ::close(fd);
+  return readable ? resident : bytes.size();
+}
+
+void ReleasePages(std::span<const std::byte> bytes) {
+  if (!IsMapped(bytes)) return;
+  auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()), end = begin + bytes.size();
   begin = (begin + page - 1) / page * page;
   end = end / page * page;
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);

@@ -30,6 +30,13 @@ class MappedFile {
 /// mapping larger than memory stays small. Bytes that belong to no MappedFile are left alone.
 void ReleasePages(std::span<const std::byte> bytes);
 
+/// True when the bytes lie in a MappedFile.
+bool IsMapped(std::span<const std::byte> bytes);
+
+/// How many of the bytes are in this process's memory now, mapped or allocated (Linux: /proc/self/pagemap; elsewhere
+/// all of them).
+uint64_t ResidentBytes(std::span<const std::byte> bytes);
+
 /// Reads a whole file; more than `limit_bytes` is refused.
 std::string ReadFile(const std::filesystem::path& path, uint64_t limit_bytes = uint64_t{1} << 31);
 

@@ -181,6 +181,14 @@ class Commands(unittest.TestCase):
         self.assertEqual({(t["method"], t["rmse"]) for t in again["tensors"]}, {("kept", 0)})
         self.assertEqual(self.json("inspect", "b.gguf", "--errors", "a.gguf")["relative"], 0)
 
+    def test_memory_is_what_was_planned(self):
+        """GPTQ's layout is turned into another at load: those planes are ours, the rest of the file is mapped."""
+        self.json("quantize", DEMO, "--to", "int4_g64", "--container", "gptq", "-o", "gptq")
+        memory = self.json("bench", "gptq", "-p", "48", "-n", "4", "-r", "1")["memory"]
+        self.assertEqual(memory["planned_bytes"], memory["used_bytes"])
+        self.assertGreater(memory["used_bytes"]["weights_converted"], memory["used_bytes"]["weights_mapped"])
+        self.assertEqual((memory["tokens"], memory["context"]), (48, 1024))
+
     def test_lost_window_is_told(self):
         """GGUF has no key for Mistral's window; Gemma's it has."""
         golden = ROOT / "tests" / "golden"

@@ -242,6 +242,27 @@ TEST_P(Architectures, MemoryIsWhatThePlanSays) {
   }
 }
 
+TEST_P(Architectures, ScratchIsWhatThePlanSays) {
+  auto checkpoint = Checkpoint::Open(Assemble(GetParam(), scratch_.path()));
+  const Case expected = Expected(GetParam());
+  const auto n = static_cast<int64_t>(expected.ids.size());
+  ThreadPool pool(2);
+  for (Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kDeployed}) {
+    auto model = Model::Load(checkpoint, {arithmetic, ""});
+    Sequence sequence(model->config(), arithmetic, n + 1);
+    Workspace workspace;
+    std::vector<float> logits(static_cast<size_t>(model->config().vocab));
+    std::vector<BatchToken> batch;
+    for (int32_t id : expected.ids) batch.push_back({id, &sequence, static_cast<int64_t>(batch.size()) == n - 1});
+    model->Forward(batch, workspace, pool, logits.data());
+    EXPECT_EQ(workspace.bytes(), model->PlanWorkspace(n, 1, n, 2).bytes());
+    BatchToken next{expected.greedy[0], &sequence, true};
+    Workspace single;
+    model->Forward(std::span(&next, 1), single, pool, logits.data());
+    EXPECT_EQ(single.bytes(), model->PlanWorkspace(1, 1, n + 1, 2).bytes());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Architectures, testing::ValuesIn(Names()),
                          [](const auto& test) { return test.param; });
 

@@ -51,9 +51,14 @@ TEST_F(Folder, MappingReadsAndReleases) {
   MappedFile file = MappedFile::Open(target);
   ASSERT_EQ(file.bytes().size(), text.size());
   EXPECT_EQ(std::memcmp(file.bytes().data(), text.data(), text.size()), 0);
+  EXPECT_EQ(ResidentBytes(file.bytes()), text.size());
   ReleasePages(file.bytes().subspan(100, 2 << 20));
+  EXPECT_LE(ResidentBytes(file.bytes()), text.size() - (2 << 20) + (2 << 12));
+  EXPECT_TRUE(IsMapped(file.bytes()));
   EXPECT_EQ(std::memcmp(file.bytes().data(), text.data(), text.size()), 0);  // read again from the file
   std::vector<std::byte> heap(1 << 20, std::byte{7});
+  EXPECT_EQ(ResidentBytes(heap), heap.size());
+  EXPECT_FALSE(IsMapped(heap));
   ReleasePages(heap);
   EXPECT_EQ(heap[4096 * 10], std::byte{7});  // not ours: untouched
 }

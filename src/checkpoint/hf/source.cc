@@ -7,6 +7,7 @@
 #include "checkpoint/layout.h"
 #include "number/bf16.h"
 #include "number/f16.h"
+#include "system/file.h"
 
 namespace assay {
 namespace {
@@ -37,7 +38,17 @@ const SafetensorsTensor* HfSource::TakeIfThere(const std::string& name) {
   auto it = by_name_.find(name);
   if (it == by_name_.end()) return nullptr;
   it->second.used = true;
+  taken_.push_back(it->second.tensor);
   return it->second.tensor;
+}
+
+void HfSource::ReleaseConverted(const PackedView& view) {
+  for (const SafetensorsTensor* tensor : taken_) {
+    const std::byte *begin = tensor->data.data(), *end = begin + tensor->data.size();
+    auto borrowed = [&](const void* plane) { return plane >= begin && plane < end; };
+    if (!borrowed(view.codes) && !borrowed(view.scales) && !borrowed(view.column_group)) ReleasePages(tensor->data);
+  }
+  taken_.clear();
 }
 
 const SafetensorsTensor& HfSource::Take(const std::string& name, std::string_view why) {

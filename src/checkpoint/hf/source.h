@@ -36,6 +36,9 @@ class HfSource {
   const SafetensorsTensor& Take(const std::string& name, std::string_view why);
   /// Marks as used; null when there is none.
   const SafetensorsTensor* TakeIfThere(const std::string& name);
+  /// Lets go of the mapped pages of what was taken since the last call and of which `view` borrows nothing: they were
+  /// read once, to convert them.
+  void ReleaseConverted(const PackedView& view);
   /// The file that holds a tensor of this source, for messages.
   const std::string& FileOf(const SafetensorsTensor& tensor) const;
   /// Calls back for each tensor that nobody has taken.
@@ -77,6 +80,7 @@ class HfSource {
   };
   std::string where_;
   std::unordered_map<std::string, Found> by_name_;
+  std::vector<const SafetensorsTensor*> taken_;
 };
 
 }  // namespace assay

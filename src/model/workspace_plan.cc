@@ -1,0 +1,96 @@
+// How much scratch a batch takes: the slots that decoder.cc, attention.cc, delta_net.cc and feed_forward.cc ask for
+// (tests hold the two equal for every architecture).
+
+#include <algorithm>
+
+#include "model/decoder.h"
+
+namespace assay {
+namespace {
+
+// As RunLinears prepares them.
+void PlanLinears(std::initializer_list<const Linear*> linears, int64_t n, WorkspacePlan& plan) {
+  for (const Linear* linear : linears)
+    if (linear->kernel) plan.Bytes(kPrepared, linear->kernel->activation_bytes(linear->weight.cols) * n);
+}
+
+}  // namespace
+
+void Decoder::PlanDense(const FeedForward& block, int64_t n, int gate_slot, WorkspacePlan& plan) {
+  plan.Floats(gate_slot, n * block.up.weight.rows);
+  plan.Floats(gate_slot + 1, n * block.up.weight.rows);
+  PlanLinears({&block.gate, &block.up, &block.down}, n, plan);
+}
+
+void Decoder::PlanExperts(const ExpertLayer& layer, int64_t n, WorkspacePlan& plan) {
+  const int64_t hidden = layer.router.weight.cols;
+  plan.Floats(kExpertIn, n * hidden);
+  plan.Floats(kExpertOut, n * hidden);
+  for (const FeedForward& expert : layer.experts) PlanDense(expert, n, kExpertGate, plan);
+}
+
+void Decoder::PlanFeedForward(const DecoderLayer& layer, int64_t n, WorkspacePlan& plan) const {
+  plan.Floats(kFeedForward, n * config().hidden);
+  if (!layer.experts) return PlanDense(layer.feed_forward, n, kGate, plan);
+  plan.Floats(kRouter, n * config().experts.count);
+  PlanLinears({&layer.experts->router}, n, plan);
+  if (config().experts.shared_feed_forward > 0) PlanDense(layer.experts->shared, n, kExpertGate, plan);
+  PlanExperts(*layer.experts, n, plan);
+}
+
+void Decoder::PlanAttention(const DecoderLayer& layer, int64_t n, int64_t context, int threads,
+                            WorkspacePlan& plan) const {
+  const ModelConfig& c = config();
+  plan.Floats(kProjected, n * c.hidden);
+  PlanLinears({&layer.o}, n, plan);
+  if (layer.delta) {
+    const DeltaConfig& d = c.delta;
+    const int64_t keys = d.key_heads * d.key_dim, values = d.value_heads * d.value_dim;
+    for (int slot : {kQuery, kKey}) plan.Floats(slot, n * keys);
+    for (int slot : {kValue, kExpertGate, kAttended}) plan.Floats(slot, n * values);
+    plan.Floats(kRouter, n * 2 * d.value_heads);
+    plan.Floats(kExpertIn, n * (2 * keys + values));
+    plan.Floats(kScores, threads * d.value_dim);
+    const DeltaLayer& delta = *layer.delta;
+    return PlanLinears({&delta.q, &delta.k, &delta.v, &delta.z, &delta.beta, &delta.alpha}, n, plan);
+  }
+  const int64_t span = layer.config.window > 0 ? std::min(layer.config.window, context) : context;
+  plan.Floats(kScores, threads * span * (layer.latent ? c.n_heads : c.n_heads / c.n_kv_heads));
+  if (layer.latent) {
+    const LatentLayer& latent = *layer.latent;
+    const LatentConfig& l = c.latent;
+    const int64_t width = l.kv_rank + l.rope_dim;
+    plan.Floats(kQuery, n * c.n_heads * (l.nope_dim + l.rope_dim));
+    plan.Floats(kKey, n * width);
+    plan.Floats(kValue, n * l.q_rank);
+    plan.Floats(kLatentKey, n * l.nope_dim);
+    for (int slot : {kLatentQuery, kExpertOut}) plan.Floats(slot, n * c.n_heads * width);
+    plan.Floats(kExpertIn, n * std::max(l.kv_rank, l.value_dim));
+    plan.Floats(kAttended, n * c.n_heads * l.value_dim);
+    plan.Floats(kExpertGate, n * l.kv_rank);
+    PlanLinears({&latent.q_a, &latent.q_b, &latent.kv_a}, n, plan);
+    for (const Linear& head : latent.k_b) PlanLinears({&head}, n, plan);
+    for (const Linear& head : latent.v_b) PlanLinears({&head}, n, plan);
+    return;
+  }
+  for (int slot : {kQuery, kAttended}) plan.Floats(slot, n * c.n_heads * c.head_dim);
+  for (int slot : {kKey, kValue}) plan.Floats(slot, n * c.n_kv_heads * c.head_dim);
+  if (c.output_gate) plan.Floats(kLatentQuery, n * 2 * c.n_heads * c.head_dim);
+  PlanLinears({&layer.q, &layer.k, &layer.v}, n, plan);
+}
+
+WorkspacePlan Decoder::PlanWorkspace(int64_t n, int64_t wanted, int64_t context, int threads) const {
+  WorkspacePlan plan;
+  for (int slot : {kResidual, kNormed}) plan.Floats(slot, n * config().hidden);
+  const int64_t angles = n * 2 * ropes_[0].half();
+  plan.Floats(kAngles, angles);
+  if (local_rope_) plan.Floats(kLocalAngles, angles);
+  for (const DecoderLayer& layer : layers_) {
+    PlanAttention(layer, n, context, threads, plan);
+    PlanFeedForward(layer, n, plan);
+  }
+  PlanLinears({&output_}, wanted, plan);
+  return plan;
+}
+
+}  // namespace assay

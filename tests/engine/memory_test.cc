@@ -1,0 +1,30 @@
+// What a model was said to take, and what it took.
+
+#include "engine/memory.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/speed.h"
+
+namespace assay {
+namespace {
+
+TEST(Memory, WhatWasPlannedIsWhatIsUsed) {
+  auto checkpoint = Checkpoint::Open(std::string(ASSAY_SOURCE) + "/examples/demo");
+  ThreadPool pool(2);
+  for (Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kDeployed}) {
+    auto model = Model::Load(checkpoint, {arithmetic, ""});
+    MemoryUse used;
+    MeasureSpeed(*model, pool, {40, 4, 1}, SilentProgress(), &used);
+    const MemoryUse plan = PlanMemory(*model, 40, 40, pool.threads());
+    // The output matrix is the embedding: every weight has been read.
+    EXPECT_EQ(used.weights_mapped, plan.weights_mapped);
+    EXPECT_EQ(used.weights_converted, plan.weights_converted);
+    EXPECT_EQ(used.kv_cache, plan.kv_cache);
+    EXPECT_EQ(used.scratch, plan.scratch);
+    EXPECT_EQ(plan.weights(), checkpoint->parameter_count() * 2);  // bfloat16
+  }
+}
+
+}  // namespace
+}  // namespace assay
