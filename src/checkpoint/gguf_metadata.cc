@@ -178,7 +178,13 @@ void AddTokenizer(GgufMetadata& out, const Checkpoint& source) {
     types.push_back(static_cast<int32_t>(i < spec.types.size() ? spec.types[i] : TokenType::kNormal));
   std::vector<float> scores = spec.scores;
   if (!bytes && scores.empty()) scores = ScoresFromMerges(spec, tokens);
-  // Embeddings often have more rows than the tokenizer has tokens.
+  // Embeddings often have more rows than the tokenizer has tokens, and now and then fewer.
+  const auto rows = static_cast<size_t>(source.config().vocab);
+  if (tokens.size() > rows) {
+    tokens.resize(rows);
+    types.resize(rows);
+    if (!scores.empty()) scores.resize(rows);
+  }
   while (static_cast<int64_t>(tokens.size()) < source.config().vocab) {
     tokens.push_back(fmt::format("[PAD{}]", tokens.size()));
     types.push_back(static_cast<int32_t>(TokenType::kUnused));

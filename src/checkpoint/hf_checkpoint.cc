@@ -235,9 +235,7 @@ class HfCheckpoint : public Checkpoint {
     CheckBiases(config_where);
 
     tokenizer_ = ReadTokenizer(folder);
-    if (static_cast<int64_t>(tokenizer_.tokens.size()) > config_.vocab)
-      Fail(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, but config.json says vocab_size {}", folder.string(),
-           tokenizer_.tokens.size(), config_.vocab);
+    CheckVocabulary();
     if (tokenizer_.eos >= 0 &&
         std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), tokenizer_.eos) == config_.stop_tokens.end())
       config_.stop_tokens.push_back(tokenizer_.eos);
@@ -247,6 +245,17 @@ class HfCheckpoint : public Checkpoint {
   }
 
  private:
+  /// One tokenizer may serve a family of which some models lack the rows of special tokens (Gemma 3: of images); the
+  /// engine refuses prompts with those. A plain token without a row means that the files do not belong together.
+  void CheckVocabulary() const {
+    const auto n = static_cast<int64_t>(tokenizer_.tokens.size());
+    int64_t rowless = std::count_if(tokenizer_.added.begin(), tokenizer_.added.end(),
+                                    [&](const AddedToken& token) { return token.id >= config_.vocab; });
+    if (n - rowless > config_.vocab)
+      Fail(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, but config.json says vocab_size {}", path_.string(),
+           n, config_.vocab);
+  }
+
   /// Biases that the class would not create are weights that its library would ignore.
   void CheckBiases(const std::string& where) const {
     bool attention = JsonBool(metadata_, "attention_bias", where, false),

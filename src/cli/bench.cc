@@ -55,9 +55,10 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
     auto model = LoadModel(o->model, o->model_flags, flags);
     BenchRecord record;
     record.load_s = Now() - start;
+    const int64_t tokens = std::max(o->speed.prompt_tokens, o->speed.generated_tokens), full = model->config().context;
+    if (tokens > full) Fail(ErrorKind::kInvalid, "{}: {} tokens do not fit the context of {}", o->model, tokens, full);
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
-    const int64_t tokens = std::max(o->speed.prompt_tokens, o->speed.generated_tokens), full = model->config().context;
     const MemoryUse plan = PlanMemory(*model, tokens, o->speed.prompt_tokens, pool.threads());
     MemoryUse used;
     record.rows = MeasureSpeed(*model, pool, o->speed, *progress, &used);

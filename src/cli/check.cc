@@ -89,6 +89,7 @@ class Checking {
     }
     std::string path = ResolveModel(o_.model);
     base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_);
+    if (!text_.empty()) PerplexityTokens(*base_.engine, text_, o_.perplexity);  // told before any work, too
     base_.identity.format = base_.model->checkpoint().main_format();
     record_.started = UtcTimestamp();
     record_.build = BuildText();

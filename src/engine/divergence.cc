@@ -49,20 +49,26 @@ void LogitCache::Put(const std::string& key, std::vector<float> logits) {
   rows_.emplace(key, std::move(logits));
 }
 
+std::vector<int32_t> PerplexityTokens(const Engine& engine, std::string_view text, const PerplexityOptions& options) {
+  if (options.context < 4 || options.context > engine.context())
+    Fail(ErrorKind::kInvalid, "--context {}: expected 4 to {} (the model's context)", options.context,
+         engine.context());
+  std::vector<int32_t> ids = engine.tokenizer().Encode(text, false, true);
+  if (static_cast<int64_t>(ids.size()) < 2 * options.context)
+    Fail(ErrorKind::kInvalid, "the text has {} tokens; perplexity at a context of {} needs at least {}", ids.size(),
+         options.context, 2 * options.context);
+  return ids;
+}
+
 PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* base_logits, std::string_view text,
                                    const PerplexityOptions& options, Progress& progress) {
   if (base) RequireSameVocabulary(engine, *base);
   const Tokenizer& tokenizer = engine.tokenizer();
-  std::vector<int32_t> ids = tokenizer.Encode(text, false, true);
-  int64_t context = options.context;
-  if (context < 4 || context > engine.context())
-    Fail(ErrorKind::kInvalid, "--context {}: expected 4 to {} (the model's context)", context, engine.context());
+  const std::vector<int32_t> ids = PerplexityTokens(engine, text, options);
+  const int64_t context = options.context;
   PerplexityResult result;
   result.text_tokens = static_cast<int64_t>(ids.size());
   int64_t chunks = result.text_tokens / context;
-  if (chunks < 2)
-    Fail(ErrorKind::kInvalid, "the text has {} tokens; perplexity at a context of {} needs at least {}", ids.size(),
-         context, 2 * context);
   if (options.chunks > 0) chunks = std::min(chunks, options.chunks);
   bool bos_first = tokenizer.spec().add_bos && tokenizer.spec().bos >= 0;
   int64_t vocab = engine.model().config().vocab, first = context / 2;

@@ -43,8 +43,11 @@ class LogitCache {
   std::map<std::string, std::vector<float>> rows_;
 };
 
-/// `base` null: perplexity alone. Throws Error{kInvalid} when the text has fewer than two chunks' tokens, or the
-/// vocabularies differ.
+/// The text's tokens. Throws Error{kInvalid} when they are fewer than two chunks', or the chunks longer than the
+/// model's context.
+std::vector<int32_t> PerplexityTokens(const Engine& engine, std::string_view text, const PerplexityOptions& options);
+
+/// `base` null: perplexity alone. Throws as PerplexityTokens does, and when the vocabularies differ.
 PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* base_logits, std::string_view text,
                                    const PerplexityOptions& options, Progress& progress);
 

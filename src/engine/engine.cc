@@ -102,6 +102,7 @@ void Engine::Batch::Prepare() {
     if (length + requests_[i].sampling.max_tokens > engine_.context_)
       refused.error = fmt::format("prompt of {} tokens and {} to generate do not fit the context of {}", length,
                                   requests_[i].sampling.max_tokens, engine_.context_);
+    if (refused.error.empty()) refused.error = engine_.UnknownToken(prompts_[i]);
     if (refused.error.empty())
       order_.push_back(i);
     else
@@ -329,12 +330,23 @@ void Engine::Generate(std::span<const Request> requests, const std::function<voi
   Batch(*this, requests, done, progress).Run();
 }
 
+std::string Engine::UnknownToken(std::span<const int32_t> ids) const {
+  const int64_t vocab = model_->config().vocab;
+  for (int32_t id : ids)
+    if (id < 0 || id >= vocab)
+      return fmt::format("token {}{} is not among the {} of the model's vocabulary", id,
+                         id < 0 ? "" : fmt::format(" \"{}\"", tokenizer_->TokenBytes(id)), vocab);
+  return "";
+}
+
 void Engine::Score(std::span<const int32_t> ids, int64_t first,
                    const std::function<void(int64_t, int64_t, const float*)>& visit, Progress& progress) {
   auto n = static_cast<int64_t>(ids.size());
   if (n > context_)
     Fail(ErrorKind::kInvalid, "{}: {} tokens do not fit the context of {}", model_->checkpoint().path().string(), n,
          context_);
+  if (std::string unknown = UnknownToken(ids); !unknown.empty())
+    Fail(ErrorKind::kInvalid, "{}: {}", model_->checkpoint().path().string(), unknown);
   Sequence sequence(model_->config(), model_->arithmetic(), n);
   int64_t vocab = model_->config().vocab;
   std::vector<BatchToken> batch;

@@ -55,6 +55,9 @@ class Engine : public Backend {
 
  private:
   class Batch;
+  /// What is wrong with a prompt's tokens; empty: nothing. A tokenizer may know tokens that the model has no row for.
+  std::string UnknownToken(std::span<const int32_t> ids) const;
+
   std::shared_ptr<const Model> model_;
   ThreadPool& pool_;
   EngineOptions options_;

@@ -189,6 +189,24 @@ class Commands(unittest.TestCase):
         self.assertGreater(memory["used_bytes"]["weights_converted"], memory["used_bytes"]["weights_mapped"])
         self.assertEqual((memory["tokens"], memory["context"]), (48, 1024))
 
+    def test_token_without_a_row(self):
+        """As in Gemma 3's small models, whose tokenizer knows the token of images: the model loads, a prompt with it is refused."""
+        folder = self.path / "model"
+        shutil.copytree(ROOT / "tests" / "golden" / "checkpoint" / "tiny_llama", folder)
+        tokenizer = json.loads((folder / "tokenizer.json").read_text())
+        vocab = json.loads((folder / "config.json").read_text())["vocab_size"]
+        tokenizer["added_tokens"].append({**tokenizer["added_tokens"][-1], "id": vocab, "content": "<image>"})
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+        self.json("generate", folder, "a b", "--raw", "--max-tokens", "2")
+        self.fails("generate", "model", "a <image> b", "--raw", says=[f'token {vocab} "<image>"', f"the {vocab} of the model"])
+        self.json("quantize", folder, "--to", "q8_0", "-o", "small.gguf")
+        self.assertEqual(self.json("tokenize", "small.gguf", "a b")["ids"], self.json("tokenize", folder, "a b")["ids"])
+
+    def test_context_beyond_the_model_is_refused(self):
+        self.fails("bench", DEMO, "-p", "5000", says=["5000 tokens", "context of 1024"])
+        self.fails("generate", DEMO, "hi", "--max-tokens", "5000", says=["do not fit the context of 1024"])
+        self.fails("check", DEMO, "--task", TASK, "--text", TEXT, "--context", "5000", says=["--context 5000", "1024"])
+
     def test_lost_window_is_told(self):
         """GGUF has no key for Mistral's window; Gemma's it has."""
         golden = ROOT / "tests" / "golden"

@@ -125,14 +125,19 @@ TEST(Engine, ScoreAgreesWithGeneration) {
 TEST(Engine, WhatDoesNotFitIsAnErrorOfThatRequestAlone) {
   ThreadPool pool(1);
   Engine engine(TinyModel("f32", Arithmetic::kReference), pool, {});
-  std::vector<Request> requests(2);
+  std::vector<Request> requests(3);
   requests[0].prompt = std::string(300, 'a');
   requests[1].prompt = "short";
   requests[1].sampling.max_tokens = 4;
+  requests[2].ids = {1, 100000};
+  requests[2].sampling.max_tokens = 4;
   std::vector<Answer> answers = AnswerAll(engine, requests);
   EXPECT_EQ(answers[0].finish, "error");
   EXPECT_NE(answers[0].error.find("do not fit the context of 256"), std::string::npos) << answers[0].error;
   EXPECT_TRUE(answers[1].error.empty());
+  EXPECT_NE(answers[2].error.find("token 100000 \"\" is not among"), std::string::npos) << answers[2].error;
+  EXPECT_THROW(engine.Score(requests[2].ids, 0, [](int64_t, int64_t, const float*) {}), Error);
+  EXPECT_THROW(engine.Score(std::vector<int32_t>(257, 1), 0, [](int64_t, int64_t, const float*) {}), Error);
 }
 
 TEST(Engine, StopStringsEndTheAnswerBeforeThem) {
