@@ -16,7 +16,7 @@ namespace {
 struct SamplingFlags {
   Sampling values;
   bool greedy = false;
-  CLI::Option *temperature = nullptr, *top_k = nullptr, *top_p = nullptr;
+  CLI::Option *temperature = nullptr, *top_k = nullptr, *top_p = nullptr, *max_tokens = nullptr;
 };
 
 void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
@@ -27,7 +27,9 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
   command.add_option("--min-p", flags.values.min_p, "keep tokens at least this share as likely as the best");
   command.add_option("--repetition-penalty", flags.values.repetition_penalty, "above 1 discourages repetition");
   command.add_option("--seed", flags.values.seed, "seed of the draws");
-  command.add_option("--max-tokens", flags.values.max_tokens, "most tokens of the answer")->capture_default_str();
+  flags.values.max_tokens = 1024;
+  flags.max_tokens = command.add_option("--max-tokens", flags.values.max_tokens,
+                                        "most tokens of the answer (default: 1024, or what the context leaves)");
   command.add_option("--stop", flags.values.stop, "end the answer before this text (repeatable)");
   command.add_flag("--greedy", flags.greedy, "always the most likely token")->excludes(flags.temperature);
 }
@@ -43,6 +45,17 @@ Sampling Resolve(const SamplingFlags& flags, const ModelConfig& config) {
   if (!flags.top_k->count()) sampling.top_k = config.top_k;
   if (!flags.top_p->count()) sampling.top_p = config.top_p;
   return sampling;
+}
+
+// A default must not be what makes a prompt too long.
+void FitAnswer(const SamplingFlags& flags, const Engine& engine, Request& request) {
+  if (flags.max_tokens->count()) return;
+  const auto left = engine.context() - static_cast<int64_t>(request.ids.size());
+  request.sampling.max_tokens = std::clamp<int64_t>(left, 1, request.sampling.max_tokens);
+}
+
+void NoteCut(const CommonFlags& flags, const Answer& answer) {
+  if (answer.finish == "length") Note(flags, fmt::format("(cut after {} tokens: --max-tokens)", answer.ids.size()));
 }
 
 Json TopLogprobsJson(const Engine& engine, const std::vector<std::pair<int32_t, float>>& top) {
@@ -113,6 +126,7 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
     Request request;
     request.ids = engine.Tokenize(prompt);
     request.sampling = Resolve(o->sampling, model->config());
+    FitAnswer(o->sampling, engine, request);
     request.top_logprobs = o->logprobs;
     NoteDefaults(flags, engine, request.sampling, raw);
     auto progress = MakeProgress(flags);
@@ -124,6 +138,8 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
       double start = Now();
       Answer answer = One(engine, request, *progress);
       std::fputc('\n', stdout);
+      std::fflush(stdout);
+      NoteCut(flags, answer);
       if (flags.verbose)
         Note(flags, fmt::format("{} tokens of prompt, {} of answer, {:.1f} s, ended by {}", answer.prompt_tokens,
                                 answer.ids.size(), Now() - start, answer.finish));
@@ -172,14 +188,17 @@ std::function<int()> AddChat(CLI::App& command, CommonFlags& flags) {
     for (std::string line; std::fputs("> ", stderr), std::getline(std::cin, line) && !line.empty();) {
       messages.push_back({{"role", "user"}, {"content", line}});
       Request request;
-      request.prompt = engine.RenderChat(messages, nullptr);
+      request.ids = engine.Tokenize(engine.RenderChat(messages, nullptr));
       request.sampling = sampling;
+      FitAnswer(o->sampling, engine, request);
       request.stream = [](std::string_view piece) {
         std::fwrite(piece.data(), 1, piece.size(), stdout);
         std::fflush(stdout);
       };
       Answer answer = One(engine, request, *progress);
       std::fputc('\n', stdout);
+      std::fflush(stdout);
+      NoteCut(flags, answer);
       messages.push_back({{"role", "assistant"}, {"content", answer.text}});
     }
     return static_cast<int>(kHolds);
