@@ -65,7 +65,10 @@ class Checkpoint {
   /// "compressed-tensors float-quantized W8A8"…: what quantization_config says, or the GGUF file type's name; for
   /// people.
   const std::string& scheme() const { return scheme_; }
-  /// Hugging Face: the parsed config.json; GGUF: metadata as an object (arrays longer than 64 elements left out).
+  /// What the files hold beside the language model, for people; empty: nothing.
+  const std::string& unread() const { return unread_; }
+  /// Hugging Face: the parsed config.json (of a model of text and images, that of its language model); GGUF: metadata
+  /// as an object (arrays longer than 64 elements left out).
   const Json& metadata() const { return metadata_; }
   /// Calibrated scales of activations and of the KV cache that the files state beside the weights, by tensor name.
   const std::map<std::string, std::vector<float>>& side_scales() const { return side_scales_; }
@@ -79,7 +82,7 @@ class Checkpoint {
   std::map<std::string, std::string> extra_chat_templates_;
   std::vector<Tensor> tensors_;  // sorted by name once opened
   uint64_t file_bytes_ = 0;
-  std::string scheme_;
+  std::string scheme_, unread_;
   Json metadata_;
   std::map<std::string, std::vector<float>> side_scales_;
 

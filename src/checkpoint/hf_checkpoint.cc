@@ -5,8 +5,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/strings.h"
 #include "checkpoint/hf_config.h"
 #include "checkpoint/hf_tensors.h"
+#include "checkpoint/hf_wrapper.h"
 #include "checkpoint/layout.h"
 #include "system/file.h"
 
@@ -210,11 +212,15 @@ class HfCheckpoint : public Checkpoint {
     const std::string config_where = (folder / "config.json").string();
     metadata_ = ReadJsonIfThere(folder / "config.json");
     if (!metadata_.is_object()) Fail(ErrorKind::kCorrupt, "{}: empty", config_where);
+    const Json whole = metadata_;
+    const HfWrapper* wrapper = FindWrapper(whole);
+    if (wrapper) metadata_ = TextConfig(*wrapper, whole, config_where);
     config_ = HfModelConfig(metadata_, ReadJsonIfThere(folder / "generation_config.json"), config_where);
     if (config_.name.empty()) config_.name = folder.filename().string();
     std::map<std::string, Json> sidecars;
     for (const char* name : kHfQuantizationSidecars)
-      if (Json json = ReadJsonIfThere(folder / name); json.is_object()) sidecars[name] = std::move(json);
+      if (Json json = ReadJsonIfThere(folder / name); json.is_object())
+        sidecars[name] = wrapper ? TextModuleNames(json) : std::move(json);
     std::unique_ptr<const HfQuantization> quantization = ParseHfQuantization(metadata_, sidecars, config_where);
 
     std::vector<SafetensorsFile> files;
@@ -224,6 +230,8 @@ class HfCheckpoint : public Checkpoint {
       file_bytes_ += files.back().file_bytes;
     }
     CheckIndex(folder, files);
+    TextTensors text;
+    if (wrapper) text = LeaveImages(*wrapper, whole, files);
     for (const SafetensorsFile& file : files)
       for (const SafetensorsTensor& tensor : file.tensors)
         config_.fused_experts = config_.fused_experts || tensor.name.ends_with(".experts.gate_up_proj");
@@ -232,6 +240,9 @@ class HfCheckpoint : public Checkpoint {
     SplitStored(config_, container_, tensors_, split_, folder.string());
     std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
     CheckTensors(config_, tensors_, folder.string());
+    for (Tensor& tensor : tensors_)
+      if (auto it = text.stored_names.find(tensor.source_name); it != text.stored_names.end())
+        tensor.source_name = it->second;
     CheckBiases(config_where);
 
     tokenizer_ = ReadTokenizer(folder);
@@ -254,6 +265,16 @@ class HfCheckpoint : public Checkpoint {
     if (n - rowless > config_.vocab)
       Fail(ErrorKind::kCorrupt, "{}: the tokenizer has {} tokens, but config.json says vocab_size {}", path_.string(),
            n, config_.vocab);
+  }
+
+  TextTensors LeaveImages(const HfWrapper& wrapper, const Json& whole, std::vector<SafetensorsFile>& files) {
+    TextTensors text = KeepTextTensors(wrapper, files);
+    config_.tied_output = TiedInWrapper(whole, text.has_head);
+    metadata_["tie_word_embeddings"] = config_.tied_output;
+    if (text.unread > 0)
+      unread_ = fmt::format("the language model of a {}; {} tensors of images and sound ({}) are not read",
+                            wrapper.hf_class, text.unread, FormatBytes(text.unread_bytes));
+    return text;
   }
 
   /// Biases that the class would not create are weights that its library would ignore.

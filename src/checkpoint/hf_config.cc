@@ -147,13 +147,11 @@ void ReadStopTokens(const Json& source, ModelConfig& out, std::string_view where
   }
 }
 
-/// The file under the names of Llama's keys. Multimodal files keep the language model's in text_config.
-Json NormalizedConfig(const Json& config, const ArchitectureSpec& spec, const std::string& where) {
+/// The file under the names of Llama's keys.
+Json NormalizedConfig(const Json& config, const ArchitectureSpec& spec) {
   Json out = config;
   for (const auto& [theirs, ours] : spec.hf_keys)
     if (out.contains(theirs) && !out[theirs].is_null() && !out.contains(ours)) out[ours] = out[theirs];
-  if (auto it = out.find("text_config"); it != out.end())
-    Fail(ErrorKind::kUnsupported, "{}: a model of text and images; only language models are supported", where);
   return out;
 }
 
@@ -174,7 +172,10 @@ void ReadSizes(const HfFields& in, ModelConfig& out) {
     Fail(ErrorKind::kCorrupt, "{}: hidden_size {} is not a multiple of num_attention_heads {}", where, out.hidden,
          out.n_heads);
   out.head_dim = in.Int("head_dim", out.hidden / out.n_heads);
-  out.feed_forward = out.gated ? in.Int("intermediate_size") : in.Int("intermediate_size", 4 * out.hidden);
+  if (!out.gated)
+    out.feed_forward = in.Int("intermediate_size", 4 * out.hidden);
+  else  // mixtures without a dense layer may state no other width
+    out.feed_forward = in.Int(in.Has("intermediate_size") ? "intermediate_size" : "moe_intermediate_size");
   out.vocab = in.Int("vocab_size");
   out.context = in.Int("max_position_embeddings", 2048);
   if (out.n_layers < 1 || out.n_layers > 4096)
@@ -187,7 +188,7 @@ ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_
   const std::string where(where_view);
   if (!json.is_object()) Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", where, json.type_name());
   const ArchitectureSpec& spec = SpecOf(json, where);
-  const Json config = NormalizedConfig(json, spec, where);
+  const Json config = NormalizedConfig(json, spec);
   const HfFields in{config, where};
   ModelConfig out;
   out.architecture = spec.name;

@@ -24,6 +24,13 @@ bool InExtraLayer(const ModelConfig& config, std::string_view name) {
   return false;
 }
 
+/// Tensors that are for something else, such as drafts of further tokens.
+bool IsUnread(const ModelConfig& config, std::string_view name) {
+  for (std::string_view begin : FindArchitecture(config.architecture)->unread)
+    if (name.starts_with(begin)) return true;
+  return false;
+}
+
 class Assembler {
  public:
   Assembler(const ModelConfig& config, const HfQuantization* quantization, std::span<const SafetensorsFile> files,
@@ -38,7 +45,7 @@ class Assembler {
     source_.ForUnused([&](const SafetensorsTensor& tensor) {
       // Older files of Llama carry the rotary frequencies, which config.json states too.
       if (tensor.name.ends_with("rotary_emb.inv_freq") || IsCausalMask(tensor.name) ||
-          InExtraLayer(config_, tensor.name))
+          InExtraLayer(config_, tensor.name) || IsUnread(config_, tensor.name))
         return;
       Fail(ErrorKind::kUnsupported, "{}: tensor {} {} {} has no place in a {} with {} layers{}", source_.FileOf(tensor),
            tensor.name, tensor.dtype, ShapeText(tensor.shape), config_.architecture, config_.n_layers,

@@ -110,8 +110,8 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
     Positive(rope.original_context, int64_t{1} << 32, "RoPE scaling's original context", where);
     Finite(rope.low_freq_factor, 1e-6, 1e6, "RoPE scaling low_freq_factor", where);
     Finite(rope.high_freq_factor, 1e-6, 1e6, "RoPE scaling high_freq_factor", where);
-    if (rope.high_freq_factor <= rope.low_freq_factor)
-      Fail(ErrorKind::kCorrupt, "{}: RoPE scaling high_freq_factor {} should exceed low_freq_factor {}", where,
+    if (rope.high_freq_factor < rope.low_freq_factor)
+      Fail(ErrorKind::kCorrupt, "{}: RoPE scaling high_freq_factor {} should not be below low_freq_factor {}", where,
            rope.high_freq_factor, rope.low_freq_factor);
   }
   if (rope.kind == RopeScaling::Kind::kYarn) {
@@ -194,7 +194,7 @@ std::vector<float> Llama3RopeFactors(const ModelConfig& config) {
     double factor = 1.0;
     if (wavelength > original / rope.low_freq_factor) {
       factor = rope.factor;
-    } else if (wavelength >= original / rope.high_freq_factor) {
+    } else if (wavelength >= original / rope.high_freq_factor && rope.high_freq_factor > rope.low_freq_factor) {
       double smooth = (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
       factor = 1.0 / ((1.0 - smooth) / rope.factor + smooth);
     }

@@ -88,6 +88,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
                   {"fingerprint", identity.fingerprint},
                   {"architecture", c.architecture},
                   {"scheme", checkpoint->scheme()},
+                  {"unread", checkpoint->unread()},
                   {"parameters", checkpoint->parameter_count()},
                   {"bits_per_weight", identity.bits_per_weight},
                   {"file_bytes", identity.file_bytes},
@@ -124,6 +125,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
         c.tied_output ? ", output tied to the embedding" : ""));
     Print(fmt::format("  chat template: {}; fingerprint {}", checkpoint->chat_template().empty() ? "none" : "yes",
                       identity.fingerprint));
+    if (!checkpoint->unread().empty()) Print("  " + checkpoint->unread());
     Print("  " + PresetText(match));
     for (auto [title, shares] : {std::pair{"format", &formats}, std::pair{"tensor", &kinds}}) {
       Print(fmt::format("\n  {:<16} {:>8} {:>14} {:>12} {:>8}", title, "tensors", "weights", "bytes", "bits"));

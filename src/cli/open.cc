@@ -96,6 +96,7 @@ std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlag
     Note(flags, fmt::format("{}: {} {}, {} layers, width {}, {} weights, {:.2f} bits per weight, {}",
                             checkpoint->path().string(), c.architecture, checkpoint->scheme(), c.n_layers, c.hidden,
                             checkpoint->parameter_count(), checkpoint->bits_per_weight(), model_flags.arithmetic));
+    if (!checkpoint->unread().empty()) Note(flags, "  " + checkpoint->unread());
     for (const std::string& line : loaded->KernelReport()) Note(flags, "  kernel " + line);
   }
   return loaded;

@@ -135,7 +135,8 @@ RopeTable::RopeTable(const ModelConfig& config, Kind kind) {
         double wavelength = 2 * std::numbers::pi / f;
         if (wavelength > context / scaling.low_freq_factor) {
           f = static_cast<float>(f / factor);
-        } else if (wavelength > context / scaling.high_freq_factor) {
+        } else if (scaling.high_freq_factor > scaling.low_freq_factor &&
+                   wavelength > context / scaling.high_freq_factor) {
           double smooth =
               (context / wavelength - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
           f = static_cast<float>((1 - smooth) * f / factor + smooth * f);

@@ -40,6 +40,10 @@ def rope(theta=10000.0, **more):
     return {"rope_type": "default", "rope_theta": theta, **more}
 
 
+# Ids of tokens that stand for images: below the vocabulary, and not in the prompts.
+IMAGES = dict(image_token_index=3, image_token_id=3, boi_token_index=2, eoi_token_index=2, video_token_id=2, vision_start_token_id=2,
+              vision_end_token_id=2)
+
 CASES = {
     "qwen2": ("Qwen2ForCausalLM", lambda: config("Qwen2")),
     "qwen2_window": ("Qwen2ForCausalLM", lambda: config("Qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=1)),
@@ -110,6 +114,26 @@ CASES = {
         shared_expert_intermediate_size=16, linear_num_key_heads=2, linear_num_value_heads=2, linear_key_head_dim=8, linear_value_head_dim=8,
         layer_types=["linear_attention", "full_attention"], rope_parameters=rope(partial_rotary_factor=0.25))),
     "bitnet": ("BitNetForCausalLM", lambda: config("BitNet")),
+    # Models of text and images, asked in text alone.
+    "gemma3_images": ("Gemma3ForConditionalGeneration", lambda: transformers.Gemma3Config(
+        text_config=config("Gemma3Text", head_dim=16, query_pre_attn_scalar=16, sliding_window=8, rms_norm_eps=1e-6, num_hidden_layers=2,
+                           layer_types=["sliding_attention", "full_attention"]).to_dict(),
+        vision_config=dict(model_type="siglip_vision_model", hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+                           image_size=16, patch_size=8), mm_tokens_per_image=4, **IMAGES)),
+    "llama4_images": ("Llama4ForConditionalGeneration", lambda: transformers.Llama4Config(
+        text_config=config("Llama4Text", num_local_experts=3, intermediate_size=16, intermediate_size_mlp=24, num_hidden_layers=2,
+                           interleave_moe_layer_step=2, attention_chunk_size=16, floor_scale=8, attn_scale=0.3, head_dim=16,
+                           no_rope_layers=[1, 0], tie_word_embeddings=False, rope_parameters={
+                               "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 1.0,
+                               "original_max_position_embeddings": 32}).to_dict(),
+        vision_config=dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=16, patch_size=8,
+                           vision_output_dim=16, projector_input_dim=16, projector_output_dim=16), **IMAGES)),
+    "qwen3_5_images": ("Qwen3_5ForConditionalGeneration", lambda: transformers.Qwen3_5Config(
+        text_config=config("Qwen3_5Text", num_hidden_layers=2, head_dim=16, linear_num_key_heads=2, linear_num_value_heads=4,
+                           linear_key_head_dim=8, linear_value_head_dim=8, layer_types=["linear_attention", "full_attention"],
+                           rope_parameters=rope(partial_rotary_factor=0.5, mrope_section=[2, 1, 1], mrope_interleaved=True)).to_dict(),
+        vision_config=dict(hidden_size=16, intermediate_size=16, depth=1, num_heads=2, patch_size=4, out_hidden_size=32,
+                           num_position_embeddings=16), tie_word_embeddings=True, **IMAGES)),
 }
 
 

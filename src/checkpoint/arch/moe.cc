@@ -209,7 +209,9 @@ void Llama4FromHf(const HfFields& in, ModelConfig& c) {
   c.feed_forward = in.Int("intermediate_size_mlp", c.feed_forward);
   c.sliding_window = in.Int("attention_chunk_size", 0);
   if (in.Bool("use_qk_norm", true)) c.qk_norm = QkNorm::kUnweighted;
-  if (in.Bool("attn_temperature_tuning", true)) {
+  // Scout says 4.
+  const bool number = in.Has("attn_temperature_tuning") && in.json["attn_temperature_tuning"].is_number_integer();
+  if (number ? in.Int("attn_temperature_tuning") != 0 : in.Bool("attn_temperature_tuning", true)) {
     c.temperature_scale = in.Number("attn_scale", 0.1);
     c.temperature_floor = in.Number("floor_scale", 8192);
   }

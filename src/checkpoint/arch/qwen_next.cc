@@ -54,6 +54,7 @@ ArchitectureSpec Common(std::string_view name, std::string_view hf_class, std::s
   spec.model_types = {model_type};
   spec.in_llama_cpp = false;  // it is there; its order of value heads is not read or written yet
   spec.minus_one = true;
+  spec.unread = {"mtp."};
   spec.wire = WireQwenNext;
   return spec;
 }

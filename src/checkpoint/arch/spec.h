@@ -75,6 +75,7 @@ struct ArchitectureSpec {
   std::vector<std::pair<const char*, const char*>> hf_keys = {};  // this model's key, Llama's key
   bool mixture = false;    // has experts; of descriptions with the same gguf_name the one that fits is taken
   bool dense_too = false;  // mixture: or has none
+  std::vector<std::string_view> unread = {};  // Hugging Face: beginnings of tensors that are for something else
   bool minus_one = false;  // Hugging Face stores the weights of RMS norms less one
   /// What all models of the architecture have in common; before anything is read.
   void (*wire)(ModelConfig&) = nullptr;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "checkpoint/arch/spec.h"
+#include "checkpoint/hf_wrapper.h"
 #include "checkpoint/layout.h"
 
 namespace assay {
@@ -47,6 +48,8 @@ void RefuseArchitecture(std::string_view where, std::string_view name, bool hugg
     else if (spec.in_llama_cpp)
       known.emplace_back(spec.name);
   }
+  if (hugging_face)
+    for (std::string& wrapper : WrapperClasses()) known.push_back(std::move(wrapper));
   std::string nearest = Nearest(name, known);
   Fail(ErrorKind::kUnsupported, "{}: architecture {} is not supported; nearest supported: {}; all: {}", where, name,
        nearest.empty() ? known.front() : nearest, Join(known, ", "));
