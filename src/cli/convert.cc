@@ -76,6 +76,7 @@ std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
   return [o, &flags] {
     const RewriteTarget target = TargetOf(o->container, o->plain);
     auto source = Checkpoint::Open(ResolveModel(o->model));
+    if (!source->unread().empty()) Note(flags, source->unread());
     const std::string out = o->out.empty() ? RewriteOutputName(*source, target) : o->out;
     if (std::filesystem::exists(out) && !o->force)
       Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);

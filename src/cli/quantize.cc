@@ -66,6 +66,7 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
     const Preset& preset = Preset::Get(o->preset);
     WarnOf(preset, flags);
     auto source = Checkpoint::Open(ResolveModel(o->model));
+    if (!source->unread().empty()) Note(flags, source->unread());
     std::string out = o->out.empty() ? DefaultOutputName(*source, preset) : o->out;
     if (std::filesystem::exists(out) && !o->force)
       Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);
