@@ -232,6 +232,7 @@ class HfCheckpoint : public Checkpoint {
     CheckIndex(folder, files);
     TextTensors text;
     if (wrapper) text = LeaveImages(*wrapper, whole, files);
+    if (!quantization) quantization = RecognizeHfQuantization(files, config_where);
     for (const SafetensorsFile& file : files)
       for (const SafetensorsTensor& tensor : file.tensors)
         config_.fused_experts = config_.fused_experts || tensor.name.ends_with(".experts.gate_up_proj");

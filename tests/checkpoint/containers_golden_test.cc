@@ -47,6 +47,7 @@ struct Golden {
     std::map<std::string, Json> sidecars;
     for (const auto& [name, sidecar] : facts["sidecars"].items()) sidecars[name] = sidecar;
     auto quantization = ParseHfQuantization(json, sidecars, "config");
+    if (!quantization) quantization = RecognizeHfQuantization(std::span(&file, 1), "config");
     return AssembleHfTensors(config, quantization.get(), std::span(&file, 1), "golden");
   }
 };
@@ -254,6 +255,25 @@ TEST(GoldenContainers, ZerosOfTheOtherVersionAreReported) {
   Golden asymmetric("gptq_int4_asym_v1");
   asymmetric.facts["quantization_config"]["sym"] = true;
   EXPECT_THROW(asymmetric.Assemble(), Error);
+}
+
+/// hqq's own save_to_safetensors leaves config.json as it was: each module's small tensors say how it is stored.
+TEST(GoldenContainers, HqqWithoutAConfigurationIsRead) {
+  Golden silent("hqq_3");
+  silent.facts["quantization_config"] = nullptr;
+  HfTensors tensors = silent.Assemble();
+  std::vector<float> all;
+  for (const char* module : kModules) {
+    std::vector<float> part = Decoded(Find(tensors, fmt::format("blk.0.{}.weight", module)));
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  for (float& weight : all) weight += 0.0f;
+  EXPECT_EQ(Sha256Hex(std::as_bytes(std::span(all))), silent.facts["sha256"].get<std::string>());
+  // Without one of them nothing is guessed.
+  Golden poorer("hqq_3");
+  poorer.facts["quantization_config"] = nullptr;
+  std::erase_if(poorer.file.tensors, [](const SafetensorsTensor& tensor) { return tensor.name.ends_with(".nbits"); });
+  EXPECT_THROW(poorer.Assemble(), Error);
 }
 
 TEST(GoldenContainers, ConfigAndTensorsMustAgree) {

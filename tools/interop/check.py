@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
-"""Do the libraries that own a container and this program read each other's checkpoints to the same weights, bit for bit?
+"""Do the libraries that own a container and this program read each other's checkpoints to the same weights, and do they run?
 
-    python3 tools/interop/check.py LIBRARY --assay build/assay [--work FOLDER]
+    python3 tools/interop/check.py LIBRARY[=PYTHON] … --assay build/assay [--work FOLDER] [--quick] [--json FILE]
 
-LIBRARY: compressed-tensors, bitsandbytes, gptqmodel, auto-round, hqq, transformers or modelopt; run it in an environment that
-has the library (and gguf, safetensors, numpy). Prints a table, a row per scheme and direction:
+LIBRARY: compressed-tensors, bitsandbytes, gptqmodel, auto-round, hqq, transformers, modelopt or gguf. Each wants an environment of
+its own: PYTHON is the interpreter of one that has it (and safetensors, numpy, transformers); without it, this interpreter. One
+Markdown table for all, a row per thing tried:
 
-  read   the library packs a tiny Llama's matrices, `assay quantize --to f32` decodes the checkpoint (two shards with an index),
-         and the float32 weights are compared with the library's own
-  write  `assay quantize` (and `assay convert`) write the checkpoint, the library unpacks it, and its weights are compared with
-         what assay decodes from its first output
+  parts  the library packs a tiny Llama's matrices (two shards with an index); what assay decodes is compared, number by number, with
+         what the library itself unpacks
+  whole  the library quantizes and saves a model of its own accord; weights as above, and the logits that it computes against those
+         of the weights that assay decodes; "reload" says whether the library opens its own file to the same logits
+  ours   `assay quantize` and `assay convert` write the checkpoint; the library unpacks its tensors, opens it as a model and runs it
 
-and, with --load, also loads each written checkpoint with transformers and compares its logits with those of the decoded
-weights (activations are quantized in some schemes, so they differ a little). Exit status 1 when any row fails. Known failures of
-the libraries, with files of their own making too: transformers 5.23 with compressed-tensors 0.20 expects unpacked zeros of
-asymmetric pack-quantized modules; transformers 5.23 does not load HQQ checkpoints (HQQLinear.load_state_dict, which `write` uses,
-does).
+Logits are in units of the largest. Where activations are rounded to 8 or 4 bits, or computed in 16 bits, they differ a little.
+A row that a library cannot do names the reason, and a known one (KNOWN below) is not counted. Exit status 1 when any other fails.
 """
 
 import argparse
@@ -32,6 +31,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import libraries
+import whole
 
 TINY = pathlib.Path(__file__).parents[2] / "tests" / "golden" / "checkpoint" / "tiny_llama"
 HIDDEN, FEED, HEADS, KV, DIM, VOCAB = 128, 256, 2, 1, 64, 272
@@ -50,7 +50,7 @@ WRITES = {
     "auto-round": [("int4-g128", "auto-round"), ("int4-g128-asym", "auto-round")],
     "hqq": [("int4-g128", "hqq"), ("int4-g128-asym", "hqq"), ("int3-g128", "hqq")],
     "transformers": [("ternary", "bitnet"), ("fp8-block", "fp8")],
-    "modelopt": [("int4-g128", "modelopt"), ("nvfp4", "modelopt")],
+    "modelopt": [("int4-g128", "modelopt"), ("nvfp4", "modelopt"), ("mxfp8", "modelopt")],
 }
 
 
@@ -99,31 +99,47 @@ def run(*command):
         raise RuntimeError((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])
 
 
-def decoded(assay, folder, work):
-    """What assay makes of a checkpoint: float32 matrices in Hugging Face's order of rows."""
-    import gguf
-
-    path = work / "decoded.gguf"
-    path.unlink(missing_ok=True)
-    run(assay, "quantize", folder, "--to", "f32", "-o", path)
-    tensors = {t.name: numpy.array(t.data) for t in gguf.GGUFReader(path).tensors}
-    out = {}
-    for module, name in GGUF.items():
-        weight = tensors[f"blk.0.{name}.weight"].astype("<f4").reshape(SHAPES[module])
-        if name in ("attn_q", "attn_k"):
-            heads = weight.shape[0] // DIM
-            weight = weight.reshape(heads, DIM // 2, 2, -1).swapaxes(1, 2).reshape(weight.shape)
-        out[module] = weight
+def plain(assay, folder, work):
+    """The checkpoint as float32 safetensors, by assay."""
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if not (folder / name).exists():
+            shutil.copy(TINY / name, folder / name)
+    out = work / "plain"
+    run(assay, "convert", folder, "--to", "safetensors", "--plain", "f32", "-o", out, "--force", "--quiet")
     return out
+
+
+def decoded(assay, folder, work):
+    """What assay makes of a checkpoint's matrices."""
+    tensors = load_tensors(plain(assay, folder, work))
+    return {module: tensors[f"model.layers.0.{module}.weight"].float().numpy() for module in SHAPES}
 
 
 def compare(ours, theirs):
     different = total = 0
+    largest = 0.0
     for module in SHAPES:
         a, b = ours[module], theirs[module]
         different += int((a != b).sum())
         total += a.size
-    return "equal" if different == 0 else f"{different} of {total} differ"
+        largest = max(largest, float(numpy.abs(a - b).max()))
+    return "equal" if different == 0 else f"{different} of {total} differ, by at most {largest:.1e}"
+
+
+def distance(a, b):
+    """Of logits, in units of the largest."""
+    return float((a - b).abs().max() / b.abs().max())
+
+
+def unpacked(folder):
+    """The matrices as the library unpacks them from the files."""
+    tensors = load_tensors(folder)
+    unpack = libraries.reader(json.loads((folder / "config.json").read_text())["quantization_config"])
+    out = {}
+    for module in SHAPES:
+        prefix = f"model.layers.0.{module}"
+        out[module] = unpack({k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix + ".")}).float().numpy()
+    return out
 
 
 def check_read(variant, assay, work):
@@ -146,7 +162,31 @@ def load_tensors(folder):
     return tensors
 
 
+def check_whole(library, make, assay, work):
+    """A model that the library saved: (weights, logits, what its own reading gives)."""
+    source, out = work / "source", work / "theirs"
+    for folder in (source, out):
+        shutil.rmtree(folder, ignore_errors=True)
+    save(source, {f"model.layers.0.{m}.weight": w for m, w in weights().items()}, None, {})
+    out.mkdir()
+    theirs = make(source, out)
+    ours = plain(assay, out, work)
+    result = compare(decoded(assay, out, work), unpacked(out))
+    if theirs is None:
+        return result, "", "the library does not run this here"
+    runs = distance(whole.logits(whole.transformers_model(ours)), theirs)
+    return result, runs, "; ".join(reload(out, theirs, name, body) for name, body in whole.readers(library))
+
+
+def reload(folder, theirs, name, body):
+    try:
+        return f"{name} reloads it: {distance(body(folder), theirs):.0e}"
+    except Exception as error:
+        return f"{name} does not reload it: {short(error)}"
+
+
 def check_write(preset, container, assay, work):
+    """A checkpoint of ours: (weights, folder)."""
     source, first, last = work / "source", work / "first", work / "last"
     for folder in (source, first, last):
         shutil.rmtree(folder, ignore_errors=True)
@@ -156,30 +196,9 @@ def check_write(preset, container, assay, work):
         run(assay, "convert", first, "--to", container, "-o", last)
     else:
         last = first
-    tensors = load_tensors(last)
-    unpack = libraries.reader(json.loads((last / "config.json").read_text())["quantization_config"])
-    theirs = {}
-    for module in SHAPES:
-        prefix = f"model.layers.0.{module}"
-        theirs[module] = unpack({k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix + ".")}).numpy()
     # Nested scales and the reciprocal of a global scale are rounded on the way: there the weights are those of the last output.
-    return compare(decoded(assay, last if container == "bitsandbytes-nested" or (preset, container) == ("nvfp4", "modelopt") else first, work), theirs), last
-
-
-def check_load(folder, assay, work, dtype=torch.float32):
-    """transformers opens the folder and answers; the logits are those of the decoded weights."""
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, device_map="cpu").eval()
-    plain = work / "plain"
-    shutil.rmtree(plain, ignore_errors=True)
-    tensors = {f"model.layers.0.{m}.weight": torch.from_numpy(w.copy()) for m, w in decoded(assay, folder, work).items()}
-    save(plain, tensors, None, {}, torch.bfloat16)
-    reference = AutoModelForCausalLM.from_pretrained(plain, dtype=dtype).eval()
-    ids = torch.arange(20, 52)[None]
-    with torch.no_grad():
-        a, b = model(ids).logits, reference(ids).logits
-    return f"loads; logits differ by at most {float((a - b).abs().max() / b.abs().max()):.1e} of the largest"
+    rounded = container == "bitsandbytes-nested" or (preset, container) == ("nvfp4", "modelopt")
+    return compare(decoded(assay, last if rounded else first, work), unpacked(last)), last
 
 
 def check_gpt_oss(assay, work):
@@ -220,51 +239,113 @@ def check_gpt_oss(assay, work):
     return f"{len(different)} tensors differ: {different[:3]}" if different else "equal"
 
 
+# What libraries cannot do with files of their own making either ("whole" rows show it), or not without a GPU.
+KNOWN = {
+    ("compressed-tensors", "transformers", "int4-g128-asym"): "transformers 5.23 expects unpacked zeros; its own file (whole) fails alike",
+    ("hqq", "transformers", ""): "transformers 5.23 leaves HQQ modules random (its quantizer has no loading yet), hqq's own file too",
+}
+UNTRIED = {
+    "transformers": [("fp8, fbgemm_fp8", "whole", "transformers quantizes to FP8 on a GPU or XPU only"),
+                     ("fbgemm_fp8", "ours", "read only here; transformers opens it on a GPU or XPU only")],
+    "modelopt": [("all", "ours", "the toolkit exports and does not open its exports; the engines that do (TensorRT-LLM, vLLM, SGLang) want a GPU")],
+}
+
+
+def short(error):
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:140] if lines else ''}"
+
+
+class Table:
+    def __init__(self, library):
+        self.library, self.version, self.rows, self.failed = library, libraries.versions(library), [], False
+
+    def add(self, kind, what, weights, runs="", remark="", known=None):
+        good = weights in ("equal", "") and (runs == "" or (isinstance(runs, float) and runs < 0.2))
+        if not good and known is None:
+            self.failed = True
+            remark = ("FAILED. " + remark).strip()
+        if not good and known:
+            remark = known
+        shown = f"{runs:.0e}" if isinstance(runs, float) else runs
+        self.rows.append([self.library, kind, what, weights, shown, remark, self.version])
+        print(" | ".join(self.rows[-1][:6]), file=sys.stderr, flush=True)
+
+
+def try_all(options):
+    """Every row of one library, in this interpreter."""
+    library, assay = options.library[0], options.assay
+    work = options.work or pathlib.Path(tempfile.mkdtemp())
+    table = Table(library)
+    if library == "gguf":
+        import ggml
+
+        ggml.try_all(table, assay, work, options)
+        return table
+    for variant in libraries.variants(library):
+        try:
+            table.add("parts", variant.name, check_read(variant, assay, work))
+        except Exception as error:
+            table.add("parts", variant.name, short(error))
+    if library == "transformers":
+        table.add("parts", "gpt_oss_mxfp4", check_gpt_oss(assay, work))
+    for name, make in [] if options.quick else whole.makers(library):
+        try:
+            table.add("whole", name, *check_whole(library, make, assay, work))
+        except Exception as error:
+            table.add("whole", name, short(error))
+    for preset, container in WRITES[library]:
+        name = preset + (f" as {container}" if container else "")
+        try:
+            result, folder = check_write(preset, container, assay, work)
+        except Exception as error:
+            table.add("ours", name, short(error))
+            continue
+        expected = whole.logits(whole.transformers_model(plain(assay, folder, work))) if whole.readers(library) else None
+        for reader, body in whole.readers(library):
+            known = KNOWN.get((library, reader, name), KNOWN.get((library, reader, "")))
+            try:
+                table.add("ours", name, result, distance(body(folder), expected), f"opened and run by {reader}", known)
+            except Exception as error:
+                table.add("ours", name, result, "no", f"{reader}: {short(error)}", known)
+        if not whole.readers(library):
+            table.add("ours", name, result)
+    for what, kind, reason in UNTRIED.get(library, []):
+        table.rows.append([library, kind, what, "", "not tried", reason, table.version])
+    return table
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library", choices=libraries.LIBRARIES)
+    parser.add_argument("library", nargs="+", help="LIBRARY or LIBRARY=PYTHON")
     parser.add_argument("--assay", required=True, type=pathlib.Path)
     parser.add_argument("--work", type=pathlib.Path)
-    parser.add_argument("--load", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="without the models that the libraries quantize")
+    parser.add_argument("--llama", type=pathlib.Path, help="folder of llama.cpp's programs, for gguf")
+    parser.add_argument("--converter", type=pathlib.Path, help="llama.cpp's convert_hf_to_gguf.py, for gguf")
+    parser.add_argument("--json", type=pathlib.Path, help="where the rows go, for scripts")
     options = parser.parse_args()
-    work = options.work or pathlib.Path(tempfile.mkdtemp())
-    print(f"{libraries.versions(options.library)}")
-    failed = False
-
-    def row(direction, name, body):
-        nonlocal failed
-        try:
-            result = body()
-        except Exception as error:  # a row says what went wrong, the others go on
-            result = f"{type(error).__name__}: {error}"
-        failed |= result != "equal" and not result.startswith("loads")
-        print(f"{direction:5}  {name:36}  {result}", flush=True)
-
-    for variant in libraries.variants(options.library):
-        row("read", variant.name, lambda: check_read(variant, options.assay, work))
-    if options.library == "transformers":
-        row("read", "gpt_oss_mxfp4", lambda: check_gpt_oss(options.assay, work))
-    for preset, container in WRITES[options.library]:
-        name = preset + (f" as {container}" if container else "")
-        folder = []
-
-        def write():
-            result, last = check_write(preset, container, options.assay, work)
-            folder.append(last)
-            return result
-
-        row("write", name, write)
-        if options.load and folder:
-
-            def load():
-                try:
-                    return check_load(folder[0], options.assay, work)
-                except RuntimeError as error:  # kernels that compute in bfloat16 only
-                    if "dtype" not in str(error):
-                        raise
-                    return check_load(folder[0], options.assay, work, torch.bfloat16) + " (bfloat16)"
-
-            row("load", name, load)
+    options.assay = options.assay.resolve()
+    rows, failed = [], False
+    if len(options.library) == 1 and "=" not in options.library[0]:
+        table = try_all(options)
+        rows, failed = table.rows, table.failed
+    else:
+        for entry in options.library:
+            library, _, python = entry.partition("=")
+            out = pathlib.Path(tempfile.mkdtemp()) / "rows.json"
+            command = [python or sys.executable, __file__, library, "--assay", options.assay, "--json", out]
+            for flag in ("llama", "converter"):
+                if getattr(options, flag):
+                    command += ["--" + flag, getattr(options, flag)]
+            done = subprocess.run([str(c) for c in command + ["--quick"] * options.quick], stdout=subprocess.DEVNULL)
+            failed |= done.returncode != 0
+            rows += json.loads(out.read_text()) if out.exists() else [[library, "", "", "", "", f"FAILED: exit {done.returncode}", ""]]
+    if options.json:
+        options.json.write_text(json.dumps(rows))
+    print("| library | kind | what | weights | logits | remark | versions |\n|---|---|---|---|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
     sys.exit(1 if failed else 0)
 
 

@@ -417,64 +417,100 @@ def _transformers_variants():
     return [bit("bitnet_bitlinear", "bitlinear"), bit("bitnet_autobitlinear", "autobitlinear"), fp8]
 
 
-# ---------------------------------------------------------------- Model-Optimizer, by its own description
+# ---------------------------------------------------------------- Model-Optimizer
 
 
-_E2M1 = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+def _modelopt_tools():
+    """quant_algo -> (pack, unpack), by the toolkit's own classes."""
+    from modelopt.torch.export.quant_utils import from_quantized_weight, pack_int4_in_uint8, to_quantized_weight
+    from modelopt.torch.quantization.qtensor import FP8QTensor, MXFP8QTensor, NVFP4QTensor
 
-
-def _modelopt_variants():
-    """The toolkit needs a GPU build of its own; these follow torch/export/quant_utils.py by hand."""
+    blocks = {-1: 128, -2: 128}
 
     def pack_nvfp4(weight):
-        rows, cols = weight.shape
-        second = weight.float().abs().max() / (6 * 448)
-        blocks = weight.float().reshape(rows, cols // 16, 16)
-        scale = (blocks.abs().amax(-1) / (6 * second)).clamp(2**-9, 448).to(torch.float8_e4m3fn)
-        target = blocks / (scale.float() * second)[..., None]
-        codes = (target[..., None] - _E2M1).abs().argmin(-1).reshape(rows, cols).to(torch.uint8)
-        return {".weight": codes[:, ::2] | codes[:, 1::2] << 4, ".weight_scale": scale, ".weight_scale_2": second,
-                ".input_scale": torch.tensor(0.01)}
+        quantized, scale, second = NVFP4QTensor.quantize(weight.float(), 16, try_tensorrt=False)
+        return {".weight": quantized._quantized_data, ".weight_scale": scale, ".weight_scale_2": second, ".input_scale": torch.tensor(0.01)}
 
     def unpack_nvfp4(tensors):
         packed = tensors[".weight"]
-        codes = torch.stack([packed & 15, packed >> 4], -1).reshape(packed.shape[0], -1)
-        values = _E2M1[codes.long()].reshape(packed.shape[0], -1, 16)
-        return (values * (tensors[".weight_scale"].float() * tensors[".weight_scale_2"])[..., None]).reshape(codes.shape)
+        shape = torch.Size((packed.shape[0], packed.shape[1] * 2))
+        return NVFP4QTensor(shape, torch.float32, packed).dequantize(
+            torch.float32, scale=tensors[".weight_scale"], double_scale=tensors[".weight_scale_2"], block_sizes={-1: 16})
 
     def pack_awq(weight):
         rows, cols = weight.shape
-        groups = weight.float().reshape(rows, cols // 32, 32)
-        scale = groups.abs().amax(-1) / 7
-        codes = (groups / scale[..., None]).round().clamp(-8, 7).reshape(rows, cols).to(torch.int32) & 15
-        factors = torch.linspace(0.5, 1.5, cols)
-        return {".weight": (codes[::2] | codes[1::2] << 4).to(torch.uint8), ".weight_scale": scale, ".pre_quant_scale": factors}
+        scale = weight.float().reshape(rows, cols // 32, 32).abs().amax(-1) / 7
+        return {".weight": pack_int4_in_uint8(weight.float(), scale, 32), ".weight_scale": scale,
+                ".pre_quant_scale": torch.linspace(0.5, 1.5, cols)}
 
     def unpack_awq(tensors):
-        packed = tensors[".weight"].to(torch.int32)
+        packed, scale = tensors[".weight"].to(torch.int32), tensors[".weight_scale"].float()
         codes = torch.stack([packed & 15, packed >> 4], 1).reshape(-1, packed.shape[1])
         codes = torch.where(codes > 7, codes - 16, codes).float()
-        scale = tensors[".weight_scale"].float()
-        weight = (codes.reshape(codes.shape[0], -1, codes.shape[1] // scale.shape[1]) * scale[..., None]).reshape(codes.shape)
-        return weight * tensors[".pre_quant_scale"] if ".pre_quant_scale" in tensors else weight
+        width = codes.shape[1] // scale.shape[1]
+        # The toolkit only packs: what it packs again must be what was there.
+        assert torch.equal(pack_int4_in_uint8(codes, torch.ones_like(scale), width), tensors[".weight"])
+        weight = (codes.reshape(codes.shape[0], -1, width) * scale[..., None]).reshape(codes.shape)
+        return weight * tensors[".pre_quant_scale"].float() if ".pre_quant_scale" in tensors else weight
 
     def pack_fp8(weight):
         scale = weight.float().abs().max() / 448
-        return {".weight": (weight.float() / scale).to(torch.float8_e4m3fn), ".weight_scale": scale, ".input_scale": torch.tensor(0.02)}
+        return {".weight": to_quantized_weight(weight.float(), scale, "fp8"), ".weight_scale": scale, ".input_scale": torch.tensor(0.02)}
 
     def unpack_fp8(tensors):
-        return tensors[".weight"].float() * tensors[".weight_scale"]
+        return from_quantized_weight(tensors[".weight"], tensors[".weight_scale"], "fp8", torch.float32)
 
-    def config(algorithm, group=None):
-        inner = {"quant_algo": algorithm, "kv_cache_quant_algo": None, "exclude_modules": ["lm_head"]}
-        if group:
-            inner["group_size"] = group
-        return {"producer": {"name": "modelopt", "version": "0.39.0"}, "quantization": inner}
+    def pack_channel(weight):
+        scale = weight.float().abs().amax(1) / 448
+        return {".weight": to_quantized_weight(weight.float(), scale, "fp8_pc_pt"), ".weight_scale": scale}
 
-    nv, awq, fp8 = config("NVFP4", 16), config("W4A16_AWQ", 32), config("FP8")
-    return [Variant("modelopt_nvfp4", {**nv["quantization"], "quant_method": "modelopt"}, pack_nvfp4, unpack_nvfp4),
-            Variant("modelopt_awq", None, pack_awq, unpack_awq, {"hf_quant_config.json": awq}),
-            Variant("modelopt_fp8", None, pack_fp8, unpack_fp8, {"hf_quant_config.json": fp8})]
+    def unpack_rows(tensors):
+        weight = tensors[".weight"].float() * tensors[".weight_scale"].float()[:, None]
+        return weight * tensors[".pre_quant_scale"].float() if ".pre_quant_scale" in tensors else weight
+
+    def pack_block(weight):
+        quantized, scale = FP8QTensor.quantize(weight.float(), block_sizes=blocks)
+        scale = scale.squeeze() if scale.numel() == 1 else scale.reshape(scale.shape[0], 1, scale.shape[1], 1)
+        return {".weight": quantized._quantized_data, ".weight_scale": scale}
+
+    def unpack_block(tensors):
+        weight = tensors[".weight"]
+        scale = tensors[".weight_scale"].reshape((weight.shape[0] + 127) // 128, (weight.shape[1] + 127) // 128)
+        return FP8QTensor(weight.shape, torch.float32, weight).dequantize(torch.float32, scale=scale, block_sizes=blocks)
+
+    def pack_mxfp8(weight):
+        quantized, scale = MXFP8QTensor.quantize(weight.float())
+        return {".weight": quantized._quantized_data, ".weight_scale": scale}
+
+    def unpack_mxfp8(tensors):
+        return MXFP8QTensor(tensors[".weight"].shape, torch.float32, tensors[".weight"]).dequantize(
+            torch.float32, scale=tensors[".weight_scale"])
+
+    def pack_int8(weight):
+        scale = weight.float().abs().amax(1) / 127
+        return {".weight": to_quantized_weight(weight.float(), scale, "int8_sq"), ".weight_scale": scale, ".input_scale": torch.tensor(0.02)}
+
+    return {"NVFP4": (pack_nvfp4, unpack_nvfp4), "W4A16_NVFP4": (pack_nvfp4, unpack_nvfp4), "W4A16_AWQ": (pack_awq, unpack_awq),
+            "FP8": (pack_fp8, unpack_fp8), "FP8_PER_CHANNEL_PER_TOKEN": (pack_channel, unpack_rows),
+            "fp8_pb_wo": (pack_block, unpack_block), "MXFP8": (pack_mxfp8, unpack_mxfp8), "W8A8_SQ_PER_CHANNEL": (pack_int8, unpack_rows)}
+
+
+def _modelopt_variants():
+    tools = _modelopt_tools()
+
+    def variant(name, algorithm, sidecar, **more):
+        pack, unpack = tools[algorithm]
+        version = importlib.metadata.version("nvidia-modelopt")
+        inner = {"quant_algo": algorithm, "kv_cache_quant_algo": None, "exclude_modules": ["lm_head"], **more}
+        if not sidecar:
+            return Variant(name, {**inner, "quant_method": "modelopt"}, pack, unpack)
+        whole = {"producer": {"name": "modelopt", "version": version}, "quantization": inner}
+        return Variant(name, None, pack, unpack, {"hf_quant_config.json": whole})
+
+    return [variant("modelopt_nvfp4", "NVFP4", False, group_size=16), variant("modelopt_awq", "W4A16_AWQ", True, group_size=32),
+            variant("modelopt_fp8", "FP8", True), variant("modelopt_fp8_channel", "FP8_PER_CHANNEL_PER_TOKEN", False),
+            variant("modelopt_fp8_block", "fp8_pb_wo", False), variant("modelopt_mxfp8", "MXFP8", False, group_size=32),
+            variant("modelopt_int8", "W8A8_SQ_PER_CHANNEL", False)]
 
 
 LIBRARIES = {
@@ -484,7 +520,7 @@ LIBRARIES = {
     "auto-round": (_autoround_variants, ("auto-round", "torch")),
     "hqq": (_hqq_variants, ("hqq", "torch")),
     "transformers": (_transformers_variants, ("transformers", "torch")),
-    "modelopt": (_modelopt_variants, ("torch",)),
+    "modelopt": (_modelopt_variants, ("nvidia-modelopt", "torch")),
 }
 
 
@@ -499,19 +535,17 @@ def reader(config):
         return eight.unpack if config["load_in_8bit"] else four("", config["bnb_4bit_quant_type"], 64, False).unpack
     if method == "gptq":
         return _gptqmodel_tools()[0]("", config["bits"], config["group_size"], config["sym"], config["desc_act"],
-                                     config["checkpoint_format"]).unpack
+                                     config.get("checkpoint_format", "gptq")).unpack
     if method == "awq":
         return _gptqmodel_tools()[1]("", config["group_size"]).unpack
     if method == "auto-round":
         return _autoround_tools()("", config["bits"], config["sym"], config["packing_format"], config["group_size"]).unpack
     if method == "hqq":
         return _hqq_variants()[0].unpack
-    by_name = {v.name: v for v in _transformers_variants() + _modelopt_variants()}
-    if method == "bitnet":
-        return by_name["bitnet_" + config["linear_class"]].unpack
-    if method == "fp8":
-        return by_name["fp8_block"].unpack
-    return by_name[{"W4A16_AWQ": "modelopt_awq", "W4A16_NVFP4": "modelopt_nvfp4"}[config["quant_algo"]]].unpack
+    if method == "modelopt":
+        return _modelopt_tools()[config["quant_algo"]][1]
+    by_name = {v.name: v for v in _transformers_variants()}
+    return by_name["bitnet_" + config["linear_class"] if method == "bitnet" else "fp8_block"].unpack
 
 
 def variants(library):

@@ -129,7 +129,7 @@ std::vector<float> DecodeNested(const std::string& weight_name, const QuantState
   const SafetensorsTensor& absmax = source.Take(weight_name + ".absmax", why);
   source.Expect(absmax, "U8", {blocks});
   const SafetensorsTensor& nested = source.Take(weight_name + ".nested_absmax", why);
-  source.Expect(nested, "F32", {(blocks + state.nested_block - 1) / state.nested_block});
+  source.ExpectShape(nested, {(blocks + state.nested_block - 1) / state.nested_block});
   const SafetensorsTensor& map = source.Take(weight_name + ".nested_quant_map", why);
   source.Expect(map, "F32", {256});
   std::vector<float> scales = source.Floats(nested), values = source.Floats(map), out(static_cast<size_t>(blocks));
@@ -164,7 +164,7 @@ void Bitsandbytes::PlaceFour(const std::string& module, HfSource& source, Tensor
     scales = DecodeNested(name, state, blocks, why, source, tensor);
   } else {
     const SafetensorsTensor& absmax = source.Take(name + ".absmax", why);
-    source.Expect(absmax, "F32", {blocks});
+    source.ExpectShape(absmax, {blocks});
     tensor.stored_bytes += absmax.data.size();
     scales = source.Floats(absmax);
   }
@@ -181,7 +181,7 @@ void Bitsandbytes::PlaceInt8(const std::string& module, HfSource& source, Tensor
          source.FileOf(weight), weight.name, weight.dtype, module);
   source.Expect(weight, "I8", tensor.shape);
   const SafetensorsTensor& largest = source.Take(module + ".SCB", why);
-  source.Expect(largest, "F32", {tensor.view.rows});
+  source.ExpectShape(largest, {tensor.view.rows});
   tensor.stored_bytes += weight.data.size() + largest.data.size();
   if (const SafetensorsTensor* order = source.TakeIfThere(module + ".weight_format");
       order && (order->data.size() != 1 || order->data[0] != std::byte{0}))

@@ -46,7 +46,14 @@ void PlaceFp8(Fp8Grain grain, std::string_view activations, const Fp8Names& name
     std::vector<int64_t> shape = tensor.shape;
     shape[shape.size() - 2] = (per_matrix + 127) / 128;
     shape.back() = across;
-    source.ExpectShape(scale, shape);
+    // Model-Optimizer keeps the axes over which it took the maximum, and of a single block none at all.
+    std::vector<int64_t> kept;
+    for (size_t i = 0; i < shape.size(); ++i) {
+      kept.push_back(shape[i]);
+      if (i + 2 >= shape.size()) kept.push_back(1);
+    }
+    if (scale.shape != kept && !(scale.shape.empty() && scales.size() == 1 && shape == std::vector<int64_t>{1, 1}))
+      source.ExpectShape(scale, shape);
     std::vector<float> spread;
     spread.reserve(rows * static_cast<size_t>(across));
     for (int64_t row = 0; row < view.rows; ++row) {

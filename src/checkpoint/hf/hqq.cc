@@ -77,6 +77,11 @@ Hqq::Hqq(const HfQuantizationInput& in) : where_(in.where) {
     if (!by_tag_.empty()) usual_ = by_tag_.begin()->second;
   }
   plain_ = ReadNames(in.json, "skip_modules", where_);
+  if (in.json.empty()) {  // each module's own tensors say it, or it is refused
+    usual_.bits = 0;
+    description_ = "hqq";
+    return;
+  }
   description_ =
       fmt::format("hqq {} bits{}", usual_.bits, usual_.group > 0 ? fmt::format(" group {}", usual_.group) : "");
 }
@@ -133,7 +138,8 @@ void PlaceDecoded(const std::vector<uint8_t>& codes, const std::vector<float>& s
 
 void Hqq::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
   const Params said = Of(module);
-  const std::string why = fmt::format("config.json says hqq {} bits", said.bits);
+  const std::string why = description_.find(' ') == std::string::npos ? module + " is stored as hqq does"
+                                                                      : "config.json says " + description_;
   const SafetensorsTensor& packed = source.Take(module + ".W_q", why);
   const int64_t rows = tensor.view.rows, cols = tensor.view.cols, n = rows * cols;
   const int64_t bits = Stated(module + ".nbits", said.bits, source);

@@ -39,7 +39,8 @@ constexpr AlgorithmRow kAlgorithms[] = {
     {"W4A8_MXFP4_FP8", Kind::kRefused, "", "MXFP4 weights with FP8 activations"},
 };
 
-const AlgorithmRow& FindAlgorithm(const std::string& name, const std::string& where) {
+const AlgorithmRow& FindAlgorithm(std::string name, const std::string& where) {
+  if (name == "fp8_pb_wo") name = "FP8_PB_WO";  // as the toolkit spells it
   auto row = std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms),
                           [&](const AlgorithmRow& r) { return r.name == name; });
   if (row == std::end(kAlgorithms)) Fail(ErrorKind::kUnsupported, "{}: quant_algo {} is not supported", where, name);
@@ -71,7 +72,7 @@ bool Wildcard(std::string_view pattern, std::string_view text) {
 
 struct LayerAlgorithm {
   const AlgorithmRow* algorithm = nullptr;
-  int64_t group = 128;
+  int64_t group = 0;  // 0: config.json leaves it to the scales' shape
 };
 
 class ModelOpt : public HfQuantization {
@@ -110,9 +111,9 @@ ModelOpt::ModelOpt(const HfQuantizationInput& in) {
       Fail(ErrorKind::kInvalid, "{}: MIXED_PRECISION without quantized_layers", where);
     for (const auto& [name, layer] : layers->items())
       layers_[name] = {&FindAlgorithm(JsonString(layer, "quant_algo", where + ": " + name), where + ": " + name),
-                       JsonInt(layer, "group_size", where, 128)};
+                       JsonInt(layer, "group_size", where, 0)};
   } else {
-    usual_ = {&FindAlgorithm(algorithm, where), JsonInt(*json, "group_size", where, 128)};
+    usual_ = {&FindAlgorithm(algorithm, where), JsonInt(*json, "group_size", where, 0)};
   }
   for (const char* key : {"exclude_modules", "ignore"})
     for (std::string& name : ReadNames(*json, key, where)) exclude_.push_back(std::move(name));
@@ -148,17 +149,19 @@ bool ModelOpt::Quantizes(const std::string& module, const HfSource& source) cons
 void PlaceInt4(const LayerAlgorithm& layer, const std::string& module, const std::string& why, HfSource& source,
                Tensor& tensor) {
   const int64_t rows = tensor.view.rows, cols = tensor.view.cols;
-  if (layer.group <= 0 || cols % layer.group != 0 || cols % 8 != 0 || rows % 2 != 0)
+  const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
+  int64_t group = layer.group;
+  if (group == 0 && scale.shape.size() == 2 && scale.shape[1] > 0) group = cols / scale.shape[1];
+  if (group <= 0 || cols % group != 0 || cols % 8 != 0 || rows % 2 != 0)
     Fail(ErrorKind::kCorrupt, "{}: {}: {} is not whole groups of {}", source.where(), module, ShapeText(tensor.shape),
-         layer.group);
+         group);
   const SafetensorsTensor& weight = source.Take(module + ".weight", why);
   source.Expect(weight, "U8", {rows / 2, cols});
-  const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
-  source.ExpectShape(scale, {rows, cols / layer.group});
+  source.ExpectShape(scale, {rows, cols / group});
   IntegerMatrix matrix;
   matrix.kind.bits = 4;
-  matrix.kind.group = layer.group;
-  matrix.groups = cols / layer.group;
+  matrix.kind.group = group;
+  matrix.groups = cols / group;
   matrix.scales = source.Floats(scale);
   matrix.codes = source.Keep(LayCodes(4, rows, cols, [&](int64_t row, uint8_t* codes) {
     const std::byte* from = weight.data.data() + row / 2 * cols;

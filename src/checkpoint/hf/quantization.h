@@ -5,12 +5,14 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/hf/source.h"
+#include "checkpoint/safetensors.h"
 
 namespace assay {
 
@@ -44,6 +46,10 @@ extern const char* const kHfQuantizationSidecars[4];
 std::unique_ptr<const HfQuantization> ParseHfQuantization(const Json& config,
                                                           const std::map<std::string, Json>& sidecars,
                                                           std::string_view where);
+
+/// Files of which config.json says nothing, but whose tensors say it all (hqq's own `save_to_safetensors`). Null: none.
+std::unique_ptr<const HfQuantization> RecognizeHfQuantization(std::span<const SafetensorsFile> files,
+                                                              std::string_view where);
 
 /// The parsers of the containers: rows of table.cc.
 std::unique_ptr<const HfQuantization> ParseCompressedTensors(const HfQuantizationInput& in);

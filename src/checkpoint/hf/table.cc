@@ -101,6 +101,16 @@ std::unique_ptr<const HfQuantization> ParseHfQuantization(const Json& config,
   return nullptr;
 }
 
+std::unique_ptr<const HfQuantization> RecognizeHfQuantization(std::span<const SafetensorsFile> files,
+                                                              std::string_view where) {
+  const Json nothing = Json::object();
+  const std::map<std::string, Json> no_sidecars;
+  for (const SafetensorsFile& file : files)
+    for (const SafetensorsTensor& tensor : file.tensors)
+      if (tensor.name.ends_with(".W_q")) return ParseHqq({nothing, std::string(where), no_sidecars});
+  return nullptr;
+}
+
 std::string QuantizedLeftover(const std::string& module, const HfSource& source) {
   for (const char* name : {".weight_packed", ".weight_scale", ".weight_scale_inv", ".weight_scale_2", ".qweight",
                            ".qzeros", ".W_q", ".SCB", ".weight.absmax", ".trellis", ".codebooks", "_blocks"})
