@@ -39,6 +39,13 @@ std::optional<SplitName> ParseSplitName(const std::string& name) {
   return split;
 }
 
+/// Layers behind the last that draft further tokens.
+bool InExtraLayer(const ModelConfig& config, std::string_view name) {
+  for (int64_t i = 0; i < config.extra_layers; ++i)
+    if (name.starts_with(fmt::format("blk.{}.", config.n_layers + i))) return true;
+  return false;
+}
+
 RopeTables ReadRopeTables(const std::vector<GgufFile>& files) {
   RopeTables tables;
   for (const GgufFile& file : files)
@@ -99,6 +106,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   for (const GgufFile& file : files_) {
     file_bytes_ += file.file_bytes;
     for (const GgufTensor& source : file.tensors) {
+      if (InExtraLayer(config_, source.name)) continue;
       auto [before, fresh] = names.emplace(source.name, &file);
       if (!fresh)
         Fail(ErrorKind::kCorrupt, "{}: tensor {} is in {} too", file.where, source.name, before->second->where);

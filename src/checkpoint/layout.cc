@@ -50,6 +50,21 @@ void CheckLatent(const ModelConfig& config, std::string_view where) {
   if (l.q_rank < 0 || l.q_rank > 65536) Fail(ErrorKind::kCorrupt, "{}: rank of queries: found {}", where, l.q_rank);
 }
 
+void CheckIndexer(const ModelConfig& config, std::string_view where) {
+  const IndexerConfig& x = config.indexer;
+  if (x.heads == 0) return;
+  Positive(x.heads, 65536, "heads of the indexer", where);
+  Positive(x.head_dim, 65536, "head size of the indexer", where);
+  Positive(x.top_k, int64_t{1} << 32, "positions that the indexer chooses", where);
+  if (config.latent.q_rank < 1)
+    Fail(ErrorKind::kCorrupt, "{}: an indexer needs queries of low rank, found rank {}", where, config.latent.q_rank);
+  if (config.latent.rope_dim > x.head_dim)
+    Fail(ErrorKind::kCorrupt, "{}: the indexer rotates {} elements of heads of {}", where, config.latent.rope_dim,
+         x.head_dim);
+  if (config.Layer(0).shared_index)
+    Fail(ErrorKind::kCorrupt, "{}: the first layer has no indexer before it to share", where);
+}
+
 void CheckExperts(const ModelConfig& config, std::string_view where) {
   const ExpertConfig& e = config.experts;
   bool any = false;
@@ -74,6 +89,8 @@ void CheckExperts(const ModelConfig& config, std::string_view where) {
 
 void CheckConfig(const ModelConfig& config, std::string_view where) {
   Positive(config.n_layers, kMaxLayers, "layers", where);
+  if (config.extra_layers < 0 || config.extra_layers > kMaxLayers)
+    Fail(ErrorKind::kCorrupt, "{}: layers that draft further tokens: found {}", where, config.extra_layers);
   Positive(config.hidden, kMaxWidth, "hidden size", where);
   Positive(config.n_heads, 65536, "attention heads", where);
   Positive(config.n_kv_heads, 65536, "key-value heads", where);
@@ -103,6 +120,7 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
   CheckExperts(config, where);
   CheckDelta(config, where);
   CheckLatent(config, where);
+  CheckIndexer(config, where);
   const RopeScaling& rope = config.rope_scaling;
   if (rope.kind == RopeScaling::Kind::kNone) return;
   Finite(rope.factor, 1e-6, 1e6, "RoPE scaling factor", where);

@@ -39,12 +39,13 @@ enum class Presence : uint8_t { kNever, kOptional, kAlways };
 
 /// What may differ from layer to layer.
 struct LayerConfig {
-  int64_t window = 0;       // a position sees the last `window` ones, itself included; 0: all
-  bool chunked = false;     // the window begins anew at each multiple of it instead of sliding
-  bool rope = true;         // false: no position encoding (NoPE)
-  bool local_rope = false;  // rotates by rope_local_theta
-  bool experts = false;     // a mixture instead of one feed-forward block
-  bool recurrent = false;   // gated delta net instead of attention
+  int64_t window = 0;         // a position sees the last `window` ones, itself included; 0: all
+  bool chunked = false;       // the window begins anew at each multiple of it instead of sliding
+  bool rope = true;           // false: no position encoding (NoPE)
+  bool local_rope = false;    // rotates by rope_local_theta
+  bool experts = false;       // a mixture instead of one feed-forward block
+  bool recurrent = false;     // gated delta net instead of attention
+  bool shared_index = false;  // attends to the positions that an earlier layer's indexer chose (GLM-5)
   bool operator==(const LayerConfig&) const = default;
 };
 
@@ -69,6 +70,16 @@ struct LatentConfig {
   int64_t q_rank = 0;  // 0: queries are projected directly
   int64_t kv_rank = 0, nope_dim = 0, rope_dim = 0, value_dim = 0;
   bool operator==(const LatentConfig&) const = default;
+};
+
+/// Sparse attention (DeepSeek V3.2): a small network of its own scores every position, and a query sees the best ones.
+struct IndexerConfig {
+  int64_t heads = 0;  // 0: every position is seen
+  int64_t head_dim = 0;
+  int64_t top_k = 0;  // positions that a query sees
+  bool interleaved =
+      false;  // rotates pairs (2i, 2i+1) of its heads' first LatentConfig::rope_dim elements; else halves
+  bool operator==(const IndexerConfig&) const = default;
 };
 
 /// Gated delta net (Qwen3-Next, Qwen3.5).
@@ -117,6 +128,7 @@ struct ModelConfig {
   double swiglu_limit = 0.0;
   ExpertConfig experts;
   LatentConfig latent;
+  IndexerConfig indexer;
   DeltaConfig delta;
 
   const LayerConfig Layer(int64_t i) const {

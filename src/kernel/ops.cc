@@ -56,6 +56,15 @@ void AttendHead(const float* q, const CacheView& keys, const CacheView& values, 
   AttendHeads(q, 1, keys, values, head_offset, head_dim, first, last, options, scores, out);
 }
 
+void IndexScores(const float* q, const float* weights, int64_t n_heads, const CacheView& keys, int64_t head_dim,
+                 int64_t begin, int64_t end, float* out) {
+  ASSAY_DISPATCH(IndexScores(q, weights, n_heads, keys, head_dim, begin, end, out));
+}
+
+void TopPositions(const float* scores, int64_t n, int64_t k, uint64_t* order, int32_t* out) {
+  ref::TopPositions(scores, n, k, order, out);
+}
+
 void ToHalf(const float* x, int64_t n, uint16_t* out) {
   ASSAY_DISPATCH(ToHalf(x, n, out));
 }

@@ -59,6 +59,15 @@ void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const C
                  int64_t head_dim, int64_t first, int64_t last, const AttentionOptions& options, float* scores,
                  float* out);
 
+/// What an indexer thinks of positions [begin, end): out[i] = Σ_h weights[h] · max(0, q_h · k_{begin + i}).
+/// q [n_heads, head_dim]; keys [n_positions, head_dim]. Heads are added in their order.
+void IndexScores(const float* q, const float* weights, int64_t n_heads, const CacheView& keys, int64_t head_dim,
+                 int64_t begin, int64_t end, float* out);
+
+/// The k best of n scores, k <= n, as positions in ascending order: the first of equals; what is not a number is taken,
+/// so that it stays visible. order: scratch [n].
+void TopPositions(const float* scores, int64_t n, int64_t k, uint64_t* order, int32_t* out);
+
 /// Float to half with round-to-nearest-even, and back.
 void ToHalf(const float* x, int64_t n, uint16_t* out);
 

@@ -39,15 +39,9 @@ void Decoder::RotateHeads(const Pass& pass, const DecoderLayer& layer, int64_t t
 void Decoder::Store(const Pass& pass, int64_t index, int64_t t, const float* k, const float* v) const {
   const Sequence& sequence = *pass.batch[static_cast<size_t>(t)].sequence;
   const LayerCache& cache = sequence.layer(index);
-  const int64_t row = pass.positions[static_cast<size_t>(t)] - sequence.base(index);
-  auto store = [&](const float* x, int64_t width, std::byte* plane) {
-    if (sequence.half())
-      ToHalf(x, width, reinterpret_cast<uint16_t*>(plane) + row * width);
-    else
-      std::memcpy(reinterpret_cast<float*>(plane) + row * width, x, static_cast<size_t>(width) * 4);
-  };
-  store(k, cache.key_width, sequence.Keys(index));
-  if (cache.value_width > 0) store(v, cache.value_width, sequence.Values(index));
+  const int64_t position = pass.positions[static_cast<size_t>(t)];
+  sequence.Write(index, sequence.Keys(index), position, k, cache.key_width);
+  if (cache.value_width > 0) sequence.Write(index, sequence.Values(index), position, v, cache.value_width);
 }
 
 // Norms, rotation and temperature of queries and keys; keys and values into the cache.
@@ -91,21 +85,29 @@ void Decoder::Attend(const Pass& pass, int64_t index, const float* q, int64_t kv
   for (int64_t position : pass.positions) span = std::max(span, position - FirstSeen(layer.config, position) + 1);
   const int64_t scratch = group * span;
   float* scores = pass.workspace.Floats(kScores, scratch * pass.pool.threads());
+  const bool sparse = c.indexer.heads > 0 && span > c.indexer.top_k;
+  const int64_t gathered_bytes = sparse ? c.indexer.top_k * head_dim * 4 : 0;
+  std::byte* gathered = pass.workspace.Bytes(kGathered, gathered_bytes * pass.pool.threads());
   pass.pool.For(pass.n * kv_heads, pass.n == 1 ? 1 : kv_heads, [&](int64_t begin, int64_t end, int worker) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t t = i / kv_heads, head = i % kv_heads;
       const Sequence& sequence = *pass.batch[static_cast<size_t>(t)].sequence;
-      const int64_t base = sequence.base(index), last = pass.positions[static_cast<size_t>(t)];
-      const int64_t first = FirstSeen(layer.config, last);
+      const int64_t base = sequence.base(index), position = pass.positions[static_cast<size_t>(t)];
+      int64_t first = FirstSeen(layer.config, position) - base, last = position - base;
       const LayerCache& cache = sequence.layer(index);
       CacheView keys{sequence.Keys(index), sequence.half(), cache.key_width};
       CacheView values{sequence.Values(index), sequence.half(), cache.value_width};
+      if (!SeesAll(pass, t)) {
+        keys.data = ChosenKeys(pass, index, t, gathered + worker * gathered_bytes);
+        first = 0;
+        last = c.indexer.top_k - 1;
+      }
       AttentionOptions options(scale);
       options.softcap = static_cast<float>(c.attention_softcap);
       if (!layer.sinks.empty()) options.sinks = layer.sinks.data() + head * group;
       const int64_t offset = t * q_width + head * group * head_dim;
-      AttendHeads(q + offset, group, keys, values_are_keys ? keys : values, head * head_dim, head_dim, first - base,
-                  last - base, options, scores + worker * scratch, out + offset);
+      AttendHeads(q + offset, group, keys, values_are_keys ? keys : values, head * head_dim, head_dim, first, last,
+                  options, scores + worker * scratch, out + offset);
     }
   });
 }
@@ -183,6 +185,7 @@ float* Decoder::LatentAttention(const Pass& pass, int64_t index) const {
     RunLinears({&latent.q_a, &latent.kv_a}, normed, n, {low, kv}, workspace, kPrepared, pass.pool);
     Normalize(low, latent.q_norm, n, low, pass.pool);
     RunLinears({&latent.q_b}, low, n, {q}, workspace, kPrepared, pass.pool);
+    if (layer.indexer) ChoosePositions(pass, index, low);
   } else {
     RunLinears({&latent.q_b, &latent.kv_a}, normed, n, {q, kv}, workspace, kPrepared, pass.pool);
   }

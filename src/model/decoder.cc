@@ -44,6 +44,7 @@ void Decoder::LoadLayer(int64_t index, const WeightReader& reader, DecoderLayer&
     LoadDelta(block, reader, layer);
   } else if (c.latent.kv_rank > 0) {
     LoadLatent(block, reader, layer);
+    LoadIndexer(block, reader, layer);
   } else {
     layer.q = reader.ReadLinear(block + "attn_q", c.output_gate ? 2 * q_width : q_width, c.hidden);
     layer.k = reader.ReadLinear(block + "attn_k", kv_width, c.hidden);
@@ -179,6 +180,8 @@ std::vector<std::string> Decoder::KernelReport() const {
       for (const Linear& linear : layer.latent->k_b) note(linear);
       for (const Linear& linear : layer.latent->v_b) note(linear);
     }
+    if (layer.indexer)
+      for (const Linear* linear : {&layer.indexer->q, &layer.indexer->k, &layer.indexer->weights}) note(*linear);
     if (layer.delta)
       for (const Linear* linear : {&layer.delta->q, &layer.delta->k, &layer.delta->v, &layer.delta->z,
                                    &layer.delta->beta, &layer.delta->alpha})

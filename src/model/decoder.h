@@ -33,6 +33,12 @@ enum Slot : int {
   kExpertOut,
   kLatentQuery,
   kLatentKey,
+  kIndexQuery,
+  kIndexKey,
+  kIndexWeights,
+  kChosen,
+  kOrder,
+  kGathered,
 };
 
 /// A dense feed-forward block, or one expert.
@@ -55,6 +61,11 @@ struct LatentLayer {
   std::vector<Linear> k_b, v_b;  // per head: [kv_rank, nope], [value, kv_rank]
 };
 
+struct IndexerLayer {
+  Linear q, k, weights;
+  NormWeights k_norm;
+};
+
 struct DeltaLayer {
   Linear q, k, v, z, beta, alpha;
   Vector convolution;  // [channels, kernel]
@@ -69,6 +80,7 @@ struct DecoderLayer {
   FeedForward feed_forward;
   std::unique_ptr<ExpertLayer> experts;
   std::unique_ptr<LatentLayer> latent;
+  std::unique_ptr<IndexerLayer> indexer;
   std::unique_ptr<DeltaLayer> delta;
 };
 
@@ -93,10 +105,12 @@ class Decoder : public Model {
 
   void LoadLayer(int64_t index, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadLatent(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
+  void LoadIndexer(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadDelta(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadExperts(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
 
   // workspace_plan.cc: the slots that each part takes for n tokens.
+  void PlanIndexer(const DecoderLayer& layer, int64_t n, int64_t context, int threads, WorkspacePlan& plan) const;
   void PlanAttention(const DecoderLayer& layer, int64_t n, int64_t context, int threads, WorkspacePlan& plan) const;
   void PlanFeedForward(const DecoderLayer& layer, int64_t n, WorkspacePlan& plan) const;
   static void PlanDense(const FeedForward& block, int64_t n, int gate_slot, WorkspacePlan& plan);
@@ -122,6 +136,11 @@ class Decoder : public Model {
   static int64_t FirstSeen(const LayerConfig& layer, int64_t position);
   void Attend(const Pass& pass, int64_t index, const float* q, int64_t kv_heads, int64_t head_dim, bool values_are_keys,
               float scale, float* out) const;
+
+  /// The indexer (indexer.cc). `low` [n, q_rank]: the normed queries of low rank.
+  void ChoosePositions(const Pass& pass, int64_t index, const float* low) const;
+  bool SeesAll(const Pass& pass, int64_t t) const;
+  const std::byte* ChosenKeys(const Pass& pass, int64_t index, int64_t t, std::byte* gathered) const;
 
   void Dense(const FeedForward& block, const float* x, int64_t n, float* out, Workspace& workspace, int gate_slot,
              ThreadPool& pool) const;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "kernel/ops.h"
 
 namespace assay {
 namespace {
@@ -34,9 +35,15 @@ CachePlan PlanCache(const ModelConfig& config, Arithmetic arithmetic, int64_t ca
       } else {
         cache.key_width = cache.value_width = config.n_kv_heads * config.head_dim;
       }
-      cache.value_offset =
-          cache.value_width > 0 ? cache.offset + Aligned(cache.rows * cache.key_width * element) : cache.offset;
-      plan.bytes += Aligned(cache.rows * cache.key_width * element) + Aligned(cache.rows * cache.value_width * element);
+      if (config.indexer.heads > 0 && !layer.shared_index) cache.index_width = config.indexer.head_dim;
+      auto plane = [&](int64_t width) {
+        const int64_t offset = plan.bytes;
+        plan.bytes += Aligned(cache.rows * width * element);
+        return offset;
+      };
+      plane(cache.key_width);
+      cache.value_offset = plane(cache.value_width);
+      cache.index_offset = plane(cache.index_width);
     }
     plan.layers.push_back(cache);
   }
@@ -62,6 +69,19 @@ std::byte* Sequence::Keys(int64_t layer) const {
 std::byte* Sequence::Values(int64_t layer) const {
   const LayerCache& cache = plan_.layers[static_cast<size_t>(layer)];
   return Keys(layer) + (cache.value_offset - cache.offset);
+}
+
+std::byte* Sequence::IndexKeys(int64_t layer) const {
+  const LayerCache& cache = plan_.layers[static_cast<size_t>(layer)];
+  return Keys(layer) + (cache.index_offset - cache.offset);
+}
+
+void Sequence::Write(int64_t layer, std::byte* plane, int64_t position, const float* x, int64_t width) const {
+  const int64_t row = position - base(layer);
+  if (half_)
+    ToHalf(x, width, reinterpret_cast<uint16_t*>(plane) + row * width);
+  else
+    std::memcpy(reinterpret_cast<float*>(plane) + row * width, x, static_cast<size_t>(width) * 4);
 }
 
 int64_t Sequence::Restorable(int64_t n) const {
@@ -110,6 +130,7 @@ void Sequence::CopyPrefix(const Sequence& other, int64_t n) {
     ASSAY_CHECK(n - first <= mine.rows && mine.key_width == theirs.key_width);
     copy(Keys(index), other.Keys(index), mine.key_width);
     if (mine.value_width > 0) copy(Values(index), other.Values(index), mine.value_width);
+    if (mine.index_width > 0) copy(IndexKeys(index), other.IndexKeys(index), mine.index_width);
   }
   length_ = n;
 }
@@ -129,6 +150,7 @@ void Sequence::MakeRoom(int64_t end) {
     auto index = static_cast<int64_t>(i);
     move(Keys(index), cache.key_width);
     if (cache.value_width > 0) move(Values(index), cache.value_width);
+    if (cache.index_width > 0) move(IndexKeys(index), cache.index_width);
     bases_[i] = first;
   }
 }

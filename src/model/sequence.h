@@ -19,10 +19,11 @@ constexpr int64_t kStepTokens = 512;
 struct LayerCache {
   int64_t rows = 0;                        // positions there is room for
   int64_t key_width = 0, value_width = 0;  // elements of a position
+  int64_t index_width = 0;                 // of the key by which an indexer finds it
   int64_t state_bytes = 0;                 // recurrent layers: float32, whatever the arithmetic
   int64_t window = 0;                      // rows needed behind a position, itself included; 0: all
   int64_t offset = 0;                      // bytes from the beginning
-  int64_t value_offset = 0;
+  int64_t value_offset = 0, index_offset = 0;
 };
 
 /// The plan of a sequence of `capacity` positions; `bytes` in all.
@@ -58,6 +59,9 @@ class Sequence {
   /// Keys (values) of position p begin p - base rows behind this.
   std::byte* Keys(int64_t layer) const;
   std::byte* Values(int64_t layer) const;
+  std::byte* IndexKeys(int64_t layer) const;
+  /// Puts x [width] where position `position` belongs in a plane of the layer.
+  void Write(int64_t layer, std::byte* plane, int64_t position, const float* x, int64_t width) const;
   float* State(int64_t layer) const { return reinterpret_cast<float*>(Keys(layer)); }
   int64_t base(int64_t layer) const { return bases_[static_cast<size_t>(layer)]; }
   /// Makes room for positions up to `end` in all layers, moving windows to the front where they are full.

@@ -1,5 +1,5 @@
-// How much scratch a batch takes: the slots that decoder.cc, attention.cc, delta_net.cc and feed_forward.cc ask for
-// (tests hold the two equal for every architecture).
+// How much scratch a batch takes: the slots that decoder.cc, attention.cc, indexer.cc, delta_net.cc and feed_forward.cc
+// ask for (tests hold the two equal for every architecture).
 
 #include <algorithm>
 
@@ -38,6 +38,23 @@ void Decoder::PlanFeedForward(const DecoderLayer& layer, int64_t n, WorkspacePla
   PlanExperts(*layer.experts, n, plan);
 }
 
+void Decoder::PlanIndexer(const DecoderLayer& layer, int64_t n, int64_t context, int threads,
+                          WorkspacePlan& plan) const {
+  const IndexerConfig& x = config().indexer;
+  const bool sparse = x.heads > 0 && context > x.top_k;
+  if (sparse) plan.Bytes(kGathered, threads * x.top_k * (config().latent.kv_rank + config().latent.rope_dim) * 4);
+  if (!layer.indexer) return;
+  plan.Floats(kIndexKey, n * x.head_dim);
+  plan.Floats(kIndexWeights, n * x.heads);
+  plan.Floats(kIndexQuery, n * x.heads * x.head_dim);
+  PlanLinears({&layer.indexer->q, &layer.indexer->k, &layer.indexer->weights}, n, plan);
+  if (!sparse) return;
+  const int64_t rows = n == 1 ? 1 : threads;
+  plan.Floats(kScores, rows * context);
+  plan.Bytes(kOrder, rows * context * 8);
+  plan.Bytes(kChosen, n * x.top_k * 4);
+}
+
 void Decoder::PlanAttention(const DecoderLayer& layer, int64_t n, int64_t context, int threads,
                             WorkspacePlan& plan) const {
   const ModelConfig& c = config();
@@ -71,7 +88,7 @@ void Decoder::PlanAttention(const DecoderLayer& layer, int64_t n, int64_t contex
     PlanLinears({&latent.q_a, &latent.q_b, &latent.kv_a}, n, plan);
     for (const Linear& head : latent.k_b) PlanLinears({&head}, n, plan);
     for (const Linear& head : latent.v_b) PlanLinears({&head}, n, plan);
-    return;
+    return PlanIndexer(layer, n, context, threads, plan);
   }
   for (int slot : {kQuery, kAttended}) plan.Floats(slot, n * c.n_heads * c.head_dim);
   for (int slot : {kKey, kValue}) plan.Floats(slot, n * c.n_kv_heads * c.head_dim);

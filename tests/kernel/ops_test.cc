@@ -94,7 +94,8 @@ TEST_P(Ops, NotANumberStaysVisible) {
 
 TEST_P(Ops, Rope) {
   for (bool interleaved : {false, true}) {
-    for (auto [head_dim, rotary] : {std::pair<int64_t, int64_t>{64, 64}, {48, 48}, {80, 32}, {6, 4}, {128, 128}}) {
+    for (auto sizes : {std::pair<int64_t, int64_t>{64, 64}, {48, 48}, {80, 32}, {6, 4}, {128, 128}}) {
+      const int64_t head_dim = sizes.first, rotary = sizes.second;
       constexpr int64_t kHeads = 3;
       std::vector<float> x = RandomActivations(kHeads * head_dim, 4), before = x;
       std::vector<float> cosine, sine;
@@ -206,6 +207,81 @@ TEST_P(Ops, HeadsTogetherGiveTheBitsOfOneAlone) {
       }
     }
   }
+}
+
+TEST_P(Ops, IndexScores) {
+  for (int64_t head_dim : {8, 16, 20, 128}) {
+    constexpr int64_t kPositions = 150;
+    Cache keys = MakeCache(kPositions * head_dim, 11);
+    for (int64_t n_heads : {1, 2, 3, 5, 8}) {
+      std::vector<float> q = RandomActivations(n_heads * head_dim, 12), weights = RandomActivations(n_heads, 13);
+      std::vector<float> of_floats;
+      for (bool half : {false, true}) {
+        std::vector<float> out(kPositions + 1, -5.0f);
+        IndexScores(q.data(), weights.data(), n_heads, keys.View(half, head_dim), head_dim, 0, kPositions, out.data());
+        EXPECT_EQ(out.back(), -5.0f);
+        for (int64_t i = 0; i < kPositions; ++i) {
+          double expected = 0, size = 0;  // size: of all that is added, to which rounding is relative
+          for (int64_t h = 0; h < n_heads; ++h) {
+            double dot = 0, weight = weights[static_cast<size_t>(h)];
+            for (int64_t d = 0; d < head_dim; ++d) {
+              double term = static_cast<double>(q[static_cast<size_t>(h * head_dim + d)]) *
+                            keys.floats[static_cast<size_t>(i * head_dim + d)];
+              dot += term;
+              size += std::fabs(weight * term);
+            }
+            expected += weight * std::max(0.0, dot);
+          }
+          ASSERT_NEAR(out[static_cast<size_t>(i)], expected, 1e-6 * size) << head_dim << " " << n_heads << " " << i;
+        }
+        // Whatever piece a position is scored in, and whatever the cache holds the same numbers in: the same bits.
+        for (auto [begin, end] : {std::pair<int64_t, int64_t>{0, 1}, {7, 70}, {64, 128}, {149, 150}}) {
+          std::vector<float> part(static_cast<size_t>(end - begin));
+          IndexScores(q.data(), weights.data(), n_heads, keys.View(half, head_dim), head_dim, begin, end, part.data());
+          ASSERT_TRUE(std::equal(part.begin(), part.end(), out.begin() + begin)) << begin;
+        }
+        if (!half) of_floats = out;
+        ASSERT_EQ(out, of_floats);
+      }
+    }
+  }
+  std::vector<float> q(16, 1.0f), weight = {1.0f}, key(48, 1.0f), out(3);
+  key[20] = std::numeric_limits<float>::quiet_NaN();
+  IndexScores(q.data(), weight.data(), 1, {key.data(), false, 16}, 16, 0, 3, out.data());
+  EXPECT_EQ(out[0], 16.0f);
+  EXPECT_TRUE(std::isnan(out[1]));
+}
+
+TEST(TopPositions, AreTheBestInAscendingOrder) {
+  for (int64_t n : kLengths) {
+    std::vector<float> scores = RandomActivations(n, 14);
+    if (n > 20) scores[3] = scores[17] = scores[20] = 0.25f;
+    std::vector<int32_t> all(scores.size());
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int32_t>(i);
+    std::stable_sort(all.begin(), all.end(), [&](int32_t a, int32_t b) {
+      return scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)];
+    });
+    std::vector<uint64_t> order(scores.size());
+    for (int64_t k : {int64_t{1}, (n + 1) / 2, n}) {
+      std::vector<int32_t> expected(all.begin(), all.begin() + k), out(static_cast<size_t>(k));
+      std::sort(expected.begin(), expected.end());
+      TopPositions(scores.data(), n, k, order.data(), out.data());
+      ASSERT_EQ(out, expected) << n << " " << k;
+    }
+  }
+}
+
+TEST(TopPositions, TakesTheFirstOfEqualsAndWhatIsNotANumber) {
+  const float kNan = std::numeric_limits<float>::quiet_NaN(), kInf = std::numeric_limits<float>::infinity();
+  std::vector<float> scores = {-1.0f, 0.0f, -0.0f, 0.0f, -kInf, 2.0f, -0.0f};
+  std::vector<uint64_t> order(scores.size());
+  std::vector<int32_t> out(3);
+  TopPositions(scores.data(), 7, 3, order.data(), out.data());
+  EXPECT_EQ(out, (std::vector<int32_t>{1, 2, 5}));
+  scores[4] = kNan;
+  scores[6] = kInf;
+  TopPositions(scores.data(), 7, 3, order.data(), out.data());
+  EXPECT_EQ(out, (std::vector<int32_t>{4, 5, 6}));
 }
 
 TEST_P(Ops, ToHalfRoundsAsTheNumberFormat) {

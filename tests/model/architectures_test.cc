@@ -232,6 +232,7 @@ TEST_P(Architectures, MemoryIsWhatThePlanSays) {
       int64_t rows = layer.window > 0 ? layer.window - 1 + kStepTokens : capacity;
       int64_t width = config.latent.kv_rank > 0 ? config.latent.kv_rank + config.latent.rope_dim
                                                 : 2 * config.n_kv_heads * config.head_dim;
+      if (config.indexer.heads > 0 && !layer.shared_index) width += config.indexer.head_dim;
       const DeltaConfig& d = config.delta;
       expected += layer.recurrent ? 4 * (d.value_heads * d.key_dim * d.value_dim +
                                          (2 * d.key_heads * d.key_dim + d.value_heads * d.value_dim) * (d.kernel - 1))

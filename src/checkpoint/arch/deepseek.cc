@@ -1,5 +1,6 @@
 // DeepSeek V2 and V3 (R1, V3.1) and Kimi K2: latent attention, a mixture of many small experts beside one that every
 // token passes, dense layers first. V2 chooses by softmax, V3 by sigmoid with a correction and from the best groups.
+// V3.2 and GLM-5 see only the positions that an indexer chooses.
 
 #include <algorithm>
 #include <cmath>
@@ -69,6 +70,49 @@ void DeepSeekFromHf(const HfFields& in, ModelConfig& c) {
   if (e.count > 0) ExpertsBehind(c, in.Int("first_k_dense_replace", 0));
 }
 
+void SparseFromHf(const HfFields& in, ModelConfig& c) {
+  DeepSeekFromHf(in, c);
+  if (in.Has("mlp_layer_types")) {
+    const Json& types = in.json["mlp_layer_types"];
+    if (!types.is_array() || static_cast<int64_t>(types.size()) != c.n_layers)
+      Fail(ErrorKind::kCorrupt, "{}: mlp_layer_types: expected a list of {}, one a layer", in.where, c.n_layers);
+    SetAllLayers(c);
+    for (size_t i = 0; i < types.size(); ++i) c.layers[i].experts = types[i] == "sparse";
+  }
+  c.indexer.heads = in.Int("index_n_heads");
+  c.indexer.head_dim = in.Int("index_head_dim");
+  c.indexer.top_k = in.Int("index_topk");
+}
+
+/// Which layers use what an earlier layer's indexer chose: a list, a text of F and S, or a rhythm.
+void GlmDsaFromHf(const HfFields& in, ModelConfig& c) {
+  SparseFromHf(in, c);
+  SetAllLayers(c);
+  const int64_t every = std::max<int64_t>(1, in.Int("index_topk_freq", 1)),
+                offset = in.Int("index_skip_topk_offset", 2);
+  const char* list = in.Has("indexer_types") ? "indexer_types" : "index_topk_pattern";
+  for (int64_t i = 0; i < c.n_layers; ++i) {
+    bool& shared = c.layers[static_cast<size_t>(i)].shared_index;
+    if (!in.Has(list)) {
+      shared = std::max<int64_t>(i - offset + 1, 0) % every != 0;
+      continue;
+    }
+    const Json& types = in.json[list];
+    std::string type;
+    if (types.is_array() && static_cast<int64_t>(types.size()) == c.n_layers &&
+        types[static_cast<size_t>(i)].is_string())
+      type = types[static_cast<size_t>(i)].get<std::string>();
+    else if (types.is_string() && static_cast<int64_t>(types.get<std::string>().size()) == c.n_layers)
+      type = types.get<std::string>()[static_cast<size_t>(i)] == 'S' ? "shared" : "full";
+    else
+      Fail(ErrorKind::kCorrupt, "{}: {}: expected one of full and shared for each of {} layers", in.where, list,
+           c.n_layers);
+    if (type != "full" && type != "shared")
+      Fail(ErrorKind::kUnsupported, "{}: {}: layer {} is \"{}\"; supported: full, shared", in.where, list, i, type);
+    shared = type == "shared";
+  }
+}
+
 void DeepSeekFromGguf(const GgufFields& in, ModelConfig& c) {
   LatentConfig& l = c.latent;
   l.q_rank = in.Int("attention.q_lora_rank", 0);
@@ -102,6 +146,36 @@ void DeepSeekFromGguf(const GgufFields& in, ModelConfig& c) {
   if (e.count > 0) ExpertsBehind(c, in.Int("leading_dense_block_count", 0));
 }
 
+void SparseFromGguf(const GgufFields& in, ModelConfig& c) {
+  c.extra_layers = in.Int("nextn_predict_layers", 0);
+  if (c.extra_layers < 0 || c.extra_layers >= c.n_layers)
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}nextn_predict_layers: found {} of {} blocks", in.file.where, in.prefix,
+         c.extra_layers, c.n_layers);
+  c.n_layers -= c.extra_layers;  // block_count has them too
+  DeepSeekFromGguf(in, c);
+  c.indexer.heads = in.Int("attention.indexer.head_count");
+  c.indexer.head_dim = in.Int("attention.indexer.key_length");
+  c.indexer.top_k = in.Int("attention.indexer.top_k");
+}
+
+void GlmDsaFromGguf(const GgufFields& in, ModelConfig& c) {
+  SparseFromGguf(in, c);
+  SetAllLayers(c);
+  const GgufValue* types = in.file.Find(in.prefix + "attention.indexer.types");
+  if (!types) {
+    // Files of GLM-5.2 from before the key; GLM-5 and 5.1 have an indexer everywhere.
+    for (int64_t i = 2; i < c.n_layers && c.context >= 1048576; ++i)
+      c.layers[static_cast<size_t>(i)].shared_index = (i - 2) % 4 != 0;
+    return;
+  }
+  if (types->type != GgufType::kArray || GgufTypeBytes(types->element) == 0 ||
+      static_cast<int64_t>(types->count) < c.n_layers)
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.indexer.types: expected {} items", in.file.where, in.prefix,
+         c.n_layers);
+  for (int64_t i = 0; i < c.n_layers; ++i)
+    c.layers[static_cast<size_t>(i)].shared_index = types->ItemInteger(static_cast<uint64_t>(i)) == 0;
+}
+
 void DeepSeekToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
   const LatentConfig& l = c.latent;
   const ExpertConfig& e = c.experts;
@@ -114,6 +188,9 @@ void DeepSeekToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& ou
   number("attention.value_length_mla", l.value_dim);
   int64_t dense = 0;
   while (dense < c.n_layers && !c.Layer(dense).experts) ++dense;
+  for (int64_t i = dense; i < c.n_layers; ++i)
+    if (!c.Layer(i).experts)
+      Fail(ErrorKind::kUnsupported, "GGUF cannot state a dense layer ({}) behind one with experts ({})", i, dense);
   number("leading_dense_block_count", dense);
   number("expert_feed_forward_length", e.feed_forward);
   number("expert_shared_count", e.feed_forward > 0 ? e.shared_feed_forward / e.feed_forward : 0);
@@ -126,6 +203,20 @@ void DeepSeekToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& ou
   }
   if (c.rope_scaling.mscale_all_dim > 0)
     out.AddFloat32(p + "rope.scaling.yarn_log_multiplier", 0.1 * c.rope_scaling.mscale_all_dim);
+}
+
+void SparseToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
+  DeepSeekToGguf(c, p, out);
+  out.AddUint32(p + "attention.indexer.head_count", static_cast<uint64_t>(c.indexer.heads));
+  out.AddUint32(p + "attention.indexer.key_length", static_cast<uint64_t>(c.indexer.head_dim));
+  out.AddUint32(p + "attention.indexer.top_k", static_cast<uint64_t>(c.indexer.top_k));
+}
+
+void GlmDsaToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
+  SparseToGguf(c, p, out);
+  std::vector<bool> own;
+  for (int64_t i = 0; i < c.n_layers; ++i) own.push_back(!c.Layer(i).shared_index);
+  out.AddBools(p + "attention.indexer.types", own);
 }
 
 }  // namespace
@@ -146,6 +237,29 @@ ArchitectureSpec DeepSeek2Spec() {
   spec.from_hf = DeepSeekFromHf;
   spec.from_gguf = DeepSeekFromGguf;
   spec.to_gguf = DeepSeekToGguf;
+  return spec;
+}
+
+ArchitectureSpec DeepSeek32Spec() {
+  ArchitectureSpec spec = DeepSeek2Spec();
+  spec.name = "deepseek32";
+  spec.classes = {"DeepseekV32ForCausalLM"};
+  spec.model_types = {"deepseek_v32"};
+  spec.from_hf = SparseFromHf;
+  spec.from_gguf = SparseFromGguf;
+  spec.to_gguf = SparseToGguf;
+  return spec;
+}
+
+ArchitectureSpec GlmDsaSpec() {
+  ArchitectureSpec spec = DeepSeek32Spec();
+  spec.name = "glm-dsa";
+  spec.classes = {"GlmMoeDsaForCausalLM"};
+  spec.model_types = {"glm_moe_dsa"};
+  spec.wire = [](ModelConfig& c) { c.indexer.interleaved = true; };
+  spec.from_hf = GlmDsaFromHf;
+  spec.from_gguf = GlmDsaFromGguf;
+  spec.to_gguf = GlmDsaToGguf;
   return spec;
 }
 

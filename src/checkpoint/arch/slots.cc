@@ -46,6 +46,10 @@ const std::vector<StoredName>& HfDefaults() {
       {"attn_kv_a_norm", "self_attn.kv_a_layernorm"},
       {"attn_k_b", "self_attn.kv_b_proj"},
       {"attn_v_b", "self_attn.kv_b_proj"},
+      {"indexer.attn_q_b", "self_attn.indexer.wq_b"},
+      {"indexer.attn_k", "self_attn.indexer.wk"},
+      {"indexer.k_norm", "self_attn.indexer.k_norm"},
+      {"indexer.proj", "self_attn.indexer.weights_proj"},
       {"ssm_q", "linear_attn.in_proj_qkv"},
       {"ssm_k", "linear_attn.in_proj_qkv"},
       {"ssm_v", "linear_attn.in_proj_qkv"},
@@ -263,6 +267,15 @@ void AttentionSlots(const ModelConfig& c, SlotList& list) {
   list.Linear("attn_output", c.hidden, q, c.o_bias);
 }
 
+void IndexerSlots(const ModelConfig& c, SlotList& list) {
+  const IndexerConfig& x = c.indexer;
+  list.Linear("indexer.attn_q_b", x.heads * x.head_dim, c.latent.q_rank);
+  list.Linear("indexer.attn_k", x.head_dim, c.hidden);
+  list.Vector("indexer.k_norm", "weight", x.head_dim);
+  list.Vector("indexer.k_norm", "bias", x.head_dim);
+  list.Linear("indexer.proj", x.heads, c.hidden);
+}
+
 void LatentSlots(const ModelConfig& c, SlotList& list) {
   const LatentConfig& l = c.latent;
   const int64_t q = c.n_heads * (l.nope_dim + l.rope_dim);
@@ -342,6 +355,7 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
       LatentSlots(config, list);
     else
       AttentionSlots(config, list);
+    if (config.indexer.heads > 0 && !layer.shared_index) IndexerSlots(config, list);
     if (config.post_norms) list.Norm("post_attention_norm", hidden);
     if (!config.shared_norm) list.Norm("ffn_norm", hidden);
     if (layer.experts)

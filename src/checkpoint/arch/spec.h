@@ -131,6 +131,8 @@ ArchitectureSpec Qwen3MoeSpec();
 ArchitectureSpec GptOssSpec();
 ArchitectureSpec Llama4Spec();
 ArchitectureSpec DeepSeek2Spec();
+ArchitectureSpec DeepSeek32Spec();
+ArchitectureSpec GlmDsaSpec();
 ArchitectureSpec BitNetSpec();
 ArchitectureSpec Qwen3NextSpec();
 ArchitectureSpec Qwen35Spec();

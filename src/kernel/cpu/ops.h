@@ -18,6 +18,8 @@ namespace assay {
   void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const CacheView& values,                  \
                    int64_t head_offset, int64_t head_dim, int64_t first, int64_t last,                               \
                    const AttentionOptions& options, float* scores, float* out);                                      \
+  void IndexScores(const float* q, const float* weights, int64_t n_heads, const CacheView& keys, int64_t head_dim,   \
+                   int64_t begin, int64_t end, float* out);                                                          \
   void ToHalf(const float* x, int64_t n, uint16_t* out);                                                             \
   double LogSumExp(const float* x, int64_t n);                                                                       \
   int64_t ArgMax(const float* x, int64_t n)

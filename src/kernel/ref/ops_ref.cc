@@ -1,6 +1,7 @@
 #include "kernel/ref/ops_ref.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -104,6 +105,31 @@ void AttendHeads(const float* q, int64_t n_heads, const CacheView& keys, const C
     ref::AttendHead(q + h * head_dim, keys, values, head_offset, head_dim, first, last, one, scores,
                     out + h * head_dim);
   }
+}
+
+void IndexScores(const float* q, const float* weights, int64_t n_heads, const CacheView& keys, int64_t head_dim,
+                 int64_t begin, int64_t end, float* out) {
+  for (int64_t i = begin; i < end; ++i) {
+    float sum = 0;
+    for (int64_t h = 0; h < n_heads; ++h) {
+      float dot = 0;
+      for (int64_t d = 0; d < head_dim; ++d) dot += q[h * head_dim + d] * CacheValue(keys, i * keys.stride + d);
+      sum += weights[h] * (dot < 0 ? 0.0f : dot);
+    }
+    out[i - begin] = sum;
+  }
+}
+
+void TopPositions(const float* scores, int64_t n, int64_t k, uint64_t* order, int32_t* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    // Bits that ascend with the number; then turned round, so that the best come first, then the lower position.
+    auto bits = std::bit_cast<uint32_t>(scores[i] + 0.0f);
+    uint32_t rank = std::isnan(scores[i]) ? UINT32_MAX : bits >> 31 ? ~bits : bits | 0x80000000u;
+    order[i] = static_cast<uint64_t>(~rank) << 32 | static_cast<uint64_t>(i);
+  }
+  if (k < n) std::nth_element(order, order + k, order + n);
+  for (int64_t i = 0; i < k; ++i) out[i] = static_cast<int32_t>(order[i] & UINT32_MAX);
+  std::sort(out, out + k);
 }
 
 void ToHalf(const float* x, int64_t n, uint16_t* out) {
