@@ -36,6 +36,31 @@ void GeluTanhMul(const float* gate, const float* up, int64_t n, float* out) {
   ASSAY_DISPATCH(GeluTanhMul(gate, up, n, out));
 }
 
+void GeluMul(const float* gate, const float* up, int64_t n, float* out) {
+  ref::GeluMul(gate, up, n, out);
+}
+
+void Relu2Mul(const float* gate, const float* up, int64_t n, float* out) {
+  ASSAY_DISPATCH(Relu2Mul(gate, up, n, out));
+}
+
+void ClampedSwiglu(const float* gate, const float* up, int64_t n, float limit, float* out) {
+  ASSAY_DISPATCH(ClampedSwiglu(gate, up, n, limit, out));
+}
+
+void UnitLength(float* x, int64_t n, float scale) {
+  ref::UnitLength(x, n, scale);
+}
+
+void ConvolveStep(const float* weights, int64_t channels, int64_t kernel, float* history, float* x) {
+  ref::ConvolveStep(weights, channels, kernel, history, x);
+}
+
+void DeltaStep(float* state, const float* q, const float* k, const float* v, float decay, float beta, int64_t key_dim,
+               int64_t value_dim, float* out) {
+  ASSAY_DISPATCH(DeltaStep(state, q, k, v, decay, beta, key_dim, value_dim, out));
+}
+
 void Softcap(float* x, int64_t n, float cap) {
   ASSAY_DISPATCH(Softcap(x, n, cap));
 }

@@ -22,6 +22,16 @@ void SiluMul(const float* gate, const float* up, int64_t n, float* out);
 /// The same with GELU's tanh approximation; up may be null: 1.
 void GeluTanhMul(const float* gate, const float* up, int64_t n, float* out);
 
+/// The same with GELU itself, by the error function. Computed one by one everywhere.
+void GeluMul(const float* gate, const float* up, int64_t n, float* out);
+
+/// The same with max(0, x)².
+void Relu2Mul(const float* gate, const float* up, int64_t n, float* out);
+
+/// gpt-oss: out[i] = (u + 1) · g · sigmoid(1.702 g), g = min(gate[i], limit), u = up[i] within ± limit; out may be
+/// gate.
+void ClampedSwiglu(const float* gate, const float* up, int64_t n, float limit, float* out);
+
 /// x[i] = cap * tanh(x[i] / cap).
 void Softcap(float* x, int64_t n, float cap);
 
@@ -67,6 +77,20 @@ void IndexScores(const float* q, const float* weights, int64_t n_heads, const Ca
 /// The k best of n scores, k <= n, as positions in ascending order: the first of equals; what is not a number is taken,
 /// so that it stays visible. order: scratch [n].
 void TopPositions(const float* scores, int64_t n, int64_t k, uint64_t* order, int32_t* out);
+
+// Of a gated delta net (Yang et al. 2024, arXiv 2412.06464).
+
+/// x[i] = x[i] / sqrt(sum(x²) + 1e-6) * scale. Computed one by one everywhere.
+void UnitLength(float* x, int64_t n, float scale);
+
+/// A short convolution over time, then SiLU: x [channels] becomes silu(Σ_i weights[ch, i] · past_i[ch] + weights[ch,
+/// kernel - 1] · x[ch]). history [kernel - 1, channels], oldest first, takes x in. Computed one by one everywhere.
+void ConvolveStep(const float* weights, int64_t channels, int64_t kernel, float* history, float* x);
+
+/// One step of one head: the state [key_dim, value_dim] decays, learns beta · (v - its answer to k) for k, and answers
+/// q: out [value_dim].
+void DeltaStep(float* state, const float* q, const float* k, const float* v, float decay, float beta, int64_t key_dim,
+               int64_t value_dim, float* out);
 
 /// Float to half with round-to-nearest-even, and back.
 void ToHalf(const float* x, int64_t n, uint16_t* out);

@@ -127,7 +127,6 @@ class Decoder : public Model {
   float* DeltaAttention(const Pass& pass, int64_t index) const;
   float* FeedForwardBlock(const Pass& pass, const DecoderLayer& layer) const;
 
-  void Convolve(const DeltaLayer& delta, float* history, float* x) const;
   void PrepareHeads(const Pass& pass, int64_t index, float* q, float* k, const float* v) const;
   void NormalizeHeads(const Vector& weight, int64_t heads, float* x) const;
   void RotateHeads(const Pass& pass, const DecoderLayer& layer, int64_t t, int64_t heads, float* x) const;

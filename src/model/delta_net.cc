@@ -11,37 +11,8 @@
 namespace assay {
 namespace {
 
-// x / sqrt(sum x² + 1e-6) * scale.
-void Unit(float* x, int64_t n, float scale) {
-  float sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += x[i] * x[i];
-  const float factor = scale / std::sqrt(sum + 1e-6f);
-  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
-}
-
 float Silu(float x) {
   return x / (1.0f + std::exp(-x));
-}
-
-// One step of one head. state [key_dim, value_dim]; out [value_dim].
-void DeltaStep(float* state, const float* q, const float* k, const float* v, float decay, float beta, int64_t key_dim,
-               int64_t value_dim, float* error, float* out) {
-  for (int64_t e = 0; e < value_dim; ++e) error[e] = out[e] = 0;
-  for (int64_t d = 0; d < key_dim; ++d) {
-    float* row = state + d * value_dim;
-    for (int64_t e = 0; e < value_dim; ++e) {
-      row[e] *= decay;
-      error[e] += row[e] * k[d];
-    }
-  }
-  for (int64_t e = 0; e < value_dim; ++e) error[e] = (v[e] - error[e]) * beta;
-  for (int64_t d = 0; d < key_dim; ++d) {
-    float* row = state + d * value_dim;
-    for (int64_t e = 0; e < value_dim; ++e) {
-      row[e] += k[d] * error[e];
-      out[e] += row[e] * q[d];
-    }
-  }
 }
 
 }  // namespace
@@ -63,21 +34,6 @@ void Decoder::LoadDelta(const std::string& block, const WeightReader& reader, De
   delta.log_a = reader.ReadVector(block + "ssm_a.weight", d.value_heads);
   delta.norm = reader.ReadVector(block + "ssm_norm.weight", d.value_dim);
   layer.o = reader.ReadLinear(block + "ssm_out", c.hidden, values);
-}
-
-// The last kernel - 1 inputs of every channel stand behind the matrices in the state, oldest first.
-void Decoder::Convolve(const DeltaLayer& delta, float* history, float* x) const {
-  const DeltaConfig& d = config().delta;
-  const int64_t channels = 2 * d.key_heads * d.key_dim + d.value_heads * d.value_dim, past = d.kernel - 1;
-  for (int64_t ch = 0; ch < channels; ++ch) {
-    const float* weights = delta.convolution.data() + ch * d.kernel;
-    const float now = x[ch];
-    float sum = 0;
-    for (int64_t i = 0; i < past; ++i) sum += weights[i] * history[i * channels + ch];
-    x[ch] = Silu(sum + weights[past] * now);
-    for (int64_t i = 0; i + 1 < past; ++i) history[i * channels + ch] = history[(i + 1) * channels + ch];
-    if (past > 0) history[(past - 1) * channels + ch] = now;
-  }
 }
 
 float* Decoder::DeltaAttention(const Pass& pass, int64_t index) const {
@@ -106,17 +62,17 @@ float* Decoder::DeltaAttention(const Pass& pass, int64_t index) const {
     std::memcpy(row + keys, k + t * keys, static_cast<size_t>(keys) * 4);
     std::memcpy(row + 2 * keys, v + t * values, static_cast<size_t>(values) * 4);
     float* state = pass.batch[static_cast<size_t>(t)].sequence->State(index);
-    Convolve(delta, state + d.value_heads * d.key_dim * d.value_dim, row);
+    // The last inputs of every channel stand behind the matrices.
+    ConvolveStep(delta.convolution.data(), channels, d.kernel, state + d.value_heads * d.key_dim * d.value_dim, row);
     const float scale = 1.0f / std::sqrt(static_cast<float>(d.key_dim));
     for (int64_t h = 0; h < d.key_heads; ++h) {
-      Unit(row + h * d.key_dim, d.key_dim, scale);
-      Unit(row + keys + h * d.key_dim, d.key_dim, 1.0f);
+      UnitLength(row + h * d.key_dim, d.key_dim, scale);
+      UnitLength(row + keys + h * d.key_dim, d.key_dim, 1.0f);
     }
   }
   float* out = workspace.Floats(kAttended, n * values);
-  float* errors = workspace.Floats(kScores, pass.pool.threads() * d.value_dim);
   const auto epsilon = static_cast<float>(c.rms_epsilon);
-  pass.pool.For(d.value_heads, 1, [&](int64_t begin, int64_t end, int worker) {
+  pass.pool.For(d.value_heads, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t h = begin; h < end; ++h) {
       for (int64_t t = 0; t < n; ++t) {
         float* state = pass.batch[static_cast<size_t>(t)].sequence->State(index) + h * d.key_dim * d.value_dim;
@@ -128,8 +84,7 @@ float* Decoder::DeltaAttention(const Pass& pass, int64_t index) const {
         const float learn = 1.0f / (1.0f + std::exp(-beta[t * d.value_heads + h]));
         float* to = out + t * values + h * d.value_dim;
         DeltaStep(state, row + key_head * d.key_dim, row + keys + key_head * d.key_dim,
-                  row + 2 * keys + h * d.value_dim, decay, learn, d.key_dim, d.value_dim, errors + worker * d.value_dim,
-                  to);
+                  row + 2 * keys + h * d.value_dim, decay, learn, d.key_dim, d.value_dim, to);
         RmsNorm(to, delta.norm.data(), d.value_dim, epsilon, to);
         const float* gate = z + t * values + h * d.value_dim;
         for (int64_t e = 0; e < d.value_dim; ++e) to[e] *= Silu(gate[e]);

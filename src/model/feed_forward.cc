@@ -28,24 +28,12 @@ void Decoder::Activate(const float* gate, const float* up, int64_t n, float* out
     case Activation::kGeluTanh:
       return GeluTanhMul(gate, up, n, out);
     case Activation::kGelu:
-      for (int64_t i = 0; i < n; ++i)
-        out[i] = 0.5f * gate[i] * (1.0f + std::erf(gate[i] * 0.70710678118654752f)) * (up ? up[i] : 1.0f);
-      return;
+      return GeluMul(gate, up, n, out);
     case Activation::kRelu2:
-      for (int64_t i = 0; i < n; ++i) {
-        float positive = std::max(0.0f, gate[i]);
-        out[i] = positive * positive * (up ? up[i] : 1.0f);
-      }
-      return;
-    case Activation::kClampedSwiglu: {
+      return Relu2Mul(gate, up, n, out);
+    case Activation::kClampedSwiglu:
       ASSAY_CHECK(up != nullptr);
-      const auto limit = static_cast<float>(config().swiglu_limit);
-      for (int64_t i = 0; i < n; ++i) {
-        float g = std::min(gate[i], limit), u = std::clamp(up[i], -limit, limit);
-        out[i] = (u + 1.0f) * (g * Sigmoid(1.702f * g));
-      }
-      return;
-    }
+      return ClampedSwiglu(gate, up, n, static_cast<float>(config().swiglu_limit), out);
   }
 }
 

@@ -67,7 +67,6 @@ void Decoder::PlanAttention(const DecoderLayer& layer, int64_t n, int64_t contex
     for (int slot : {kValue, kExpertGate, kAttended}) plan.Floats(slot, n * values);
     plan.Floats(kRouter, n * 2 * d.value_heads);
     plan.Floats(kExpertIn, n * (2 * keys + values));
-    plan.Floats(kScores, threads * d.value_dim);
     const DeltaLayer& delta = *layer.delta;
     return PlanLinears({&delta.q, &delta.k, &delta.v, &delta.z, &delta.beta, &delta.alpha}, n, plan);
   }

@@ -81,6 +81,170 @@ TEST_P(Ops, SiluMul) {
   }
 }
 
+TEST_P(Ops, LayerNorm) {
+  for (int64_t n : kLengths) {
+    std::vector<float> x = RandomActivations(n, 1, 3.0f), w = RandomActivations(n, 2), b = RandomActivations(n, 3);
+    for (float& v : x) v += 4;
+    double mean = 0, variance = 0;
+    for (float v : x) mean += v / static_cast<double>(n);
+    for (float v : x) variance += (v - mean) * (v - mean) / static_cast<double>(n);
+    for (const float* bias : {static_cast<const float*>(nullptr), static_cast<const float*>(b.data())}) {
+      std::vector<float> y(x.size() + 1, -5.0f), in_place = x;
+      LayerNorm(x.data(), w.data(), bias, n, 1e-5f, y.data());
+      for (size_t i = 0; i < x.size(); ++i) {
+        double scaled = (x[i] - mean) / std::sqrt(variance + 1e-5) * w[i], shift = bias ? bias[i] : 0;
+        ASSERT_NEAR(y[i], scaled + shift, 3e-7 * (std::fabs(scaled) + std::fabs(shift)) + 1e-9) << n;
+      }
+      ASSERT_EQ(y.back(), -5.0f);
+      LayerNorm(in_place.data(), w.data(), bias, n, 1e-5f, in_place.data());
+      in_place.push_back(-5.0f);
+      ASSERT_EQ(in_place, y);
+    }
+  }
+}
+
+// Gated activations against themselves in double, `up` there and not; the edges by name.
+void ExpectActivation(void (*call)(const float*, const float*, int64_t, float*), double (*oracle)(double),
+                      double relative, double absolute) {
+  for (int64_t n : kLengths) {
+    std::vector<float> gate = RandomActivations(n, 1, 3.0f), up = RandomActivations(n, 2);
+    const float edges[] = {0.0f, 60.0f, -60.0f, -1e-20f, 5.0f, -5.0f, -11.0f};
+    for (size_t i = 0; i < std::min(gate.size(), std::size(edges)); ++i) gate[i] = edges[i];
+    for (const float* factor : {static_cast<const float*>(nullptr), static_cast<const float*>(up.data())}) {
+      std::vector<float> y(gate.size() + 1, -5.0f), in_place = gate;
+      call(gate.data(), factor, n, y.data());
+      for (size_t i = 0; i < gate.size(); ++i) {
+        double expected = oracle(gate[i]) * (factor ? factor[i] : 1.0);
+        ASSERT_NEAR(y[i], expected, relative * std::fabs(expected) + absolute) << gate[i] << " of " << n;
+      }
+      ASSERT_EQ(y.back(), -5.0f);
+      call(in_place.data(), factor, n, in_place.data());
+      in_place.push_back(-5.0f);
+      ASSERT_EQ(in_place, y);
+    }
+  }
+  std::vector<float> gate(20, 1.0f), up(20, 1.0f), y(20);
+  gate[9] = up[11] = std::numeric_limits<float>::quiet_NaN();
+  call(gate.data(), up.data(), 20, y.data());
+  for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(std::isnan(y[i]), i == 9 || i == 11) << i;
+}
+
+// Far below zero 1 + tanh and 1 + erf cancel in the scalar path: absolute errors of float32's epsilon there.
+TEST_P(Ops, GeluTanhMul) {
+  ExpectActivation(
+      GeluTanhMul,
+      [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / 3.14159265358979) * (x + 0.044715 * x * x * x))); },
+      2e-6, 1e-6);
+}
+
+TEST_P(Ops, GeluMul) {
+  ExpectActivation(
+      GeluMul, [](double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }, 1e-6, 1e-6);
+}
+
+TEST_P(Ops, Relu2Mul) {
+  ExpectActivation(
+      Relu2Mul, [](double x) { return x > 0 ? x * x : 0.0; }, 2e-7, 0);
+}
+
+TEST_P(Ops, ClampedSwiglu) {
+  for (int64_t n : kLengths) {
+    std::vector<float> gate = RandomActivations(n, 1, 8.0f), up = RandomActivations(n, 2, 8.0f), y(gate.size());
+    const float edges[] = {0.0f, 7.0f, 7.5f, -60.0f, 1e30f, -1e30f, -7.0f};
+    for (size_t i = 0; i < std::min(gate.size(), std::size(edges)); ++i) {
+      gate[i] = edges[i];
+      up[up.size() - 1 - i] = edges[i];
+    }
+    ClampedSwiglu(gate.data(), up.data(), n, 7.0f, y.data());
+    for (size_t i = 0; i < gate.size(); ++i) {
+      double g = std::min(static_cast<double>(gate[i]), 7.0), u = std::clamp(static_cast<double>(up[i]), -7.0, 7.0);
+      double expected = (u + 1) * g / (1 + std::exp(-1.702 * g));
+      // The exponent is rounded before it is raised.
+      ASSERT_NEAR(y[i], expected, (1e-6 + 2e-7 * std::fabs(g)) * std::fabs(expected) + 1e-30)
+          << gate[i] << " " << up[i];
+    }
+  }
+  std::vector<float> gate(20, 1.0f), up(20, 1.0f), y(20);
+  gate[9] = up[11] = std::numeric_limits<float>::quiet_NaN();
+  ClampedSwiglu(gate.data(), up.data(), 20, 7.0f, y.data());
+  for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(std::isnan(y[i]), i == 9 || i == 11) << i;
+}
+
+TEST_P(Ops, Softcap) {
+  for (float cap : {5.0f, 30.0f, 50.0f}) {
+    for (int64_t n : kLengths) {
+      std::vector<float> x = RandomActivations(n, 1, 40.0f);
+      const float edges[] = {0.0f, 1e4f, -1e4f, 1e-6f, 3e38f, -3e38f};
+      for (size_t i = 0; i < std::min(x.size(), std::size(edges)); ++i) x[i] = edges[i];
+      std::vector<float> y = x;
+      y.push_back(-5.0f);
+      Softcap(y.data(), n, cap);
+      for (size_t i = 0; i < x.size(); ++i)  // 1 - 2 / (1 + e) near 0: absolute
+        ASSERT_NEAR(y[i], cap * std::tanh(static_cast<double>(x[i]) / cap), 3e-7 * cap) << x[i];
+      ASSERT_EQ(y.back(), -5.0f);
+    }
+  }
+}
+
+TEST_P(Ops, UnitLength) {
+  for (int64_t n : kLengths) {
+    std::vector<float> x = RandomActivations(n, 1), y = x;
+    double sum = 0;
+    for (float v : x) sum += static_cast<double>(v) * v;
+    UnitLength(y.data(), n, 0.25f);
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_NEAR(y[i], 0.25 * x[i] / std::sqrt(sum + 1e-6), 2e-6 * std::fabs(y[i])) << n;
+  }
+}
+
+TEST_P(Ops, ConvolveStep) {
+  constexpr int64_t kChannels = 19, kSteps = 9;
+  for (int64_t kernel : {1, 2, 4}) {
+    std::vector<float> weights = RandomActivations(kChannels * kernel, 1),
+                       in = RandomActivations(kChannels * kSteps, 2);
+    std::vector<float> history(static_cast<size_t>(kChannels * (kernel - 1))), x = in;
+    for (int64_t t = 0; t < kSteps; ++t) {
+      ConvolveStep(weights.data(), kChannels, kernel, history.data(), x.data() + t * kChannels);
+      for (int64_t ch = 0; ch < kChannels; ++ch) {
+        double sum = 0;  // the last `kernel` inputs, nothing before the first
+        for (int64_t i = 0; i < kernel; ++i)
+          if (int64_t from = t - kernel + 1 + i; from >= 0)
+            sum += static_cast<double>(weights[static_cast<size_t>(ch * kernel + i)]) *
+                   in[static_cast<size_t>(from * kChannels + ch)];
+        ASSERT_NEAR(x[static_cast<size_t>(t * kChannels + ch)], sum / (1 + std::exp(-sum)), 2e-6) << kernel << " " << t;
+      }
+    }
+  }
+}
+
+TEST_P(Ops, DeltaStep) {
+  for (auto [key_dim, value_dim] : {std::pair<int64_t, int64_t>{8, 8}, {16, 12}, {128, 128}, {5, 33}, {1, 1}}) {
+    std::vector<float> state = RandomActivations(key_dim * value_dim, 1, 0.3f), out(static_cast<size_t>(value_dim) + 1);
+    std::vector<double> exact(state.begin(), state.end());
+    state.push_back(-5.0f);
+    out.back() = -5.0f;
+    for (uint64_t step = 0; step < 5; ++step) {
+      std::vector<float> q = RandomActivations(key_dim, 10 + step, 0.2f),
+                         k = RandomActivations(key_dim, 20 + step, 0.2f), v = RandomActivations(value_dim, 30 + step);
+      const float decay = 0.9f - 0.1f * static_cast<float>(step), beta = 0.3f + 0.1f * static_cast<float>(step);
+      DeltaStep(state.data(), q.data(), k.data(), v.data(), decay, beta, key_dim, value_dim, out.data());
+      for (int64_t e = 0; e < value_dim; ++e) {
+        auto cell = [&, columns = value_dim](int64_t d) -> double& {
+          return exact[static_cast<size_t>(d * columns + e)];
+        };
+        double answer = 0, expected = 0;
+        for (size_t d = 0; d < k.size(); ++d) answer += (cell(static_cast<int64_t>(d)) *= decay) * k[d];
+        for (size_t d = 0; d < k.size(); ++d)
+          expected += (cell(static_cast<int64_t>(d)) += k[d] * (v[static_cast<size_t>(e)] - answer) * beta) * q[d];
+        ASSERT_NEAR(out[static_cast<size_t>(e)], expected, 5e-6) << key_dim << " " << value_dim << " " << step;
+      }
+    }
+    for (size_t i = 0; i < exact.size(); ++i) ASSERT_NEAR(state[i], exact[i], 2e-6);
+    ASSERT_EQ(state.back(), -5.0f);
+    ASSERT_EQ(out.back(), -5.0f);
+  }
+}
+
 TEST_P(Ops, NotANumberStaysVisible) {
   std::vector<float> x(40, 1.0f), w(40, 1.0f), y(40);
   x[11] = std::numeric_limits<float>::quiet_NaN();
@@ -182,6 +346,55 @@ TEST_P(Ops, AttendHead) {
       AttendHead(q.data(), keys.View(true, stride), values.View(false, stride), offset, head_dim, first, last, scale,
                  scores.data(), out.data());
       for (size_t d = 0; d < out.size(); ++d) ASSERT_NEAR(out[d], of_floats[d], 3e-6);
+    }
+  }
+}
+
+// Scores with a softcap, and with a sink: a score that takes its share and has no value. Several heads at once, each
+// with a sink of its own.
+TEST_P(Ops, AttentionWithSoftcapAndSinks) {
+  for (int64_t head_dim : {8, 20, 64, 576}) {
+    constexpr int64_t kPositions = 45, kHeads = 5;
+    const int64_t first = 2, last = 43;
+    Cache keys = MakeCache(kPositions * head_dim, 5), values = MakeCache(kPositions * head_dim, 6);
+    std::vector<float> q = RandomActivations(kHeads * head_dim, 7, 3.0f), scores(kHeads * kPositions),
+                       sinks = RandomActivations(kHeads, 8, 4.0f);
+    sinks[1] = 200.0f;  // leaves nothing
+    sinks[2] = -200.0f;
+    for (float softcap : {0.0f, 2.0f}) {
+      for (bool with_sinks : {false, true}) {
+        AttentionOptions options(0.3f / std::sqrt(static_cast<float>(head_dim)) * 8);
+        options.softcap = softcap;
+        options.sinks = with_sinks ? sinks.data() : nullptr;
+        for (bool half : {false, true}) {
+          std::vector<float> out(q.size());
+          AttendHeads(q.data(), kHeads, keys.View(half, head_dim), values.View(half, head_dim), 0, head_dim, first,
+                      last, options, scores.data(), out.data());
+          for (int64_t h = 0; h < kHeads; ++h) {
+            std::vector<double> weights;
+            double largest = with_sinks ? sinks[static_cast<size_t>(h)] : -1e300, sum = 0;
+            for (int64_t i = first; i <= last; ++i) {
+              double dot = 0;
+              for (int64_t d = 0; d < head_dim; ++d)
+                dot += static_cast<double>(q[static_cast<size_t>(h * head_dim + d)]) *
+                       keys.floats[static_cast<size_t>(i * head_dim + d)];
+              dot *= options.scale;
+              weights.push_back(softcap > 0 ? softcap * std::tanh(dot / softcap) : dot);
+              largest = std::max(largest, weights.back());
+            }
+            for (double& weight : weights) sum += weight = std::exp(weight - largest);
+            if (with_sinks) sum += std::exp(sinks[static_cast<size_t>(h)] - largest);
+            for (int64_t d = 0; d < head_dim; ++d) {
+              double expected = 0;
+              for (int64_t i = first; i <= last; ++i)
+                expected += weights[static_cast<size_t>(i - first)] / sum *
+                            values.floats[static_cast<size_t>(i * head_dim + d)];
+              ASSERT_NEAR(out[static_cast<size_t>(h * head_dim + d)], expected, 2e-5)
+                  << head_dim << " " << softcap << " " << with_sinks << " " << h;
+            }
+          }
+        }
+      }
     }
   }
 }

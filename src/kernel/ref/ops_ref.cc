@@ -49,6 +49,57 @@ void GeluTanhMul(const float* gate, const float* up, int64_t n, float* out) {
   }
 }
 
+void GeluMul(const float* gate, const float* up, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i)
+    out[i] = 0.5f * gate[i] * (1.0f + std::erf(gate[i] * 0.70710678118654752f)) * (up ? up[i] : 1.0f);
+}
+
+void Relu2Mul(const float* gate, const float* up, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    float positive = gate[i] < 0 ? 0.0f : gate[i];
+    out[i] = positive * positive * (up ? up[i] : 1.0f);
+  }
+}
+
+void ClampedSwiglu(const float* gate, const float* up, int64_t n, float limit, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    float g = std::min(gate[i], limit), u = std::clamp(up[i], -limit, limit);
+    out[i] = (u + 1.0f) * (g / (1.0f + std::exp(-1.702f * g)));
+  }
+}
+
+void UnitLength(float* x, int64_t n, float scale) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += x[i] * x[i];
+  const float factor = scale / std::sqrt(sum + 1e-6f);
+  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
+}
+
+void ConvolveStep(const float* weights, int64_t channels, int64_t kernel, float* history, float* x) {
+  const int64_t past = kernel - 1;
+  for (int64_t ch = 0; ch < channels; ++ch) {
+    const float now = x[ch];
+    float sum = 0;
+    for (int64_t i = 0; i < past; ++i) sum += weights[ch * kernel + i] * history[i * channels + ch];
+    sum += weights[ch * kernel + past] * now;
+    x[ch] = sum / (1.0f + std::exp(-sum));
+    for (int64_t i = 0; i + 1 < past; ++i) history[i * channels + ch] = history[(i + 1) * channels + ch];
+    if (past > 0) history[(past - 1) * channels + ch] = now;
+  }
+}
+
+void DeltaStep(float* state, const float* q, const float* k, const float* v, float decay, float beta, int64_t key_dim,
+               int64_t value_dim, float* out) {
+  for (int64_t e = 0; e < value_dim; ++e) {
+    float answer = 0;
+    for (int64_t d = 0; d < key_dim; ++d) answer += (state[d * value_dim + e] *= decay) * k[d];
+    const float error = (v[e] - answer) * beta;
+    float sum = 0;
+    for (int64_t d = 0; d < key_dim; ++d) sum += (state[d * value_dim + e] += k[d] * error) * q[d];
+    out[e] = sum;
+  }
+}
+
 void Softcap(float* x, int64_t n, float cap) {
   for (int64_t i = 0; i < n; ++i) x[i] = cap * std::tanh(x[i] / cap);
 }
