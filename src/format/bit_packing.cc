@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 #include "base/error.h"
+#include "format/bit_spread.h"
 
 namespace assay {
 namespace {
@@ -19,6 +21,41 @@ unsigned Get(std::span<const std::byte> bytes, size_t at, int bits) {
   unsigned word = static_cast<unsigned>(bytes[at / 8]);
   if (static_cast<int>(at % 8) + bits > 8) word |= static_cast<unsigned>(bytes[at / 8 + 1]) << 8;
   return word >> (at % 8) & ((1u << bits) - 1);
+}
+
+// Calls whole<bits>(i) for each eight of n values, then rest(i) for what is left.
+template <typename Whole, typename Rest>
+void ForEights(size_t n, int bits, Whole whole, Rest rest) {
+  size_t i = 0;
+  auto run = [&]<int width>() {
+    for (; i + 8 <= n; i += 8) whole.template operator()<width>(i);
+  };
+  switch (bits) {
+    case 1:
+      run.template operator()<1>();
+      break;
+    case 2:
+      run.template operator()<2>();
+      break;
+    case 3:
+      run.template operator()<3>();
+      break;
+    case 4:
+      run.template operator()<4>();
+      break;
+    case 5:
+      run.template operator()<5>();
+      break;
+    case 6:
+      run.template operator()<6>();
+      break;
+    case 7:
+      run.template operator()<7>();
+      break;
+    default:
+      run.template operator()<8>();
+  }
+  for (; i < n; ++i) rest(i);
 }
 
 void CheckRoom(int bits, size_t have, size_t need) {
@@ -54,14 +91,29 @@ std::span<const int> Planes(int bits) {
 void PackDense(std::span<const uint8_t> values, int bits, std::span<std::byte> bytes) {
   const size_t width = static_cast<size_t>(bits);
   CheckRoom(bits, bytes.size(), (values.size() * width + 7) / 8);
-  std::fill(bytes.begin(), bytes.end(), std::byte{0});
-  for (size_t i = 0; i < values.size(); ++i) Put(bytes, i * width, values[i], bits);
+  const size_t whole = values.size() / 8 * width;
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(whole), bytes.end(), std::byte{0});
+  ForEights(
+      values.size(), bits,
+      [&]<int b>(size_t i) {
+        uint64_t eight;
+        std::memcpy(&eight, values.data() + i, 8);
+        eight = GatherBits<b>(eight);
+        std::memcpy(bytes.data() + i / 8 * b, &eight, b);
+      },
+      [&](size_t i) { Put(bytes, i * width, values[i], bits); });
 }
 
 void UnpackDense(std::span<const std::byte> bytes, int bits, std::span<uint8_t> values) {
   const size_t width = static_cast<size_t>(bits);
   CheckRoom(bits, bytes.size(), (values.size() * width + 7) / 8);
-  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(Get(bytes, i * width, bits));
+  ForEights(
+      values.size(), bits,
+      [&]<int b>(size_t i) {
+        const uint64_t eight = SpreadBits<b>(LoadWord<b>(bytes.data() + i / 8 * b));
+        std::memcpy(values.data() + i, &eight, 8);
+      },
+      [&](size_t i) { values[i] = static_cast<uint8_t>(Get(bytes, i * width, bits)); });
 }
 
 int64_t PaddedBytes(int64_t n, int bits) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
+#include "format/bit_spread.h"
 #include "format/vector_codes.h"
 
 namespace assay {
@@ -24,12 +26,15 @@ int64_t PackedRows(int64_t rows) {
 
 }  // namespace
 
-void DecodeRowTernary(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowTernary(const PackedView& view, int64_t row, float* out) {
   const float scale = view.global_scale / view.global_divisor;
-  const float values[4] = {-scale, 0.0f, scale, scale + scale};
+  const Float8 values{-scale, 0.0f, scale, scale + scale};
   const std::byte* in = view.codes + row * (view.cols / 8) * 2;
-  for (int64_t i = 0; i < view.cols; i += 4, ++in) {
-    for (int j = 0; j < 4; ++j) out[i + j] = values[Field(*in, j)];
+  for (int64_t i = 0; i < view.cols; i += 8, in += 2) {
+    uint16_t word;
+    std::memcpy(&word, in, sizeof word);
+    const Float8 eight = Lookup8(values, SpreadLanes<2>(word));
+    std::memcpy(out + i, &eight, sizeof eight);
   }
 }
 
@@ -83,19 +88,29 @@ void PackBitnet(const std::byte* codes, int64_t rows, int64_t cols, std::byte* p
     std::byte* out = packed + row % packed_rows * cols;
     const std::byte* in = codes + row * (cols / 4);
     const int shift = 2 * static_cast<int>(row / packed_rows);
-    for (int64_t i = 0; i < cols; ++i)
-      out[i] |= static_cast<std::byte>(Field(in[i / 4], static_cast<int>(i % 4)) << shift);
+    for (int64_t i = 0; i < cols; i += 8) {
+      uint16_t word;
+      uint64_t eight;
+      std::memcpy(&word, in + i / 4, sizeof word);
+      std::memcpy(&eight, out + i, sizeof eight);
+      eight |= SpreadBits<2>(word) << shift;
+      std::memcpy(out + i, &eight, sizeof eight);
+    }
   }
 }
 
 void UnpackBitnet(const std::byte* packed, int64_t rows, int64_t cols, std::byte* codes) {
   const int64_t packed_rows = PackedRows(rows);
-  std::fill_n(codes, rows * (cols / 4), std::byte{0});
   for (int64_t row = 0; row < rows; ++row) {
     const std::byte* in = packed + row % packed_rows * cols;
     std::byte* out = codes + row * (cols / 4);
-    const int place = static_cast<int>(row / packed_rows);
-    for (int64_t i = 0; i < cols; ++i) out[i / 4] |= static_cast<std::byte>(Field(in[i], place) << (2 * (i % 4)));
+    const int shift = 2 * static_cast<int>(row / packed_rows);
+    for (int64_t i = 0; i < cols; i += 8) {
+      uint64_t eight;
+      std::memcpy(&eight, in + i, sizeof eight);
+      const auto word = static_cast<uint16_t>(GatherBits<2>(eight >> shift & 0x0303030303030303));
+      std::memcpy(out + i / 4, &word, sizeof word);
+    }
   }
 }
 

@@ -18,11 +18,20 @@ float ScaleAt(const PackedView& view, int64_t block) {
   return scale;
 }
 
-void DecodeRow(const PackedView& view, int64_t row, const float (&values)[16], float* out) {
+ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, const float (&values)[16], float* out) {
   const int64_t block = view.format->scale_weights, end = (row + 1) * view.cols;
+  const Float8 low = Load8(values), high = Load8(values + 8);
   for (int64_t i = row * view.cols; i < end;) {
     const float scale = ScaleAt(view, i / block);
-    for (const int64_t stop = std::min(end, (i / block + 1) * block); i < stop; ++i) {
+    const int64_t stop = std::min(end, (i / block + 1) * block);
+    for (; i % 2 == 0 && i + 8 <= stop; i += 8, out += 8) {
+      uint32_t word;
+      std::memcpy(&word, view.codes + i / 2, sizeof word);
+      word = (word & 0x0f0f0f0f) << 4 | (word >> 4 & 0x0f0f0f0f);  // the first of a pair is the high nibble
+      const Float8 eight = Lookup16(low, high, SpreadLanes<4>(word)) * scale;
+      std::memcpy(out, &eight, sizeof eight);
+    }
+    for (; i < stop; ++i) {
       const int byte = static_cast<uint8_t>(view.codes[i / 2]);
       *out++ = values[i % 2 == 0 ? byte >> 4 : byte & 15] * scale;
     }
@@ -61,10 +70,10 @@ ASSAY_INLINE void EncodeBlocks(int block, const float* weights, int64_t n, std::
 
 }  // namespace
 
-void DecodeRowNf4(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowNf4(const PackedView& view, int64_t row, float* out) {
   DecodeRow(view, row, kNf4Values, out);
 }
-void DecodeRowBnbFp4(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowBnbFp4(const PackedView& view, int64_t row, float* out) {
   DecodeRow(view, row, kBnbFp4Values, out);
 }
 

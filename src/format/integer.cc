@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "format/bit_spread.h"
 #include "format/vector_codes.h"
 #include "number/bf16.h"
 
@@ -25,9 +26,9 @@ ASSAY_INLINE void Unpack(const std::byte* row, int64_t begin, int64_t n, float* 
   } else {
     const std::byte* in = row + begin / 8 * bits;
     for (int64_t i = 0; i < n; i += 8, in += bits) {
-      uint64_t word = 0;
-      std::memcpy(&word, in, bits);
-      for (int j = 0; j < 8; ++j) codes[i + j] = static_cast<float>(word >> (j * bits) & ((1 << bits) - 1));
+      const uint64_t word = LoadWord<bits>(in);
+      const Float8 eight = __builtin_convertvector(SpreadLanes<bits>(word), Float8);
+      std::memcpy(codes + i, &eight, sizeof eight);
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 
+#include "format/bit_spread.h"
 #include "format/vector_codes.h"
 #include "number/e8m0.h"
 #include "number/fp4_e2m1.h"
@@ -18,30 +19,40 @@ namespace {
 struct Element {
   int bits, mantissa, largest_exponent;
   float largest;
-  float (*decode)(uint8_t code);
 };
-constexpr Element kE4m3{8, 3, 8, kFp8E4m3Max, DecodeFp8E4m3};
-constexpr Element kE5m2{8, 2, 15, kFp8E5m2Max, DecodeFp8E5m2};
-constexpr Element kE3m2{6, 2, 4, kFp6E3m2Max, DecodeFp6E3m2};
-constexpr Element kE2m3{6, 3, 2, kFp6E2m3Max, DecodeFp6E2m3};
-constexpr Element kE2m1{4, 1, 2, kFp4E2m1Max, DecodeFp4E2m1};
-constexpr Element kInt8{8, 6, 0, kMxInt8Max, DecodeMxInt8};
+constexpr Element kE4m3{8, 3, 8, kFp8E4m3Max};
+constexpr Element kE5m2{8, 2, 15, kFp8E5m2Max};
+constexpr Element kE3m2{6, 2, 4, kFp6E3m2Max};
+constexpr Element kE2m3{6, 3, 2, kFp6E2m3Max};
+constexpr Element kE2m1{4, 1, 2, kFp4E2m1Max};
+constexpr Element kInt8{8, 6, 0, kMxInt8Max};
+
+// Eight values; NaN and infinity as number/ has them.
+template <const Element& element>
+ASSAY_INLINE Float8 Values(Int8Lanes codes) {
+  if constexpr (&element == &kE3m2) return MinifloatValues<3, 2>(codes);
+  if constexpr (&element == &kE2m3) return MinifloatValues<2, 3>(codes);
+  if constexpr (&element == &kE2m1) return MinifloatValues<2, 1>(codes);
+  if constexpr (&element == &kInt8) return __builtin_convertvector((codes ^ 128) - 128, Float8) * 0x1p-6f;
+  if constexpr (&element == &kE4m3) return Fp8E4m3Values(codes);
+  if constexpr (&element == &kE5m2) {
+    const Float8 values = MinifloatValues<5, 2>(codes);
+    const Int8Lanes magnitude = codes & 127;
+    const Int8Lanes special = 0x7f800000 | (magnitude & 3) << 21 | (codes & 128) << 24;
+    return magnitude >= 0x7c ? FromBits(special) : values;
+  }
+}
 
 template <const Element& element>
-void DecodeRow(const PackedView& view, int64_t row, float* out) {
-  static constexpr auto kValues = [] {
-    std::array<float, 1 << element.bits> values{};
-    for (size_t code = 0; code < values.size(); ++code) values[code] = element.decode(static_cast<uint8_t>(code));
-    return values;
-  }();
+ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
   const std::byte* in = view.codes + row * (view.cols / 8) * element.bits;
   const std::byte* scales = view.scales + row * (view.cols / kMxGroup);
   for (int64_t g = 0; g < view.cols / kMxGroup; ++g) {
     const float scale = DecodeE8m0(static_cast<uint8_t>(scales[g]));
     for (int i = 0; i < kMxGroup; i += 8, in += element.bits, out += 8) {
-      uint64_t word = 0;
-      std::memcpy(&word, in, element.bits);
-      for (int j = 0; j < 8; ++j) out[j] = kValues[word >> (j * element.bits) & (kValues.size() - 1)] * scale;
+      const uint64_t word = LoadWord<element.bits>(in);
+      const Float8 eight = Values<element>(SpreadLanes<element.bits>(word)) * scale;
+      std::memcpy(out, &eight, sizeof eight);
     }
   }
 }
@@ -142,22 +153,22 @@ constexpr ElementRow kRows[kElements] = {
 
 }  // namespace
 
-void DecodeRowMxfp8E4m3(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowMxfp8E4m3(const PackedView& view, int64_t row, float* out) {
   DecodeRow<kE4m3>(view, row, out);
 }
-void DecodeRowMxfp8E5m2(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowMxfp8E5m2(const PackedView& view, int64_t row, float* out) {
   DecodeRow<kE5m2>(view, row, out);
 }
-void DecodeRowMxfp6E3m2(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowMxfp6E3m2(const PackedView& view, int64_t row, float* out) {
   DecodeRow<kE3m2>(view, row, out);
 }
-void DecodeRowMxfp6E2m3(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowMxfp6E2m3(const PackedView& view, int64_t row, float* out) {
   DecodeRow<kE2m3>(view, row, out);
 }
-void DecodeRowMxfp4(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowMxfp4(const PackedView& view, int64_t row, float* out) {
   DecodeRow<kE2m1>(view, row, out);
 }
-void DecodeRowMxInt8(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowMxInt8(const PackedView& view, int64_t row, float* out) {
   DecodeRow<kInt8>(view, row, out);
 }
 

@@ -83,6 +83,51 @@ ASSAY_INLINE Int8Lanes F16Codes(Float8 v) {
   return (magnitude < infinity ? magnitude : infinity) | (Bits(v) >> 16 & 0x8000);
 }
 
+/// The eight `bits`-bit codes in the low 8 * bits bits of `word`, the first lowest.
+template <int bits>
+ASSAY_INLINE Int8Lanes SpreadLanes(uint64_t word) {
+  const auto low = static_cast<int32_t>(word), high = static_cast<int32_t>(word >> 4 * bits);
+  const Int8Lanes words{low, low, low, low, high, high, high, high};
+  const Int8Lanes shifts{0, bits, 2 * bits, 3 * bits, 0, bits, 2 * bits, 3 * bits};
+  return words >> shifts & ((1 << bits) - 1);
+}
+
+/// Lane i of the result is lane index[i] of the table; indices below 8.
+template <typename V>
+ASSAY_INLINE V Lookup8(V table, Int8Lanes index) {
+#if defined(__clang__)
+  V out{};
+  for (int lane = 0; lane < 8; ++lane) out[lane] = table[index[lane] & 7];
+  return out;
+#else
+  return __builtin_shuffle(table, index);
+#endif
+}
+/// The same with sixteen entries.
+template <typename V>
+ASSAY_INLINE V Lookup16(V low, V high, Int8Lanes index) {
+  return index > 7 ? Lookup8(high, index & 7) : Lookup8(low, index & 7);
+}
+
+/// The values of MinifloatCodes' codes, finite ones.
+template <int exponent_bits, int mantissa_bits>
+ASSAY_INLINE Float8 MinifloatValues(Int8Lanes codes) {
+  constexpr int bias = (1 << (exponent_bits - 1)) - 1, shift = 23 - mantissa_bits;
+  const Int8Lanes magnitude = codes & ((1 << (exponent_bits + mantissa_bits)) - 1);
+  const Int8Lanes normal = (magnitude << shift) + ((127 - bias) << 23);
+  // A subnormal gets the exponent of the smallest normal and an implied one, which is taken away again.
+  const Float8 smallest = FromBits(Int8Lanes{} + ((128 - bias) << 23));
+  const Int8Lanes subnormal = Bits(FromBits(normal + (1 << 23)) - smallest);
+  const Int8Lanes bits = magnitude < (1 << mantissa_bits) ? subnormal : normal;
+  return FromBits(bits | (codes >> (exponent_bits + mantissa_bits) & 1) << 31);
+}
+
+/// Of any E4M3 codes; NaN as number/ has it.
+ASSAY_INLINE Float8 Fp8E4m3Values(Int8Lanes codes) {
+  const Float8 values = MinifloatValues<4, 3>(codes);
+  return (codes & 127) == 127 ? FromBits(Bits(values) | 0x7fc00000) : values;
+}
+
 /// E4M3 codes of |v| <= 448.
 ASSAY_INLINE Int8Lanes Fp8E4m3Codes(Float8 v) {
   return MinifloatCodes<4, 3>(v);
@@ -99,20 +144,30 @@ ASSAY_INLINE Int8Lanes Fp4E2m1Codes(Float8 v) {
   return -count | ((v < Float8{}) & 8);
 }
 
+/// How many of 15 ascending bounds lie below v, by halving.
+template <float (*bound)(int i)>
+ASSAY_INLINE Int8Lanes CountBelow(Float8 v) {
+  const Float8 quarters{bound(1), bound(5), bound(9), bound(13)};
+  const Float8 eighths{bound(0), bound(2), bound(4), bound(6), bound(8), bound(10), bound(12), bound(14)};
+  const Int8Lanes first = v > Float8{} + bound(7);  // a true comparison is -1
+  Int8Lanes count = 2 * -first - (v > (first ? Float8{} + bound(11) : Float8{} + bound(3)));
+  count = 2 * count - (v > Lookup8(quarters, count));
+  return 2 * count - (v > Lookup8(eighths, count));
+}
+
 /// NF4 codes.
 ASSAY_INLINE Int8Lanes Nf4Codes(Float8 v) {
-  Int8Lanes count{};
-  for (int i = 0; i < 15; ++i) count += v > Float8{} + Nf4Bound(i);
-  return -count;
+  return CountBelow<Nf4Bound>(v);
 }
 
 /// Codes of bitsandbytes' FP4.
 ASSAY_INLINE Int8Lanes BnbFp4Codes(Float8 v) {
-  Int8Lanes rank{};
-  for (int i = 0; i < 15; ++i) rank -= v > Float8{} + BnbFp4Bound(i);
-  Int8Lanes code;
-  for (int lane = 0; lane < 8; ++lane) code[lane] = kBnbFp4Order[rank[lane] & 15];
-  return code;
+  Int8Lanes low, high;
+  for (int i = 0; i < 8; ++i) {
+    low[i] = kBnbFp4Order[i];
+    high[i] = kBnbFp4Order[i + 8];
+  }
+  return Lookup16(low, high, CountBelow<BnbFp4Bound>(v));
 }
 
 /// Four bytes from eight codes, the first of each pair in the low nibble.

@@ -74,6 +74,22 @@ std::optional<IntegerKind> IntegerKindOf(const Format& format) {
   return kind;
 }
 
+namespace {
+
+// Signed bytes from unsigned ones with 128 as zero, and back.
+void TurnSigns(const std::byte* in, int64_t n, std::byte* out) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    uint64_t eight;
+    std::memcpy(&eight, in + i, sizeof eight);
+    eight ^= 0x8080808080808080;
+    std::memcpy(out + i, &eight, sizeof eight);
+  }
+  for (; i < n; ++i) out[i] = in[i] ^ std::byte{0x80};
+}
+
+}  // namespace
+
 std::vector<std::byte> LayCodes(int64_t bits, int64_t rows, int64_t cols,
                                 const std::function<void(int64_t row, uint8_t* codes)>& row_codes) {
   const int64_t row_bytes = bits == 8 ? cols : (cols * bits + 7) / 8;
@@ -83,7 +99,7 @@ std::vector<std::byte> LayCodes(int64_t bits, int64_t rows, int64_t cols,
     row_codes(row, codes.data());
     std::span<std::byte> to(out.data() + row * row_bytes, static_cast<size_t>(row_bytes));
     if (bits == 8) {
-      for (size_t i = 0; i < codes.size(); ++i) to[i] = static_cast<std::byte>(codes[i] ^ 0x80);
+      TurnSigns(reinterpret_cast<const std::byte*>(codes.data()), cols, to.data());
     } else {
       PackDense(codes, static_cast<int>(bits), to);
     }
@@ -93,7 +109,7 @@ std::vector<std::byte> LayCodes(int64_t bits, int64_t rows, int64_t cols,
 
 void RowCodes(int64_t bits, const std::byte* row, int64_t cols, uint8_t* codes) {
   if (bits == 8) {
-    for (int64_t i = 0; i < cols; ++i) codes[i] = static_cast<uint8_t>(row[i]) ^ 0x80;
+    TurnSigns(row, cols, reinterpret_cast<std::byte*>(codes));
   } else {
     UnpackDense({row, static_cast<size_t>((cols * bits + 7) / 8)}, static_cast<int>(bits),
                 {codes, static_cast<size_t>(cols)});
