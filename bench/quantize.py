@@ -7,9 +7,11 @@ Wall time of the whole program, reading and writing included; our figure include
 do. The memory column is what reading the source once (by the same number of threads, from the page cache) and writing the output once takes here: no
 program can be faster. On a busy machine trust the ratio of processor time. llama.cpp: the tree inside the source package llama-cpp-python 0.3.36, target llama-quantize, built for this processor."""
 import argparse
+import math
 import os
 import pathlib
 import resource
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -57,18 +59,27 @@ def write_once(path, size):
     return time.perf_counter() - start
 
 
+def size_of(path):
+    return sum(f.stat().st_size for f in path.rglob("*")) if path.is_dir() else path.stat().st_size
+
+
+def remove(*paths):
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 with tempfile.TemporaryDirectory(dir=a.out) as folder:
-    ours, theirs, plain = (str(pathlib.Path(folder) / name) for name in ("ours.gguf", "theirs.gguf", "plain"))
+    ours, theirs, plain = (pathlib.Path(folder) / name for name in ("ours", "theirs", "plain"))
     read_once(a.model)  # into the page cache
     print("| preset | assay s | llama-quantize s | ratio | of processor time | memory s | assay / memory |\n|---|---|---|---|---|---|---|")
     for preset in a.presets or ["f16", "q8_0", "q4_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m", "q3_k_s", "q2_k", "iq4_xs"]:
         rounds = []
         for _ in range(a.r):
-            mine = timed([a.assay, "quantize", a.model, "--to", preset, "-o", ours, "--force", "--threads", str(a.threads), "-q"])
-            peer = timed([a.llama_quantize, a.model, theirs, preset.upper(), str(a.threads)])
-            limit = read_once(a.model) + write_once(plain, os.path.getsize(ours))
+            mine = timed([a.assay, "quantize", a.model, "--to", preset, "-o", ours, "--threads", str(a.threads), "-q"])
+            # Formats of safetensors have no peer here.
+            peer = (math.nan, math.nan) if ours.is_dir() else timed([a.llama_quantize, a.model, theirs, preset.upper(), str(a.threads)])
+            limit = read_once(a.model) + write_once(plain, size_of(ours))
             rounds.append((*mine, *peer, limit))
-            for path in (ours, theirs, plain):
-                os.unlink(path)
+            remove(ours, theirs, plain)
         mine, my_cpu, peer, peer_cpu, limit = (statistics.median(column) for column in zip(*rounds))
-        print(f"| {preset} | {mine:.2f} | {peer:.2f} | {peer / mine:.2f} | {peer_cpu / my_cpu:.2f} | {limit:.2f} | {mine / limit:.2f} |", flush=True)
+        print(f"| {preset} | {mine:.2f} | {peer:.2f} | {peer / mine:.2f} | {peer_cpu / my_cpu:.2f} | {limit:.2f} | {mine / limit:.2f} |".replace("nan", "–"), flush=True)
