@@ -12,12 +12,9 @@ namespace {
 
 using V = Float8;
 
-void DecodeIq4Nl(const BlockIq4Nl& block, float* out) {
+ASSAY_INLINE void DecodeIq4Nl(const BlockIq4Nl& block, float* out) {
   const float d = DecodeF16(block.d);
-  for (int i = 0; i < kQ / 2; ++i) {
-    out[i] = d * static_cast<float>(kIq4Values[block.qs[i] & 15]);
-    out[i + kQ / 2] = d * static_cast<float>(kIq4Values[block.qs[i] >> 4]);
-  }
+  DecodeIq4(d, block.qs, out);
 }
 
 bool ValidScale(const BlockIq4Nl& block) {
@@ -35,7 +32,7 @@ ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, Bloc
     d[lane] = DecodeF16(blocks[lane].d);
   }
   const V inverse_d = Reciprocal(d);
-  for (int i = 0; i < kQ; ++i) q[i] = NearestIq4Index(xv[i] * inverse_d);
+  for (int i = 0; i < kQ; ++i) q[i] = __builtin_convertvector(NearestIq4Index(xv[i] * inverse_d), Float8);
   uint8_t codes[8 * kQ];
   StoreRuns<V, kQ>(q, codes);
   for (int lane = 0; lane < n_blocks; ++lane) {
@@ -46,7 +43,7 @@ ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, Bloc
 
 }  // namespace
 
-void DecodeRowIq4Nl(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq4Nl(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq4Nl, kQ, DecodeIq4Nl>(view, row, out);
 }
 

@@ -1,10 +1,11 @@
 #pragma once
-// Rounding to the uneven levels of IQ4_NL and IQ4_XS and the search for a run's scale: eight runs of 32 weights at
-// once, one a lane.
+// Decoding and rounding to the uneven levels of IQ4_NL and IQ4_XS and the search for a run's scale: eight runs of 32
+// weights at once, one a lane.
 
 #include "format/gguf_blocks.h"
 #include "format/iq4_nl.h"
 #include "format/search.h"
+#include "format/vector_codes.h"
 
 namespace assay {
 
@@ -12,21 +13,35 @@ constexpr float Iq4Bound(int i) {
   return static_cast<float>(kIq4Values[i] + kIq4Values[i + 1]) / 2;
 }
 
-/// The level nearest to a.
-ASSAY_INLINE Float8 NearestIq4Value(Float8 a) {
-  Float8 value = Broadcast<Float8>(kIq4Values[0]);
-  for (int i = 0; i < 15; ++i) {
-    const Float8 step = Broadcast<Float8>(static_cast<float>(kIq4Values[i + 1] - kIq4Values[i]));
-    value += a >= Broadcast<Float8>(Iq4Bound(i)) ? step : Float8{};
-  }
-  return value;
+/// The index of the level nearest to each lane.
+ASSAY_INLINE Int8Lanes NearestIq4Index(Float8 a) {
+  return CountBounds<Iq4Bound, true>(a);
 }
 
-/// Its index.
-ASSAY_INLINE Float8 NearestIq4Index(Float8 a) {
-  Float8 index{};
-  for (int i = 0; i < 15; ++i) index += a >= Broadcast<Float8>(Iq4Bound(i)) ? Broadcast<Float8>(1.0f) : Float8{};
-  return index;
+ASSAY_INLINE Float8 Iq4Levels(Int8Lanes index) {
+  Float8 low, high;
+  for (int i = 0; i < 8; ++i) {
+    low[i] = kIq4Values[i];
+    high[i] = kIq4Values[i + 8];
+  }
+  return Lookup16(low, high, index);
+}
+
+/// The level nearest to each lane.
+ASSAY_INLINE Float8 NearestIq4Value(Float8 a) {
+  return Iq4Levels(NearestIq4Index(a));
+}
+
+/// 32 weights: byte j holds weight j in its low and weight j + 16 in its high nibble.
+ASSAY_INLINE void DecodeIq4(float scale, const uint8_t* qs, float* out) {
+  for (int j = 0; j < kQ / 2; j += 8) {
+    uint64_t bytes;
+    std::memcpy(&bytes, qs + j, sizeof bytes);
+    const Float8 low = scale * Iq4Levels(SpreadLanes<8>(bytes & 0x0f0f0f0f0f0f0f0f));
+    const Float8 high = scale * Iq4Levels(SpreadLanes<8>(bytes >> 4 & 0x0f0f0f0f0f0f0f0f));
+    std::memcpy(out + j, &low, sizeof low);
+    std::memcpy(out + j + kQ / 2, &high, sizeof high);
+  }
 }
 
 ASSAY_INLINE LinearFit<Float8> FitIq4(const Float8* x, const Float8* w, Float8 inverse_step) {

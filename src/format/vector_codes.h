@@ -144,20 +144,23 @@ ASSAY_INLINE Int8Lanes Fp4E2m1Codes(Float8 v) {
   return -count | ((v < Float8{}) & 8);
 }
 
-/// How many of 15 ascending bounds lie below v, by halving.
-template <float (*bound)(int i)>
-ASSAY_INLINE Int8Lanes CountBelow(Float8 v) {
+/// How many of 15 ascending bounds lie below v (with `inclusive`: or are v), by halving.
+template <float (*bound)(int i), bool inclusive>
+ASSAY_INLINE Int8Lanes CountBounds(Float8 v) {
+  const auto passed = [&](Float8 bounds) __attribute__((always_inline)) {  // 1 where v has passed the bound
+    return inclusive ? -(v >= bounds) : -(v > bounds);
+  };
   const Float8 quarters{bound(1), bound(5), bound(9), bound(13)};
   const Float8 eighths{bound(0), bound(2), bound(4), bound(6), bound(8), bound(10), bound(12), bound(14)};
-  const Int8Lanes first = v > Float8{} + bound(7);  // a true comparison is -1
-  Int8Lanes count = 2 * -first - (v > (first ? Float8{} + bound(11) : Float8{} + bound(3)));
-  count = 2 * count - (v > Lookup8(quarters, count));
-  return 2 * count - (v > Lookup8(eighths, count));
+  const Int8Lanes upper = passed(Float8{} + bound(7));
+  Int8Lanes count = 2 * upper + passed(upper > 0 ? Float8{} + bound(11) : Float8{} + bound(3));
+  count = 2 * count + passed(Lookup8(quarters, count));
+  return 2 * count + passed(Lookup8(eighths, count));
 }
 
 /// NF4 codes.
 ASSAY_INLINE Int8Lanes Nf4Codes(Float8 v) {
-  return CountBelow<Nf4Bound>(v);
+  return CountBounds<Nf4Bound, false>(v);
 }
 
 /// Codes of bitsandbytes' FP4.
@@ -167,7 +170,7 @@ ASSAY_INLINE Int8Lanes BnbFp4Codes(Float8 v) {
     low[i] = kBnbFp4Order[i];
     high[i] = kBnbFp4Order[i + 8];
   }
-  return Lookup16(low, high, CountBelow<BnbFp4Bound>(v));
+  return Lookup16(low, high, CountBounds<BnbFp4Bound, false>(v));
 }
 
 /// Four bytes from eight codes, the first of each pair in the low nibble.

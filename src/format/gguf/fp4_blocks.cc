@@ -1,12 +1,15 @@
 #include "format/gguf/fp4_blocks.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
+#include "format/bit_spread.h"
 #include "format/block_rows.h"
 #include "format/gguf_blocks.h"
 #include "format/rounding.h"
 #include "format/search.h"
+#include "format/vector_codes.h"
 #include "number/e8m0.h"
 #include "number/fp4_e2m1.h"
 #include "number/fp8_e4m3.h"
@@ -18,26 +21,35 @@ constexpr int kSub = 16;  // weights under one scale of NVFP4
 
 // --- decoding ---
 
-// The sign bit is not looked at; NaN reads as 0.
+// The sign bit is not looked at; NaN reads as 0. A table, since without a global scale many are subnormal, which the
+// arithmetic of DecodeFp8E4m3 is slow with.
 float DecodeScaleNvfp4(uint8_t code) {
-  const uint8_t magnitude = code & 0x7f;
-  return magnitude == 0x7f ? 0.0f : DecodeFp8E4m3(magnitude);
+  static constexpr auto kValues = [] {
+    std::array<float, 128> values{};
+    for (size_t magnitude = 0; magnitude < 127; ++magnitude)
+      values[magnitude] = DecodeFp8E4m3(static_cast<uint8_t>(magnitude));
+    return values;
+  }();
+  return kValues[code & 0x7f];
 }
 
 // Byte j: weight j low, weight j + count / 2 high.
 template <int count>
-void DecodeNibbles(const uint8_t* qs, float scale, float* out) {
-  for (int j = 0; j < count / 2; ++j) {
-    out[j] = DecodeFp4E2m1(qs[j] & 15) * scale;
-    out[j + count / 2] = DecodeFp4E2m1(qs[j] >> 4) * scale;
+ASSAY_INLINE void DecodeNibbles(const uint8_t* qs, float scale, float* out) {
+  for (int j = 0; j < count / 2; j += 8) {
+    const uint64_t bytes = LoadWord<8>(reinterpret_cast<const std::byte*>(qs + j));
+    const Float8 low = MinifloatValues<2, 1>(SpreadLanes<8>(bytes & 0x0f0f0f0f0f0f0f0f)) * scale;
+    const Float8 high = MinifloatValues<2, 1>(SpreadLanes<8>(bytes >> 4 & 0x0f0f0f0f0f0f0f0f)) * scale;
+    std::memcpy(out + j, &low, sizeof low);
+    std::memcpy(out + j + count / 2, &high, sizeof high);
   }
 }
 
-void DecodeMxfp4(const BlockMxfp4& block, float* out) {
+ASSAY_INLINE void DecodeMxfp4(const BlockMxfp4& block, float* out) {
   DecodeNibbles<kQ>(block.qs, DecodeE8m0(block.e), out);
 }
 
-void DecodeNvfp4(const BlockNvfp4& block, float* out) {
+ASSAY_INLINE void DecodeNvfp4(const BlockNvfp4& block, float* out) {
   for (int i = 0; i < 4; ++i) DecodeNibbles<kSub>(block.qs + 8 * i, DecodeScaleNvfp4(block.d[i]), out + kSub * i);
 }
 
@@ -50,20 +62,12 @@ bool ValidNvfp4(const BlockNvfp4& block) {
 
 // --- encoding ---
 
-using Int8Lanes = LaneTypes<8>::Int;
-
-ASSAY_INLINE Float8 LoadEight(const float* x) {
-  Float8 v;
-  std::memcpy(&v, x, sizeof v);
-  return v;
-}
-
 // Codes of x / scale, halves to the smaller magnitude; zero has no sign.
 template <int count>
 ASSAY_INLINE void EncodeNibbles(const float* x, float scale, uint8_t* qs) {
   uint8_t q[count];
   for (int i = 0; i < count; i += 8) {
-    const Float8 v = LoadEight(x + i);
+    const Float8 v = Load8(x + i);
     const Float8 a = Abs(v);
     Int8Lanes n{};  // a true comparison is -1
     for (const float bound : {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f}) n -= a > Broadcast<Float8>(bound * scale);
@@ -80,13 +84,13 @@ ASSAY_INLINE float ErrorOf(const float* x, const float* w, float scale) {
   constexpr float steps[7] = {0.5f, 0.5f, 0.5f, 0.5f, 1.0f, 1.0f, 2.0f};
   Float8 sum{};
   for (int i = 0; i < count; i += 8) {
-    const Float8 a = Abs(LoadEight(x + i));
+    const Float8 a = Abs(Load8(x + i));
     Float8 value{};
     for (int k = 0; k < 7; ++k) {
       value += a > Broadcast<Float8>(bounds[k] * scale) ? Broadcast<Float8>(steps[k] * scale) : Float8{};
     }
     const Float8 difference = value - a;
-    sum += LoadEight(w + i) * difference * difference;
+    sum += Load8(w + i) * difference * difference;
   }
   return SumOfLanes(sum);
 }
@@ -153,10 +157,10 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
 
 }  // namespace
 
-void DecodeRowGgufMxfp4(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowGgufMxfp4(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockMxfp4, kQ, DecodeMxfp4>(view, row, out);
 }
-void DecodeRowGgufNvfp4(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowGgufNvfp4(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockNvfp4, 4 * kSub, DecodeNvfp4>(view, row, out);
 }
 

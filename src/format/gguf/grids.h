@@ -3,8 +3,6 @@
 // by their index. IQ1's values carry a sign; in the others the sign lies apart.
 
 #include <array>
-#include <bit>
-#include <cstddef>
 #include <cstdint>
 
 namespace assay {
@@ -28,21 +26,6 @@ inline constexpr int8_t kLevelsIq3S[8] = {1, 3, 5, 7, 9, 11, 13, 15};
 constexpr uint8_t SignsOfSet(uint32_t set) {
   const uint32_t low = set & 127;
   return static_cast<uint8_t>(low | (static_cast<uint32_t>(__builtin_popcount(low)) & 1u) << 7);
-}
-
-/// The sign bits of four floats for every set of four signs.
-inline constexpr auto kSignBits = [] {
-  std::array<std::array<uint32_t, 4>, 16> rows{};
-  for (uint32_t set = 0; set < 16; ++set)
-    for (uint32_t j = 0; j < 4; ++j) rows[set][j] = (set >> j & 1) << 31;
-  return rows;
-}();
-
-/// out[j] = ±scale * grid[j], minus where bit j of `signs` is set; without branches, since signs are as good as random.
-inline void DecodeSigned4(float scale, const int8_t* grid, uint32_t signs, float* out) {
-  const std::array<uint32_t, 4>& bits = kSignBits[signs & 15];
-  for (std::size_t j = 0; j < 4; ++j)
-    out[j] = std::bit_cast<float>(std::bit_cast<uint32_t>(scale * static_cast<float>(grid[j])) ^ bits[j]);
 }
 
 }  // namespace assay

@@ -2,7 +2,7 @@
 
 #include "format/block_rows.h"
 #include "format/gguf/codebook_search.h"
-#include "format/gguf/grids.h"
+#include "format/gguf/grid_lanes.h"
 #include "format/gguf_blocks.h"
 #include "number/f16.h"
 
@@ -13,11 +13,13 @@ constexpr float kShift = 0.125f;
 
 // --- decoding ---
 
-void DecodeEight(float scale, const Grid8& grid, float shift, float* out) {
-  for (int j = 0; j < 8; ++j) out[j] = scale * (static_cast<float>(grid[static_cast<size_t>(j)]) + shift);
+ASSAY_INLINE void DecodeEight(float scale, const Grid8& grid, float shift, float* out) {
+  const Int8Lanes values = (SpreadLanes<8>(GridBytes(grid)) ^ 128) - 128;
+  const Float8 eight = scale * (__builtin_convertvector(values, Float8) + shift);
+  std::memcpy(out, &eight, sizeof eight);
 }
 
-void DecodeIq1S(const BlockIq1S& block, float* out) {
+ASSAY_INLINE void DecodeIq1S(const BlockIq1S& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < 32; ++i) {
     const uint32_t high = block.qh[i / 4];
@@ -38,7 +40,7 @@ uint16_t UnitOf(const BlockIq1M& block) {
   return static_cast<uint16_t>(d);
 }
 
-void DecodeIq1M(const BlockIq1M& block, float* out) {
+ASSAY_INLINE void DecodeIq1M(const BlockIq1M& block, float* out) {
   const float d = DecodeF16(UnitOf(block));
   for (int i = 0; i < 32; ++i) {
     const float scale = d * static_cast<float>(2 * (ScaleWord(block, i / 8) >> (3 * (i / 2 % 4)) & 7) + 1);
@@ -121,10 +123,10 @@ struct M : Common {
 ASSAY_ENCODE_ROWS(EncodeRowsIq1S, EncodeCodebookRows, S)
 ASSAY_ENCODE_ROWS(EncodeRowsIq1M, EncodeCodebookRows, M)
 
-void DecodeRowIq1S(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq1S(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq1S, kQk, DecodeIq1S>(view, row, out);
 }
-void DecodeRowIq1M(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq1M(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq1M, kQk, DecodeIq1M>(view, row, out);
 }
 

@@ -2,7 +2,7 @@
 
 #include "format/block_rows.h"
 #include "format/gguf/codebook_search.h"
-#include "format/gguf/grids.h"
+#include "format/gguf/grid_lanes.h"
 #include "format/gguf_blocks.h"
 #include "number/f16.h"
 
@@ -11,17 +11,11 @@ namespace {
 
 // --- decoding ---
 
-// x = scale * sign * grid for eight weights; set bits of signs are minus.
-void DecodeEight(float scale, const Grid8& grid, uint8_t signs, float* out) {
-  DecodeSigned4(scale, grid.data(), signs, out);
-  DecodeSigned4(scale, grid.data() + 4, signs >> 4, out + 4);
-}
-
-float Scale(float d, uint32_t code) {
+ASSAY_INLINE float Scale(float d, uint32_t code) {
   return d * (0.5f + static_cast<float>(code)) * 0.25f;
 }
 
-void DecodeIq2Xxs(const BlockIq2Xxs& block, float* out) {
+ASSAY_INLINE void DecodeIq2Xxs(const BlockIq2Xxs& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < 8; ++i) {
     const uint16_t* words = block.qs + 4 * i;
@@ -29,26 +23,26 @@ void DecodeIq2Xxs(const BlockIq2Xxs& block, float* out) {
     const float scale = Scale(d, signs >> 28);
     for (int k = 0; k < 4; ++k) {
       const uint32_t entry = words[k / 2] >> (8 * (k % 2)) & 255u;
-      DecodeEight(scale, kGridIq2Xxs[entry], SignsOfSet(signs >> (7 * k)), out + 32 * i + 8 * k);
+      DecodeSigned(scale, GridBytes(kGridIq2Xxs[entry]), SignsOfSet(signs >> (7 * k)), out + 32 * i + 8 * k);
     }
   }
 }
 
-void DecodeIq2Xs(const BlockIq2Xs& block, float* out) {
+ASSAY_INLINE void DecodeIq2Xs(const BlockIq2Xs& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < 32; ++i) {
     const float scale = Scale(d, block.scales[i / 4] >> (i % 4 / 2 * 4) & 15u);
     const uint32_t word = block.qs[i];
-    DecodeEight(scale, kGridIq2Xs[word & 511], SignsOfSet(word >> 9), out + 8 * i);
+    DecodeSigned(scale, GridBytes(kGridIq2Xs[word & 511]), SignsOfSet(word >> 9), out + 8 * i);
   }
 }
 
-void DecodeIq2S(const BlockIq2S& block, float* out) {
+ASSAY_INLINE void DecodeIq2S(const BlockIq2S& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < 32; ++i) {
     const float scale = Scale(d, block.scales[i / 4] >> (i % 4 / 2 * 4) & 15u);
     const uint32_t entry = block.qs[i] | (block.qh[i / 4] >> (2 * (i % 4)) & 3u) << 8;
-    DecodeEight(scale, kGridIq2S[entry], block.signs[i], out + 8 * i);
+    DecodeSigned(scale, GridBytes(kGridIq2S[entry]), block.signs[i], out + 8 * i);
   }
 }
 
@@ -144,13 +138,13 @@ ASSAY_ENCODE_ROWS(EncodeRowsIq2Xxs, EncodeCodebookRows, Xxs)
 ASSAY_ENCODE_ROWS(EncodeRowsIq2Xs, EncodeCodebookRows, Xs)
 ASSAY_ENCODE_ROWS(EncodeRowsIq2S, EncodeCodebookRows, S)
 
-void DecodeRowIq2Xxs(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq2Xxs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq2Xxs, kQk, DecodeIq2Xxs>(view, row, out);
 }
-void DecodeRowIq2Xs(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq2Xs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq2Xs, kQk, DecodeIq2Xs>(view, row, out);
 }
-void DecodeRowIq2S(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq2S(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq2S, kQk, DecodeIq2S>(view, row, out);
 }
 

@@ -2,7 +2,7 @@
 
 #include "format/block_rows.h"
 #include "format/gguf/codebook_search.h"
-#include "format/gguf/grids.h"
+#include "format/gguf/grid_lanes.h"
 #include "format/gguf_blocks.h"
 #include "number/f16.h"
 
@@ -11,27 +11,27 @@ namespace {
 
 // --- decoding ---
 
-// x = scale * sign * grid for four weights; set bits of signs are minus.
-void DecodeIq3Xxs(const BlockIq3Xxs& block, float* out) {
+ASSAY_INLINE void DecodeIq3Xxs(const BlockIq3Xxs& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < 8; ++i) {
     uint32_t word;
     std::memcpy(&word, block.scales_signs + 4 * i, sizeof word);
     const float scale = d * (0.5f + static_cast<float>(word >> 28)) * 0.5f;
-    for (int k = 0; k < 8; ++k) {
-      const uint32_t signs = SignsOfSet(word >> (7 * (k / 2)));
-      DecodeSigned4(scale, kGridIq3Xxs[block.qs[8 * i + k]].data(), signs >> (4 * (k % 2)), out + 32 * i + 4 * k);
+    for (int k = 0; k < 4; ++k) {
+      const uint8_t* entries = block.qs + 8 * i + 2 * k;
+      DecodeSigned(scale, GridBytes(kGridIq3Xxs[entries[0]], kGridIq3Xxs[entries[1]]), SignsOfSet(word >> (7 * k)),
+                   out + 32 * i + 8 * k);
     }
   }
 }
 
-void DecodeIq3S(const BlockIq3S& block, float* out) {
+ASSAY_INLINE void DecodeIq3S(const BlockIq3S& block, float* out) {
   const float d = DecodeF16(block.d);
-  for (int i = 0; i < 64; ++i) {
-    const float scale = d * static_cast<float>(1 + 2 * (block.scales[i / 16] >> (i % 16 / 8 * 4) & 15));
-    const uint32_t entry = block.qs[i] | (block.qh[i / 8] >> (i % 8) & 1u) << 8;
-    DecodeSigned4(scale, kGridIq3S[entry].data(), static_cast<uint32_t>(block.signs[i / 2]) >> (4 * (i % 2)),
-                  out + 4 * i);
+  for (int i = 0; i < 32; ++i) {
+    const float scale = d * static_cast<float>(1 + 2 * (block.scales[i / 8] >> (i % 8 / 4 * 4) & 15));
+    const uint32_t high = static_cast<uint32_t>(block.qh[i / 4]) >> (2 * (i % 4));
+    const uint32_t first = block.qs[2 * i] | (high & 1) << 8, second = block.qs[2 * i + 1] | (high >> 1 & 1) << 8;
+    DecodeSigned(scale, GridBytes(kGridIq3S[first], kGridIq3S[second]), block.signs[i], out + 8 * i);
   }
 }
 
@@ -105,10 +105,10 @@ struct S : Common<BlockIq3S, 15, 1> {
 ASSAY_ENCODE_ROWS(EncodeRowsIq3Xxs, EncodeCodebookRows, Xxs)
 ASSAY_ENCODE_ROWS(EncodeRowsIq3S, EncodeCodebookRows, S)
 
-void DecodeRowIq3Xxs(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq3Xxs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq3Xxs, kQk, DecodeIq3Xxs>(view, row, out);
 }
-void DecodeRowIq3S(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq3S(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq3S, kQk, DecodeIq3S>(view, row, out);
 }
 

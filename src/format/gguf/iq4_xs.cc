@@ -14,16 +14,12 @@ using V = Float8;
 constexpr int kSubs = 8;  // sub-blocks of 32
 constexpr float kMaxInteger = 32;
 
-void Decode(const BlockIq4Xs& block, float* out) {
+ASSAY_INLINE void Decode(const BlockIq4Xs& block, float* out) {
   const float d = DecodeF16(block.d);
   for (int i = 0; i < kSubs; ++i) {
     const int integer = (block.scales_l[i / 2] >> (4 * (i % 2)) & 15) | (block.scales_h >> (2 * i) & 3) << 4;
     const float scale = d * static_cast<float>(integer - 32);
-    const uint8_t* qs = block.qs + 16 * i;
-    for (int j = 0; j < 16; ++j) {
-      out[32 * i + j] = scale * static_cast<float>(kIq4Values[qs[j] & 15]);
-      out[32 * i + 16 + j] = scale * static_cast<float>(kIq4Values[qs[j] >> 4]);
-    }
+    DecodeIq4(scale, block.qs + 16 * i, out + 32 * i);
   }
 }
 
@@ -66,7 +62,7 @@ ASSAY_INLINE void Pack(const V* x, const Integers& integers, float d, BlockIq4Xs
   block.d = EncodeF16(d);
   const V inverse = Reciprocal(integers.scale * d);
   V q[kQ];
-  for (int i = 0; i < kQ; ++i) q[i] = NearestIq4Index(x[i] * inverse);
+  for (int i = 0; i < kQ; ++i) q[i] = __builtin_convertvector(NearestIq4Index(x[i] * inverse), Float8);
   uint8_t codes[kQk];
   StoreRuns<V, kQ>(q, codes);
   for (int i = 0; i < kSubs; ++i) {
@@ -107,7 +103,7 @@ ASSAY_INLINE void EncodeSuperBlock(const V* xv, const V* wv, BlockIq4Xs& block) 
 
 }  // namespace
 
-void DecodeRowIq4Xs(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowIq4Xs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq4Xs, kQk, Decode>(view, row, out);
 }
 

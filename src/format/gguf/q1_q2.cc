@@ -7,6 +7,7 @@
 #include "format/gguf_blocks.h"
 #include "format/rounding.h"
 #include "format/search.h"
+#include "format/vector_codes.h"
 #include "number/f16.h"
 
 namespace assay {
@@ -18,14 +19,22 @@ constexpr int kQ2 = 64;
 
 // --- decoding ---
 
-void Decode(const BlockQ1_0& block, float* out) {
+ASSAY_INLINE void Decode(const BlockQ1_0& block, float* out) {
   const float d = DecodeF16(block.d);
-  for (int i = 0; i < kQ1; ++i) out[i] = block.qs[i / 8] >> (i % 8) & 1 ? d : -d;
+  const V plus = Broadcast<V>(d), minus = Broadcast<V>(-d);
+  for (int i = 0; i < kQ1; i += 8) {
+    const V eight = SpreadLanes<1>(block.qs[i / 8]) > 0 ? plus : minus;
+    std::memcpy(out + i, &eight, sizeof eight);
+  }
 }
 
-void Decode(const BlockQ2_0& block, float* out) {
+ASSAY_INLINE void Decode(const BlockQ2_0& block, float* out) {
   const float d = DecodeF16(block.d);
-  for (int i = 0; i < kQ2; ++i) out[i] = static_cast<float>((block.qs[i / 4] >> (i % 4 * 2) & 3) - 1) * d;
+  for (int i = 0; i < kQ2; i += 8) {
+    const uint32_t word = block.qs[i / 4] | static_cast<uint32_t>(block.qs[i / 4 + 1]) << 8;
+    const V eight = __builtin_convertvector(SpreadLanes<2>(word) - 1, V) * d;
+    std::memcpy(out + i, &eight, sizeof eight);
+  }
 }
 
 template <typename Block>
@@ -96,10 +105,10 @@ ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, Bloc
 
 }  // namespace
 
-void DecodeRowQ1_0(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowQ1_0(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ1_0, kQ1, Decode>(view, row, out);
 }
-void DecodeRowQ2_0(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowQ2_0(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ2_0, kQ2, Decode>(view, row, out);
 }
 

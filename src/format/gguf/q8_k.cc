@@ -18,7 +18,7 @@ bool ValidScale(const BlockQ8K& block) {
 
 }  // namespace
 
-void DecodeRowQ8K(const PackedView& view, int64_t row, float* out) {
+ASSAY_CLONES void DecodeRowQ8K(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ8K, kQk, Decode>(view, row, out);
 }
 
