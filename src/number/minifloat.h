@@ -16,10 +16,10 @@ constexpr int IeeeBias(int exponent_bits) {
 /// finite.
 template <int exponent_bits, int mantissa_bits, int bias = IeeeBias(exponent_bits)>
 constexpr float DecodeMinifloatMagnitude(uint32_t magnitude) {
-  // Placing the fields at their float32 places divides the value by 2^(127 - bias), subnormals included; one exact
-  // product repairs it.
-  constexpr float repair = std::bit_cast<float>(static_cast<uint32_t>(127 + 127 - bias) << 23);
-  return std::bit_cast<float>(magnitude << (23 - mantissa_bits)) * repair;
+  // Subnormals would be subnormal in float32 too, which processors are slow with.
+  constexpr float smallest = std::bit_cast<float>(static_cast<uint32_t>(127 + 1 - bias - mantissa_bits) << 23);
+  if (magnitude >> mantissa_bits == 0) return static_cast<float>(magnitude) * smallest;
+  return std::bit_cast<float>((magnitude << (23 - mantissa_bits)) + (static_cast<uint32_t>(127 - bias) << 23));
 }
 
 /// Magnitude bits of |x| rounded to nearest even, subnormals included, with an exponent range that has no end:

@@ -1,7 +1,6 @@
 #include "format/gguf/fp4_blocks.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 
 #include "format/bit_spread.h"
@@ -21,16 +20,10 @@ constexpr int kSub = 16;  // weights under one scale of NVFP4
 
 // --- decoding ---
 
-// The sign bit is not looked at; NaN reads as 0. A table, since without a global scale many are subnormal, which the
-// arithmetic of DecodeFp8E4m3 is slow with.
+// The sign bit is not looked at; NaN reads as 0.
 float DecodeScaleNvfp4(uint8_t code) {
-  static constexpr auto kValues = [] {
-    std::array<float, 128> values{};
-    for (size_t magnitude = 0; magnitude < 127; ++magnitude)
-      values[magnitude] = DecodeFp8E4m3(static_cast<uint8_t>(magnitude));
-    return values;
-  }();
-  return kValues[code & 0x7f];
+  const uint8_t magnitude = code & 0x7f;
+  return magnitude == 0x7f ? 0.0f : DecodeFp8E4m3(magnitude);
 }
 
 // Byte j: weight j low, weight j + count / 2 high.
