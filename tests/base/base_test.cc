@@ -38,6 +38,20 @@ TEST(Json, ErrorsNameThePlace) {
   EXPECT_THROW(ParseJson("NaN", "x"), Error);
 }
 
+TEST(Json, LargeTreesTakeLinearTime) {
+  std::string object = "{", array = "[";
+  for (int i = 0; i < 200000; ++i) {
+    object += fmt::format("\"key {}\":{{}},", i % 150000);
+    array += "{},";
+  }
+  const Json tree = ParseJson(object + "\"key 7\":7}", "x");  // minutes, if each member were looked at for each
+  EXPECT_EQ(tree.size(), 150000u);
+  EXPECT_EQ(tree.at("key 7"), 7);
+  EXPECT_EQ(std::next(tree.begin(), 7).key(), "key 7");
+  EXPECT_THROW(ParseJson(object + "\"z\":7}", "x", true), Error);
+  EXPECT_EQ(ParseJson(array + "{}]", "x").size(), 200001u);
+}
+
 TEST(Json, TypedMembers) {
   Json object = ParseJson("{\"n\": 3, \"f\": 2.0, \"s\": \"x\", \"null\": null}", "x");
   EXPECT_EQ(JsonInt(object, "n", "x"), 3);
