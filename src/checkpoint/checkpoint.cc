@@ -71,6 +71,10 @@ void AddWiring(Hasher& hasher, const ModelConfig& c) {
        {c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale, c.attention_softcap, c.logit_softcap,
         c.temperature_scale, c.temperature_floor, c.swiglu_limit, c.rope_local_theta, e.scale})
     AddNumber(hasher, value);
+  if (c.indexer.heads == 0) return;
+  for (int64_t value : {c.indexer.heads, c.indexer.head_dim, c.indexer.top_k, int64_t{c.indexer.interleaved}})
+    AddNumber(hasher, value);
+  for (const LayerConfig& l : c.layers) AddNumber(hasher, static_cast<int64_t>(l.shared_index));
 }
 
 void AddConfig(Hasher& hasher, const ModelConfig& c) {
