@@ -65,6 +65,7 @@ void AddWiring(Hasher& hasher, const ModelConfig& c) {
                         d.key_dim,
                         d.value_dim,
                         d.kernel,
+                        int64_t{d.tiled},
                         int64_t{c.rope_scaling.truncate}})
     AddNumber(hasher, value);
   for (double value :

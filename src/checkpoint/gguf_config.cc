@@ -191,6 +191,7 @@ ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables) {
   config.architecture = spec->name;
   config.name = std::string(file.String("general.name", ""));
   config.rope_interleaved = spec->gguf_interleaved;
+  config.delta.tiled = spec->gguf_tiled_heads;
   if (spec->wire) spec->wire(config);
   const std::string& p = in.prefix;
   ReadSizes(in, config);

@@ -43,13 +43,20 @@ class GgufWriter : public CheckpointWriter {
     const MergePlan::Part& part = plan_.parts[tensor];
     const OutputTensor &out = tensors_[tensor], &stored = plan_.stored[part.stored];
     const Format& format = *stored.format;
-    ASSAY_CHECK(part.place.run == 0);
     // Vectors are parts of vectors, or rows of a matrix with one row a slice.
     const bool vector = out.shape.size() == 1;
-    int64_t unit = vector ? CodesBytes(format, 1, out.cols) / out.cols : CodesBytes(format, 1, out.cols);
-    int64_t count = vector ? out.cols : out.rows, per_slice = part.place.rows > 0 ? part.place.rows : count;
-    int64_t at = part.place.slice * per_slice + part.place.first + (vector ? 0 : row_begin);
-    file_.WriteAt(data_begin_ + offsets_[part.stored] + static_cast<uint64_t>(at * unit), codes);
+    const int64_t unit = vector ? CodesBytes(format, 1, out.cols) / out.cols : CodesBytes(format, 1, out.cols);
+    const int64_t all = vector ? out.cols : out.rows, per_slice = part.place.rows > 0 ? part.place.rows : all;
+    const int64_t count = vector ? all : n_rows, begin = vector ? 0 : row_begin;
+    for (int64_t done = 0; done < count;) {
+      const int64_t first = part.place.Row(begin + done);
+      int64_t run = 1;
+      while (done + run < count && part.place.Row(begin + done + run) == first + run) ++run;
+      const int64_t at = part.place.slice * per_slice + first;
+      file_.WriteAt(data_begin_ + offsets_[part.stored] + static_cast<uint64_t>(at * unit),
+                    codes.subspan(static_cast<size_t>(done * unit), static_cast<size_t>(run * unit)));
+      done += run;
+    }
   }
 
   void SetGlobal(size_t, float, float) override {}

@@ -216,13 +216,6 @@ ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_
 
 namespace {
 
-/// 9.99999974e-06, as a float32 says it, is 1e-05 for people.
-double ShortFloat(double value) {
-  float narrow = static_cast<float>(value);
-  if (static_cast<double>(narrow) != value) return value;
-  return std::stod(fmt::format("{}", narrow));
-}
-
 Json StopJson(const ModelConfig& config) {
   if (config.stop_tokens.empty()) return nullptr;
   if (config.stop_tokens.size() == 1) return config.stop_tokens[0];
@@ -237,6 +230,7 @@ Json RopeJson(const ModelConfig& config) {
   const RopeScaling& rope = config.rope_scaling;
   switch (rope.kind) {
     case RopeScaling::Kind::kNone:
+    case RopeScaling::Kind::kLong:  // its description says it
       return nullptr;
     case RopeScaling::Kind::kLinear:
       return {{"rope_type", "linear"}, {"factor", ShortFloat(rope.factor)}};
@@ -246,15 +240,14 @@ Json RopeJson(const ModelConfig& config) {
               {"low_freq_factor", rope.low_freq_factor},
               {"high_freq_factor", rope.high_freq_factor},
               {"original_max_position_embeddings", rope.original_context}};
-    case RopeScaling::Kind::kLong:
-      return nullptr;  // has rope_factors
     case RopeScaling::Kind::kYarn: {
       Json out = {{"rope_type", "yarn"},
                   {"factor", ShortFloat(rope.factor)},
                   {"beta_fast", ShortFloat(rope.beta_fast)},
                   {"beta_slow", ShortFloat(rope.beta_slow)},
                   {"original_max_position_embeddings", rope.original_context}};
-      if (rope.attention_factor != 0.0) out["attention_factor"] = rope.attention_factor;
+      if (!rope.truncate) out["truncate"] = false;
+      if (rope.attention_factor != 0.0) out["attention_factor"] = ShortFloat(rope.attention_factor);
       return out;
     }
   }
@@ -265,24 +258,19 @@ Json RopeJson(const ModelConfig& config) {
 
 Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attention_bias, bool mlp_bias, int64_t bos,
                   int64_t pad) {
-  if (config.architecture != "llama")
-    Fail(ErrorKind::kUnsupported,
-         "a config.json for architecture {} is not written; convert from its Hugging Face "
-         "folder instead",
-         config.architecture);
-  if (!config.rope_factors.empty())
+  const ArchitectureSpec& spec = *FindArchitecture(config.architecture);
+  if (!config.rope_factors.empty() && config.rope_scaling.kind != RopeScaling::Kind::kLong)
     Fail(ErrorKind::kUnsupported, "config.json cannot state the RoPE factors of this model's rope_freqs.weight");
   Json out;
-  bool window = config.sliding_window > 0;
-  out["architectures"] = {window ? "MistralForCausalLM" : "LlamaForCausalLM"};
-  out["model_type"] = window ? "mistral" : "llama";
-  out["attention_bias"] = attention_bias;
+  out["architectures"] = {spec.classes.front()};
+  out["model_type"] = spec.model_types.front();
+  out["attention_bias"] = attention_bias || config.qkv_bias == Presence::kAlways;
   out["attention_dropout"] = 0.0;
   out["bos_token_id"] = OptionalId(bos);
   out["dtype"] = dtype;
   out["eos_token_id"] = StopJson(config);
   out["head_dim"] = config.head_dim;
-  out["hidden_act"] = "silu";
+  out["hidden_act"] = ActivationName(config.activation);
   out["hidden_size"] = config.hidden;
   out["initializer_range"] = 0.02;
   out["intermediate_size"] = config.feed_forward;
@@ -292,14 +280,21 @@ Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attent
   out["num_hidden_layers"] = config.n_layers;
   out["num_key_value_heads"] = config.n_kv_heads;
   out["pad_token_id"] = OptionalId(pad);
-  out["rms_norm_eps"] = ShortFloat(config.rms_epsilon);
+  out[config.norm == Norm::kRms ? "rms_norm_eps" : "layer_norm_eps"] = ShortFloat(config.rms_epsilon);
   out["rope_scaling"] = RopeJson(config);
   out["rope_theta"] = ShortFloat(config.rope_theta);
-  if (window) out["sliding_window"] = config.sliding_window;
+  if (config.rotary_dim != config.head_dim && config.latent.kv_rank == 0)
+    out["partial_rotary_factor"] = static_cast<double>(config.rotary_dim) / static_cast<double>(config.head_dim);
   out["tie_word_embeddings"] = config.tied_output;
   out["torch_dtype"] = dtype;
   out["use_cache"] = true;
   out["vocab_size"] = config.vocab;
+  if (spec.to_hf) spec.to_hf(config, out);
+  for (const auto& [theirs, ours] : spec.hf_keys) {
+    if (!out.contains(ours)) continue;
+    out[theirs] = out[ours];
+    out.erase(ours);
+  }
   return out;
 }
 

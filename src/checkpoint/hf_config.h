@@ -13,8 +13,8 @@ namespace assay {
 /// naming it and what is supported; Error{kCorrupt|kInvalid} for contradictions.
 ModelConfig HfModelConfig(const Json& config, const Json& generation, std::string_view where);
 
-/// A config.json that transformers reads as a LlamaForCausalLM; `dtype` "bfloat16"…; `attention_bias` and `mlp_bias` as
-/// the tensors are.
+/// A config.json for the architecture's class in transformers; `dtype` "bfloat16"…; `attention_bias` and `mlp_bias`
+/// tell which biases there are of those that a model may have.
 Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attention_bias, bool mlp_bias, int64_t bos,
                   int64_t pad);
 Json HfGenerationJson(const ModelConfig& config, int64_t bos, int64_t pad);

@@ -1,5 +1,6 @@
 #include "checkpoint/hf_stored.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -7,8 +8,8 @@
 namespace assay {
 namespace {
 
-/// Hugging Face stores some norms less one; computed in float32, as the readers add it.
-std::vector<std::byte> LessOne(const Format& format, std::span<const std::byte> codes) {
+/// Values that Hugging Face stores otherwise; computed in float32, as the readers take them back.
+std::vector<std::byte> AsStored(StoredValue stored, const Format& format, std::span<const std::byte> codes) {
   PackedView view;
   view.format = &format;
   view.rows = 1;
@@ -16,7 +17,7 @@ std::vector<std::byte> LessOne(const Format& format, std::span<const std::byte> 
   view.codes = codes.data();
   std::vector<float> values(static_cast<size_t>(view.cols));
   format.decode_row(view, 0, values.data());
-  for (float& value : values) value -= 1.0f;
+  for (float& value : values) value = stored == StoredValue::kLessOne ? value - 1.0f : std::log(-value);
   std::vector<std::byte> out(codes.size());
   format.encode_rows(values.data(), 1, view.cols, nullptr, 1.0f, 1.0f, out.data(), nullptr);
   return out;
@@ -29,8 +30,8 @@ void StoredPlainWriter::Rows(const TensorSlot& slot, const Format& format, const
   const size_t width = static_cast<size_t>(format.block_bytes);
   const StoredPlace& place = slot.in_hf;
   std::vector<std::byte> changed;
-  if (slot.minus_one) {
-    changed = LessOne(format, codes);
+  if (slot.hf_value != StoredValue::kSame) {
+    changed = AsStored(slot.hf_value, format, codes);
     codes = changed;
   }
   if (place.transposed) return Transposed(slot, width, stored, begin, n, codes, sink);

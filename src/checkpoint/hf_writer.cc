@@ -325,20 +325,21 @@ class HfWriter : public CheckpointWriter {
   }
 
   Json GeneratedConfig(const Checkpoint& source) const {
-    bool attention = false, mlp = false;
-    for (const OutputTensor& tensor : tensors_) {
-      if (!tensor.name.ends_with(".bias")) continue;
-      (tensor.name.find(".attn_") != std::string::npos ? attention : mlp) = true;
-    }
     std::set<std::string> names;
     for (const OutputTensor& tensor : tensors_) names.insert(tensor.name);
-    for (int64_t i = 0; i < source.config().n_layers; ++i)
-      for (std::string_view module : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"}) {
-        std::string name = fmt::format("blk.{}.{}.bias", i, module);
-        if ((module.starts_with("attn") ? attention : mlp) && !names.contains(name))
-          Fail(ErrorKind::kUnsupported, "{}: config.json cannot say that some layers have biases and {} is missing",
-               out_.string(), name);
-      }
+    bool attention = false, mlp = false;
+    auto optional_biases = [&](auto&& body) {
+      for (const auto& [name, slot] : slots_)
+        if (!slot.required && name.ends_with(".bias")) body(name, name.find(".attn_") != std::string::npos);
+    };
+    optional_biases([&](const std::string& name, bool of_attention) {
+      if (names.contains(name)) (of_attention ? attention : mlp) = true;
+    });
+    optional_biases([&](const std::string& name, bool of_attention) {
+      if ((of_attention ? attention : mlp) && !names.contains(name))
+        Fail(ErrorKind::kUnsupported, "{}: config.json cannot say that some layers have biases and {} is missing",
+             out_.string(), name);
+    });
     return HfConfigJson(source.config(), dtype_, attention, mlp, source.tokenizer().bos, source.tokenizer().pad);
   }
 

@@ -171,30 +171,8 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
   }
 }
 
-std::vector<int64_t> RopeRowOrder(const ModelConfig& source, bool for_q, bool target_interleaved) {
-  const int64_t heads = for_q ? source.n_heads : source.n_kv_heads, dim = source.head_dim, half = dim / 2;
-  std::vector<int64_t> order(static_cast<size_t>(heads * dim));
-  for (int64_t row = 0; row < heads * dim; ++row) {
-    int64_t head = row / dim, at = row % dim, from = at;
-    if (source.rope_interleaved != target_interleaved && dim % 2 == 0)
-      from = target_interleaved ? (at % 2) * half + at / 2 : (at % half) * 2 + at / half;
-    order[static_cast<size_t>(row)] = head * dim + from;
-  }
-  return order;
-}
-
 bool IsRopeTable(std::string_view name) {
   return name == "rope_freqs.weight" || name == "rope_factors_long.weight" || name == "rope_factors_short.weight";
-}
-
-bool NeedsRopeOrder(std::string_view canonical_name, bool* for_q) {
-  if (!canonical_name.starts_with("blk.")) return false;
-  for (std::string_view end : {".attn_q.weight", ".attn_q.bias", ".attn_k.weight", ".attn_k.bias"}) {
-    if (!canonical_name.ends_with(end)) continue;
-    *for_q = end[6] == 'q';
-    return true;
-  }
-  return false;
 }
 
 double DefaultYarnAttention(double factor) {
@@ -223,18 +201,21 @@ std::vector<float> Llama3RopeFactors(const ModelConfig& config) {
 
 std::optional<RopeScaling> Llama3ScalingFromFactors(const ModelConfig& config, const std::vector<float>& factors) {
   if (factors.empty()) return std::nullopt;
-  RopeScaling scaling;
+  ModelConfig trial = config;
+  RopeScaling& scaling = trial.rope_scaling;
+  scaling = {};
   scaling.kind = RopeScaling::Kind::kLlama3;
   scaling.factor = factors.back();
-  for (int64_t original : {8192, 4096, 2048, 16384, 32768, 1024, 512, 256, 128, 64}) {
-    scaling.original_context = original;
-    ModelConfig trial = config;
-    trial.rope_scaling = scaling;
-    std::vector<float> expected = Llama3RopeFactors(trial);
-    bool same = expected.size() == factors.size();
-    for (size_t i = 0; same && i < factors.size(); ++i)
-      same = std::abs(expected[i] - factors[i]) <= 1e-5f * std::abs(expected[i]);
-    if (same) return scaling;
+  for (double high : {4.0, 1.0}) {  // Llama 3, Llama 4 Scout
+    scaling.high_freq_factor = high;
+    for (int64_t original : {8192, 4096, 2048, 16384, 32768, 1024, 512, 256, 128, 64}) {
+      scaling.original_context = original;
+      std::vector<float> expected = Llama3RopeFactors(trial);
+      bool same = expected.size() == factors.size();
+      for (size_t i = 0; same && i < factors.size(); ++i)
+        same = std::abs(expected[i] - factors[i]) <= 1e-5f * std::abs(expected[i]);
+      if (same) return scaling;
+    }
   }
   return std::nullopt;
 }

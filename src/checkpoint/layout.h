@@ -27,6 +27,13 @@ struct StoredPlace {
   int64_t Row(int64_t r) const { return first + (run > 0 ? r / run * stride + r % run : r); }
 };
 
+/// Values that Hugging Face stores otherwise than engines have them.
+enum class StoredValue : uint8_t {
+  kSame,
+  kLessOne,        // of norms: x - 1
+  kLogOfNegative,  // of the decay of a gated delta net: log(-x)
+};
+
 struct TensorSlot {
   std::string name;            // canonical: "blk.0.attn_q.weight"
   std::string hugging_face;    // "model.layers.0.self_attn.q_proj.weight": the tensor of the file
@@ -34,7 +41,7 @@ struct TensorSlot {
   bool required = true;        // biases are not
   bool linear = false;         // torch.nn.Linear: what Hugging Face's quantization schemes target
   StoredPlace in_hf = {}, in_gguf = {};
-  bool minus_one = false;  // Hugging Face stores it less one
+  StoredValue hf_value = StoredValue::kSame;
 };
 
 /// Every tensor that the configuration allows, in the order of evaluation.
@@ -66,16 +73,6 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
 
 /// Tensors of files that are metadata in truth: rope_freqs.weight and its kin.
 bool IsRopeTable(std::string_view name);
-
-/// GGUF files of architecture llama keep the rows of attn_q and attn_k (weights and biases) so that RoPE turns
-/// neighbours (2i, 2i+1); Hugging Face keeps the two halves of a head apart (i, i + head_dim/2). For a matrix that goes
-/// from the source's order to the target's: result[output row] = source row. Whoever converts a checkpoint applies it
-/// to the tensors for which NeedsRopeOrder is true, when the two containers differ in `rope_interleaved`.
-std::vector<int64_t> RopeRowOrder(const ModelConfig& source, bool for_q, bool target_interleaved);
-/// True for blk.N.attn_{q,k}.{weight,bias}; `for_q` tells which.
-bool NeedsRopeOrder(std::string_view canonical_name, bool* for_q);
-/// The order of rows that a container keeps for this architecture.
-bool RopeInterleaved(std::string_view architecture, Container container);
 
 /// YaRN's factor on query and key where the file states none: 0.1 ln(factor) + 1.
 double DefaultYarnAttention(double factor);

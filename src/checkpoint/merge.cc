@@ -28,7 +28,7 @@ MergePlan PlanMerge(const ModelConfig& config, Container container, const std::v
   for (const OutputTensor& output : outputs) {
     auto found = slots.find(output.name);
     if (found == slots.end()) {  // tensors without a slot (rope_freqs.weight) are stored as they are
-      plan.parts.push_back({plan.stored.size(), {}, false});
+      plan.parts.push_back({plan.stored.size(), {}});
       plan.stored.push_back(output);
       filled.push_back(output.rows * output.cols);
       continue;
@@ -56,7 +56,7 @@ MergePlan PlanMerge(const ModelConfig& config, Container container, const std::v
       Fail(ErrorKind::kUnsupported, "{}: tensor {} is stored [in, out], which {} cannot be", where, stored.name,
            output.format->name);
     filled[index->second] += output.rows * output.cols;
-    plan.parts.push_back({index->second, place, hf && slot.minus_one});
+    plan.parts.push_back({index->second, place});
   }
   for (size_t i = 0; i < plan.stored.size(); ++i)
     if (filled[i] != Elements(plan.stored[i].shape))

@@ -85,6 +85,7 @@ struct IndexerConfig {
 /// Gated delta net (Qwen3-Next, Qwen3.5).
 struct DeltaConfig {
   int64_t key_heads = 0, value_heads = 0, key_dim = 0, value_dim = 0, kernel = 0;
+  bool tiled = false;  // value head h belongs to key head h % key_heads; else to h / (value_heads / key_heads)
   bool operator==(const DeltaConfig&) const = default;
 };
 

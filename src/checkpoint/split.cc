@@ -1,6 +1,7 @@
 // Tensors of a file that hold several of ours, taken apart.
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <unordered_map>
 
@@ -14,7 +15,7 @@ class Splitter {
  public:
   Splitter(SplitPlanes& planes, std::string_view where) : planes_(planes), where_(where) {}
 
-  Tensor Part(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, bool minus_one) {
+  Tensor Part(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, StoredValue value) {
     const PackedView& all = stored.view;
     Tensor out;
     out.name = slot.name;
@@ -36,7 +37,7 @@ class Splitter {
       Elements(stored, slot, place, out);
     else
       Rows(stored, slot, place, out);
-    if (minus_one) AddOne(out);
+    if (value != StoredValue::kSame) Restore(value, out);
     return out;
   }
 
@@ -122,14 +123,14 @@ class Splitter {
     out.view.codes = plane;
   }
 
-  /// Norms that the file stores less one become float32.
-  void AddOne(Tensor& tensor) {
+  /// Values that the file stores otherwise; they become float32.
+  void Restore(StoredValue value, Tensor& tensor) {
     const PackedView& view = tensor.view;
     std::byte* plane = Keep(view.rows * view.cols * 4);
     std::vector<float> row(static_cast<size_t>(view.cols));
     for (int64_t r = 0; r < view.rows; ++r) {
       view.format->decode_row(view, r, row.data());
-      for (float& x : row) x += 1.0f;
+      for (float& x : row) x = value == StoredValue::kLessOne ? x + 1.0f : -std::exp(x);
       std::memcpy(plane + r * view.cols * 4, row.data(), row.size() * 4);
     }
     tensor.view.format = &GetFormat("f32");
@@ -149,7 +150,9 @@ void SplitStored(const ModelConfig& config, Container container, std::vector<Ten
   std::unordered_map<std::string, std::vector<TensorSlot>> slots;
   for (TensorSlot& slot : TensorSlots(config)) {
     const StoredPlace& place = hf ? slot.in_hf : slot.in_gguf;
-    if (place.whole() && place.name == (hf ? slot.hugging_face : slot.name) && !(hf && slot.minus_one)) continue;
+    if (place.whole() && place.name == (hf ? slot.hugging_face : slot.name) &&
+        !(hf && slot.hf_value != StoredValue::kSame))
+      continue;
     slots[place.name].push_back(std::move(slot));
   }
   if (slots.empty()) return;
@@ -174,7 +177,8 @@ void SplitStored(const ModelConfig& config, Container container, std::vector<Ten
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: the configuration expects {} elements in rows of {}, found shape {}",
            where, stored.source_name, expected, found->second[0].shape.back(), ShapeText(stored.shape));
     for (const TensorSlot& slot : found->second)
-      out.push_back(splitter.Part(stored, slot, hf ? slot.in_hf : slot.in_gguf, hf && slot.minus_one));
+      out.push_back(
+          splitter.Part(stored, slot, hf ? slot.in_hf : slot.in_gguf, hf ? slot.hf_value : StoredValue::kSame));
   }
   tensors = std::move(out);
 }

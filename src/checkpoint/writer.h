@@ -32,10 +32,10 @@ class CheckpointWriter {
   /// Takes configuration, tokenizer, chat template and (same container) metadata from `source`. `preset` names the
   /// recipe ("q4_k_m"…): GGUF's general.file_type; "" where none fits. `tensors` are all that will be written, in the
   /// order in which they will come (any order). An existing output is replaced at Commit. `shard_bytes` limits a
-  /// safetensors file. Rows of attn_q and attn_k must come in the container's order: GGUF interleaved, Hugging Face
-  /// half split (RopeRowOrder in layout.h). rope_freqs.weight is written by the writer where the target wants it: leave
-  /// it out of `tensors`. Throws Error{kUnsupported} when the container cannot hold a format (GGUF types in
-  /// safetensors, and the reverse), Error{kInvalid} when the tensors do not make a model, Error{kIo}.
+  /// safetensors file. Rows and columns must come in the container's order (tensor_order.h). rope_freqs.weight is
+  /// written by the writer where the target wants it: leave it out of `tensors`. Throws Error{kUnsupported} when the
+  /// container cannot hold a format (GGUF types in safetensors, and the reverse), Error{kInvalid} when the tensors do
+  /// not make a model, Error{kIo}.
   static std::unique_ptr<CheckpointWriter> Create(Container container, const std::filesystem::path& out,
                                                   const Checkpoint& source, std::string_view preset,
                                                   const std::vector<OutputTensor>& tensors,

@@ -31,7 +31,6 @@ struct MergePlan {
   struct Part {
     size_t stored = 0;
     StoredPlace place;
-    bool minus_one = false;
   };
   std::vector<OutputTensor> stored;
   std::vector<Part> parts;

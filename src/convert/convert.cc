@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/tensor_order.h"
 #include "checkpoint/writer.h"
 #include "convert/row_sums.h"
 #include "quantize/choose.h"
@@ -34,7 +35,7 @@ int64_t RowsPerPiece(const Format& format, int64_t cols) {
 struct Job {
   const Tensor* source;
   OutputTensor output;
-  std::vector<int64_t> row_order;  // source row of each output row; empty: the same
+  TensorOrder order;
   float global_scale = 1.0f, global_divisor = 1.0f;
 };
 
@@ -43,7 +44,7 @@ bool KeepsCodes(const Job& job) {
   const PackedView& view = job.source->view;
   const Format& format = *view.format;
   return &format == job.output.format && !format.flat && !format.has_global && format.block_rows == 1 &&
-         view.column_group == nullptr && (job.row_order.empty() || job.output.shape.size() >= 2);
+         view.column_group == nullptr && job.order.cols.empty();
 }
 
 // Rows of one tensor, encoded: what is written while the next are encoded.
@@ -106,7 +107,7 @@ const Format& Conversion::UnquantizedFormat(const Tensor& tensor) const {
 
 void Conversion::Plan() {
   const ModelConfig& config = source_.config();
-  const bool target_interleaved = RopeInterleaved(config.architecture, preset_.info().container);
+  const TensorOrders orders = OrdersOf(config.architecture, preset_.info().container);
   const std::vector<const Format*> formats = ChooseFormats(preset_, source_);
   for (size_t i = 0; i < formats.size(); ++i) {
     const Tensor& tensor = source_.tensors()[i];
@@ -118,26 +119,15 @@ void Conversion::Plan() {
     if (!job.output.format->encode_rows)
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: format {} can be read but not written", source_.path().string(),
            tensor.source_name, job.output.format->name);
-    bool for_q = false;
-    if (config.rope_interleaved != target_interleaved && NeedsRopeOrder(tensor.name, &for_q))
-      job.row_order = RopeRowOrder(config, for_q, target_interleaved);
+    job.order = OrderBetween(config, orders, tensor.name);
     jobs_.push_back(std::move(job));
   }
 }
 
 void Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const {
   const int64_t cols = job.output.cols;
-  const PackedView& view = job.source->view;
   for (int64_t r = begin; r < begin + n; ++r, rows += cols) {
-    if (job.row_order.empty()) {
-      view.format->decode_row(view, r, rows);
-    } else if (job.output.shape.size() >= 2) {
-      view.format->decode_row(view, job.row_order[static_cast<size_t>(r)], rows);
-    } else {
-      std::vector<float> all(static_cast<size_t>(cols));
-      view.format->decode_row(view, 0, all.data());
-      for (int64_t c = 0; c < cols; ++c) rows[c] = all[static_cast<size_t>(job.row_order[static_cast<size_t>(c)])];
-    }
+    DecodeInOrder(*job.source, job.order, r, rows);
     if (!AllFinite(rows, cols))
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} has a NaN or an infinity, which no quantized format holds",
            source_.path().string(), job.source->source_name, r);
@@ -192,7 +182,7 @@ void Conversion::KeepRows(const Job& job, Piece& piece, int64_t first, int64_t n
   const int64_t codes = CodesBytes(*view.format, 1, view.cols), scales = ScalesBytes(*view.format, 1, view.cols);
   for (int64_t r = first; r < first + n; ++r) {
     const int64_t at = piece.begin + r;
-    const int64_t from = job.row_order.empty() ? at : job.row_order[static_cast<size_t>(at)];
+    const int64_t from = job.order.rows.empty() ? at : job.order.rows[static_cast<size_t>(at)];
     std::memcpy(piece.codes.data() + r * codes, view.codes + from * codes, static_cast<size_t>(codes));
     if (scales > 0)
       std::memcpy(piece.scales.data() + r * scales, view.scales + from * scales, static_cast<size_t>(scales));

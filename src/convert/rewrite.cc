@@ -12,6 +12,7 @@
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/hf/writing.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/tensor_order.h"
 #include "checkpoint/writer.h"
 #include "convert/convert.h"
 #include "convert/tensor_report.h"
@@ -33,7 +34,7 @@ bool Plain(const Format& format) {
 struct Job {
   const Tensor* source;
   OutputTensor output;
-  std::vector<int64_t> row_order;  // source row of each output row; empty: the same
+  TensorOrder order;
   const char* method = "kept";
 };
 
@@ -53,7 +54,7 @@ class Rewriting {
   std::string_view ScaleDtype(const Job& job) const;
   void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
   int64_t SourceRow(const Job& job, int64_t row) const {
-    return job.row_order.empty() ? row : job.row_order[static_cast<size_t>(row)];
+    return job.order.rows.empty() ? row : job.order.rows[static_cast<size_t>(row)];
   }
 
   const Checkpoint& source_;
@@ -110,10 +111,11 @@ bool Rewriting::CopyRow(const Job& job, int64_t row, std::byte* codes, std::byte
 bool Rewriting::RowsGoOver(const Job& job, const Format& to) const {
   Job trial = job;
   trial.output.format = &to;
+  if (!job.order.cols.empty() && !Plain(to)) return false;  // scales of columns that move
   const PackedView& view = job.source->view;
   if (&to == view.format) {
     // Scales of several rows, or blocks that run over row ends, cannot follow rows that move.
-    return job.row_order.empty() || (to.block_rows == 1 && !to.flat);
+    return job.order.rows.empty() || (to.block_rows == 1 && !to.flat);
   }
   std::atomic<bool> exact{true};
   pool_.For(view.rows, std::max<int64_t>(1, 16384 / view.cols), [&](int64_t begin, int64_t end, int) {
@@ -161,7 +163,7 @@ void Rewriting::Plan() {
   const ModelConfig& config = source_.config();
   if (target_.container == Container::kHuggingFace && !target_.hf_container.empty())
     container_ = CreateHfContainer(target_.hf_container, {});
-  const bool target_interleaved = RopeInterleaved(config.architecture, target_.container);
+  const TensorOrders orders = OrdersOf(config.architecture, target_.container);
   std::unordered_map<std::string, TensorSlot> slots;
   for (TensorSlot& slot : TensorSlots(config)) slots.emplace(slot.name, std::move(slot));
   jobs_.reserve(source_.tensors().size());
@@ -178,9 +180,7 @@ void Rewriting::Plan() {
     if (tensor.view.column_group)
       job.output.column_group.assign(tensor.view.column_group, tensor.view.column_group + tensor.view.cols);
     job.output.activation_scale = tensor.view.activation_scale;
-    bool for_q = false;
-    if (config.rope_interleaved != target_interleaved && NeedsRopeOrder(tensor.name, &for_q))
-      job.row_order = RopeRowOrder(config, for_q, target_interleaved);
+    job.order = OrderBetween(config, orders, tensor.name);
     const TensorSlot& slot = slots.at(tensor.name);
     if (tensor.shape.size() < 2) {
       // GGUF's readers want vectors in float32; Hugging Face files have the type of the other plain tensors.
@@ -246,7 +246,6 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
   const int64_t cols = view.cols;
   if (format.has_global) writer.SetGlobal(index, view.global_scale, view.global_divisor);
   const bool copied = job.method != std::string_view("plain") && (&format == view.format || !Plain(format));
-  const bool vector_order = job.output.shape.size() < 2 && !job.row_order.empty();
   // Blocks that run over row ends go over in one piece.
   int64_t piece = std::max<int64_t>(1, kPieceFloats / cols);
   if (format.flat) piece = view.rows;
@@ -261,19 +260,15 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
     } else {
       const int64_t code_bytes = CodesBytes(format, 1, cols), scale_bytes = ScalesBytes(format, 1, cols);
       pool_.For(n, std::max<int64_t>(1, 16384 / cols), [&](int64_t from, int64_t to, int) {
-        std::vector<float> values(static_cast<size_t>(cols)), moved(values.size());
+        std::vector<float> values(static_cast<size_t>(cols));
         for (int64_t r = from; r < to; ++r) {
           std::byte* row_codes = codes.data() + r * code_bytes;
           std::byte* row_scales = scale_bytes > 0 ? scales.data() + r * scale_bytes : nullptr;
-          if (copied && !vector_order) {
+          if (copied && job.order.cols.empty()) {
             ASSAY_CHECK(CopyRow(job, begin + r, row_codes, row_scales));
             continue;
           }
-          view.format->decode_row(view, vector_order ? 0 : SourceRow(job, begin + r), values.data());
-          if (vector_order) {
-            for (size_t i = 0; i < values.size(); ++i) moved[i] = values[static_cast<size_t>(job.row_order[i])];
-            values.swap(moved);
-          }
+          DecodeInOrder(*job.source, job.order, begin + r, values.data());
           format.encode_rows(values.data(), 1, cols, nullptr, 1.0f, 1.0f, row_codes, row_scales);
         }
       });

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/tensor_order.h"
 #include "system/file.h"
 
 namespace assay {
@@ -49,20 +50,13 @@ void Release(const PackedView& view) {
   ReleasePages({view.codes, static_cast<size_t>(CodesBytes(*view.format, view.rows, view.cols))});
 }
 
-TensorErrorSums CompareTensors(const Tensor& candidate, const Tensor& base, const std::vector<int64_t>& order,
+TensorErrorSums CompareTensors(const Tensor& candidate, const Tensor& base, const TensorOrder& order,
                                ThreadPool& pool) {
-  const PackedView &view = candidate.view, &base_view = base.view;
-  const bool vector = candidate.shape.size() < 2;
+  const PackedView& view = candidate.view;
   std::vector<TensorErrorSums> parts(static_cast<size_t>(Pieces(view)));
   ForPieces(view, pool, [&](int64_t row, int64_t piece, const std::vector<float>& values) {
     std::vector<float> expected(values.size());
-    if (vector && !order.empty()) {
-      std::vector<float> all(values.size());
-      base_view.format->decode_row(base_view, 0, all.data());
-      for (size_t i = 0; i < all.size(); ++i) expected[i] = all[static_cast<size_t>(order[i])];
-    } else {
-      base_view.format->decode_row(base_view, order.empty() ? row : order[static_cast<size_t>(row)], expected.data());
-    }
+    DecodeInOrder(base, order, row, expected.data());
     parts[static_cast<size_t>(piece)].Add(expected, values);
   });
   TensorErrorSums all;
@@ -101,10 +95,7 @@ std::vector<TensorError> MeasureErrors(const Checkpoint& candidate, const Checkp
     if (other->shape != tensor.shape)
       Fail(ErrorKind::kInvalid, "{}: tensor {} is {}, in {} it is {}", where, tensor.name, ShapeText(tensor.shape),
            base_where, ShapeText(other->shape));
-    std::vector<int64_t> order;
-    bool for_q = false;
-    if (candidate.config().rope_interleaved != base.config().rope_interleaved && NeedsRopeOrder(tensor.name, &for_q))
-      order = RopeRowOrder(base.config(), for_q, candidate.config().rope_interleaved);
+    const TensorOrder order = OrderBetween(base.config(), OrdersOf(candidate.config()), tensor.name);
     errors.push_back({&tensor, other->view.format->name, CompareTensors(tensor, *other, order, pool)});
     Release(tensor.view);
     Release(other->view);

@@ -69,7 +69,7 @@ struct IndexerLayer {
 struct DeltaLayer {
   Linear q, k, v, z, beta, alpha;
   Vector convolution;  // [channels, kernel]
-  Vector dt, log_a, norm;
+  Vector dt, a, norm;
 };
 
 struct DecoderLayer {

@@ -31,7 +31,7 @@ void Decoder::LoadDelta(const std::string& block, const WeightReader& reader, De
   delta.alpha = reader.ReadLinear(block + "ssm_alpha", d.value_heads, c.hidden);
   delta.convolution = reader.ReadTable(block + "ssm_conv1d.weight", 2 * keys + values, d.kernel);
   delta.dt = reader.ReadVector(block + "ssm_dt.bias", d.value_heads);
-  delta.log_a = reader.ReadVector(block + "ssm_a.weight", d.value_heads);
+  delta.a = reader.ReadVector(block + "ssm_a.weight", d.value_heads);
   delta.norm = reader.ReadVector(block + "ssm_norm.weight", d.value_dim);
   layer.o = reader.ReadLinear(block + "ssm_out", c.hidden, values);
 }
@@ -77,10 +77,10 @@ float* Decoder::DeltaAttention(const Pass& pass, int64_t index) const {
       for (int64_t t = 0; t < n; ++t) {
         float* state = pass.batch[static_cast<size_t>(t)].sequence->State(index) + h * d.key_dim * d.value_dim;
         const float* row = mixed + t * channels;
-        const int64_t key_head = h / group;
+        const int64_t key_head = d.tiled ? h % d.key_heads : h / group;
         const float raw = alpha[t * d.value_heads + h] + delta.dt[static_cast<size_t>(h)];
         const float softplus = raw > 20.0f ? raw : std::log1p(std::exp(raw));
-        const float decay = std::exp(-std::exp(delta.log_a[static_cast<size_t>(h)]) * softplus);
+        const float decay = std::exp(delta.a[static_cast<size_t>(h)] * softplus);
         const float learn = 1.0f / (1.0f + std::exp(-beta[t * d.value_heads + h]));
         float* to = out + t * values + h * d.value_dim;
         DeltaStep(state, row + key_head * d.key_dim, row + keys + key_head * d.key_dim,

@@ -15,6 +15,7 @@
 #include "checkpoint/hf_config.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/tensor_order.h"
 #include "checkpoint/writer.h"
 #include "number/bf16.h"
 #include "system/file.h"
@@ -29,17 +30,13 @@ inline std::vector<float> Decode(const Tensor& tensor) {
   return out;
 }
 
-/// Decoded, with the rows of attn_q and attn_k in the order that `interleaved` says.
-inline std::vector<float> DecodeFor(const Checkpoint& source, const Tensor& tensor, bool interleaved) {
-  std::vector<float> plain = Decode(tensor);
-  bool for_q = false;
-  if (!NeedsRopeOrder(tensor.name, &for_q) || source.config().rope_interleaved == interleaved) return plain;
-  std::vector<int64_t> order = RopeRowOrder(source.config(), for_q, interleaved);
-  size_t width = plain.size() / order.size();
-  std::vector<float> out(plain.size());
-  for (size_t row = 0; row < order.size(); ++row)
-    std::copy_n(plain.begin() + static_cast<ptrdiff_t>(static_cast<size_t>(order[row]) * width), width,
-                out.begin() + static_cast<ptrdiff_t>(row * width));
+/// Decoded in the order of a container.
+inline std::vector<float> DecodeFor(const Checkpoint& source, const Tensor& tensor, Container container) {
+  const ModelConfig& config = source.config();
+  const TensorOrder order = OrderBetween(config, OrdersOf(config.architecture, container), tensor.name);
+  std::vector<float> out(static_cast<size_t>(tensor.view.rows * tensor.view.cols));
+  for (int64_t row = 0; row < tensor.view.rows; ++row)
+    DecodeInOrder(tensor, order, row, out.data() + row * tensor.view.cols);
   return out;
 }
 
@@ -60,8 +57,7 @@ inline void ConvertForTest(const Checkpoint& source, Container container, const 
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Format& format = *tensors[i].format;
     const int64_t rows = tensors[i].rows, cols = tensors[i].cols;
-    std::vector<float> weights =
-        DecodeFor(source, *sources[i], RopeInterleaved(source.config().architecture, container));
+    std::vector<float> weights = DecodeFor(source, *sources[i], container);
     float scale = 1.0f, divisor = 1.0f;
     if (format.has_global) {
       float largest = 0.0f;

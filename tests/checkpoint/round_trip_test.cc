@@ -63,7 +63,7 @@ TEST_P(EveryFormat, SurvivesItsContainer) {
     ASSERT_EQ(other.view.format->name, expected_name) << tensor.name;
     seen += Matrix(tensor);
     std::vector<float> expected =
-        Reencoded(*other.view.format, DecodeFor(*source, tensor, gguf), tensor.view.rows, tensor.view.cols);
+        Reencoded(*other.view.format, DecodeFor(*source, tensor, container), tensor.view.rows, tensor.view.cols);
     std::vector<float> found = Decode(other);
     for (size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(found[i], expected[i]) << tensor.name << " weight " << i;
   }
@@ -160,26 +160,42 @@ TEST(RoundTrip, RopeScalingsPassThroughGguf) {
   }
 }
 
-TEST(RoundTrip, RowOrderIsItsOwnInverse) {
+TEST(TensorOrder, RotatedPairs) {
   ModelConfig config;
   config.n_heads = 3;
   config.n_kv_heads = 1;
   config.head_dim = 8;
-  config.rope_interleaved = false;
-  std::vector<int64_t> to = RopeRowOrder(config, true, true);
+  std::vector<int64_t> to = OrderBetween(config, {true, false}, "blk.3.attn_q.weight").rows;
   // Row 0 and 1 of the interleaved order are the first of either half.
   EXPECT_EQ((std::vector<int64_t>(to.begin(), to.begin() + 8)), (std::vector<int64_t>{0, 4, 1, 5, 2, 6, 3, 7}));
   EXPECT_EQ(to[8], 8);
-  EXPECT_EQ(RopeRowOrder(config, false, true).size(), 8u);
+  EXPECT_EQ(OrderBetween(config, {true, false}, "blk.3.attn_k.weight").rows.size(), 8u);
+  EXPECT_EQ(OrderBetween(config, {true, false}, "blk.3.attn_k.bias").cols.size(), 8u);
+  EXPECT_TRUE(OrderBetween(config, {true, false}, "blk.3.attn_v.weight").rows.empty());
+  EXPECT_TRUE(OrderBetween(config, {false, false}, "blk.3.attn_q.weight").rows.empty());
   config.rope_interleaved = true;
-  std::vector<int64_t> from = RopeRowOrder(config, true, false);
+  std::vector<int64_t> from = OrderBetween(config, {false, false}, "blk.3.attn_q.weight").rows;
   for (size_t i = 0; i < to.size(); ++i) EXPECT_EQ(to[static_cast<size_t>(from[i])], static_cast<int64_t>(i));
-  bool for_q = false;
-  EXPECT_TRUE(NeedsRopeOrder("blk.3.attn_k.bias", &for_q));
-  EXPECT_FALSE(for_q);
-  EXPECT_TRUE(NeedsRopeOrder("blk.3.attn_q.weight", &for_q));
-  EXPECT_TRUE(for_q);
-  EXPECT_FALSE(NeedsRopeOrder("blk.3.attn_v.weight", &for_q));
+}
+
+TEST(TensorOrder, ValueHeadsOfADeltaNet) {
+  ModelConfig config;
+  config.delta = {2, 6, 4, 2, 4, false};
+  const TensorOrders tiled{false, true};
+  // Heads 0 to 2 belong to the first key head; tiled, the key heads take turns.
+  EXPECT_EQ(OrderBetween(config, tiled, "blk.0.ssm_dt.bias").cols, (std::vector<int64_t>{0, 3, 1, 4, 2, 5}));
+  EXPECT_EQ(OrderBetween(config, tiled, "blk.0.ssm_alpha.weight").rows, (std::vector<int64_t>{0, 3, 1, 4, 2, 5}));
+  EXPECT_EQ(OrderBetween(config, tiled, "blk.0.ssm_out.weight").cols,
+            (std::vector<int64_t>{0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11}));
+  const std::vector<int64_t> channels = OrderBetween(config, tiled, "blk.0.ssm_conv1d.weight").rows;
+  ASSERT_EQ(channels.size(), 28u);
+  for (int64_t i = 0; i < 16; ++i) EXPECT_EQ(channels[static_cast<size_t>(i)], i);
+  EXPECT_EQ(channels[18], 22);
+  EXPECT_TRUE(OrderBetween(config, tiled, "blk.0.ssm_q.weight").rows.empty());
+  const std::vector<int64_t> to = OrderBetween(config, tiled, "blk.0.ssm_v.weight").rows;
+  config.delta.tiled = true;
+  const std::vector<int64_t> back = OrderBetween(config, {}, "blk.0.ssm_v.weight").rows;
+  for (size_t i = 0; i < to.size(); ++i) EXPECT_EQ(to[static_cast<size_t>(back[i])], static_cast<int64_t>(i));
 }
 
 TEST(Writer, NothingIsThereBeforeCommit) {

@@ -203,7 +203,7 @@ TEST_P(Architectures, OwnGgufGivesTheSameLogits) {
   const fs::path path = scratch_.path() / "model.gguf";
   auto convert = [&] { ConvertForTest(*source, Container::kGguf, path, "f32", [](const Tensor&) { return "f32"; }); };
   // What GGUF's readers take for granted and these models have otherwise.
-  const std::set<std::string> refused = {"llama4", "llama4_images", "qwen3_moe_mixed"};
+  const std::set<std::string> refused = {"llama4", "llama4_images", "qwen3_5", "qwen3_moe_mixed"};
   if (!FindArchitecture(source->config().architecture)->in_llama_cpp || refused.contains(GetParam())) {
     EXPECT_THROW(convert(), Error);
     EXPECT_FALSE(fs::exists(path));
@@ -218,6 +218,32 @@ TEST_P(Architectures, OwnGgufGivesTheSameLogits) {
     return;
   }
   ExpectReference(*model, Expected(GetParam()), GetParam() + ".gguf");
+}
+
+// A config.json is written anew when the source is a GGUF: the same model comes back.
+TEST_P(Architectures, OwnGgufBecomesAFolderAgain) {
+  auto source = Checkpoint::Open(Assemble(GetParam(), scratch_.path()));
+  const fs::path gguf = scratch_.path() / "model.gguf", folder = scratch_.path() / "again";
+  auto as_f32 = [](const Tensor&) { return "f32"; };
+  try {
+    ConvertForTest(*source, Container::kGguf, gguf, "f32", as_f32);
+  } catch (const Error& error) {
+    ASSERT_EQ(error.kind(), ErrorKind::kUnsupported);  // OwnGgufGivesTheSameLogits knows which
+    return;
+  }
+  ConvertForTest(*Checkpoint::Open(gguf), Container::kHuggingFace, folder, "", as_f32);
+  auto model = Model::Load(Checkpoint::Open(folder), {Arithmetic::kReference, ""});
+  const ModelConfig &a = source->config(), &b = model->config();
+  EXPECT_EQ(a.architecture, b.architecture);
+  EXPECT_EQ(a.context, b.context);
+  EXPECT_EQ(a.stop_tokens, b.stop_tokens);
+  if (GetParam() == "mistral" || GetParam() == "qwen2_window") return;  // the window is lost in GGUF
+  EXPECT_EQ(a.rope_scaling, b.rope_scaling);
+  EXPECT_EQ(a.experts, b.experts);
+  EXPECT_EQ(a.latent, b.latent);
+  EXPECT_EQ(a.delta, b.delta);
+  for (int64_t i = 0; i < a.n_layers; ++i) EXPECT_EQ(a.Layer(i), b.Layer(i)) << i;
+  ExpectReference(*model, Expected(GetParam()), GetParam() + " again");
 }
 
 TEST_P(Architectures, MemoryIsWhatThePlanSays) {

@@ -20,6 +20,14 @@ void FromHf(const HfFields& in, ModelConfig& c) {
   if (in.Bool("attention_bias", false)) c.qkv_bias = c.o_bias = Presence::kAlways;
 }
 
+void ToHf(const ModelConfig& c, Json& out) {
+  out["logit_scale"] = ShortFloat(c.logit_scale);
+  if (c.architecture == "command-r") out["use_qk_norm"] = c.qk_norm == QkNorm::kEachHead;
+  if (c.sliding_window == 0) return;
+  out["sliding_window"] = c.sliding_window;
+  out["layer_types"] = LayerTypesJson(c);
+}
+
 void NoRopeWithoutWindow(ModelConfig& c) {
   SetAllLayers(c);
   for (LayerConfig& layer : c.layers) layer.rope = layer.window > 0;
@@ -44,6 +52,7 @@ ArchitectureSpec CommandRSpec() {
     out.AddFloat32(p + "logit_scale", c.logit_scale);
     out.AddString(p + "rope.scaling.type", "none");
   };
+  spec.to_hf = ToHf;
   return spec;
 }
 
@@ -70,6 +79,7 @@ ArchitectureSpec Cohere2Spec() {
     out.AddFloat32(p + "logit_scale", c.logit_scale);
     out.AddString(p + "rope.scaling.type", "none");
   };
+  spec.to_hf = ToHf;
   return spec;
 }
 

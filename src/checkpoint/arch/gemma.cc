@@ -44,6 +44,19 @@ void LocalRope(ModelConfig& c, double theta) {
   for (LayerConfig& layer : c.layers) layer.local_rope = layer.window > 0;
 }
 
+void ToHf(const ModelConfig& c, Json& out) {
+  out["hidden_activation"] = ActivationName(c.activation);
+  const double scalar = 1.0 / (c.attention_scale * c.attention_scale);
+  const bool whole = std::abs(scalar - std::round(scalar)) < 1e-6 * scalar;
+  out["query_pre_attn_scalar"] = whole ? Json(static_cast<int64_t>(std::round(scalar))) : Json(scalar);
+  auto cap = [](double value) { return value > 0 ? Json(ShortFloat(value)) : Json(nullptr); };
+  out["attn_logit_softcapping"] = cap(c.attention_softcap);
+  out["final_logit_softcapping"] = cap(c.logit_softcap);
+  out["sliding_window"] = c.sliding_window;
+  out["layer_types"] = LayerTypesJson(c);
+  if (c.rope_local_theta > 0) out["rope_local_base_freq"] = ShortFloat(c.rope_local_theta);
+}
+
 const std::vector<StoredName>& GemmaNames() {
   static const std::vector<StoredName> kNames = {
       {"post_attention_norm", "post_attention_layernorm"},
@@ -77,6 +90,7 @@ ArchitectureSpec Gemma2Spec() {
     out.AddFloat32(p + "attn_logit_softcapping", c.attention_softcap);
     out.AddFloat32(p + "final_logit_softcapping", c.logit_softcap);
   };
+  spec.to_hf = ToHf;
   return spec;
 }
 
@@ -111,6 +125,7 @@ ArchitectureSpec Gemma3Spec() {
     if (c.logit_softcap > 0) out.AddFloat32(p + "final_logit_softcapping", c.logit_softcap);
     out.AddFloat32(p + "rope.freq_base_swa", c.rope_local_theta);
   };
+  spec.to_hf = ToHf;
   return spec;
 }
 

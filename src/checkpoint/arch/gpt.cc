@@ -54,6 +54,13 @@ ArchitectureSpec Gpt2Spec() {
   spec.to_gguf = [](const ModelConfig& c, const std::string&, GgufMetadata&) {
     RequireActivation(c, Activation::kGeluTanh);
   };
+  spec.to_hf = [](const ModelConfig& c, Json& out) {
+    out["activation_function"] = c.activation == Activation::kGeluTanh ? "gelu_new" : ActivationName(c.activation);
+    out["layer_norm_epsilon"] = out["layer_norm_eps"];
+    for (const char* key : {"layer_norm_eps", "hidden_act", "head_dim", "num_key_value_heads", "rope_theta",
+                            "rope_scaling", "attention_bias", "mlp_bias"})
+      out.erase(key);
+  };
   return spec;
 }
 
@@ -89,6 +96,12 @@ ArchitectureSpec GptNeoXSpec() {
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     RequireActivation(c, Activation::kGelu);
     out.AddBool(p + "use_parallel_residual", c.parallel);
+  };
+  spec.to_hf = [](const ModelConfig& c, Json& out) {
+    out["use_parallel_residual"] = c.parallel;
+    out["attention_bias"] = c.qkv_bias != Presence::kNever;
+    out["partial_rotary_factor"] = static_cast<double>(c.rotary_dim) / static_cast<double>(c.head_dim);
+    for (const char* key : {"head_dim", "num_key_value_heads", "mlp_bias"}) out.erase(key);
   };
   return spec;
 }

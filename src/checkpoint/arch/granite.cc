@@ -29,6 +29,12 @@ ArchitectureSpec GraniteSpec() {
     out.AddFloat32(p + "attention.scale", c.attention_scale);
     out.AddFloat32(p + "logit_scale", 1.0 / c.logit_scale);
   };
+  spec.to_hf = [](const ModelConfig& c, Json& out) {
+    out["embedding_multiplier"] = ShortFloat(c.embedding_scale);
+    out["residual_multiplier"] = ShortFloat(c.residual_scale);
+    out["attention_multiplier"] = ShortFloat(c.attention_scale);
+    out["logits_scaling"] = ShortFloat(static_cast<float>(1.0 / c.logit_scale));
+  };
   return spec;
 }
 

@@ -16,6 +16,12 @@ ArchitectureSpec LlamaSpec() {
     c.sliding_window = in.Int("sliding_window", 0);
     ReadLayerTypes(in, c, 0);
   };
+  spec.to_hf = [](const ModelConfig& c, Json& out) {
+    if (c.sliding_window == 0) return;
+    out["architectures"] = {"MistralForCausalLM"};
+    out["model_type"] = "mistral";
+    out["sliding_window"] = c.sliding_window;
+  };
   return spec;
 }
 
@@ -57,6 +63,11 @@ ArchitectureSpec SmolLm3Spec() {
       Fail(ErrorKind::kUnsupported,
            "GGUF cannot say which layers of this smollm3 rotate; its readers take all but every "
            "fourth");
+  };
+  spec.to_hf = [](const ModelConfig& c, Json& out) {
+    out["use_sliding_window"] = false;
+    out["no_rope_layers"] = Json::array();
+    for (int64_t i = 0; i < c.n_layers; ++i) out["no_rope_layers"].push_back(c.Layer(i).rope ? 1 : 0);
   };
   return spec;
 }

@@ -43,6 +43,25 @@ void QwenFromHf(const HfFields& in, ModelConfig& c) {
   ReadQwenLayers(in, c);
 }
 
+void CountsToHf(const ModelConfig& c, Json& out) {
+  out["num_local_experts"] = c.experts.count;
+  out["num_experts_per_tok"] = c.experts.used;
+}
+
+void QwenToHf(const ModelConfig& c, Json& out) {
+  const ExpertConfig& e = c.experts;
+  out["num_experts"] = e.count;
+  out["num_experts_per_tok"] = e.used;
+  out["moe_intermediate_size"] = e.feed_forward;
+  if (e.shared_feed_forward > 0) out["shared_expert_intermediate_size"] = e.shared_feed_forward;
+  out["norm_topk_prob"] = e.renormalize;
+  out["decoder_sparse_step"] = 1;
+  out["mlp_only_layers"] = Json::array();
+  for (int64_t i = 0; i < c.n_layers; ++i)
+    if (!c.Layer(i).experts) out["mlp_only_layers"].push_back(i);
+  out["use_sliding_window"] = false;
+}
+
 void RequireExpertsEverywhere(const ModelConfig& c) {
   for (const LayerConfig& layer : c.layers)
     if (!layer.experts)
@@ -81,6 +100,7 @@ ArchitectureSpec MixtralSpec() {
     AllExperts(c);
   };
   spec.from_gguf = ReadCounts;
+  spec.to_hf = CountsToHf;
   return spec;
 }
 
@@ -108,6 +128,7 @@ ArchitectureSpec Qwen2MoeSpec() {
       Fail(ErrorKind::kUnsupported, "GGUF's readers of qwen2moe do not renormalize the experts' weights");
     QwenToGguf(c, p, out);
   };
+  spec.to_hf = QwenToHf;
   return spec;
 }
 
@@ -131,6 +152,7 @@ ArchitectureSpec Qwen3MoeSpec() {
       Fail(ErrorKind::kUnsupported, "GGUF's readers of qwen3moe renormalize the experts' weights; this model does not");
     QwenToGguf(c, p, out);
   };
+  spec.to_hf = QwenToHf;
   return spec;
 }
 
@@ -179,6 +201,13 @@ ArchitectureSpec GptOssSpec() {
            "differs");
     AddWindowPattern(c, p, 2, out);
     out.AddUint32(p + "expert_feed_forward_length", static_cast<uint64_t>(c.experts.feed_forward));
+  };
+  spec.to_hf = [](const ModelConfig& c, Json& out) {
+    CountsToHf(c, out);
+    out["intermediate_size"] = c.experts.feed_forward;
+    out["swiglu_limit"] = c.swiglu_limit;
+    out["sliding_window"] = c.sliding_window;
+    out["layer_types"] = LayerTypesJson(c);
   };
   return spec;
 }
@@ -261,6 +290,24 @@ void Llama4ToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out)
   out.AddUint32(p + "expert_feed_forward_length", static_cast<uint64_t>(c.experts.feed_forward));
 }
 
+void Llama4ToHf(const ModelConfig& c, Json& out) {
+  CountsToHf(c, out);
+  out["intermediate_size"] = c.experts.feed_forward;
+  out["intermediate_size_mlp"] = c.feed_forward;
+  out["use_qk_norm"] = c.qk_norm == QkNorm::kUnweighted;
+  out["attention_chunk_size"] = c.sliding_window > 0 ? Json(c.sliding_window) : Json(nullptr);
+  out["attn_temperature_tuning"] = c.temperature_floor > 0;
+  if (c.temperature_floor > 0) {
+    out["attn_scale"] = c.temperature_scale;
+    out["floor_scale"] = static_cast<int64_t>(c.temperature_floor);
+  }
+  out["moe_layers"] = out["no_rope_layers"] = Json::array();
+  for (int64_t i = 0; i < c.n_layers; ++i) {
+    if (c.Layer(i).experts) out["moe_layers"].push_back(i);
+    out["no_rope_layers"].push_back(c.Layer(i).rope ? 1 : 0);
+  }
+}
+
 }  // namespace
 
 ArchitectureSpec Llama4Spec() {
@@ -286,6 +333,7 @@ ArchitectureSpec Llama4Spec() {
   spec.from_hf = Llama4FromHf;
   spec.from_gguf = Llama4FromGguf;
   spec.to_gguf = Llama4ToGguf;
+  spec.to_hf = Llama4ToHf;
   return spec;
 }
 

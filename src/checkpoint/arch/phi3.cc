@@ -23,6 +23,20 @@ ArchitectureSpec Phi3Spec() {
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     if (c.sliding_window == 0) out.AddUint32(p + "attention.sliding_window", 0);
   };
+  spec.to_hf = [](const ModelConfig& c, Json& out) {
+    out["sliding_window"] = c.sliding_window > 0 ? Json(c.sliding_window) : Json(nullptr);
+    const RopeScaling& rope = c.rope_scaling;
+    out["original_max_position_embeddings"] = c.context;
+    if (rope.kind != RopeScaling::Kind::kLong) return;
+    out["original_max_position_embeddings"] = rope.original_context;
+    out["rope_scaling"] = {{"type", "longrope"},
+                           {"rope_type", "longrope"},
+                           {"short_factor", Json::array()},
+                           {"long_factor", Json::array()},
+                           {"attention_factor", ShortFloat(rope.attention_factor)}};
+    for (float factor : c.rope_factors) out["rope_scaling"]["short_factor"].push_back(ShortFloat(factor));
+    for (float factor : c.rope_long_factors) out["rope_scaling"]["long_factor"].push_back(ShortFloat(factor));
+  };
   return spec;
 }
 

@@ -14,6 +14,10 @@ void ReadQwenWindow(const HfFields& in, ModelConfig& c) {
     c.layers[static_cast<size_t>(i)].window = 0;
 }
 
+void WithoutWindow(const ModelConfig&, Json& out) {
+  out["use_sliding_window"] = false;
+}
+
 }  // namespace
 
 ArchitectureSpec Qwen2Spec() {
@@ -23,6 +27,7 @@ ArchitectureSpec Qwen2Spec() {
   spec.model_types = {"qwen2"};
   spec.wire = [](ModelConfig& c) { c.qkv_bias = Presence::kAlways; };
   spec.from_hf = ReadQwenWindow;
+  spec.to_hf = WithoutWindow;
   return spec;
 }
 
@@ -36,6 +41,7 @@ ArchitectureSpec Qwen3Spec() {
     c.qkv_bias = c.o_bias = Presence::kOptional;
   };
   spec.from_hf = ReadQwenWindow;
+  spec.to_hf = WithoutWindow;
   return spec;
 }
 

@@ -106,7 +106,7 @@ class SlotList {
     slot.shape = std::move(shape);
     slot.required = required;
     slot.linear = linear;
-    slot.minus_one = norm && spec_->minus_one;
+    if (norm && spec_->minus_one) slot.hf_value = StoredValue::kLessOne;
     slots_.push_back(std::move(slot));
   }
 
@@ -117,11 +117,12 @@ class SlotList {
 
   void Norm(std::string_view part, int64_t n, bool unshifted = false) {
     Add(part, "weight", {n}, true, false);
-    slots_.back().minus_one = spec_->minus_one && !unshifted;
+    if (spec_->minus_one && !unshifted) slots_.back().hf_value = StoredValue::kLessOne;
     if (config_.norm_bias) Add(part, "bias", {n}, true, false);
   }
   void Vector(std::string_view part, std::string_view suffix, int64_t n, bool required = true) {
     Add(part, suffix, {n}, required, false);
+    if (part == "ssm_a") slots_.back().hf_value = StoredValue::kLogOfNegative;
   }
   void Linear(std::string_view part, int64_t out, int64_t in, Presence bias = Presence::kNever) {
     Add(part, "weight", {out, in}, true, true);
@@ -159,7 +160,7 @@ class SlotList {
       gguf[{slots_[i].in_gguf.name, slots_[i].in_gguf.slice}].push_back(&slots_[i]);
     }
     for (auto& [key, parts] : hf) Share(parts, &TensorSlot::in_hf, hf_order_[key.first]);
-    for (auto& [key, parts] : gguf) Share(parts, &TensorSlot::in_gguf, StoredName::Order::kConcatenated);
+    for (auto& [key, parts] : gguf) Share(parts, &TensorSlot::in_gguf, gguf_order_[key.first]);
   }
 
   std::vector<TensorSlot> Take() { return std::move(slots_); }
@@ -228,6 +229,7 @@ class SlotList {
     const StoredName* gguf = FindName(spec_->gguf, part);
     if (!gguf) gguf = FindName(GgufDefaults(), part);
     slot.in_gguf.name = Suffixed(block, gguf ? gguf->stored : part, suffix, expert);
+    gguf_order_[slot.in_gguf.name] = gguf ? gguf->order : StoredName::Order::kConcatenated;
     if (expert >= 0) {
       if (theirs.stored.find("{}") == std::string_view::npos) {
         slot.in_hf.slices = config_.experts.count;
@@ -245,7 +247,7 @@ class SlotList {
   const ModelConfig& config_;
   const ArchitectureSpec* spec_;
   std::vector<TensorSlot> slots_;
-  std::unordered_map<std::string, StoredName::Order> hf_order_;
+  std::unordered_map<std::string, StoredName::Order> hf_order_, gguf_order_;
   int64_t layer_ = 0;
   size_t layer_begin_ = 0;
 };

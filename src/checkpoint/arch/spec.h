@@ -70,6 +70,7 @@ struct ArchitectureSpec {
   std::vector<std::string_view> model_types = {};         // of a config.json that names no class
   bool in_llama_cpp = true;                               // else no GGUF is read or written
   bool hf_interleaved = false, gguf_interleaved = false;  // ModelConfig::rope_interleaved of the container
+  bool gguf_tiled_heads = false;                          // DeltaConfig::tiled of GGUF
   ModuleRoots roots = {};
   std::vector<StoredName> hf = {}, gguf = {};                     // where they differ from Llama's and from ours
   std::vector<std::pair<const char*, const char*>> hf_keys = {};  // this model's key, Llama's key
@@ -83,6 +84,8 @@ struct ArchitectureSpec {
   void (*from_hf)(const HfFields&, ModelConfig&) = nullptr;
   void (*from_gguf)(const GgufFields&, ModelConfig&) = nullptr;
   void (*to_gguf)(const ModelConfig&, const std::string& prefix, GgufMetadata&) = nullptr;
+  /// What config.json says beyond, or instead of, Llama's keys (HfConfigJson), under this model's own names.
+  void (*to_hf)(const ModelConfig&, Json&) = nullptr;
 };
 
 std::span<const ArchitectureSpec> ArchitectureSpecs();
@@ -110,6 +113,11 @@ void RequireActivation(const ModelConfig& config, Activation expected);
 void SetWindowPattern(ModelConfig& config, int64_t pattern);
 void SetAllLayers(ModelConfig& config);  // makes `layers` explicit
 Activation ReadActivation(const HfFields& in, const char* key, const char* fallback);
+/// The reverse of ReadActivation, and of ReadLayerTypes.
+const char* ActivationName(Activation activation);
+Json LayerTypesJson(const ModelConfig& config);
+/// 0.2 for 0.2 that has been a float32.
+double ShortFloat(double value);
 
 // The rows of the table.
 ArchitectureSpec LlamaSpec();

@@ -4,7 +4,6 @@
 #include "base/strings.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/hf_wrapper.h"
-#include "checkpoint/layout.h"
 
 namespace assay {
 
@@ -54,12 +53,6 @@ void RefuseArchitecture(std::string_view where, std::string_view name, bool hugg
   std::string nearest = Nearest(name, known);
   Fail(ErrorKind::kUnsupported, "{}: architecture {} is not supported; nearest supported: {}; all: {}", where, name,
        nearest.empty() ? known.front() : nearest, Join(known, ", "));
-}
-
-bool RopeInterleaved(std::string_view architecture, Container container) {
-  const ArchitectureSpec* spec = FindArchitecture(architecture);
-  ASSAY_CHECK(spec != nullptr);
-  return container == Container::kGguf ? spec->gguf_interleaved : spec->hf_interleaved;
 }
 
 bool HfFields::Has(const char* key) const {
@@ -135,6 +128,39 @@ void RequireActivation(const ModelConfig& config, Activation expected) {
   if (config.activation != expected)
     Fail(ErrorKind::kUnsupported, "GGUF cannot state this activation: readers of {} take another for granted",
          config.architecture);
+}
+
+const char* ActivationName(Activation activation) {
+  switch (activation) {
+    case Activation::kSilu:
+    case Activation::kClampedSwiglu:
+      return "silu";
+    case Activation::kGelu:
+      return "gelu";
+    case Activation::kGeluTanh:
+      return "gelu_pytorch_tanh";
+    case Activation::kRelu2:
+      return "relu2";
+  }
+  return "silu";
+}
+
+Json LayerTypesJson(const ModelConfig& config) {
+  Json out = Json::array();
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    const LayerConfig layer = config.Layer(i);
+    out.push_back(layer.recurrent     ? "linear_attention"
+                  : layer.chunked     ? "chunked_attention"
+                  : layer.window != 0 ? "sliding_attention"
+                                      : "full_attention");
+  }
+  return out;
+}
+
+double ShortFloat(double value) {
+  float narrow = static_cast<float>(value);
+  if (static_cast<double>(narrow) != value) return value;
+  return std::stod(fmt::format("{}", narrow));
 }
 
 Activation ReadActivation(const HfFields& in, const char* key, const char* fallback) {
