@@ -63,6 +63,51 @@ RopeTables ReadRopeTables(const std::vector<GgufFile>& files) {
   return tables;
 }
 
+/// Older files of deepseek2 keep the projections of keys and values out of the latent space in one tensor,
+/// [heads * (nope + value), kv_rank], as Hugging Face does. It becomes the two of newer files, decoded.
+void SplitLatent(const ModelConfig& config, std::vector<Tensor>& tensors, SplitPlanes& planes, std::string_view where) {
+  const LatentConfig& l = config.latent;
+  const int64_t heads = config.n_heads, rank = l.kv_rank, each = l.nope_dim + l.value_dim;
+  std::vector<Tensor> out;
+  for (Tensor& tensor : tensors) {
+    constexpr std::string_view kEnd = ".attn_kv_b.weight";
+    if (rank == 0 || !tensor.name.ends_with(kEnd)) {
+      out.push_back(std::move(tensor));
+      continue;
+    }
+    if (tensor.shape != std::vector<int64_t>{heads * each, rank})
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {}, found {}", where, tensor.name,
+           ShapeText({heads * each, rank}), ShapeText(tensor.shape));
+    const std::string block = tensor.name.substr(0, tensor.name.size() - kEnd.size());
+    auto add = [&](const char* name, int64_t rows, int64_t cols) {
+      Tensor& part = out.emplace_back();
+      part.name = part.source_name = block + name;
+      part.shape = {heads, rows, cols};
+      part.view.format = &GetFormat("f32");
+      part.view.rows = heads * rows;
+      part.view.cols = cols;
+      std::vector<std::byte>& plane = planes.bytes.emplace_back(static_cast<size_t>(heads * rows * cols) * 4);
+      part.view.codes = plane.data();
+      part.stored_bytes = tensor.stored_bytes * static_cast<uint64_t>(rows * cols) / static_cast<uint64_t>(each * rank);
+      return plane.data();
+    };
+    std::byte* keys = add(".attn_k_b.weight", rank, l.nope_dim);
+    std::byte* values = add(".attn_v_b.weight", l.value_dim, rank);
+    std::vector<float> row(static_cast<size_t>(rank));
+    for (int64_t r = 0; r < heads * each; ++r) {
+      tensor.view.format->decode_row(tensor.view, r, row.data());
+      const int64_t head = r / each, at = r % each;
+      if (at >= l.nope_dim) {
+        std::memcpy(values + (head * l.value_dim + at - l.nope_dim) * rank * 4, row.data(), row.size() * 4);
+        continue;
+      }
+      for (int64_t c = 0; c < rank; ++c)
+        std::memcpy(keys + ((head * rank + c) * l.nope_dim + at) * 4, &row[static_cast<size_t>(c)], 4);
+    }
+  }
+  tensors = std::move(out);
+}
+
 }  // namespace
 
 void GgufCheckpoint::CheckSplit() const {
@@ -122,6 +167,8 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
     }
   }
   config_.tied_output = !names.contains("output.weight");
+  // Newer files of deepseek2 may carry it beside the two.
+  if (!names.contains("blk.0.attn_k_b.weight")) SplitLatent(config_, tensors_, split_, head.where);
   SplitStored(config_, container_, tensors_, split_, head.where);
   std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
   CheckTensors(config_, tensors_, head.where);

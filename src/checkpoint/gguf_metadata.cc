@@ -246,6 +246,12 @@ GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, c
     out.AddUint32("general.quantization_version", 2);
   };
   if (const auto* gguf = dynamic_cast<const GgufCheckpoint*>(&source)) {
+    if (source.config().latent.kv_rank > 0 &&
+        !gguf->head().Find(std::string(gguf->head().String("general.architecture")) + ".attention.key_length_mla"))
+      Fail(ErrorKind::kUnsupported,
+           "{}: a file as older converters wrote it, whose metadata does not fit newer engines; write a Hugging Face "
+           "folder, or begin at the original model",
+           gguf->head().where);
     for (const GgufEntry& entry : gguf->head().metadata) {
       if (entry.key == "general.file_type" || entry.key == "general.quantization_version" ||
           entry.key == "general.alignment" || entry.key.starts_with("split."))

@@ -118,13 +118,10 @@ void DeepSeekFromGguf(const GgufFields& in, ModelConfig& c) {
   l.q_rank = in.Int("attention.q_lora_rank", 0);
   l.kv_rank = in.Int("attention.kv_lora_rank");
   l.rope_dim = in.Int("rope.dimension_count");
-  l.nope_dim = in.Int("attention.key_length_mla", 0) - l.rope_dim;
-  l.value_dim = in.Int("attention.value_length_mla", 0);
-  if (l.nope_dim < 1 || l.value_dim < 1)
-    Fail(ErrorKind::kUnsupported,
-         "{}: a deepseek2 file without attention.key_length_mla and value_length_mla, as "
-         "older converters wrote it; convert the model anew",
-         in.file.where);
+  // Older converters stated the sizes of the heads, and kept both projections in one tensor (gguf_checkpoint.cc).
+  const bool old = !in.Has("attention.key_length_mla");
+  l.nope_dim = in.Int(old ? "attention.key_length" : "attention.key_length_mla") - l.rope_dim;
+  l.value_dim = in.Int(old ? "attention.value_length" : "attention.value_length_mla");
   c.n_kv_heads = c.n_heads;
   // Written as a tenth of mscale_all_dim.
   const double mscale = in.Number("rope.scaling.yarn_log_multiplier", 0.0) * 10.0;
@@ -219,12 +216,59 @@ void GlmDsaToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out)
   out.AddBools(p + "attention.indexer.types", own);
 }
 
+void DeepSeekToHf(const ModelConfig& c, Json& out) {
+  const LatentConfig& l = c.latent;
+  const ExpertConfig& e = c.experts;
+  if (!e.sigmoid && c.indexer.heads == 0) {
+    out["architectures"] = {"DeepseekV2ForCausalLM"};
+    out["model_type"] = "deepseek_v2";
+  } else if (c.indexer.heads == 0) {
+    out["architectures"] = {"DeepseekV3ForCausalLM"};
+    out["model_type"] = "deepseek_v3";
+  }
+  out.erase("head_dim");
+  out["q_lora_rank"] = l.q_rank > 0 ? Json(l.q_rank) : Json(nullptr);
+  out["kv_lora_rank"] = l.kv_rank;
+  out["qk_nope_head_dim"] = l.nope_dim;
+  out["qk_rope_head_dim"] = l.rope_dim;
+  out["v_head_dim"] = l.value_dim;
+  if (out["rope_scaling"].is_object() && c.rope_scaling.mscale_all_dim > 0) {
+    const double mscale = ShortFloat(static_cast<float>(c.rope_scaling.mscale_all_dim));
+    out["rope_scaling"]["mscale"] = out["rope_scaling"]["mscale_all_dim"] = mscale;
+    out["rope_scaling"].erase("attention_factor");  // follows from the two
+  }
+  if (e.count == 0) return;
+  int64_t dense = 0;
+  while (dense < c.n_layers && !c.Layer(dense).experts) ++dense;
+  out["first_k_dense_replace"] = dense;
+  out["n_routed_experts"] = e.count;
+  out["num_experts_per_tok"] = e.used;
+  out["moe_intermediate_size"] = e.feed_forward;
+  out["n_shared_experts"] = e.feed_forward > 0 ? e.shared_feed_forward / e.feed_forward : 0;
+  out["routed_scaling_factor"] = ShortFloat(e.scale);
+  out["scoring_func"] = e.sigmoid ? "sigmoid" : "softmax";
+  out["norm_topk_prob"] = e.renormalize;
+  out["topk_method"] = e.sigmoid ? "noaux_tc" : e.groups > 1 ? "group_limited_greedy" : "greedy";
+  out["n_group"] = e.groups;
+  out["topk_group"] = e.groups_used;
+}
+
+void SparseToHf(const ModelConfig& c, Json& out) {
+  DeepSeekToHf(c, out);
+  out["index_n_heads"] = c.indexer.heads;
+  out["index_head_dim"] = c.indexer.head_dim;
+  out["index_topk"] = c.indexer.top_k;
+  if (c.architecture != "glm-dsa") return;
+  out["indexer_types"] = Json::array();
+  for (int64_t i = 0; i < c.n_layers; ++i) out["indexer_types"].push_back(c.Layer(i).shared_index ? "shared" : "full");
+}
+
 }  // namespace
 
 ArchitectureSpec DeepSeek2Spec() {
   ArchitectureSpec spec;
   spec.name = "deepseek2";
-  spec.classes = {"DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM"};
+  spec.classes = {"DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "KimiK2ForCausalLM"};
   spec.model_types = {"deepseek_v2", "deepseek_v3", "kimi_k2"};
   spec.hf_interleaved = spec.gguf_interleaved = true;
   spec.mixture = true;
@@ -237,6 +281,7 @@ ArchitectureSpec DeepSeek2Spec() {
   spec.from_hf = DeepSeekFromHf;
   spec.from_gguf = DeepSeekFromGguf;
   spec.to_gguf = DeepSeekToGguf;
+  spec.to_hf = DeepSeekToHf;
   return spec;
 }
 
@@ -248,6 +293,7 @@ ArchitectureSpec DeepSeek32Spec() {
   spec.from_hf = SparseFromHf;
   spec.from_gguf = SparseFromGguf;
   spec.to_gguf = SparseToGguf;
+  spec.to_hf = SparseToHf;
   return spec;
 }
 

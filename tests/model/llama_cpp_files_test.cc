@@ -1,0 +1,68 @@
+// GGUF files made by llama.cpp's converter out of the golden models (tools/golden/llama_cpp_models.py): the logits are
+// those of transformers.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "checkpoint/convert_for_test.h"
+#include "kernel/ops.h"
+#include "model/model.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+namespace fs = std::filesystem;
+
+const fs::path kGolden = fs::path(ASSAY_TEST_DATA) / "golden";
+
+class OfLlamaCpp : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(OfLlamaCpp, LogitsAgreeWithTransformers) {
+  const auto& [file, reference] = GetParam();
+  auto model = Model::Load(Checkpoint::Open(kGolden / "checkpoint" / file), {Arithmetic::kReference, ""});
+  const Json golden = ParseJson(ReadFile(kGolden / "models" / reference / "reference.json"), reference);
+  const auto ids = golden.at("ids").get<std::vector<int32_t>>();
+  const auto expected = golden.at("last_logits").get<std::vector<double>>();
+  const auto logprobs = golden.at("prompt_logprobs").get<std::vector<double>>();
+  const int64_t vocab = model->config().vocab;
+  ASSERT_EQ(static_cast<int64_t>(expected.size()), vocab);
+  Sequence sequence(model->config(), model->arithmetic(), static_cast<int64_t>(ids.size()));
+  Workspace workspace;
+  ThreadPool pool(2);
+  std::vector<BatchToken> batch;
+  for (int32_t id : ids) batch.push_back({id, &sequence, true});
+  std::vector<float> logits(ids.size() * expected.size());
+  model->Forward(batch, workspace, pool, logits.data());
+  const double tolerance = model->config().delta.key_heads > 0 ? 5e-4 : 1e-4;  // as in architectures_test.cc
+  for (size_t i = 0; i < expected.size(); ++i)
+    ASSERT_NEAR(logits[logits.size() - expected.size() + i], expected[i], tolerance) << i;
+  for (size_t t = 0; t < logprobs.size(); ++t) {
+    const float* row = logits.data() + static_cast<int64_t>(t) * vocab;
+    EXPECT_NEAR(row[ids[t + 1]] - LogSumExp(row, vocab), logprobs[t], tolerance) << t;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, OfLlamaCpp,
+                         testing::Values(std::pair{"qwen3_5_images_llama_cpp.gguf", "qwen3_5_images"},
+                                         std::pair{"qwen3_next_llama_cpp.gguf", "qwen3_next"},
+                                         std::pair{"deepseek_v2_old_llama_cpp.gguf", "deepseek_v2"}),
+                         [](const auto& test) { return test.param.second; });
+
+// What is not in the old file's metadata cannot be copied into a new one; a folder can be written.
+TEST(LlamaCppFiles, OldLatentFilesBecomeFolders) {
+  auto source = Checkpoint::Open(kGolden / "checkpoint/deepseek_v2_old_llama_cpp.gguf");
+  TempFolder folder;
+  auto as_f32 = [](const Tensor&) { return "f32"; };
+  EXPECT_THROW(ConvertForTest(*source, Container::kGguf, folder.path() / "a.gguf", "f32", as_f32), Error);
+  ConvertForTest(*source, Container::kHuggingFace, folder.path() / "m", "", as_f32);
+  auto written = Checkpoint::Open(folder.path() / "m");
+  for (const Tensor& tensor : source->tensors())
+    EXPECT_EQ(DecodeFor(*source, tensor, Container::kHuggingFace), Decode(written->Get(tensor.name))) << tensor.name;
+}
+
+}  // namespace
+}  // namespace assay
