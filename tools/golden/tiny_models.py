@@ -5,7 +5,11 @@ Each folder has config.json, model.safetensors (BF16) and reference.json: token 
 logits of its last position, argmax and log-probabilities along it, and a greedy continuation with the margin of each step, all in float32
 with eager attention. The tokenizer is that of tests/golden/checkpoint/tiny_llama.
 
-Needs torch, transformers, safetensors. Run from the checkout: python3 tools/golden/tiny_models.py [NAME …]
+Models with windows, chunks or states have long.json too: the logits behind a prompt that is longer than a window and a step of the engine
+together (kStepTokens in src/model/sequence.h), so that what a window has left behind is given up on the way.
+
+Needs torch, transformers, safetensors. Run from the checkout: python3 tools/golden/tiny_models.py [--long] [NAME …]
+--long writes long.json alone, for models that are there.
 """
 
 import sys
@@ -25,6 +29,8 @@ import transformers
 
 OUT = Path(__file__).resolve().parents[2] / "tests" / "golden" / "models"
 VOCAB, LENGTH, GREEDY = 272, 40, 12
+LONG = 700
+WITH_WINDOWS = ["cohere2", "gemma2", "gemma3", "gpt_oss", "llama4", "mistral", "qwen2_window", "qwen3_5"]
 
 BASE = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             max_position_embeddings=128, bos_token_id=0, eos_token_id=1, pad_token_id=1, tie_word_embeddings=True, rms_norm_eps=1e-5)
@@ -225,6 +231,16 @@ def compute_reference(folder, kind, name):
     }, spread
 
 
+def long_reference(name):
+    folder = OUT / name
+    model = getattr(transformers, CASES[name][0]).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    ids = [4 + t * t % 251 for t in range(LONG)]
+    with torch.no_grad():
+        last = model(torch.tensor([ids]), use_cache=False).logits[0, -1].double()
+    values = {"provenance": provenance(), "tokens": LONG, "last_logits": [round(float(x), 5) for x in last]}
+    (folder / "long.json").write_text(json.dumps(values) + "\n")
+
+
 def provenance():
     return (f"python3 tools/golden/tiny_models.py with python {platform.python_version()}, torch {torch.__version__}, transformers "
             f"{transformers.__version__}, safetensors {safetensors.__version__}; weights stored as BF16, computed in float32, eager attention")
@@ -232,13 +248,20 @@ def provenance():
 
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[1:] or CASES:
+    names = [name for name in sys.argv[1:] if name != "--long"]
+    if "--long" in sys.argv:
+        for name in names or WITH_WINDOWS:
+            long_reference(name)
+        return
+    for name in names or CASES:
         folder = OUT / name
         shutil.rmtree(folder, ignore_errors=True)
         make(name).save_pretrained(folder)
         (folder / "generation_config.json").unlink(missing_ok=True)
         values, spread = reference(folder, CASES[name][0], name)
         (folder / "reference.json").write_text(json.dumps(values) + "\n")
+        if name in WITH_WINDOWS:
+            long_reference(name)
         size = sum(p.stat().st_size for p in folder.iterdir())
         print(f"{name}: {size} bytes, logits spread {spread:.2f}", file=sys.stderr)
 
