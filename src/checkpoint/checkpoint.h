@@ -72,6 +72,8 @@ class Checkpoint {
   const Json& metadata() const { return metadata_; }
   /// Calibrated scales of activations and of the KV cache that the files state beside the weights, by tensor name.
   const std::map<std::string, std::vector<float>>& side_scales() const { return side_scales_; }
+  /// Whether those of the KV cache are for E4M3.
+  bool fp8_cache() const { return fp8_cache_; }
 
  protected:
   Container container_ = Container::kGguf;
@@ -85,6 +87,7 @@ class Checkpoint {
   std::string scheme_, unread_;
   Json metadata_;
   std::map<std::string, std::vector<float>> side_scales_;
+  bool fp8_cache_ = false;
 
  private:
   mutable std::once_flag fingerprint_once_;

@@ -1,12 +1,14 @@
 #include "checkpoint/gguf_checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <unordered_map>
 
 #include "base/error.h"
 #include "checkpoint/gguf_config.h"
+#include "checkpoint/gguf_scales.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/layout.h"
 
@@ -147,6 +149,8 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   CheckSplit();
   const GgufFile& head = files_.front();
   config_ = GgufModelConfig(head, ReadRopeTables(files_));
+  GgufScales scales;
+  bool i2s = false;
   std::unordered_map<std::string_view, const GgufFile*> names;
   for (const GgufFile& file : files_) {
     file_bytes_ += file.file_bytes;
@@ -155,6 +159,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
       auto [before, fresh] = names.emplace(source.name, &file);
       if (!fresh)
         Fail(ErrorKind::kCorrupt, "{}: tensor {} is in {} too", file.where, source.name, before->second->where);
+      if (scales.Take(file, source, files_)) continue;
       Tensor tensor;
       tensor.name = tensor.source_name = std::string(source.name);
       tensor.shape = source.shape;
@@ -163,6 +168,13 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
       tensor.view.cols = source.cols;
       tensor.view.codes = source.data;
       tensor.stored_bytes = source.bytes;
+      if (source.format->has_global) {  // I2_S
+        std::memcpy(&tensor.view.global_scale, source.data + source.bytes - kGgufI2sTailBytes, sizeof(float));
+        if (!std::isfinite(tensor.view.global_scale))
+          Fail(ErrorKind::kCorrupt, "{}: tensor {}: its scale is {}", file.where, source.name,
+               tensor.view.global_scale);
+        i2s = true;
+      }
       tensors_.push_back(std::move(tensor));
     }
   }
@@ -170,6 +182,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   // Newer files of deepseek2 may carry it beside the two.
   if (!names.contains("blk.0.attn_k_b.weight")) SplitLatent(config_, tensors_, split_, head.where);
   SplitStored(config_, container_, tensors_, split_, head.where);
+  scales.Apply(config_, tensors_);
   std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
   CheckTensors(config_, tensors_, head.where);
 
@@ -183,6 +196,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   if (head.Find("general.file_type")) {
     int64_t file_type = head.Int("general.file_type") & 1023;  // 1024: "guessed"
     scheme_ = std::string(GgufFileTypeName(static_cast<uint64_t>(file_type)));
+    if (i2s) scheme_ = "i2_s (bitnet.cpp)";  // llama.cpp has given the number to another
     if (scheme_.empty()) scheme_ = fmt::format("file type {}", file_type);
   } else {
     scheme_ = std::string(main_format());

@@ -170,7 +170,8 @@ struct Directory {
   uint64_t info_at = 0;
 };
 
-Directory ReadTensorInfo(Reader& reader, const std::string& where, uint64_t index) {
+Directory ReadTensorInfo(Reader& reader, const GgufFile& file, uint64_t index) {
+  const std::string& where = file.where;
   Directory entry;
   entry.info_at = reader.position();
   std::string number = fmt::format("tensor {}", index);
@@ -197,12 +198,18 @@ Directory ReadTensorInfo(Reader& reader, const std::string& where, uint64_t inde
     if (name.empty()) Fail(ErrorKind::kUnsupported, "{}: {}: unknown tensor type {}", where, what, type);
     Fail(ErrorKind::kUnsupported, "{}: {}: tensor type {} ({}) is not supported", where, what, type, name);
   }
+  if (type == kGgufI2s && file.Int("general.file_type", -1) != kGgufI2sFileType)
+    Fail(ErrorKind::kUnsupported,
+         "{}: {}: tensor type {} is I2_S in files of bitnet.cpp, whose general.file_type is {}, and was IQ4_NL_4_4 in "
+         "others, which is not read",
+         where, what, type, kGgufI2sFileType);
   entry.tensor.cols = entry.tensor.shape.back();
   entry.tensor.rows = static_cast<int64_t>(elements) / entry.tensor.cols;
   if (!FitsColumns(*entry.tensor.format, entry.tensor.cols))
     Fail(ErrorKind::kCorrupt, "{}: {}: rows of {} elements do not fit type {}, whose blocks have {}", where, what,
          entry.tensor.cols, GgufTensorTypeName(type), entry.tensor.format->block_weights);
-  entry.tensor.bytes = static_cast<uint64_t>(CodesBytes(*entry.tensor.format, entry.tensor.rows, entry.tensor.cols));
+  entry.tensor.bytes = static_cast<uint64_t>(CodesBytes(*entry.tensor.format, entry.tensor.rows, entry.tensor.cols)) +
+                       (type == kGgufI2s ? kGgufI2sTailBytes : 0);
   return entry;
 }
 
@@ -379,7 +386,7 @@ GgufFile GgufFile::Parse(std::span<const std::byte> bytes, std::string where) {
   std::vector<Directory> entries;
   std::unordered_set<std::string_view> names;
   for (uint64_t i = 0; i < n_tensors; ++i) {
-    entries.push_back(ReadTensorInfo(reader, file.where, i));
+    entries.push_back(ReadTensorInfo(reader, file, i));
     if (!names.insert(entries.back().tensor.name).second)
       Fail(ErrorKind::kCorrupt, "{}: tensor {} at byte {} is there twice", file.where,
            Shown(entries.back().tensor.name), entries.back().info_at);

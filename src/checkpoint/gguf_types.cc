@@ -45,6 +45,7 @@ constexpr TypeRow kTypes[] = {
     {30, "BF16", "bf16"},
     {34, "TQ1_0", "tq1_0"},
     {35, "TQ2_0", "tq2_0"},
+    {kGgufI2s, "I2_S", "i2_s"},  // bitnet.cpp's; read only
     {39, "MXFP4", "mxfp4_gguf"},
     {40, "NVFP4", "nvfp4_gguf"},
     {41, "Q1_0", "q1_0"},
@@ -74,7 +75,7 @@ const TypeRow* FindType(uint32_t id) {
 
 const TypeRow* FindType(const Format& format) {
   for (const TypeRow& row : kTypes)
-    if (!row.format.empty() && row.format == format.name) return &row;
+    if (!row.format.empty() && row.format == format.name && row.id != kGgufI2s) return &row;
   return nullptr;
 }
 

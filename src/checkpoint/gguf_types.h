@@ -9,6 +9,13 @@
 
 namespace assay {
 
+/// bitnet.cpp's ternary type: behind its codes lie 32 bytes, of which the first four are the scale of the matrix. The
+/// number was IQ4_NL_4_4 in llama.cpp for a while; general.file_type tells them apart. Source: microsoft/BitNet,
+/// src/ggml-bitnet-mad.cpp; its llama.cpp, include/llama.h, ggml.c.
+inline constexpr uint32_t kGgufI2s = 36;
+inline constexpr uint64_t kGgufI2sTailBytes = 32;
+inline constexpr int64_t kGgufI2sFileType = 40;
+
 /// Null when we have no format for the id.
 const Format* GgufTensorFormat(uint32_t type_id);
 /// "Q4_K" for the ids that GGUF defines, also those we lack; empty for an id that it does not.

@@ -1,13 +1,17 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 
 #include "base/error.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/gguf_metadata.h"
+#include "checkpoint/gguf_scales.h"
 #include "checkpoint/gguf_types.h"
+#include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/writer_base.h"
+#include "format/nvfp4.h"
 #include "system/file.h"
 
 namespace assay {
@@ -30,6 +34,8 @@ class GgufWriter : public CheckpointWriter {
              const std::vector<OutputTensor>& tensors, MergePlan plan)
       : tensors_(tensors), plan_(std::move(plan)), cursor_(tensors_), file_(out) {
     AddRopeTables(source.config());
+    AddScales();
+    left_out_ = CacheScalesText(source);
     std::string head = Head(source, preset);
     data_begin_ = Padded(head.size());
     head.resize(data_begin_, '\0');
@@ -59,30 +65,60 @@ class GgufWriter : public CheckpointWriter {
     }
   }
 
-  void SetGlobal(size_t, float, float) override {}
+  void SetGlobal(size_t tensor, float global_scale, float global_divisor) override {
+    const MergePlan::Part& part = plan_.parts[tensor];
+    auto found = scale_of_.find(part.stored);
+    if (found == scale_of_.end()) return;
+    SideTensor& side = side_tensors_[found->second];
+    const float scale = global_scale / global_divisor;
+    float& place = side.values[static_cast<size_t>(part.place.slice)];
+    if (std::isfinite(place) && place != scale)
+      Fail(ErrorKind::kUnsupported, "tensor {}: its parts have scales of their own, but GGUF keeps one",
+           plan_.stored[part.stored].name);
+    place = scale;
+  }
 
   void Commit() override {
     ASSAY_CHECK(cursor_.AllDone());
-    for (const RopeTensor& table : rope_tables_)
-      file_.WriteAt(data_begin_ + table.offset, std::as_bytes(std::span(table.factors)));
+    for (const SideTensor& side : side_tensors_)
+      file_.WriteAt(data_begin_ + side.offset, std::as_bytes(std::span(side.values)));
     file_.Commit();
   }
 
+  std::string left_out() const override { return left_out_; }
   uint64_t total_bytes() const override { return data_begin_ + data_bytes_; }
 
  private:
-  struct RopeTensor {
+  /// A vector that is none of the model's tensors.
+  struct SideTensor {
     std::string name;
-    std::vector<float> factors;
+    std::vector<float> values;
     uint64_t offset = 0;
   };
+
+  /// NVFP4's factor of the matrix and its activations' (one per expert where experts lie together).
+  void AddScales() {
+    std::map<size_t, std::vector<float>> inputs;
+    for (size_t i = 0; i < plan_.parts.size(); ++i) {
+      const MergePlan::Part& part = plan_.parts[i];
+      const std::string& name = plan_.stored[part.stored].name;
+      const auto slices = static_cast<size_t>(std::max<int64_t>(part.place.slices, 1));
+      if (tensors_[i].second_scale && scale_of_.emplace(part.stored, side_tensors_.size()).second)
+        side_tensors_.push_back({GgufScaleName(name), std::vector<float>(slices, std::nanf("")), 0});
+      if (!IsNvfp4(*tensors_[i].format) || !(tensors_[i].activation_scale > 0.0f)) continue;
+      inputs.try_emplace(part.stored, slices, 1.0f).first->second[static_cast<size_t>(part.place.slice)] =
+          tensors_[i].activation_scale;
+    }
+    for (auto& [stored, values] : inputs)
+      side_tensors_.push_back({GgufInputScaleName(plan_.stored[stored].name), std::move(values), 0});
+  }
 
   /// The llama3 scaling of RoPE and the factors of longrope have no metadata: GGUF keeps them as tensors.
   void AddRopeTables(const ModelConfig& config) {
     for (const OutputTensor& tensor : tensors_)
       if (IsRopeTable(tensor.name)) return;
     auto add = [&](const char* name, std::vector<float> factors) {
-      if (!factors.empty()) rope_tables_.push_back({name, std::move(factors), 0});
+      if (!factors.empty()) side_tensors_.push_back({name, std::move(factors), 0});
     };
     if (config.rope_scaling.kind == RopeScaling::Kind::kLong) {
       add("rope_factors_long.weight", config.rope_long_factors);
@@ -98,15 +134,15 @@ class GgufWriter : public CheckpointWriter {
     GgufMetadata metadata = GgufMetadataOf(source, preset, MainFormat());
     std::string head = "GGUF";
     Append<uint32_t>(head, 3);
-    Append<uint64_t>(head, plan_.stored.size() + rope_tables_.size());
+    Append<uint64_t>(head, plan_.stored.size() + side_tensors_.size());
     Append<uint64_t>(head, metadata.count());
     head += metadata.bytes();
     for (const OutputTensor& tensor : plan_.stored)
       offsets_.push_back(AddInfo(head, tensor.name, tensor.shape, GgufTypeId(*tensor.format),
                                  static_cast<uint64_t>(CodesBytes(*tensor.format, tensor.rows, tensor.cols))));
-    for (RopeTensor& table : rope_tables_)
-      table.offset = AddInfo(head, table.name, {static_cast<int64_t>(table.factors.size())}, 0,
-                             table.factors.size() * sizeof(float));
+    for (SideTensor& side : side_tensors_)
+      side.offset =
+          AddInfo(head, side.name, {static_cast<int64_t>(side.values.size())}, 0, side.values.size() * sizeof(float));
     return head;
   }
 
@@ -138,7 +174,9 @@ class GgufWriter : public CheckpointWriter {
   WriteCursor cursor_;
   AtomicFile file_;
   std::vector<uint64_t> offsets_;  // of the data of each stored tensor, from data_begin_
-  std::vector<RopeTensor> rope_tables_;
+  std::vector<SideTensor> side_tensors_;
+  std::map<size_t, size_t> scale_of_;  // stored tensor → side tensor
+  std::string left_out_;
   uint64_t data_begin_ = 0, data_bytes_ = 0;
 };
 

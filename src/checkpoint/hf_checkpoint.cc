@@ -254,6 +254,7 @@ class HfCheckpoint : public Checkpoint {
     ReadChatTemplates(folder, chat_template_, extra_chat_templates_);
     scheme_ = quantization ? quantization->description() : std::string(main_format());
     side_scales_ = std::move(assembled_.side_scales);
+    fp8_cache_ = quantization && quantization->fp8_cache();
   }
 
  private:

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "checkpoint/arch/spec.h"
+#include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/source.h"
 #include "checkpoint/hf/writing.h"
 #include "checkpoint/hf_config.h"
@@ -54,7 +55,9 @@ class HfWriter : public CheckpointWriter {
     for (const TensorSlot& slot : TensorSlots(source.config())) slots_.emplace(slot.name, slot);
     dtype_ = TorchDtype(*EmbeddingFormat());
     PlanStored(source.config());
-    ChooseContainer(container);
+    ChooseContainer(container, source.fp8_cache() && !CacheScalesOf(source.side_scales()).empty());
+    CheckModules();
+    PlanCacheScales(source);
     PlanShards(shard_bytes);
     std::error_code error;
     fs::remove_all(part_, error);
@@ -124,6 +127,7 @@ class HfWriter : public CheckpointWriter {
     made_ = false;
   }
 
+  std::string left_out() const override { return left_out_; }
   uint64_t total_bytes() const override { return total_bytes_; }
 
  private:
@@ -157,8 +161,7 @@ class HfWriter : public CheckpointWriter {
         Fail(ErrorKind::kUnsupported,
              "{}: tensor {}: {} is one tensor of the file, of which a part should be {} and another {}", out_.string(),
              tensor.name, slot.hugging_face, module.format->name, tensor.format->name);
-      const bool straight = !slot.in_hf.transposed && !slot.in_hf.turned;
-      if ((tensor.format->flat && !slot.in_hf.whole()) || (PlainDtype(*tensor.format).empty() && !straight))
+      if ((tensor.format->flat && !slot.in_hf.whole()) || (PlainDtype(*tensor.format).empty() && slot.in_hf.turned))
         Fail(ErrorKind::kUnsupported, "{}: tensor {}: {} cannot be a part of {}", out_.string(), tensor.name,
              tensor.format->name, slot.hugging_face);
     }
@@ -174,19 +177,17 @@ class HfWriter : public CheckpointWriter {
     if (module.name.ends_with(kWeight)) module.name.resize(module.name.size() - kWeight.size());
     module.format = first.format;
     module.shape = file.shape;
-    module.cols = file.shape.back();
+    // Packed, all experts of a layer lie [expert, out, in], whichever way round they are when plain.
+    if (stored.quantized() && file.shape.size() == 3 && slots_.at(first.name).in_hf.transposed)
+      std::swap(module.shape[1], module.shape[2]);
+    module.cols = module.shape.back();
     module.rows = 1;
-    for (size_t i = 0; i + 1 < file.shape.size(); ++i) module.rows *= file.shape[i];
+    for (size_t i = 0; i + 1 < module.shape.size(); ++i) module.rows *= module.shape[i];
     module.scale_dtype = first.scale_dtype;
     module.column_group = first.column_group;
     module.activation_scale = first.activation_scale;
     if (stored.quantized() && HfContainersOf(*first.format).empty())
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: Hugging Face checkpoints have no scheme for {}; write GGUF instead",
-           out_.string(), first.name, first.format->name);
-    if (stored.quantized() && !(stored.linear && file.shape.size() == 2))
-      Fail(ErrorKind::kUnsupported,
-           "{}: tensor {}: only linear layers are quantized in Hugging Face checkpoints, this one should be f32, "
-           "f16 or bf16, not {}",
            out_.string(), first.name, first.format->name);
     const bool calibrated = first.format->activation == ActivationKind::kFp8Static ||
                             first.format->activation == ActivationKind::kInt8Static ||
@@ -198,26 +199,49 @@ class HfWriter : public CheckpointWriter {
   }
 
   /// The one that was asked for, else the first that holds every format.
-  void ChooseContainer(std::string_view name) {
+  void ChooseContainer(std::string_view name, bool fp8_cache) {
     std::vector<const Format*> formats;
     for (const Stored& stored : stored_)
       if (stored.quantized() && std::find(formats.begin(), formats.end(), stored.module.format) == formats.end())
         formats.push_back(stored.module.format);
     if (formats.empty()) return;
-    const HfContainerOptions options{dtype_};
+    const HfContainerOptions options{dtype_, fp8_cache};
     std::vector<std::string_view> names =
         name.empty() ? HfContainersOf(*formats.front()) : std::vector<std::string_view>{name};
     const Format* misfit = nullptr;
     for (std::string_view candidate : names) {
       container_ = CreateHfContainer(candidate, options);
       auto bad = std::find_if(formats.begin(), formats.end(), [&](const Format* f) { return !container_->Holds(*f); });
-      if (bad == formats.end()) return;
-      misfit = *bad;
+      if (bad == formats.end() && (!MisplacedModule() || candidate == names.back())) return;
+      if (bad != formats.end()) misfit = *bad;
     }
     if (!name.empty())
       Fail(ErrorKind::kUnsupported, "{}: {} checkpoints do not hold {}", out_.string(), name, misfit->name);
     Fail(ErrorKind::kUnsupported, "{}: {} cannot be mixed with {} in one Hugging Face checkpoint", out_.string(),
          formats.front()->name, misfit->name);
+  }
+
+  /// The first that the container stores plainly only; null: none.
+  const Stored* MisplacedModule() const {
+    for (const Stored& stored : stored_)
+      if (stored.quantized() && !container_->HoldsModule(stored.linear, stored.module.shape)) return &stored;
+    return nullptr;
+  }
+
+  void CheckModules() const {
+    if (const Stored* stored = container_ ? MisplacedModule() : nullptr)
+      Fail(ErrorKind::kUnsupported,
+           "{}: tensor {}: only linear layers are quantized in Hugging Face checkpoints (mxfp4: only experts that lie "
+           "together), this one should be f32, f16 or bf16, not {}",
+           out_.string(), stored->name, stored->module.format->name);
+  }
+
+  void PlanCacheScales(const Checkpoint& source) {
+    if (source.fp8_cache() && container_)
+      for (const CacheScale& scale : CacheScalesOf(source.side_scales()))
+        if (SafetensorsPart part = container_->CacheScalePart(scale.attention, scale.of); !part.name.empty())
+          cache_scales_.emplace_back(std::move(part), scale.value);
+    if (cache_scales_.empty()) left_out_ = CacheScalesText(source);
   }
 
   std::vector<SafetensorsPart> PartsOf(const Stored& stored) const {
@@ -239,6 +263,7 @@ class HfWriter : public CheckpointWriter {
       in_shard += bytes;
       for (SafetensorsPart& part : parts) shards_.back().parts.push_back(std::move(part));
     }
+    for (const auto& [part, value] : cache_scales_) shards_.back().parts.push_back(part);
   }
 
   /// Creates the shards at their full size.
@@ -267,6 +292,7 @@ class HfWriter : public CheckpointWriter {
       ASSAY_CHECK(offset + bytes.size() <= place.bytes);
       shards_[place.shard].file->WriteAt(place.offset + offset, bytes);
     };
+    for (const auto& [part, value] : cache_scales_) sink_(part.name, 0, std::as_bytes(std::span(&value, 1)));
     if (shards_.size() == 1) return;
     Json index = {{"metadata", {{"total_size", weights}}}, {"weight_map", map}};
     WriteFileAtomically(part_ / "model.safetensors.index.json", DumpJson(index, 2) + "\n");
@@ -277,11 +303,12 @@ class HfWriter : public CheckpointWriter {
     std::vector<HfModule> modules;
     std::vector<std::string> plain;
     for (const Stored& stored : stored_) {
-      if (!stored.linear || stored.module.shape.size() != 2) continue;
-      if (stored.quantized())
+      if (stored.quantized()) {
         modules.push_back(stored.module);
-      else
-        plain.push_back(stored.module.name);
+        continue;
+      }
+      if (!stored.linear || stored.module.shape.size() != 2) continue;
+      plain.push_back(stored.module.name);
     }
     // A tied head is a Linear all the same when the loader walks the modules.
     if (config.tied_output) plain.push_back(std::string(FindArchitecture(config.architecture)->roots.output));
@@ -384,7 +411,8 @@ class HfWriter : public CheckpointWriter {
   std::vector<Shard> shards_;
   std::unordered_map<std::string, Place> places_;
   HfSink sink_;
-  std::string dtype_;
+  std::vector<std::pair<SafetensorsPart, float>> cache_scales_;
+  std::string dtype_, left_out_;
   uint64_t total_bytes_ = 0;
   bool made_ = false;
 };

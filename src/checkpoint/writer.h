@@ -19,12 +19,13 @@ namespace assay {
 struct OutputTensor {
   std::string name;
   const Format* format = nullptr;
-  int64_t rows = 0, cols = 0;  // vectors: 1 row
-  std::vector<int64_t> shape;  // mathematical order
+  int64_t rows = 0, cols = 0;     // vectors: 1 row
+  std::vector<int64_t> shape;     // mathematical order
+  float activation_scale = 0.0f;  // of formats with calibrated activations
+  bool second_scale = false;      // GGUF only: NVFP4 with a factor of the matrix other than 1, which SetGlobal gives
   // Hugging Face only.
   std::string_view scale_dtype = {};       // of float scales: "F16" …; "": the container's usual
   std::vector<int32_t> column_group = {};  // [cols] of formats with activation order; none: in order
-  float activation_scale = 0.0f;           // of formats with calibrated activations
 };
 
 class CheckpointWriter {
@@ -47,10 +48,12 @@ class CheckpointWriter {
   /// or bytes). In order within a tensor, tensors in order. Flat formats: pieces must be whole blocks.
   virtual void WriteRows(size_t tensor, int64_t row_begin, int64_t n_rows, std::span<const std::byte> codes,
                          std::span<const std::byte> scales) = 0;
-  /// Before that tensor's first rows, for formats with has_global.
+  /// Before that tensor's first rows, for formats with has_global and tensors with second_scale.
   virtual void SetGlobal(size_t tensor, float global_scale, float global_divisor) = 0;
   /// Everything becomes visible. Throws when rows are missing.
   virtual void Commit() = 0;
+  /// What the source states beside its weights and this container has no place for; for people, empty: nothing.
+  virtual std::string left_out() const { return ""; }
   /// Bytes of the finished checkpoint's weight files, known beforehand.
   virtual uint64_t total_bytes() const = 0;
 };

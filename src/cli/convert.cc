@@ -56,6 +56,7 @@ void PrintSummary(const QuantRecord& record, const std::string& out) {
   if (scales_lost)
     Print("The codes are the same; the container rounds a scale, so weights moved by as much as is said.");
   if (!plain_lost && !scales_lost) Print("Every weight is what it was, bit for bit.");
+  for (const std::string& note : record.notes) Print(note + ".");
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <limits>
 #include <map>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/layout.h"
 #include "cli/command.h"
 #include "cli/identity.h"
@@ -33,6 +36,19 @@ std::string PresetText(const PresetMatch& match) {
 
 double Bits(const Share& share) {
   return share.weights ? 8.0 * static_cast<double>(share.bytes) / static_cast<double>(share.weights) : 0;
+}
+
+/// Calibrated scales of the KV cache; empty when there are none.
+std::string CacheText(const Checkpoint& checkpoint) {
+  const size_t n = CountCacheScales(checkpoint.side_scales());
+  if (n == 0) return "";
+  float least = std::numeric_limits<float>::infinity(), largest = 0;
+  for (const CacheScale& scale : CacheScalesOf(checkpoint.side_scales())) {
+    least = std::min(least, scale.value);
+    largest = std::max(largest, scale.value);
+  }
+  return fmt::format("KV cache: {} calibrated scales{}{}", n, checkpoint.fp8_cache() ? " for FP8" : "",
+                     largest > 0 ? fmt::format(", {:.4g} to {:.4g}", least, largest) : "");
 }
 
 }  // namespace
@@ -89,6 +105,8 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
                   {"architecture", c.architecture},
                   {"scheme", checkpoint->scheme()},
                   {"unread", checkpoint->unread()},
+                  {"side_scales", checkpoint->side_scales()},
+                  {"fp8_cache", checkpoint->fp8_cache()},
                   {"parameters", checkpoint->parameter_count()},
                   {"bits_per_weight", identity.bits_per_weight},
                   {"file_bytes", identity.file_bytes},
@@ -126,6 +144,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
     Print(fmt::format("  chat template: {}; fingerprint {}", checkpoint->chat_template().empty() ? "none" : "yes",
                       identity.fingerprint));
     if (!checkpoint->unread().empty()) Print("  " + checkpoint->unread());
+    if (std::string text = CacheText(*checkpoint); !text.empty()) Print("  " + text);
     Print("  " + PresetText(match));
     for (auto [title, shares] : {std::pair{"format", &formats}, std::pair{"tensor", &kinds}}) {
       Print(fmt::format("\n  {:<16} {:>8} {:>14} {:>12} {:>8}", title, "tensors", "weights", "bytes", "bits"));

@@ -42,6 +42,7 @@ void PrintWorst(const QuantRecord& record) {
     if (t.shape.size() >= 2) worst.push_back(&t);
   std::sort(worst.begin(), worst.end(), [](auto* a, auto* b) { return a->relative_error > b->relative_error; });
   worst.resize(std::min<size_t>(worst.size(), 10));
+  for (const std::string& note : record.notes) Print(note + ".");
   Print("\nlargest relative error        format    rmse       relative");
   for (const TensorQuantization* t : worst)
     Print(fmt::format("{:<29} {:<9} {:.6f}   {:.3f} %", t->name, t->to, t->rmse, 100 * t->relative_error));

@@ -12,6 +12,7 @@
 #include "checkpoint/tensor_order.h"
 #include "checkpoint/writer.h"
 #include "convert/row_sums.h"
+#include "convert/zeros.h"
 #include "quantize/choose.h"
 #include "system/file.h"
 #include "system/machine.h"
@@ -44,7 +45,7 @@ bool KeepsCodes(const Job& job) {
   const PackedView& view = job.source->view;
   const Format& format = *view.format;
   return &format == job.output.format && !format.flat && !format.has_global && format.block_rows == 1 &&
-         view.column_group == nullptr && job.order.cols.empty();
+         view.global_scale == view.global_divisor && view.column_group == nullptr && job.order.cols.empty();
 }
 
 // Rows of one tensor, encoded: what is written while the next are encoded.
@@ -77,6 +78,7 @@ class Conversion {
   void ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const;
   float* RowsOf(int worker, int64_t n_floats);
   MatrixStatistics Statistics(const Job& job);
+  void CheckZeros();
   void KeepRows(const Job& job, Piece& piece, int64_t first, int64_t n) const;
   void EncodePiece(const Job& job, Piece& piece, std::vector<double>& errors, std::vector<double>& energies,
                    CheckpointWriter& writer);
@@ -173,6 +175,24 @@ void Conversion::ChooseGlobals() {
     for (Job* job : members) parts.push_back(Statistics(*job));
     const MatrixStatistics shared = SharedStatistics(parts);
     for (Job* job : members) job->output.format->choose_global(shared, &job->global_scale, &job->global_divisor);
+    if (progress_.Cancelled()) throw Interrupted();
+  }
+}
+
+// Which zeros rounding gives is known only once it is done: for the containers that cannot state all of them it is done
+// twice.
+void Conversion::CheckZeros() {
+  if (options_.hf_container.empty()) return;
+  const std::unique_ptr<HfContainer> container = CreateHfContainer(options_.hf_container, {});
+  for (const Job& job : jobs_) {
+    const Format& format = *job.output.format;
+    if (format.scale_bytes != sizeof(ScaleAndZero) || format.flat || format.block_rows > 1) continue;
+    RequireZeros(*container, format, job.output.rows, job.output.cols, job.source->source_name, pool_,
+                 [&](int64_t row, std::byte* codes, std::byte* scales) {
+                   std::vector<float> values(static_cast<size_t>(job.output.cols));
+                   ReadRows(job, row, 1, values.data());
+                   format.encode_rows(values.data(), 1, job.output.cols, nullptr, 1.0f, 1.0f, codes, scales);
+                 });
     if (progress_.Cancelled()) throw Interrupted();
   }
 }
@@ -281,11 +301,13 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
   }
   progress_.Begin(fmt::format("quantize to {}", preset_.info().name), total, "bytes");
   ChooseGlobals();
+  CheckZeros();
   auto writer = CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
                                          options_.shard_bytes, options_.hf_container);
   record.tensors.resize(jobs_.size());
   for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
   WritePending(*writer);
+  if (std::string text = writer->left_out(); !text.empty()) record.notes.push_back(std::move(text));
   writer->Commit();
   progress_.End();
 }

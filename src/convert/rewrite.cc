@@ -16,6 +16,8 @@
 #include "checkpoint/writer.h"
 #include "convert/convert.h"
 #include "convert/tensor_report.h"
+#include "convert/zeros.h"
+#include "format/nvfp4.h"
 #include "format/transcode.h"
 #include "number/bf16.h"
 #include "number/f16.h"
@@ -47,11 +49,13 @@ class Rewriting {
 
  private:
   bool TargetHolds(const Format& format) const;
-  void ChooseFormat(std::span<Job*> jobs, bool codes_allowed);
-  std::vector<const Format*> Candidates(const Tensor& tensor, bool codes_allowed) const;
+  struct Shared;
+  void ChooseFormat(const Shared& shared);
+  std::vector<const Format*> Candidates(const Shared& shared) const;
   bool RowsGoOver(const Job& job, const Format& to) const;
   bool CopyRow(const Job& job, int64_t row, std::byte* codes, std::byte* scales) const;
   std::string_view ScaleDtype(const Job& job) const;
+  void CheckZeros(const Job& job) const;
   void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
   int64_t SourceRow(const Job& job, int64_t row) const {
     return job.order.rows.empty() ? row : job.order.rows[static_cast<size_t>(row)];
@@ -66,6 +70,13 @@ class Rewriting {
   std::set<const Format*> used_;  // formats chosen so far
 };
 
+/// What shares a tensor of the target.
+struct Rewriting::Shared {
+  std::vector<Job*> jobs;
+  bool codes_allowed = false;
+  bool one_global = false;  // the target keeps one scale of the matrix for all of them
+};
+
 bool Rewriting::TargetHolds(const Format& format) const {
   if (target_.container == Container::kGguf) return HasGgufType(format);
   return Plain(format) || (container_ && container_->Holds(format));
@@ -73,19 +84,28 @@ bool Rewriting::TargetHolds(const Format& format) const {
 
 // The same format, then what may hold the same values in fewest bits. How activations are quantized is not for a
 // rewriting to change: a format that asks for another treatment than 16 bits must be the source's own.
-std::vector<const Format*> Rewriting::Candidates(const Tensor& tensor, bool codes_allowed) const {
+std::vector<const Format*> Rewriting::Candidates(const Shared& shared) const {
+  const Tensor& tensor = *shared.jobs[0]->source;
   const Format& from = *tensor.view.format;
+  // GGUF has one NVFP4; a calibrated scale says that activations are meant to be quantized too.
+  const bool calibrated = IsNvfp4(from) && tensor.view.activation_scale > 0.0f;
+  const bool globals_differ = std::any_of(shared.jobs.begin(), shared.jobs.end(), [&](const Job* job) {
+    return job->source->view.global_scale != tensor.view.global_scale ||
+           job->source->view.global_divisor != tensor.view.global_divisor;
+  });
   std::vector<const Format*> found;
   for (const Format& to : Formats()) {
     if (Plain(to) != Plain(from)) continue;  // decoding is RewriteTarget::plain's business
-    if (!codes_allowed && !Plain(to)) continue;
+    if (!shared.codes_allowed && !Plain(to)) continue;
+    if (shared.one_global && globals_differ && (to.has_global || IsNvfp4(to))) continue;
     if (!TargetHolds(to) || !FitsColumns(to, tensor.view.cols)) continue;
     if (&to == &from) {
       found.insert(found.begin(), &to);
       continue;
     }
-    if (target_.container == Container::kHuggingFace && !Plain(to) && to.activation != ActivationKind::kBF16 &&
-        to.activation != from.activation)
+    const bool float_activations = to.activation == ActivationKind::kBF16;
+    if (target_.container == Container::kHuggingFace && !Plain(to) && to.activation != from.activation &&
+        (calibrated ? to.activation != ActivationKind::kNvfp4 : !float_activations))
       continue;
     if (MayTranscode(from, to)) found.push_back(&to);
   }
@@ -127,12 +147,13 @@ bool Rewriting::RowsGoOver(const Job& job, const Format& to) const {
   return exact;
 }
 
-void Rewriting::ChooseFormat(std::span<Job*> jobs, bool codes_allowed) {
+void Rewriting::ChooseFormat(const Shared& shared) {
+  const std::vector<Job*>& jobs = shared.jobs;
   const Tensor& tensor = *jobs[0]->source;
   auto all_go = [&](const Format& to) {
     return std::all_of(jobs.begin(), jobs.end(), [&](Job* job) { return RowsGoOver(*job, to); });
   };
-  std::vector<const Format*> candidates = Candidates(tensor, codes_allowed);
+  std::vector<const Format*> candidates = Candidates(shared);
   // Many containers have one scheme for all modules: what others were given comes first.
   if (container_)
     std::stable_partition(candidates.begin(), candidates.end(),
@@ -167,10 +188,6 @@ void Rewriting::Plan() {
   std::unordered_map<std::string, TensorSlot> slots;
   for (TensorSlot& slot : TensorSlots(config)) slots.emplace(slot.name, std::move(slot));
   jobs_.reserve(source_.tensors().size());
-  struct Shared {
-    std::vector<Job*> jobs;
-    bool codes_allowed = false;
-  };
   std::map<std::string, Shared> shared;  // by the target's tensor
   for (const Tensor& tensor : source_.tensors()) {
     if (IsRopeTable(tensor.name)) continue;
@@ -197,11 +214,15 @@ void Rewriting::Plan() {
     const bool gguf = target_.container == Container::kGguf;
     Shared& group = shared[gguf ? slot.in_gguf.name : slot.hugging_face];
     group.jobs.push_back(&job);
-    group.codes_allowed = gguf || slot.linear;
+    const StoredPlace& place = gguf ? slot.in_gguf : slot.in_hf;
+    const bool stacked = place.slices > 1 && !gguf;
+    group.codes_allowed =
+        gguf || (container_ && container_->HoldsModule(slot.linear && !stacked, std::vector<int64_t>(stacked ? 3 : 2)));
+    group.one_global = place.slices <= 1;
   }
   progress_.Begin("compare formats", shared.size(), "tensors");
   for (auto& [name, group] : shared) {
-    ChooseFormat(group.jobs, group.codes_allowed);
+    ChooseFormat(group);
     progress_.Advance(1);
     if (progress_.Cancelled()) throw Interrupted();
   }
@@ -211,14 +232,32 @@ void Rewriting::Plan() {
          "{}: none of its matrices ({}) has codes that {} can hold; `convert --to safetensors` writes plain floats, "
          "`quantize` chooses new codes",
          source_.path().string(), source_.main_format(), target_.hf_container);
-  for (Job& job : jobs_) job.output.scale_dtype = ScaleDtype(job);
+  for (Job& job : jobs_) {
+    job.output.scale_dtype = ScaleDtype(job);
+    const PackedView& view = job.source->view;
+    job.output.second_scale = target_.container == Container::kGguf && IsNvfp4(*job.output.format) &&
+                              view.global_scale / view.global_divisor != 1.0f;
+    if (container_) CheckZeros(job);
+  }
+}
+
+void Rewriting::CheckZeros(const Job& job) const {
+  const Format& format = *job.output.format;
+  if (format.scale_bytes != sizeof(ScaleAndZero)) return;
+  RequireZeros(*container_, format, job.source->view.rows, job.source->view.cols, job.source->source_name, pool_,
+               [&](int64_t row, std::byte* codes, std::byte* scales) { CopyRow(job, row, codes, scales); });
 }
 
 // The narrowest type that keeps every scale; containers whose files usually have halves get these first.
 std::string_view Rewriting::ScaleDtype(const Job& job) const {
   const Format& format = *job.output.format;
   const PackedView& view = job.source->view;
-  if (target_.container != Container::kHuggingFace || Plain(format) || format.scale_bytes < 4) return "";
+  if (target_.container != Container::kHuggingFace || Plain(format)) return "";
+  if (format.has_global && format.scale_bytes == 0) {
+    const float scale = view.global_scale / view.global_divisor;
+    return DecodeBf16(EncodeBf16(scale)) == scale ? "BF16" : "F32";
+  }
+  if (format.scale_bytes < 4) return "";
   std::atomic<bool> f16{true}, bf16{true};
   pool_.For(view.rows, std::max<int64_t>(1, 16384 / view.cols), [&](int64_t begin, int64_t end, int) {
     std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, 1, view.cols)));
@@ -244,7 +283,7 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
   const Format& format = *job.output.format;
   const PackedView& view = job.source->view;
   const int64_t cols = view.cols;
-  if (format.has_global) writer.SetGlobal(index, view.global_scale, view.global_divisor);
+  if (format.has_global || job.output.second_scale) writer.SetGlobal(index, view.global_scale, view.global_divisor);
   const bool copied = job.method != std::string_view("plain") && (&format == view.format || !Plain(format));
   // Blocks that run over row ends go over in one piece.
   int64_t piece = std::max<int64_t>(1, kPieceFloats / cols);
@@ -299,6 +338,7 @@ void Rewriting::Write(const std::filesystem::path& out, QuantRecord& record) {
       CheckpointWriter::Create(target_.container, out, source_, "", outputs, target_.shard_bytes, target_.hf_container);
   record.tensors.resize(jobs_.size());
   for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
+  if (std::string text = writer->left_out(); !text.empty()) record.notes.push_back(std::move(text));
   writer->Commit();
   progress_.End();
 }

@@ -1,8 +1,12 @@
 #include "format/nvfp4.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <vector>
 
+#include "format/gguf/fp4_blocks.h"
+#include "format/gguf_blocks.h"
 #include "format/vector_codes.h"
 #include "number/fp4_e2m1.h"
 #include "number/fp8_e4m3.h"
@@ -64,6 +68,45 @@ bool ValidRowNvfp4(const PackedView& view, int64_t row) {
   for (int64_t g = row * n; g < (row + 1) * n; ++g) {
     if (!std::isfinite(NvScale(static_cast<uint8_t>(view.scales[g]), view.global_scale, view.global_divisor)))
       return false;
+  }
+  return true;
+}
+
+bool IsNvfp4(const Format& format) {
+  return format.decode_row == DecodeRowNvfp4 || format.decode_row == DecodeRowGgufNvfp4;
+}
+
+bool RepackNvfp4Row(const PackedView& from, int64_t row, const Format& to, std::byte* codes, std::byte* scales) {
+  const auto cols = static_cast<size_t>(from.cols), groups = cols / kNvGroup;
+  std::vector<uint8_t> q(cols), d(groups);
+  const auto* in = reinterpret_cast<const uint8_t*>(from.codes + CodesBytes(*from.format, 1, from.cols) * row);
+  // GGUF's byte j of a group holds weights j and j + 8, the other's weights 2j and 2j + 1.
+  auto halves = [](const Format& format, size_t j) {
+    return format.scale_bytes > 0 ? std::pair(2 * j, 2 * j + 1) : std::pair(j, j + kNvGroup / 2);
+  };
+  for (size_t g = 0; g < groups; ++g) {
+    const bool apart = from.format->scale_bytes > 0;
+    const uint8_t* block = apart ? in + 8 * g : in + g / 4 * sizeof(BlockNvfp4);
+    d[g] = apart ? static_cast<uint8_t>(from.scales[row * static_cast<int64_t>(groups) + static_cast<int64_t>(g)])
+                 : block[g % 4];
+    if (!apart) block += 4 + 8 * (g % 4);
+    if (d[g] >= 0x7f) return false;
+    for (size_t j = 0; j < 8; ++j) {
+      const auto [low, high] = halves(*from.format, j);
+      q[kNvGroup * g + low] = block[j] & 15;
+      q[kNvGroup * g + high] = block[j] >> 4;
+    }
+  }
+  auto* out = reinterpret_cast<uint8_t*>(codes);
+  for (size_t g = 0; g < groups; ++g) {
+    const bool apart = to.scale_bytes > 0;
+    uint8_t* block = apart ? out + 8 * g : out + g / 4 * sizeof(BlockNvfp4);
+    (apart ? reinterpret_cast<uint8_t*>(scales)[g] : block[g % 4]) = d[g];
+    if (!apart) block += 4 + 8 * (g % 4);
+    for (size_t j = 0; j < 8; ++j) {
+      const auto [low, high] = halves(to, j);
+      block[j] = static_cast<uint8_t>(q[kNvGroup * g + low] | q[kNvGroup * g + high] << 4);
+    }
   }
   return true;
 }

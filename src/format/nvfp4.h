@@ -18,4 +18,10 @@ bool ValidRowNvfp4(const PackedView& view, int64_t row);
 /// global_divisor = 2688 / abs_max (1 where that is not finite); global_scale stays 1.
 void ChooseGlobalNvfp4(const MatrixStatistics& statistics, float* global_scale, float* global_divisor);
 
+/// NVFP4 in either layout: this one or GGUF's, whose blocks hold their scales. Codes and scales are the same.
+bool IsNvfp4(const Format& format);
+/// Row `row` of one layout as a row of another (or the same). The scale of the whole matrix stays what it is. False
+/// when a scale has a sign or is no number, which GGUF's layout cannot say.
+bool RepackNvfp4Row(const PackedView& from, int64_t row, const Format& to, std::byte* codes, std::byte* scales);
+
 }  // namespace assay

@@ -8,6 +8,7 @@
 
 #include "format/gguf_blocks.h"
 #include "format/integer.h"
+#include "format/nvfp4.h"
 #include "number/f16.h"
 
 namespace assay {
@@ -193,6 +194,7 @@ bool IntegerLike(const Format& format) {
 }  // namespace
 
 bool MayTranscode(const Format& from, const Format& to) {
+  if (IsNvfp4(from) && IsNvfp4(to)) return true;
   if (to.flat || to.has_global || to.block_rows > 1 || to.by_column_group || from.flat || !to.encode_rows) return false;
   if (std::find(std::begin(kExactEncoders), std::end(kExactEncoders), to.name) != std::end(kExactEncoders)) return true;
   // Activation schemes are not a matter of the weights, so formats that differ in them are different answers.
@@ -200,6 +202,7 @@ bool MayTranscode(const Format& from, const Format& to) {
 }
 
 bool TranscodeRow(const PackedView& from, int64_t row, const Format& to, std::byte* codes, std::byte* scales) {
+  if (IsNvfp4(*from.format) && IsNvfp4(to)) return RepackNvfp4Row(from, row, to, codes, scales);
   const PackedView written{&to, 1, from.cols, codes, scales};
   if (IntegerLike(*from.format) && IntegerLike(to)) {
     return !from.column_group && Rewrite(from, row, to, codes, scales) && Same(from, row, written);

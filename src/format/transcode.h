@@ -8,7 +8,8 @@ namespace assay {
 
 /// Whether rows of one may be rows of the other, depending on their values: both integers (of any width, group and
 /// zero), or `to` a format whose encoder returns values that it can represent unchanged. Formats whose scales cover
-/// other rows, or that choose a scale of the whole matrix, are no targets.
+/// other rows, or that choose a scale of the whole matrix, are no targets, but for NVFP4 in another layout, whose scale
+/// of the matrix goes along.
 bool MayTranscode(const Format& from, const Format& to);
 
 /// Row `row` of `from` as a row of `to`: codes [CodesBytes(to, 1, cols)], scales [ScalesBytes(to, 1, cols)]. False when

@@ -22,7 +22,8 @@ std::vector<const Format*> ChooseFormats(const Preset& preset, const Checkpoint&
     const Tensor& tensor = checkpoint.tensors()[i];
     auto slot = slots.find(tensor.name);
     if (tensor.shape.size() != 2 || slot == slots.end()) continue;
-    if (!slot->second.linear && tensor.name != "token_embd.weight") continue;
+    const bool stacked = slot->second.in_hf.slices > 1;  // all experts of a layer
+    if (preset.info().experts_only ? !stacked : !slot->second.linear && tensor.name != "token_embd.weight") continue;
     const std::string& name = gguf ? slot->second.in_gguf.name : tensor.name;
     auto [at, is_new] = index.emplace(name, stored.size());
     if (is_new) {

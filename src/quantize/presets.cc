@@ -23,6 +23,10 @@ constexpr std::string_view kFewLevelsWarning =
 constexpr std::string_view kMoeWarning =
     "only the experts of a mixture are stored in 4 bits; a dense model becomes q8_0";
 
+constexpr std::string_view kExpertsWarning =
+    "only experts that the file keeps in one tensor a layer are stored in 4 bits, as in gpt-oss; other models stay as "
+    "they are";
+
 // general.file_type as llama.cpp numbers it.
 constexpr PresetInfo kPresets[] = {
     {"q8_0", Container::kGguf, "q8_0", 7, "8-bit blocks of 32: nearly lossless"},
@@ -84,6 +88,8 @@ constexpr PresetInfo kPresets[] = {
     {"nf4", Container::kHuggingFace, "nf4", -1, "4-bit normal float, blocks of 64 (bitsandbytes)"},
     {"nvfp4", Container::kHuggingFace, "nvfp4", -1,
      "FP4 E2M1, FP8 scales per 16, one global scale (compressed-tensors NVFP4A16)"},
+    {"mxfp4-experts", Container::kHuggingFace, "mxfp4", -1, "experts in MXFP4, everything else as it is (gpt-oss)",
+     false, kExpertsWarning, true},
     {"mxfp4", Container::kHuggingFace, "mxfp4", -1,
      "FP4 E2M1, power-of-two scales per 32 (compressed-tensors MXFP4A16)"},
     {"mxfp6", Container::kHuggingFace, "mxfp6_e2m3", -1,

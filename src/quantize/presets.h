@@ -37,6 +37,7 @@ struct PresetInfo {
   std::string_view description;
   bool needs_importance = false;  // of little use without an importance matrix: say so
   std::string_view warning = {};  // what to tell whoever chooses it; empty: nothing
+  bool experts_only = false;      // only experts that lie together in one tensor of the file
 };
 
 class Preset {

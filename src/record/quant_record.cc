@@ -53,6 +53,7 @@ Json ToJson(const QuantRecord& record) {
     tensors.push_back(std::move(item));
   }
   json["tensors"] = std::move(tensors);
+  if (!record.notes.empty()) json["notes"] = record.notes;
   return json;
 }
 
@@ -83,6 +84,11 @@ QuantRecord QuantRecordFromJson(const Json& json, std::string_view where) {
     tensor.relative_error = JsonDouble(item, "relative_error", where);
     record.tensors.push_back(std::move(tensor));
   }
+  if (json.contains("notes"))
+    for (const Json& note : JsonArray(json, "notes", where)) {
+      if (!note.is_string()) Fail(ErrorKind::kCorrupt, "{}: \"notes\" should hold texts", where);
+      record.notes.push_back(note.get<std::string>());
+    }
   return record;
 }
 

@@ -30,6 +30,7 @@ struct QuantRecord {
   uint64_t peak_memory_bytes = 0;
   std::string build, machine, started;
   std::vector<TensorQuantization> tensors;
+  std::vector<std::string> notes;  // what went otherwise than hoped, for people
 };
 
 Json ToJson(const ModelIdentity& model);

@@ -59,7 +59,8 @@ std::vector<Pair> Pairs() {
     if (!format.encode_rows) continue;
     if (format.variant && !format.name.ends_with("_g32_asym") && !format.name.ends_with("_g128_gidx")) continue;
     for (std::string_view container : HfContainersOf(format))
-      out.push_back({std::string(container), std::string(format.name)});
+      if (CreateHfContainer(container, {})->HoldsModule(true, {256, 256}))  // gpt-oss' holds experts only
+        out.push_back({std::string(container), std::string(format.name)});
   }
   return out;
 }

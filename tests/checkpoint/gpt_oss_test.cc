@@ -6,71 +6,15 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "checkpoint/convert_for_test.h"
+#include "checkpoint/gpt_oss_model.h"
 
 namespace assay {
 namespace {
 
-namespace fs = std::filesystem;
-
-const fs::path kGolden = fs::path(ASSAY_TEST_DATA) / "golden";
-constexpr int64_t kExperts = 4, kHidden = 32, kWidth = 32;
-
-struct Part {
-  std::string dtype;
-  std::vector<int64_t> shape;
-  std::vector<std::byte> bytes;
-};
-
-/// The golden model with experts of random codes, so that every weight is known.
-std::map<std::string, Part> PackedModel() {
-  std::string file = ReadFile(kGolden / "models" / "gpt_oss" / "model.safetensors");
-  SafetensorsFile parsed = SafetensorsFile::Parse(std::as_bytes(std::span(file)), "gpt_oss");
-  Random random(3);
-  std::map<std::string, Part> out;
-  for (const SafetensorsTensor& tensor : parsed.tensors) {
-    const bool gate = tensor.name.ends_with(".gate_up_proj"), down = tensor.name.ends_with(".down_proj");
-    if (tensor.name.ends_with("gate_up_proj_bias")) {
-      out[tensor.name] = {"BF16", {kExperts, 2 * kWidth}, std::vector<std::byte>(kExperts * 2 * kWidth * 2)};
-    } else if (gate || down) {
-      const int64_t rows = gate ? 2 * kWidth : kHidden;
-      Part blocks{"U8", {kExperts, rows, 1, 16}, {}}, scales{"U8", {kExperts, rows, 1}, {}};
-      for (int64_t i = 0; i < kExperts * rows * 16; ++i)
-        blocks.bytes.push_back(static_cast<std::byte>(random.Below(256)));
-      for (int64_t i = 0; i < kExperts * rows; ++i)
-        scales.bytes.push_back(static_cast<std::byte>(120 + random.Below(8)));
-      out[tensor.name + "_blocks"] = std::move(blocks);
-      out[tensor.name + "_scales"] = std::move(scales);
-    } else {
-      out[tensor.name] = {tensor.dtype, tensor.shape, {tensor.data.begin(), tensor.data.end()}};
-    }
-  }
-  return out;
-}
-
-void Save(const fs::path& folder, const std::map<std::string, Part>& tensors) {
-  fs::create_directories(folder);
-  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
-    fs::copy_file(kGolden / "checkpoint" / "tiny_llama" / file, folder / file, fs::copy_options::overwrite_existing);
-  Json config = ParseJson(ReadFile(kGolden / "models" / "gpt_oss" / "config.json"), "config.json");
-  config["intermediate_size"] = kWidth;
-  config["quantization_config"] = {{"quant_method", "mxfp4"}, {"modules_to_not_convert", {"lm_head"}}};
-  WriteFileAtomically(folder / "config.json", DumpJson(config));
-  std::vector<SafetensorsPart> parts;
-  for (const auto& [name, part] : tensors) parts.push_back({name, part.dtype, part.shape, part.bytes.size(), 0});
-  std::string head = LaySafetensors(parts);
-  std::string bytes = head;
-  for (const SafetensorsPart& part : parts) {
-    const std::vector<std::byte>& data = tensors.at(part.name).bytes;
-    bytes.append(reinterpret_cast<const char*>(data.data()), data.size());
-  }
-  WriteFileAtomically(folder / "model.safetensors", bytes);
-}
-
-float Weight(const std::map<std::string, Part>& model, const std::string& name, int64_t expert, int64_t row,
+float Weight(const std::map<std::string, PackedPart>& model, const std::string& name, int64_t expert, int64_t row,
              int64_t col) {
   constexpr float kE2m1[8] = {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f};
-  const Part& blocks = model.at(name + "_blocks");
+  const PackedPart& blocks = model.at(name + "_blocks");
   const int64_t rows = blocks.shape[1];
   const int byte = static_cast<int>(blocks.bytes[static_cast<size_t>((expert * rows + row) * 16 + col / 2)]);
   const int code = col % 2 ? byte >> 4 : byte & 15;
@@ -80,8 +24,8 @@ float Weight(const std::map<std::string, Part>& model, const std::string& name, 
 
 TEST(GptOss, ExpertsComeOutOfTheirBlocks) {
   TempFolder folder;
-  std::map<std::string, Part> model = PackedModel();
-  Save(folder.path() / "m", model);
+  std::map<std::string, PackedPart> model = PackedModel();
+  SavePacked(folder.path() / "m", model);
   auto checkpoint = Checkpoint::Open(folder.path() / "m");
   EXPECT_EQ(checkpoint->scheme(), "mxfp4 experts (gpt-oss)");
   const std::string gate_up = "model.layers.1.mlp.experts.gate_up_proj", down = "model.layers.1.mlp.experts.down_proj";
@@ -102,8 +46,8 @@ TEST(GptOss, ExpertsComeOutOfTheirBlocks) {
 TEST(GptOss, BrokenBlocksAreRefused) {
   TempFolder folder;
   const std::string name = "model.layers.0.mlp.experts.down_proj";
-  auto expect = [&](const std::string& message, const std::map<std::string, Part>& model) {
-    Save(folder.path() / "m", model);
+  auto expect = [&](const std::string& message, const std::map<std::string, PackedPart>& model) {
+    SavePacked(folder.path() / "m", model);
     try {
       Checkpoint::Open(folder.path() / "m");
       ADD_FAILURE() << "accepted; expected: " << message;
@@ -111,7 +55,7 @@ TEST(GptOss, BrokenBlocksAreRefused) {
       EXPECT_THAT(error.what(), ::testing::HasSubstr(message));
     }
   };
-  std::map<std::string, Part> model = PackedModel();
+  std::map<std::string, PackedPart> model = PackedModel();
   model.erase(name + "_scales");
   expect("tensor " + name + "_scales is missing", model);
   model = PackedModel();
@@ -120,6 +64,25 @@ TEST(GptOss, BrokenBlocksAreRefused) {
   model = PackedModel();
   model[name + "_scales"].dtype = "I8";
   expect("expected dtype U8, found I8", model);
+}
+
+TEST(GptOss, CutAndFlippedBytesNeverCrash) {
+  TempFolder folder;
+  SavePacked(folder.path() / "m", PackedModel());
+  const std::string bytes = ReadFile(folder.path() / "m" / "model.safetensors");
+  for (size_t n = 0; n < bytes.size(); n += 1999) {
+    WriteFileAtomically(folder.path() / "m" / "model.safetensors", bytes.substr(0, n));
+    EXPECT_THROW(Checkpoint::Open(folder.path() / "m"), Error) << "accepted when cut to " << n;
+  }
+  for (size_t i = 8; i < bytes.size(); i += 1013) {
+    std::string broken = bytes;
+    broken[i] = static_cast<char>(broken[i] ^ 0x81);
+    WriteFileAtomically(folder.path() / "m" / "model.safetensors", broken);
+    try {
+      Checkpoint::Open(folder.path() / "m");
+    } catch (const Error&) {
+    }
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/hf/writing.h"
@@ -280,6 +281,40 @@ TEST(Layout, Llama3FactorsAreRecognized) {
   EXPECT_EQ(scaling->original_context, 8192);
   factors[15] *= 1.01f;
   EXPECT_FALSE(Llama3ScalingFromFactors(config, factors));
+}
+
+/// bitnet.cpp's ternary type, with the scale of the matrix behind its codes.
+TEST(GgufI2s, IsReadAsItsOwnPackerMeansIt) {
+  const std::string bytes = ReadFile(kGolden / "i2_s.gguf");
+  auto model = Checkpoint::Open(kGolden / "i2_s.gguf");
+  EXPECT_EQ(model->scheme(), "i2_s (bitnet.cpp)");
+  std::vector<float> all;
+  for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"}) {
+    const Tensor& tensor = model->Get(fmt::format("blk.0.{}.weight", name));
+    EXPECT_EQ(tensor.view.format->name, "i2_s");
+    for (float weight : Decode(tensor)) all.push_back(weight + 0.0f);
+  }
+  const Json facts = ParseJson(ReadFile(kGolden / "i2_s.json"), "i2_s.json");
+  EXPECT_EQ(Sha256Hex(std::as_bytes(std::span(all))), facts["sha256"].get<std::string>());
+  TempFolder folder;
+  const fs::path path = folder.path() / "m.gguf";
+  // The number means another type in files that are not bitnet.cpp's; a file without the tail is cut.
+  std::string other = bytes;
+  const size_t key = other.find("general.file_type") + sizeof("general.file_type") - 1 + 4;
+  other[key] = 2;
+  WriteFileAtomically(path, other);
+  try {
+    Checkpoint::Open(path);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("was IQ4_NL_4_4"));
+  }
+  for (size_t n = 0; n < bytes.size(); n += 997) {
+    WriteFileAtomically(path, bytes.substr(0, n));
+    EXPECT_THROW(Checkpoint::Open(path), Error) << n;
+  }
+  WriteFileAtomically(path, bytes.substr(0, bytes.size() - 1));
+  EXPECT_THROW(Checkpoint::Open(path), Error);
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ TEST(Transcode, KeepsWhatTheTargetCanHold) {
                                                         {"int8_channel", "int8_g128"},
                                                         {"mxfp4", "mxfp4_gguf"},
                                                         {"mxfp4_gguf", "mxfp4"},
+                                                        {"nvfp4_gguf", "nvfp4"},
                                                         {"bf16", "f32"},
                                                         {"f16", "f32"},
                                                         {"tq2_0", "tq1_0"},

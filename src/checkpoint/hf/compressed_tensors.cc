@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/integers.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/layout.h"
@@ -143,6 +144,7 @@ class CompressedTensors : public HfQuantization {
   bool Quantizes(const std::string& module, const HfSource& source) const override;
   void Place(const std::string& module, HfSource& source, Tensor& tensor) const override;
   void Finish(HfSource& source) const override;
+  bool fp8_cache() const override { return fp8_cache_; }
   std::string description() const override;
 
  private:
@@ -153,7 +155,7 @@ class CompressedTensors : public HfQuantization {
 
   std::vector<Group> groups_;
   std::vector<ModuleTarget> ignore_;
-  bool kv_cache_ = false;
+  bool kv_cache_ = false, fp8_cache_ = false;
 };
 
 Group ReadGroup(const Json& json, const std::string& name, std::string_view format, const std::string& place) {
@@ -202,7 +204,10 @@ CompressedTensors::CompressedTensors(const HfQuantizationInput& in) {
       sparsity != json.end() && sparsity->is_object() && JsonString(*sparsity, "format", where, "dense") != "dense")
     RefuseUnless(json, "sparsity_config", where);
   RefuseUnless(json, "transform_config", where);
-  if (auto cache = json.find("kv_cache_scheme"); cache != json.end() && cache->is_object()) kv_cache_ = true;
+  if (auto cache = json.find("kv_cache_scheme"); cache != json.end() && cache->is_object()) {
+    kv_cache_ = true;
+    fp8_cache_ = IsFp8CacheScheme(*cache);
+  }
   auto groups = json.find("config_groups");
   if (groups == json.end() || !groups->is_object() || groups->empty())
     Fail(ErrorKind::kInvalid, "{}: \"config_groups\" should be an object with at least one group", where);
@@ -253,16 +258,7 @@ bool CompressedTensors::Quantizes(const std::string& module, const HfSource&) co
 }
 
 void CompressedTensors::Finish(HfSource& source) const {
-  std::vector<std::string> scales;
-  source.ForUnused([&](const SafetensorsTensor& tensor) {
-    for (const char* end : {".k_scale", ".v_scale", ".q_scale", ".k_zero_point", ".v_zero_point"})
-      if (tensor.name.ends_with(end)) scales.push_back(tensor.name);
-  });
-  for (const std::string& name : scales) {
-    if (!kv_cache_)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {} is there, but config.json has no kv_cache_scheme", source.where(), name);
-    source.side_scales[name] = source.Floats(source.Take(name, "kv_cache_scheme"));
-  }
+  TakeCacheScales(source, kv_cache_, "kv_cache_scheme");
 }
 
 void CheckStatedShape(const Tensor& tensor, std::string_view why, const std::string& module, HfSource& source) {

@@ -113,7 +113,12 @@ bool Calibrated(const Scheme& scheme) {
 
 class CompressedTensorsWriter : public HfContainer {
  public:
+  explicit CompressedTensorsWriter(const HfContainerOptions& options) : fp8_cache_(options.fp8_cache) {}
   bool Holds(const Format& format) const override { return !SchemeOf(format).compression.empty(); }
+  std::string WhyNotZero(const Format& format, float zero) const override { return WhyNotCode(format, zero); }
+  SafetensorsPart CacheScalePart(const std::string& attention, char of) const override {
+    return MakePart(fmt::format("{}.{}_scale", attention, of), "F32", {1});
+  }
   std::vector<SafetensorsPart> Parts(const HfModule& module) const override;
   void Begin(const HfModule& module, const HfSink& sink) override;
   void Rows(const HfModule& module, int64_t begin, int64_t n, std::span<const std::byte> codes,
@@ -124,6 +129,7 @@ class CompressedTensorsWriter : public HfContainer {
   void IntegerRows(const Scheme& scheme, const HfModule& module, int64_t begin, int64_t n,
                    std::span<const std::byte> codes, std::span<const std::byte> scales, const HfSink& sink);
 
+  bool fp8_cache_;
   std::map<std::string, std::vector<uint8_t>> zeros_;  // [groups, rows] until all rows are there
 };
 
@@ -294,6 +300,9 @@ Json CompressedTensorsWriter::Config(const std::vector<HfModule>& modules,
   out["global_compression_ratio"] = nullptr;
   out["ignore"] = plain;
   out["kv_cache_scheme"] = nullptr;
+  if (fp8_cache_)
+    out["kv_cache_scheme"] = {
+        {"dynamic", false}, {"num_bits", 8}, {"strategy", "tensor"}, {"symmetric", true}, {"type", "float"}};
   out["quant_method"] = "compressed-tensors";
   out["quantization_status"] = "compressed";
   out["sparsity_config"] = Json::object();
@@ -304,8 +313,8 @@ Json CompressedTensorsWriter::Config(const std::vector<HfModule>& modules,
 
 }  // namespace
 
-std::unique_ptr<HfContainer> MakeCompressedTensors(const HfContainerOptions&) {
-  return std::make_unique<CompressedTensorsWriter>();
+std::unique_ptr<HfContainer> MakeCompressedTensors(const HfContainerOptions& options) {
+  return std::make_unique<CompressedTensorsWriter>(options);
 }
 
 }  // namespace assay

@@ -3,6 +3,7 @@
 #include "checkpoint/hf/fp8.h"
 
 #include "base/error.h"
+#include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
 #include "checkpoint/layout.h"
@@ -92,6 +93,9 @@ class FineGrainedFp8 : public HfQuantization {
     return true;
   }
   void Place(const std::string& module, HfSource& source, Tensor& tensor) const override;
+  /// vLLM takes scales of the cache from these files without any word in the configuration.
+  void Finish(HfSource& source) const override { TakeCacheScales(source, true, "quant_method fp8"); }
+  bool fp8_cache() const override { return true; }
   std::string description() const override { return description_; }
 
  private:

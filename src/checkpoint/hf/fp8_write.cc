@@ -87,6 +87,10 @@ std::string_view AlgorithmOf(const Format& format) {
 
 class ModelOptWriter : public HfContainer {
  public:
+  explicit ModelOptWriter(const HfContainerOptions& options) : fp8_cache_(options.fp8_cache) {}
+  SafetensorsPart CacheScalePart(const std::string& attention, char of) const override {
+    return MakePart(fmt::format("{}.{}_proj.{}_scale", attention, of, of), "F32", {});
+  }
   bool Holds(const Format& format) const override { return !AlgorithmOf(format).empty(); }
   std::vector<SafetensorsPart> Parts(const HfModule& module) const override;
   void Begin(const HfModule& module, const HfSink& sink) override;
@@ -99,6 +103,7 @@ class ModelOptWriter : public HfContainer {
   static bool Calibrated(const HfModule& module) {
     return AlgorithmOf(*module.format) == "FP8" || AlgorithmOf(*module.format) == "NVFP4";
   }
+  bool fp8_cache_;
   std::map<std::string, std::vector<uint8_t>> half_;  // an even row of int4 that waits for the odd one
 };
 
@@ -187,7 +192,8 @@ Json ModelOptWriter::Config(const std::vector<HfModule>& modules, const std::vec
   out["exclude_modules"] = plain;
   if (!mixed && format.scale_weights > 0) out["group_size"] = format.scale_weights;
   out["ignore"] = plain;
-  out["kv_cache_quant_algo"] = nullptr;
+  out["kv_cache_quant_algo"] = fp8_cache_ ? Json("FP8") : Json(nullptr);
+  if (fp8_cache_) out["kv_cache_scheme"] = {{"dynamic", false}, {"num_bits", 8}, {"type", "float"}};
   out["producer"] = {{"name", "modelopt"}, {"version", "0.39.0"}};
   out["quant_algo"] = mixed ? "MIXED_PRECISION" : AlgorithmOf(format);
   out["quant_method"] = "modelopt";
@@ -200,8 +206,8 @@ Json ModelOptWriter::Config(const std::vector<HfModule>& modules, const std::vec
 std::unique_ptr<HfContainer> MakeFineGrainedFp8(const HfContainerOptions&) {
   return std::make_unique<FineGrainedFp8Writer>();
 }
-std::unique_ptr<HfContainer> MakeModelOpt(const HfContainerOptions&) {
-  return std::make_unique<ModelOptWriter>();
+std::unique_ptr<HfContainer> MakeModelOpt(const HfContainerOptions& options) {
+  return std::make_unique<ModelOptWriter>(options);
 }
 
 }  // namespace assay

@@ -57,6 +57,7 @@ void SchemeJson(const Format& format, Json& out) {
 class Collecting : public HfContainer {
  public:
   bool HoldsMatrices() const override { return true; }
+  std::string WhyNotZero(const Format& format, float zero) const override { return WhyNotCode(format, zero); }
   void Rows(const HfModule& module, int64_t begin, int64_t n, std::span<const std::byte> codes,
             std::span<const std::byte> scales, const HfSink& sink) override {
     const MatrixCollector::Matrix* matrix = collector_.Add(module, begin, n, codes, scales);
@@ -75,6 +76,12 @@ class Collecting : public HfContainer {
 class GptqWriter : public Collecting {
  public:
   explicit GptqWriter(GptqZeros zeros) : zeros_(zeros) {}
+  std::string WhyNotZero(const Format& format, float zero) const override {
+    const float least = IntegerKindOf(format)->bits == 8 ? -128.0f : 0.0f;
+    if (zeros_ == GptqZeros::kLessOne && zero == least)
+      return "a zero of 0, which GPTQ's first version stores less one, cannot be stated; gptq_v2 can";
+    return WhyNotCode(format, zero);
+  }
 
   bool Holds(const Format& format) const override {
     std::optional<IntegerKind> kind = IntegerKindOf(format);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -173,6 +174,13 @@ void PlaceIntegers(IntegerMatrix matrix, HfSource& source, const std::string& wh
     }
   view.scales = source.Keep(std::move(plane));
   if (kind.column_group) view.column_group = source.Keep(std::move(matrix.column_group));
+}
+
+std::string WhyNotCode(const Format& format, float zero) {
+  const int64_t bits = IntegerKindOf(format)->bits;
+  const float code = zero + (bits == 8 ? 128.0f : 0.0f);
+  if (code == std::nearbyint(code) && code >= 0 && code < static_cast<float>(1 << bits)) return "";
+  return fmt::format("a zero of {} is not one of the {}-bit codes, which this container stores", zero, bits);
 }
 
 }  // namespace assay

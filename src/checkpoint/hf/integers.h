@@ -59,4 +59,7 @@ std::vector<std::byte> TransposedWords(std::span<const std::byte> from, int64_t 
 /// The same of floats.
 std::vector<float> Transposed(const std::vector<float>& from, int64_t rows, int64_t cols);
 
+/// Why a zero as a scales plane has it (8 bits: less 128) is none of the format's unsigned codes; empty: it is one.
+std::string WhyNotCode(const Format& format, float zero);
+
 }  // namespace assay

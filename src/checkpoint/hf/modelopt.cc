@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/fp8.h"
 #include "checkpoint/hf/integers.h"
 #include "checkpoint/hf/quantization.h"
@@ -81,6 +82,7 @@ class ModelOpt : public HfQuantization {
   bool Quantizes(const std::string& module, const HfSource& source) const override;
   void Place(const std::string& module, HfSource& source, Tensor& tensor) const override;
   void Finish(HfSource& source) const override;
+  bool fp8_cache() const override { return fp8_cache_; }
   std::string description() const override { return description_; }
 
  private:
@@ -90,7 +92,7 @@ class ModelOpt : public HfQuantization {
   LayerAlgorithm usual_;
   std::map<std::string, LayerAlgorithm> layers_;  // MIXED_PRECISION
   std::vector<std::string> exclude_;
-  bool kv_cache_ = false;
+  bool kv_cache_ = false, fp8_cache_ = false;
   std::string description_;
 };
 
@@ -118,7 +120,10 @@ ModelOpt::ModelOpt(const HfQuantizationInput& in) {
   for (const char* key : {"exclude_modules", "ignore"})
     for (std::string& name : ReadNames(*json, key, where)) exclude_.push_back(std::move(name));
   for (const char* key : {"kv_cache_quant_algo", "kv_cache_scheme"})
-    kv_cache_ |= json->contains(key) && !(*json)[key].is_null();
+    if (auto cache = json->find(key); cache != json->end() && !cache->is_null()) {
+      kv_cache_ = true;
+      fp8_cache_ = *cache == Json("FP8") || IsFp8CacheScheme(*cache);
+    }
   description_ = "modelopt " + algorithm;
 }
 
@@ -288,17 +293,7 @@ void ModelOpt::Place(const std::string& module, HfSource& source, Tensor& tensor
 }
 
 void ModelOpt::Finish(HfSource& source) const {
-  std::vector<std::string> scales;
-  source.ForUnused([&](const SafetensorsTensor& tensor) {
-    for (const char* end : {".k_scale", ".v_scale", ".k_bias", ".v_bias"})
-      if (tensor.name.ends_with(end)) scales.push_back(tensor.name);
-  });
-  for (const std::string& name : scales) {
-    if (!kv_cache_)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {} is there, but the config has no kv_cache_quant_algo", source.where(),
-           name);
-    source.side_scales[name] = source.Floats(source.Take(name, "kv_cache_quant_algo"));
-  }
+  TakeCacheScales(source, kv_cache_, "kv_cache_quant_algo");
 }
 
 }  // namespace

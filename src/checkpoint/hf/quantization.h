@@ -28,6 +28,8 @@ class HfQuantization {
   virtual void Place(const std::string& module, HfSource& source, Tensor& tensor) const = 0;
   /// When all is placed: takes tensors that belong to no weight (KV-cache scales) and checks the whole.
   virtual void Finish(HfSource&) const {}
+  /// Whether the KV cache is meant to hold E4M3 by the scales that Finish takes.
+  virtual bool fp8_cache() const { return false; }
   /// "compressed-tensors pack-quantized W4A16": for people.
   virtual std::string description() const = 0;
 };

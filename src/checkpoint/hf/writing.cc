@@ -27,6 +27,7 @@ constexpr ContainerRow kContainers[] = {
     {"fp8", MakeFineGrainedFp8},
     {"modelopt", MakeModelOpt},
     {"hqq", MakeHqq},
+    {"mxfp4", MakeMxfp4},
 };
 
 }  // namespace

@@ -33,6 +33,7 @@ using HfSink = std::function<void(const std::string& tensor, uint64_t offset, st
 
 struct HfContainerOptions {
   std::string dtype = "bfloat16";  // of what is not quantized: torch's name
+  bool fp8_cache = false;          // calibrated scales of an E4M3 KV cache will be there
 };
 
 class HfContainer {
@@ -40,6 +41,12 @@ class HfContainer {
   virtual ~HfContainer() = default;
   /// Whether modules of this format can be stored so.
   virtual bool Holds(const Format& format) const = 0;
+  /// Whether a module that is not a torch.nn.Linear, or has three dimensions, can be stored so.
+  virtual bool HoldsModule(bool linear, const std::vector<int64_t>& shape) const { return linear && shape.size() == 2; }
+  /// Why a zero of an asymmetric integer format (as the scales plane has it) cannot be stated; empty: it can.
+  virtual std::string WhyNotZero(const Format&, float) const { return ""; }
+  /// The tensor that holds the cache's scale of 'k' or 'v' and its shape; an empty name: there is no place.
+  virtual SafetensorsPart CacheScalePart(const std::string&, char) const { return {}; }
   /// The file tensors of a module, bytes included. Throws Error{kUnsupported} for shapes that the container has no
   /// room for.
   virtual std::vector<SafetensorsPart> Parts(const HfModule& module) const = 0;
@@ -71,6 +78,7 @@ std::unique_ptr<HfContainer> MakeFineGrainedFp8(const HfContainerOptions& option
 std::unique_ptr<HfContainer> MakeModelOpt(const HfContainerOptions& options);
 std::unique_ptr<HfContainer> MakeHqq(const HfContainerOptions& options);
 std::unique_ptr<HfContainer> MakeBitNet(const HfContainerOptions& options);
+std::unique_ptr<HfContainer> MakeMxfp4(const HfContainerOptions& options);
 
 /// A part whose bytes follow from dtype and shape.
 SafetensorsPart MakePart(std::string name, std::string_view dtype, std::vector<int64_t> shape);

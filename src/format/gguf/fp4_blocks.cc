@@ -42,10 +42,6 @@ ASSAY_INLINE void DecodeMxfp4(const BlockMxfp4& block, float* out) {
   DecodeNibbles<kQ>(block.qs, DecodeE8m0(block.e), out);
 }
 
-ASSAY_INLINE void DecodeNvfp4(const BlockNvfp4& block, float* out) {
-  for (int i = 0; i < 4; ++i) DecodeNibbles<kSub>(block.qs + 8 * i, DecodeScaleNvfp4(block.d[i]), out + kSub * i);
-}
-
 bool ValidMxfp4(const BlockMxfp4& block) {
   return block.e != 255;
 }
@@ -154,7 +150,15 @@ ASSAY_CLONES void DecodeRowGgufMxfp4(const PackedView& view, int64_t row, float*
   DecodeBlockRow<BlockMxfp4, kQ, DecodeMxfp4>(view, row, out);
 }
 ASSAY_CLONES void DecodeRowGgufNvfp4(const PackedView& view, int64_t row, float* out) {
-  DecodeBlockRow<BlockNvfp4, 4 * kSub, DecodeNvfp4>(view, row, out);
+  // The order in which safetensors' NVFP4 multiplies, so that a file of either kind decodes to the same bits.
+  const float global = view.global_scale / view.global_divisor;
+  const std::byte* in = view.codes + row * (view.cols / (4 * kSub)) * static_cast<int64_t>(sizeof(BlockNvfp4));
+  for (int64_t first = 0; first < view.cols; first += 4 * kSub, in += sizeof(BlockNvfp4), out += 4 * kSub) {
+    BlockNvfp4 block;
+    std::memcpy(&block, in, sizeof block);
+    for (int i = 0; i < 4; ++i)
+      DecodeNibbles<kSub>(block.qs + 8 * i, DecodeScaleNvfp4(block.d[i]) * global, out + kSub * i);
+  }
 }
 
 ASSAY_CLONES void EncodeRowsGgufMxfp4(const float* weights, int64_t n_rows, int64_t cols, const float* importance,

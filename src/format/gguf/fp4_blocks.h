@@ -1,7 +1,7 @@
 #pragma once
 // MXFP4 and NVFP4 as GGUF lays them out: scales inside the block, nibbles split in halves (format/gguf_blocks.h). The
 // numbers are those of the formats of this name in safetensors (format/fp4_group.h); NVFP4's scale of the whole matrix
-// is a tensor apart in GGUF and is not used here.
+// is a tensor apart in GGUF: decoding multiplies by the view's global_scale, encoding leaves it at 1.
 //
 // Without importance the encoders follow the reference rules: MXFP4's exponent is that of the largest magnitude less 2;
 // NVFP4's scale is the largest magnitude / 6, rounded to E4M3 half up (at most 7 units where subnormal, 448 from 256
