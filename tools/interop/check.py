@@ -3,7 +3,7 @@
 
     python3 tools/interop/check.py LIBRARY[=PYTHON] … --assay build/assay [--work FOLDER] [--quick] [--json FILE]
 
-LIBRARY: compressed-tensors, bitsandbytes, gptqmodel, auto-round, hqq, transformers, modelopt or gguf. Each wants an environment of
+LIBRARY: compressed-tensors, compressed-tensors-order (0.13: weight_g_idx), bitsandbytes, gptqmodel, auto-round, hqq, transformers, modelopt or gguf. Each wants an environment of
 its own: PYTHON is the interpreter of one that has it (and safetensors, numpy, transformers); without it, this interpreter. One
 Markdown table for all, a row per thing tried:
 
@@ -34,6 +34,7 @@ import libraries
 import whole
 
 TINY = pathlib.Path(__file__).parents[2] / "tests" / "golden" / "checkpoint" / "tiny_llama"
+OSS = TINY.parents[1] / "models" / "gpt_oss"
 HIDDEN, FEED, HEADS, KV, DIM, VOCAB = 128, 256, 2, 1, 64, 272
 SHAPES = {"self_attn.q_proj": (HEADS * DIM, HIDDEN), "self_attn.k_proj": (KV * DIM, HIDDEN), "self_attn.v_proj": (KV * DIM, HIDDEN),
           "self_attn.o_proj": (HIDDEN, HEADS * DIM), "mlp.gate_proj": (FEED, HIDDEN), "mlp.up_proj": (FEED, HIDDEN),
@@ -50,6 +51,7 @@ WRITES = {
     "auto-round": [("int4-g128", "auto-round"), ("int4-g128-asym", "auto-round")],
     "hqq": [("int4-g128", "hqq"), ("int4-g128-asym", "hqq"), ("int3-g128", "hqq")],
     "transformers": [("ternary", "bitnet"), ("fp8-block", "fp8")],
+    "compressed-tensors-order": [],
     "modelopt": [("int4-g128", "modelopt"), ("nvfp4", "modelopt"), ("mxfp8", "modelopt")],
 }
 
@@ -201,18 +203,25 @@ def check_write(preset, container, assay, work):
     return compare(decoded(assay, last if rounded else first, work), unpacked(last)), last
 
 
-def check_gpt_oss(assay, work):
-    """Experts as gpt-oss packs them, against the same file with what transformers makes of them."""
-    import gguf
+def gpt_oss(folder, tensors, quantization):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(TINY / name, folder / name)
+    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((OSS / "config.json").read_text()) | {"intermediate_size": 32}
+    (folder / "config.json").write_text(json.dumps(config | ({"quantization_config": quantization} if quantization else {})))
+
+
+def gpt_oss_tensors():
+    """The golden gpt-oss with experts of random blocks: (as transformers unpacks them, packed)."""
     from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
-    source = TINY.parents[1] / "models" / "gpt_oss"
-    config = json.loads((source / "config.json").read_text())
-    config["intermediate_size"] = width = 32
-    hidden, experts = config["hidden_size"], config["num_local_experts"]
+    config = json.loads((OSS / "config.json").read_text())
+    hidden, experts, width = config["hidden_size"], config["num_local_experts"], 32
     generator = torch.Generator().manual_seed(9)
     plain, packed = {}, {}
-    for name, tensor in load_tensors(source).items():
+    for name, tensor in load_tensors(OSS).items():
         if name.endswith("gate_up_proj_bias"):
             tensor = torch.ones((experts, 2 * width), dtype=tensor.dtype)
         if not name.endswith((".gate_up_proj", ".down_proj")):
@@ -223,20 +232,41 @@ def check_gpt_oss(assay, work):
         scales = torch.randint(118, 126, (experts, rows, cols // 32), generator=generator, dtype=torch.uint8)
         packed[name + "_blocks"], packed[name + "_scales"] = blocks, scales
         plain[name] = convert_moe_packed_tensors(blocks, scales)
-    found = []
-    for folder, tensors, method in ((work / "oss_plain", plain, None), (work / "oss_packed", packed, {"quant_method": "mxfp4"})):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copy(TINY / name, folder / name)
-        save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors")
-        (folder / "config.json").write_text(json.dumps(config | ({"quantization_config": method} if method else {})))
-        out = folder.with_suffix(".gguf")
-        out.unlink(missing_ok=True)
-        run(assay, "quantize", folder, "--to", "f32", "-o", out)
-        found.append({t.name: numpy.array(t.data) for t in gguf.GGUFReader(out).tensors})
-    different = [name for name in found[0] if not numpy.array_equal(found[0][name], found[1][name])]
+    return plain, packed
+
+
+def same_tensors(ours, theirs):
+    different = [name for name in theirs if name not in ours or not torch.equal(ours[name].float(), theirs[name].float())]
     return f"{len(different)} tensors differ: {different[:3]}" if different else "equal"
+
+
+def check_gpt_oss(assay, work):
+    """Experts as gpt-oss packs them, against what transformers makes of them."""
+    expected, packed = gpt_oss_tensors()
+    folder = work / "oss_packed"
+    gpt_oss(folder, packed, {"quant_method": "mxfp4"})
+    return same_tensors(load_tensors(plain(assay, folder, work)), expected)
+
+
+def check_gpt_oss_write(assay, work):
+    """Quantized by assay, and packed anew: unpacked and run by transformers (which decodes MXFP4 on a CPU)."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+
+    expected, _ = gpt_oss_tensors()
+    source, folder = work / "oss_plain", work / "oss_ours"
+    gpt_oss(source, expected, None)
+    shutil.rmtree(folder, ignore_errors=True)
+    run(assay, "quantize", source, "--to", "mxfp4-experts", "-o", folder)
+    decoded_folder = plain(assay, folder, work)
+    tensors, unpacked_tensors = load_tensors(folder), {}
+    for name, tensor in tensors.items():
+        if name.endswith("_blocks"):
+            unpacked_tensors[name.removesuffix("_blocks")] = convert_moe_packed_tensors(tensor, tensors[name.removesuffix("blocks") + "scales"])
+        elif not name.endswith("_scales"):
+            unpacked_tensors[name] = tensor
+    weights = same_tensors(load_tensors(decoded_folder), unpacked_tensors)
+    runs = distance(whole.open_with_transformers(folder), whole.logits(whole.transformers_model(decoded_folder)))
+    return weights, runs, "opened and run by transformers"
 
 
 # What libraries cannot do with files of their own making either ("whole" rows show it), or not without a GPU.
@@ -278,17 +308,25 @@ def try_all(options):
     work = options.work or pathlib.Path(tempfile.mkdtemp())
     table = Table(library)
     if library == "gguf":
-        import ggml
+        import gguf_files
 
-        ggml.try_all(table, assay, work, options)
+        gguf_files.try_all(table, assay, work, options, sys.modules[__name__])
         return table
     for variant in libraries.variants(library):
         try:
             table.add("parts", variant.name, check_read(variant, assay, work))
+            if library == "compressed-tensors-order":  # no preset makes an order: what was read is written again
+                run(assay, "convert", work / "theirs", "--to", "compressed-tensors", "-o", work / "last", "--force", "--quiet")
+                table.add("ours", variant.name, compare(decoded(assay, work / "theirs", work), unpacked(work / "last")))
         except Exception as error:
             table.add("parts", variant.name, short(error))
     if library == "transformers":
-        table.add("parts", "gpt_oss_mxfp4", check_gpt_oss(assay, work))
+        for kind, name, body in (("parts", "gpt_oss_mxfp4", lambda: (check_gpt_oss(assay, work),)),
+                                 ("ours", "mxfp4-experts (gpt-oss)", lambda: check_gpt_oss_write(assay, work))):
+            try:
+                table.add(kind, name, *body())
+            except Exception as error:
+                table.add(kind, name, short(error))
     for name, make in [] if options.quick else whole.makers(library):
         try:
             table.add("whole", name, *check_whole(library, make, assay, work))

@@ -134,6 +134,54 @@ def _ct_variants():
     ]
 
 
+# ---------------------------------------------------------------- compressed-tensors up to 0.14: orders of activation
+
+
+def _ct_order_tools():
+    """weight_g_idx, which compressed-tensors 0.20 has taken out."""
+    from compressed_tensors.compressors import BaseCompressor
+    from compressed_tensors.quantization import QuantizationArgs
+    from compressed_tensors.quantization.utils import calculate_qparams
+
+    def variant(name, args):
+        args = QuantizationArgs(**args)
+        compressor = BaseCompressor.load_from_registry("pack-quantized")
+
+        def pack(weight):
+            weight = weight.float()
+            rows, cols = weight.shape
+            order = torch.randperm(cols, generator=torch.Generator().manual_seed(cols))
+            index = torch.empty(cols, dtype=torch.int32)
+            index[order] = (torch.arange(cols) // args.group_size).to(torch.int32)
+            groups = weight[:, order].reshape(rows, cols // args.group_size, args.group_size)
+            scale, zero = calculate_qparams(groups.amin(-1), groups.amax(-1), args)
+            scale = scale.bfloat16()
+            out = compressor.compress_weight(weight, scale.float(), args, zero_point=zero, g_idx=index)
+            out.update(weight_scale=scale, weight_g_idx=index)
+            return {"." + key: value for key, value in out.items() if value is not None}
+
+        def unpack(tensors):
+            state = {key[1:]: value for key, value in tensors.items()}
+            state["weight_scale"] = state["weight_scale"].float()
+            state.setdefault("weight_g_idx", None)
+            return compressor.decompress_weight(state, args).float()
+
+        group = {"targets": ["Linear"], "weights": json.loads(args.model_dump_json()), "input_activations": None,
+                 "output_activations": None, "format": "pack-quantized"}
+        config = {"quant_method": "compressed-tensors", "format": "pack-quantized", "quantization_status": "compressed",
+                  "config_groups": {"group_0": group}, "ignore": ["lm_head"], "kv_cache_scheme": None,
+                  "version": importlib.metadata.version("compressed-tensors")}
+        return Variant(name, config, pack, unpack)
+
+    return variant
+
+
+def _ct_order_variants():
+    variant = _ct_order_tools()
+    group = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32, "actorder": "group"}
+    return [variant("ct_int4_actorder", {**group, "symmetric": True}), variant("ct_int4_actorder_asym", {**group, "symmetric": False})]
+
+
 # ---------------------------------------------------------------- bitsandbytes
 
 
@@ -300,6 +348,9 @@ def _gptqmodel_variants():
         gptq("gptq_int3_v1", 3, 32, True, False, "gptq"),
         gptq("gptq_int2_v2", 2, 32, False, False, "gptq_v2"),
         gptq("gptq_int8_channel_v1", 8, -1, True, False, "gptq"),
+        gptq("gptq_int5_p", 5, 32, False, False, "gptq_p"),
+        gptq("gptq_int6_p", 6, 32, True, False, "gptq_p"),
+        gptq("gptq_int7_p", 7, 32, False, True, "gptq_p"),
         awq("awq_gemm", 32),
         gemv("awq_gemv", "gemv", AwqGEMVLinear),
         gemv("awq_gemv_fast", "gemv_fast", AwqGEMVFastLinear),
@@ -515,12 +566,14 @@ def _modelopt_variants():
 
 LIBRARIES = {
     "compressed-tensors": (_ct_variants, ("compressed-tensors", "torch")),
+    "compressed-tensors-order": (_ct_order_variants, ("compressed-tensors", "torch")),
     "bitsandbytes": (_bnb_variants, ("bitsandbytes", "torch")),
     "gptqmodel": (_gptqmodel_variants, ("gptqmodel", "torch")),
     "auto-round": (_autoround_variants, ("auto-round", "torch")),
     "hqq": (_hqq_variants, ("hqq", "torch")),
     "transformers": (_transformers_variants, ("transformers", "torch")),
     "modelopt": (_modelopt_variants, ("nvidia-modelopt", "torch")),
+    "gguf": (list, ("gguf",)),
 }
 
 
@@ -529,6 +582,9 @@ def reader(config):
     method = config["quant_method"]
     if method == "compressed-tensors":
         group = next(iter(config["config_groups"].values()))
+        if (group["weights"] or {}).get("actorder"):
+            return _ct_order_tools()("", {k: v for k, v in group["weights"].items() if k in ("num_bits", "type", "strategy", "group_size",
+                                                                                          "symmetric", "actorder")}).unpack
         return _ct_tools()("", group["format"], {k: v for k, v in group["weights"].items() if k != "observer_kwargs"}).unpack
     if method == "bitsandbytes":
         four, eight = _bnb_tools()
