@@ -107,7 +107,7 @@ def try_all(table, assay, work, options, check):
         ours = perplexity(assay, ["perplexity", path, "--text", text, "--context", "64", "--chunks", "8", "--json", "--quiet"],
                           r'"perplexity": *([0-9.]+)')
         theirs = perplexity(options.llama / "llama-perplexity",
-                            ["-m", path, "-f", text, "-c", "64", "--chunks", "8", "-t", "2", "-b", "64"], r"Final estimate: PPL = ([0-9.]+)")
+                            ["-m", path, "-f", text, "-c", "64", "--chunks", "8", "-t", "1", "-b", "64"], r"Final estimate: PPL = ([0-9.]+)")
         return abs(ours / theirs - 1), f"perplexity {ours:.3f} here, {theirs:.3f} in llama.cpp"
 
     def row(kind, name, body, known=None):

@@ -463,9 +463,16 @@ def _transformers_variants():
     def unpack_fp8(tensors):
         return _dequantize_fp8_weight(tensors[".weight"], tensors[".weight_scale_inv"], [128, 128], torch.float32)
 
+    def pack_rows(weight):
+        # As FbgemmFp8Linear's state has it; its kernels want a GPU, so only the definition speaks here.
+        scale = weight.float().abs().amax(1, keepdim=True) / 448
+        return {".weight": (weight.float() / scale).to(torch.float8_e4m3fn), ".weight_scale": scale}
+
+    fbgemm = Variant("fbgemm_fp8", {"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": ["lm_head"]},
+                     pack_rows, lambda tensors: tensors[".weight"].float() * tensors[".weight_scale"])
     fp8 = Variant("fp8_block", {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128],
                                 "modules_to_not_convert": ["lm_head"]}, pack_fp8, unpack_fp8)
-    return [bit("bitnet_bitlinear", "bitlinear"), bit("bitnet_autobitlinear", "autobitlinear"), fp8]
+    return [bit("bitnet_bitlinear", "bitlinear"), bit("bitnet_autobitlinear", "autobitlinear"), fp8, fbgemm]
 
 
 # ---------------------------------------------------------------- Model-Optimizer
