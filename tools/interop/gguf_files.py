@@ -155,7 +155,7 @@ def try_all(table, assay, work, options, check):
             folder, path = work / f"hf_{preset}_{container}", work / "converted.gguf"
             check.run(assay, "quantize", source, "--to", preset, *(["--container", container] if container else []), "-o", folder, "--quiet")
             path.unlink(missing_ok=True)
-            check.run(sys.executable, "-c", converter_script(options.converter), "convert", folder, "--outtype", "f32", "--outfile", path)
+            check.run(sys.executable, "-c", converter_script(options.converter), "convert", folder, "--no-lazy", "--outtype", "f32", "--outfile", path)
             # The reciprocal of a global scale, and products in 16 bits, are rounded on its way.
             weights = same(decoded(folder), unpacked(path), 2e-7 if nvfp4 else 4e-3)
             return weights, *run_both(path)
