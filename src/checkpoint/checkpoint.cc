@@ -65,13 +65,13 @@ void AddWiring(Hasher& hasher, const ModelConfig& c) {
                         d.key_dim,
                         d.value_dim,
                         d.kernel,
-                        int64_t{d.tiled},
                         int64_t{c.rope_scaling.truncate}})
     AddNumber(hasher, value);
   for (double value :
        {c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale, c.attention_softcap, c.logit_softcap,
         c.temperature_scale, c.temperature_floor, c.swiglu_limit, c.rope_local_theta, e.scale})
     AddNumber(hasher, value);
+  if (d.tiled) hasher.AddText("tiled");
   if (c.indexer.heads == 0) return;
   for (int64_t value : {c.indexer.heads, c.indexer.head_dim, c.indexer.top_k, int64_t{c.indexer.interleaved}})
     AddNumber(hasher, value);

@@ -70,6 +70,9 @@ CASES = {
                          "long_factor": [1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5], "original_max_position_embeddings": 32})),
     "granite": ("GraniteForCausalLM", lambda: config("Granite", embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.2,
                                                      logits_scaling=2.0)),
+    "granite4": ("GraniteMoeHybridForCausalLM", lambda: config(
+        "GraniteMoeHybrid", embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.2, logits_scaling=2.0, num_local_experts=0,
+        num_experts_per_tok=0, shared_intermediate_size=48, mamba_n_heads=4, position_embedding_type="rope", layer_types=["attention", "attention"])),
     "glm4": ("Glm4ForCausalLM", lambda: config("Glm4", head_dim=16, attention_bias=True, tie_word_embeddings=False,
                                                rope_parameters=rope(partial_rotary_factor=0.5))),
     "command_r": ("CohereForCausalLM", lambda: config("Cohere", drop=["rms_norm_eps"], layer_norm_eps=1e-5, logit_scale=0.25)),

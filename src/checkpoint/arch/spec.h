@@ -128,6 +128,7 @@ ArchitectureSpec Gemma2Spec();
 ArchitectureSpec Gemma3Spec();
 ArchitectureSpec Phi3Spec();
 ArchitectureSpec GraniteSpec();
+ArchitectureSpec Granite4Spec();
 ArchitectureSpec Glm4Spec();
 ArchitectureSpec CommandRSpec();
 ArchitectureSpec Cohere2Spec();

@@ -9,11 +9,11 @@ namespace assay {
 
 std::span<const ArchitectureSpec> ArchitectureSpecs() {
   static const std::vector<ArchitectureSpec> kTable = {
-      LlamaSpec(),    SmolLm3Spec(), Qwen2Spec(),     Qwen3Spec(),     Gemma2Spec(),
-      Gemma3Spec(),   Phi3Spec(),    GraniteSpec(),   Glm4Spec(),      CommandRSpec(),
-      Cohere2Spec(),  Gpt2Spec(),    GptNeoXSpec(),   MixtralSpec(),   Qwen2MoeSpec(),
-      Qwen3MoeSpec(), GptOssSpec(),  Llama4Spec(),    DeepSeek2Spec(), DeepSeek32Spec(),
-      GlmDsaSpec(),   BitNetSpec(),  Qwen3NextSpec(), Qwen35Spec(),    Qwen35MoeSpec(),
+      LlamaSpec(),  SmolLm3Spec(),   Qwen2Spec(),      Qwen3Spec(),    Gemma2Spec(),   Gemma3Spec(),
+      Phi3Spec(),   GraniteSpec(),   Granite4Spec(),   Glm4Spec(),     CommandRSpec(), Cohere2Spec(),
+      Gpt2Spec(),   GptNeoXSpec(),   MixtralSpec(),    Qwen2MoeSpec(), Qwen3MoeSpec(), GptOssSpec(),
+      Llama4Spec(), DeepSeek2Spec(), DeepSeek32Spec(), GlmDsaSpec(),   BitNetSpec(),   Qwen3NextSpec(),
+      Qwen35Spec(), Qwen35MoeSpec(),
   };
   return kTable;
 }
