@@ -76,6 +76,13 @@ void AddWiring(Hasher& hasher, const ModelConfig& c) {
   for (int64_t value : {c.indexer.heads, c.indexer.head_dim, c.indexer.top_k, int64_t{c.indexer.interleaved}})
     AddNumber(hasher, value);
   for (const LayerConfig& l : c.layers) AddNumber(hasher, static_cast<int64_t>(l.shared_index));
+  if (c.compressed.q_rank == 0) return;
+  for (int64_t value : {c.compressed.q_rank, c.compressed.rope_dim, c.compressed.groups, c.compressed.group_rank,
+                        c.hyper.streams, c.hyper.iterations, int64_t{e.sqrt_softplus}})
+    AddNumber(hasher, value);
+  AddNumber(hasher, c.hyper.epsilon);
+  for (const LayerConfig& l : c.layers)
+    for (int64_t value : {l.compress, int64_t{l.overlapped}, int64_t{l.hashed}}) AddNumber(hasher, value);
 }
 
 void AddConfig(Hasher& hasher, const ModelConfig& c) {

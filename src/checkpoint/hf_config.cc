@@ -107,7 +107,8 @@ void ReadRope(const Json& config, ModelConfig& out, const std::string& where) {
     if (!it->is_object())
       Fail(ErrorKind::kInvalid, "{}: \"{}\" should be an object, found {}", where, key, it->type_name());
     // Where kinds of layers differ, this is the one without a window; descriptions read the other.
-    if (auto full = it->find("full_attention"); full != it->end() && full->is_object()) return &*full;
+    for (const char* kind : {"full_attention", "compress"})
+      if (auto full = it->find(kind); full != it->end() && full->is_object()) return &*full;
     return &*it;
   };
   const Json* long_rope = nullptr;
@@ -201,6 +202,7 @@ ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_
   if (out.gated && out.activation == Activation::kSilu) out.activation = ReadActivation(in, "hidden_act", "silu");
   if (spec.from_hf) spec.from_hf(in, out);
   ReadRope(config, out, where);
+  if (spec.rope_from_hf) spec.rope_from_hf(in, out);
   CheckConfig(out, where);
   ReadStopTokens(config, out, where);
   if (generation.is_object()) {

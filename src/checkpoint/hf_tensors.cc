@@ -44,7 +44,8 @@ class Assembler {
     if (quantization_) quantization_->Finish(source_);
     source_.ForUnused([&](const SafetensorsTensor& tensor) {
       // Older files of Llama carry the rotary frequencies, which config.json states too.
-      if (tensor.name.ends_with("rotary_emb.inv_freq") || IsCausalMask(tensor.name) ||
+      if (tensor.name.ends_with("rotary_emb.inv_freq") ||
+          (config_.extra_layers > 0 && tensor.name.starts_with("mtp.")) || IsCausalMask(tensor.name) ||
           InExtraLayer(config_, tensor.name) || IsUnread(config_, tensor.name))
         return;
       Fail(ErrorKind::kUnsupported, "{}: tensor {} {} {} has no place in a {} with {} layers{}", source_.FileOf(tensor),
@@ -87,11 +88,31 @@ class Assembler {
     out.push_back(std::move(tensor));
   }
 
+  /// Tables of small integers are float32 here.
+  void PlaceIntegers(Tensor& tensor, const SafetensorsTensor& plain) {
+    const size_t width = plain.dtype == "I64" ? 8 : 4, count = plain.data.size() / width;
+    std::vector<float> values(count);
+    for (size_t i = 0; i < count; ++i) {
+      int64_t value = 0;
+      int32_t narrow = 0;
+      if (width == 8)
+        std::memcpy(&value, plain.data.data() + i * width, width);
+      else
+        std::memcpy(&narrow, plain.data.data() + i * width, width);
+      values[i] = static_cast<float>(width == 8 ? value : narrow);
+    }
+    tensor.view.format = &GetFormat("f32");
+    tensor.view.codes = source_.Keep(std::move(values));
+    tensor.stored_bytes = plain.data.size();
+  }
+
   void PlacePlain(Tensor& tensor, const TensorSlot& slot) {
     const SafetensorsTensor& plain =
         source_.Take(slot.hugging_face,
                      fmt::format("expected {}; config.json says {} layers", ShapeText(slot.shape), config_.n_layers));
     std::string_view format = PlainFormatOfDtype(plain.dtype);
+    if (slot.integers && plain.shape == slot.shape && (plain.dtype == "I64" || plain.dtype == "I32"))
+      return PlaceIntegers(tensor, plain);
     if (format.empty())
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: dtype {} is not supported here; expected F32, F16 or BF16",
            source_.FileOf(plain), plain.name, plain.dtype);

@@ -153,6 +153,9 @@ class HfWriter : public CheckpointWriter {
       if (tensor.name == "rope_freqs.weight")
         Fail(ErrorKind::kInvalid, "{}: rope_freqs.weight belongs to GGUF only", out_.string());
       const TensorSlot& slot = slots_.at(tensor.name);
+      if (slot.integers)
+        Fail(ErrorKind::kUnsupported, "{}: a folder of {} is not written: {} holds integers", out_.string(),
+             config.architecture, slot.hugging_face);
       auto [found, fresh] = at.emplace(slot.hugging_face, stored_.size());
       stored_of_.push_back(found->second);
       if (fresh) stored_.push_back(MakeStored(files.at(slot.hugging_face), tensor));

@@ -56,6 +56,7 @@ void CheckIndexer(const ModelConfig& config, std::string_view where) {
   Positive(x.heads, 65536, "heads of the indexer", where);
   Positive(x.head_dim, 65536, "head size of the indexer", where);
   Positive(x.top_k, int64_t{1} << 32, "positions that the indexer chooses", where);
+  if (config.compressed.q_rank > 0) return;
   if (config.latent.q_rank < 1)
     Fail(ErrorKind::kCorrupt, "{}: an indexer needs queries of low rank, found rank {}", where, config.latent.q_rank);
   if (config.latent.rope_dim > x.head_dim)
@@ -63,6 +64,28 @@ void CheckIndexer(const ModelConfig& config, std::string_view where) {
          x.head_dim);
   if (config.Layer(0).shared_index)
     Fail(ErrorKind::kCorrupt, "{}: the first layer has no indexer before it to share", where);
+}
+
+void CheckCompressed(const ModelConfig& config, std::string_view where) {
+  const CompressedConfig& x = config.compressed;
+  if (x.q_rank == 0) return;
+  Positive(x.q_rank, 65536, "rank of queries", where);
+  Positive(x.rope_dim, config.head_dim, "rotated dimensions", where);
+  Positive(x.groups, config.n_heads, "groups of heads", where);
+  Positive(x.group_rank, 65536, "rank of a group of heads", where);
+  if (config.n_heads % x.groups != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {} heads are not a multiple of {} groups", where, config.n_heads, x.groups);
+  Positive(config.sliding_window, int64_t{1} << 32, "sliding window", where);
+  for (const LayerConfig& layer : config.layers) {
+    if (layer.compress < 0 || layer.compress > 65536)
+      Fail(ErrorKind::kCorrupt, "{}: positions of a compressed entry: found {}", where, layer.compress);
+    if (layer.overlapped && (config.indexer.heads < 1 || x.rope_dim > config.indexer.head_dim))
+      Fail(ErrorKind::kCorrupt, "{}: an indexer of {} heads of {} elements, of which {} are rotated", where,
+           config.indexer.heads, config.indexer.head_dim, x.rope_dim);
+  }
+  Positive(config.hyper.streams, 16, "residual streams", where);
+  Positive(config.hyper.iterations, 1000, "iterations of hyper-connections", where);
+  Finite(config.hyper.epsilon, 0.0, 1.0, "epsilon of hyper-connections", where);
 }
 
 void CheckExperts(const ModelConfig& config, std::string_view where) {
@@ -121,6 +144,7 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
   CheckDelta(config, where);
   CheckLatent(config, where);
   CheckIndexer(config, where);
+  CheckCompressed(config, where);
   const RopeScaling& rope = config.rope_scaling;
   if (rope.kind == RopeScaling::Kind::kNone) return;
   Finite(rope.factor, 1e-6, 1e6, "RoPE scaling factor", where);

@@ -42,6 +42,7 @@ struct TensorSlot {
   bool linear = false;         // torch.nn.Linear: what Hugging Face's quantization schemes target
   StoredPlace in_hf = {}, in_gguf = {};
   StoredValue hf_value = StoredValue::kSame;
+  bool integers = false;  // Hugging Face stores I64; float32 here
 };
 
 /// Every tensor that the configuration allows, in the order of evaluation.

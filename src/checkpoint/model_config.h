@@ -25,6 +25,7 @@ enum class Activation : uint8_t {
   kGelu,           // with the error function
   kGeluTanh,       // the tanh approximation
   kRelu2,          // relu(x)²
+  kClampedSilu,    // silu, gate and up clamped at swiglu_limit
   kClampedSwiglu,  // gpt-oss: clamped at swiglu_limit, sigmoid of 1.702 x, up + 1
 };
 /// What is done to queries and keys before they meet.
@@ -44,6 +45,9 @@ struct LayerConfig {
   bool rope = true;           // false: no position encoding (NoPE)
   bool local_rope = false;    // rotates by rope_local_theta
   bool experts = false;       // a mixture instead of one feed-forward block
+  int64_t compress = 0;       // beside its window it sees an entry for every so many positions (DeepSeek V4); 0: none
+  bool overlapped = false;    // those entries take in the one before too, and an indexer chooses among them
+  bool hashed = false;        // a table of token ids chooses the experts
   bool recurrent = false;     // gated delta net instead of attention
   bool shared_index = false;  // attends to the positions that an earlier layer's indexer chose (GLM-5)
   bool operator==(const LayerConfig&) const = default;
@@ -55,6 +59,7 @@ struct ExpertConfig {
   int64_t shared_feed_forward = 0;         // width of the expert that every token passes; 0: none
   bool shared_gate = false;                // the shared expert's output is weighed by a sigmoid
   bool sigmoid = false;                    // scores by sigmoid instead of softmax
+  bool sqrt_softplus = false;              // scores by sqrt(softplus)
   bool renormalize = false;                // the chosen scores are made to add up to 1
   bool weigh_input = false;                // scores multiply the expert's input instead of its output (Llama 4)
   bool bias = false;                       // router and experts have biases (gpt-oss)
@@ -80,6 +85,22 @@ struct IndexerConfig {
   bool interleaved =
       false;  // rotates pairs (2i, 2i+1) of its heads' first LatentConfig::rope_dim elements; else halves
   bool operator==(const IndexerConfig&) const = default;
+};
+
+/// Attention of DeepSeek V4: one head of head_dim elements is key and value at once, for all query heads.
+struct CompressedConfig {
+  int64_t q_rank = 0;                  // 0: another attention
+  int64_t rope_dim = 0;                // rotated: the end of a head
+  int64_t groups = 0, group_rank = 0;  // heads leave in groups, each through a matrix of that rank
+  bool operator==(const CompressedConfig&) const = default;
+};
+
+/// Hyper-connections (DeepSeek V4): several residual streams that every block mixes anew.
+struct HyperConfig {
+  int64_t streams = 0;  // 0: the usual one
+  int64_t iterations = 0;
+  double epsilon = 0.0;
+  bool operator==(const HyperConfig&) const = default;
 };
 
 /// Gated delta net (Qwen3-Next, Qwen3.5).
@@ -130,6 +151,8 @@ struct ModelConfig {
   ExpertConfig experts;
   LatentConfig latent;
   IndexerConfig indexer;
+  CompressedConfig compressed;
+  HyperConfig hyper;
   DeltaConfig delta;
 
   const LayerConfig Layer(int64_t i) const {

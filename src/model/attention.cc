@@ -39,9 +39,9 @@ void Decoder::RotateHeads(const Pass& pass, const DecoderLayer& layer, int64_t t
 void Decoder::Store(const Pass& pass, int64_t index, int64_t t, const float* k, const float* v) const {
   const Sequence& sequence = *pass.batch[static_cast<size_t>(t)].sequence;
   const LayerCache& cache = sequence.layer(index);
-  const int64_t position = pass.positions[static_cast<size_t>(t)];
-  sequence.Write(index, sequence.Keys(index), position, k, cache.key_width);
-  if (cache.value_width > 0) sequence.Write(index, sequence.Values(index), position, v, cache.value_width);
+  const int64_t row = pass.positions[static_cast<size_t>(t)] - sequence.base(index);
+  sequence.Write(sequence.Keys(index), row, k, cache.key_width);
+  if (cache.value_width > 0) sequence.Write(sequence.Values(index), row, v, cache.value_width);
 }
 
 // Norms, rotation and temperature of queries and keys; keys and values into the cache.
@@ -97,7 +97,7 @@ void Decoder::Attend(const Pass& pass, int64_t index, const float* q, int64_t kv
       const LayerCache& cache = sequence.layer(index);
       CacheView keys{sequence.Keys(index), sequence.half(), cache.key_width};
       CacheView values{sequence.Values(index), sequence.half(), cache.value_width};
-      if (!SeesAll(pass, t)) {
+      if (!SeesAll(pass, index, t)) {
         keys.data = ChosenKeys(pass, index, t, gathered + worker * gathered_bytes);
         first = 0;
         last = c.indexer.top_k - 1;

@@ -19,6 +19,9 @@ Decoder::Decoder(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions
   layers_.resize(static_cast<size_t>(c.n_layers));
   for (int64_t i = 0; i < c.n_layers; ++i) LoadLayer(i, reader, layers_[static_cast<size_t>(i)]);
   output_norm_ = reader.ReadNorm("output_norm", c.hidden);
+  if (const int64_t streams = c.hyper.streams; streams > 0)
+    output_mix_ = {reader.ReadLinear("output_hc_fn", streams, streams * c.hidden),
+                   reader.ReadVector("output_hc_base.weight", streams), reader.ReadVector("output_hc_scale.weight", 1)};
   if (reader.Has("output.weight")) {
     output_ = reader.ReadLinear("output", c.vocab, c.hidden);
   } else {
@@ -36,6 +39,7 @@ void Decoder::LoadLayer(int64_t index, const WeightReader& reader, DecoderLayer&
   const std::string block = fmt::format("blk.{}.", index);
   const int64_t q_width = c.n_heads * c.head_dim, kv_width = c.n_kv_heads * c.head_dim;
   layer.config = c.Layer(index);
+  LoadMixes(block, reader, layer);
   layer.attention_norm = reader.ReadNorm(block + "attn_norm", c.hidden);
   layer.post_attention_norm = reader.ReadNorm(block + "post_attention_norm", c.hidden);
   layer.feed_forward_norm = reader.ReadNorm(block + "ffn_norm", c.hidden);
@@ -45,6 +49,8 @@ void Decoder::LoadLayer(int64_t index, const WeightReader& reader, DecoderLayer&
   } else if (c.latent.kv_rank > 0) {
     LoadLatent(block, reader, layer);
     LoadIndexer(block, reader, layer);
+  } else if (c.compressed.q_rank > 0) {
+    LoadCompressed(block, reader, layer);
   } else {
     layer.q = reader.ReadLinear(block + "attn_q", c.output_gate ? 2 * q_width : q_width, c.hidden);
     layer.k = reader.ReadLinear(block + "attn_k", kv_width, c.hidden);
@@ -131,16 +137,23 @@ void Decoder::Step(std::span<const BatchToken> batch, Workspace& workspace, Thre
     bool last = t + 1 == batch.size() || batch[t + 1].sequence != batch[t].sequence;
     if (last) batch[t].sequence->MakeRoom(pass.positions[t] + 1);
   }
+  const int64_t row = std::max<int64_t>(1, c.hyper.streams) * c.hidden;  // of the residual
+  float* residual = workspace.Floats(kResidual, pass.n * row);
   Embed(pass);
-  float* residual = workspace.Floats(kResidual, 0);
+  if (c.hyper.streams > 0) Spread(pass);
   float* normed = workspace.Floats(kNormed, pass.n * c.hidden);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const DecoderLayer& layer = layers_[i];
-    Normalize(residual, layer.attention_norm, pass.n, normed, pool);
     auto index = static_cast<int64_t>(i);
-    float* attended = layer.delta    ? DeltaAttention(pass, index)
-                      : layer.latent ? LatentAttention(pass, index)
-                                     : Attention(pass, index);
+    if (c.hyper.streams > 0) {
+      Collapse(pass, layer.attention_mix, layer.attention_norm);
+      Return(pass, AttentionBlock(pass, index));
+      Collapse(pass, layer.feed_forward_mix, layer.feed_forward_norm);
+      Return(pass, FeedForwardBlock(pass, layer));
+      continue;
+    }
+    Normalize(residual, layer.attention_norm, pass.n, normed, pool);
+    float* attended = AttentionBlock(pass, index);
     if (!c.parallel) AddToResidual(pass, attended, layer.post_attention_norm);
     if (!c.shared_norm) Normalize(residual, layer.feed_forward_norm, pass.n, normed, pool);
     float* fed = FeedForwardBlock(pass, layer);
@@ -152,16 +165,24 @@ void Decoder::Step(std::span<const BatchToken> batch, Workspace& workspace, Thre
   int64_t wanted = 0;
   for (size_t t = 0; t < batch.size(); ++t)
     if (batch[t].want_logits)
-      std::memmove(residual + wanted++ * c.hidden, residual + static_cast<int64_t>(t) * c.hidden,
-                   static_cast<size_t>(c.hidden) * 4);
+      std::memmove(residual + wanted++ * row, residual + static_cast<int64_t>(t) * row, static_cast<size_t>(row) * 4);
   if (wanted == 0) return;
-  Normalize(residual, output_norm_, wanted, normed, pool);
+  const float* last = c.hyper.streams > 0 ? CollapseHead(wanted, workspace, pool) : residual;
+  Normalize(last, output_norm_, wanted, normed, pool);
   RunLinears({&output_}, normed, wanted, {logits}, workspace, kPrepared, pool);
   if (c.logit_scale != 1.0) {
     const auto scale = static_cast<float>(c.logit_scale);
     for (int64_t i = 0; i < wanted * c.vocab; ++i) logits[i] *= scale;
   }
   if (c.logit_softcap > 0) Softcap(logits, wanted * c.vocab, static_cast<float>(c.logit_softcap));
+}
+
+float* Decoder::AttentionBlock(const Pass& pass, int64_t index) const {
+  const DecoderLayer& layer = layers_[static_cast<size_t>(index)];
+  if (layer.delta) return DeltaAttention(pass, index);
+  if (layer.latent) return LatentAttention(pass, index);
+  if (layer.compressed) return CompressedAttention(pass, index);
+  return Attention(pass, index);
 }
 
 std::vector<std::string> Decoder::KernelReport() const {
@@ -182,6 +203,14 @@ std::vector<std::string> Decoder::KernelReport() const {
     }
     if (layer.indexer)
       for (const Linear* linear : {&layer.indexer->q, &layer.indexer->k, &layer.indexer->weights}) note(*linear);
+    if (layer.compressed) {
+      const CompressedLayer& parts = *layer.compressed;
+      for (const Linear* linear : {&parts.q_a, &parts.q_b, &parts.kv, &parts.output_b, &parts.entries.kv,
+                                   &parts.entries.gate, &parts.index.kv, &parts.index.gate, &parts.index_q,
+                                   &parts.index_weights, &layer.attention_mix.fn, &layer.feed_forward_mix.fn})
+        note(*linear);
+      for (const Linear& linear : parts.output_a) note(linear);
+    }
     if (layer.delta)
       for (const Linear* linear : {&layer.delta->q, &layer.delta->k, &layer.delta->v, &layer.delta->z,
                                    &layer.delta->beta, &layer.delta->alpha})

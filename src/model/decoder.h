@@ -39,6 +39,8 @@ enum Slot : int {
   kChosen,
   kOrder,
   kGathered,
+  kCollapsed,
+  kMix,
 };
 
 /// A dense feed-forward block, or one expert.
@@ -50,6 +52,7 @@ struct FeedForward {
 struct ExpertLayer {
   Linear router;
   Vector correction;  // [count] or empty
+  Vector by_token;    // [vocab, used]: the experts of a token, or empty
   std::vector<FeedForward> experts;
   FeedForward shared;
   Vector shared_gate;  // [hidden] or empty
@@ -64,6 +67,27 @@ struct LatentLayer {
 struct IndexerLayer {
   Linear q, k, weights;
   NormWeights k_norm;
+};
+
+/// Makes an entry of a run of positions: their keys, weighed element by element by a softmax over the run.
+struct Compressor {
+  Linear kv, gate;  // [dim, hidden]; twice dim where entries overlap: for the next entry, then for this one
+  Vector places;    // [compress, rows of gate] added to the gate
+  NormWeights norm;
+  int64_t dim = 0;
+};
+
+struct CompressedLayer {
+  Linear q_a, q_b, kv, output_b;
+  std::vector<Linear> output_a;  // per group of heads
+  NormWeights q_norm, kv_norm;
+  Compressor entries, index;
+  Linear index_q, index_weights;
+};
+
+struct HyperConnection {
+  Linear fn;  // [(2 + streams) * streams, streams * hidden]
+  Vector base, scale;
 };
 
 struct DeltaLayer {
@@ -81,6 +105,8 @@ struct DecoderLayer {
   std::unique_ptr<ExpertLayer> experts;
   std::unique_ptr<LatentLayer> latent;
   std::unique_ptr<IndexerLayer> indexer;
+  std::unique_ptr<CompressedLayer> compressed;
+  HyperConnection attention_mix, feed_forward_mix;
   std::unique_ptr<DeltaLayer> delta;
 };
 
@@ -106,10 +132,15 @@ class Decoder : public Model {
   void LoadLayer(int64_t index, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadLatent(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadIndexer(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
+  void LoadCompressed(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
+  void LoadMixes(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadDelta(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
   void LoadExperts(const std::string& block, const WeightReader& reader, DecoderLayer& layer) const;
 
   // workspace_plan.cc: the slots that each part takes for n tokens.
+  void PlanRanking(int64_t n, int64_t scored, int threads, WorkspacePlan& plan) const;
+  void PlanCompressed(const DecoderLayer& layer, int64_t n, int64_t context, int threads, WorkspacePlan& plan) const;
+  void PlanMix(const HyperConnection& mix, int64_t n, WorkspacePlan& plan) const;
   void PlanIndexer(const DecoderLayer& layer, int64_t n, int64_t context, int threads, WorkspacePlan& plan) const;
   void PlanAttention(const DecoderLayer& layer, int64_t n, int64_t context, int threads, WorkspacePlan& plan) const;
   void PlanFeedForward(const DecoderLayer& layer, int64_t n, WorkspacePlan& plan) const;
@@ -122,9 +153,11 @@ class Decoder : public Model {
   void AddToResidual(const Pass& pass, float* x, const NormWeights& post_norm) const;
 
   // Each reads kNormed and returns [n, hidden].
+  float* AttentionBlock(const Pass& pass, int64_t index) const;
   float* Attention(const Pass& pass, int64_t index) const;
   float* LatentAttention(const Pass& pass, int64_t index) const;
   float* DeltaAttention(const Pass& pass, int64_t index) const;
+  float* CompressedAttention(const Pass& pass, int64_t index) const;
   float* FeedForwardBlock(const Pass& pass, const DecoderLayer& layer) const;
 
   void PrepareHeads(const Pass& pass, int64_t index, float* q, float* k, const float* v) const;
@@ -136,21 +169,44 @@ class Decoder : public Model {
   void Attend(const Pass& pass, int64_t index, const float* q, int64_t kv_heads, int64_t head_dim, bool values_are_keys,
               float scale, float* out) const;
 
+  // Of CompressedAttention (compressed_attention.cc).
+  void ReadCompressor(const std::string& name, const WeightReader& reader, const LayerConfig& layer, int64_t dim,
+                      Compressor& out) const;
+  void Compress(const LayerConfig& layer, const Compressor& compressor, const float* kv, const float* gate,
+                int64_t position, float* ring, float* entry) const;
+  void MakeEntries(const Pass& pass, int64_t index) const;
+  void ChooseEntries(const Pass& pass, int64_t index, const float* low, const float* angles) const;
+  void AttendEntries(const Pass& pass, int64_t index, const float* q, float* out) const;
+
+  // Hyper-connections (hyper_connections.cc): the residual is [n, streams, hidden].
+  void Spread(const Pass& pass) const;
+  /// What a block reads into kNormed; what Return needs into kMix.
+  void Collapse(const Pass& pass, const HyperConnection& mix, const NormWeights& norm) const;
+  void Return(const Pass& pass, const float* x) const;
+  /// The residual's first n rows become one stream each: [n, hidden].
+  float* CollapseHead(int64_t n, Workspace& workspace, ThreadPool& pool) const;
+  void Mixes(const HyperConnection& mix, int64_t n, Workspace& workspace, ThreadPool& pool, float* out) const;
+
   /// The indexer (indexer.cc). `low` [n, q_rank]: the normed queries of low rank.
   void ChoosePositions(const Pass& pass, int64_t index, const float* low) const;
-  bool SeesAll(const Pass& pass, int64_t t) const;
+  void RankPositions(const Pass& pass, int64_t index, const float* q, const float* weights) const;
+  /// How many positions (or entries) of a layer stand before position p is done.
+  int64_t Indexed(const LayerConfig& layer, int64_t position) const;
+  bool SeesAll(const Pass& pass, int64_t index, int64_t t) const;
+  const int32_t* Chosen(const Pass& pass, int64_t t) const;
   const std::byte* ChosenKeys(const Pass& pass, int64_t index, int64_t t, std::byte* gathered) const;
 
   void Dense(const FeedForward& block, const float* x, int64_t n, float* out, Workspace& workspace, int gate_slot,
              ThreadPool& pool) const;
   void Experts(const Pass& pass, const ExpertLayer& layer, float* out) const;
   struct Route;
-  void ChooseExperts(const ExpertLayer& layer, float* scores, std::vector<Route>& out) const;
+  void ChooseExperts(const ExpertLayer& layer, TokenId token, float* scores, std::vector<Route>& out) const;
   void Activate(const float* gate, const float* up, int64_t n, float* out) const;
 
   PackedView embedding_, positions_;  // [vocab, hidden], [context, hidden]
   std::vector<DecoderLayer> layers_;
   NormWeights output_norm_;
+  HyperConnection output_mix_;
   Linear output_;
   std::vector<RopeTable> ropes_;  // main, then long and local where there are such
   const RopeTable* long_rope_ = nullptr;

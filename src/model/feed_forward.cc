@@ -31,6 +31,15 @@ void Decoder::Activate(const float* gate, const float* up, int64_t n, float* out
       return GeluMul(gate, up, n, out);
     case Activation::kRelu2:
       return Relu2Mul(gate, up, n, out);
+    case Activation::kClampedSilu: {
+      ASSAY_CHECK(up != nullptr);
+      const auto limit = static_cast<float>(config().swiglu_limit);
+      for (int64_t i = 0; i < n; ++i) {
+        const float g = std::min(gate[i], limit);
+        out[i] = g * Sigmoid(g) * std::clamp(up[i], -limit, limit);
+      }
+      return;
+    }
     case Activation::kClampedSwiglu:
       ASSAY_CHECK(up != nullptr);
       return ClampedSwiglu(gate, up, n, static_cast<float>(config().swiglu_limit), out);
@@ -71,6 +80,12 @@ void Decoder::LoadExperts(const std::string& block, const WeightReader& reader, 
   ExpertLayer& experts = *layer.experts;
   experts.router = reader.ReadLinear(block + "ffn_gate_inp", e.count, c.hidden);
   experts.correction = reader.ReadOptionalVector(block + "exp_probs_b.bias", e.count);
+  if (layer.config.hashed) {
+    experts.by_token = reader.ReadTable(block + "ffn_gate_tid2eid.weight", c.vocab, e.used);
+    for (float id : experts.by_token)
+      if (!(id >= 0 && id < static_cast<float>(e.count)))
+        Fail(ErrorKind::kCorrupt, "{}ffn_gate_tid2eid: expert {} of {}", block, id, e.count);
+  }
   experts.experts.resize(static_cast<size_t>(e.count));
   for (int64_t i = 0; i < e.count; ++i) {
     FeedForward& expert = experts.experts[static_cast<size_t>(i)];
@@ -91,9 +106,12 @@ struct Decoder::Route {
 };
 
 /// `scores` [count]: the router's logits, changed in place. Ties go to the lower number.
-void Decoder::ChooseExperts(const ExpertLayer& layer, float* scores, std::vector<Route>& out) const {
+void Decoder::ChooseExperts(const ExpertLayer& layer, TokenId token, float* scores, std::vector<Route>& out) const {
   const ExpertConfig& e = config().experts;
-  if (e.sigmoid) {
+  if (e.sqrt_softplus) {
+    for (int64_t i = 0; i < e.count; ++i)
+      scores[i] = std::sqrt(scores[i] > 20.0f ? scores[i] : std::log1p(std::exp(scores[i])));
+  } else if (e.sigmoid) {
     for (int64_t i = 0; i < e.count; ++i) scores[i] = Sigmoid(scores[i]);
   } else {
     float largest = *std::max_element(scores, scores + e.count), sum = 0;
@@ -123,7 +141,10 @@ void Decoder::ChooseExperts(const ExpertLayer& layer, float* scores, std::vector
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t a, int64_t b) { return merit[static_cast<size_t>(a)] > merit[static_cast<size_t>(b)]; });
   order.resize(static_cast<size_t>(e.used));
-  float sum = e.sigmoid ? 1e-20f : 0.0f;
+  if (!layer.by_token.empty())
+    for (int64_t i = 0; i < e.used; ++i)
+      order[static_cast<size_t>(i)] = static_cast<int64_t>(layer.by_token[static_cast<size_t>(token * e.used + i)]);
+  float sum = e.sigmoid || e.sqrt_softplus ? 1e-20f : 0.0f;
   for (int64_t i : order) sum += scores[i];
   out.clear();
   for (int64_t i : order) {
@@ -149,7 +170,7 @@ void Decoder::Experts(const Pass& pass, const ExpertLayer& layer, float* out) co
   std::vector<std::vector<Visit>> visits(static_cast<size_t>(e.count));
   std::vector<Route> routes;
   for (int64_t t = 0; t < n; ++t) {
-    ChooseExperts(layer, scores + t * e.count, routes);
+    ChooseExperts(layer, pass.batch[static_cast<size_t>(t)].id, scores + t * e.count, routes);
     for (const Route& route : routes) visits[static_cast<size_t>(route.expert)].push_back({t, route.weight});
   }
   if (e.shared_feed_forward > 0) {

@@ -29,12 +29,16 @@ void Decoder::LoadIndexer(const std::string& block, const WeightReader& reader, 
   layer.indexer->k_norm = reader.ReadNorm(block + "indexer.k_norm", x.head_dim);
 }
 
-bool Decoder::SeesAll(const Pass& pass, int64_t t) const {
-  return config().indexer.heads == 0 || pass.positions[static_cast<size_t>(t)] < config().indexer.top_k;
+int64_t Decoder::Indexed(const LayerConfig& layer, int64_t position) const {
+  return layer.compress > 0 ? (position + 1) / layer.compress : position + 1;
 }
 
-// Fills kChosen, [n, top_k] positions in ascending order; rows of tokens that see all are left as they are. Layers that
-// share an indexer find there what the last one chose.
+bool Decoder::SeesAll(const Pass& pass, int64_t index, int64_t t) const {
+  const LayerConfig& layer = layers_[static_cast<size_t>(index)].config;
+  if (config().indexer.heads == 0 || (layer.compress > 0 && !layer.overlapped)) return true;
+  return Indexed(layer, pass.positions[static_cast<size_t>(t)]) <= config().indexer.top_k;
+}
+
 void Decoder::ChoosePositions(const Pass& pass, int64_t index, const float* low) const {
   const IndexerLayer& layer = *layers_[static_cast<size_t>(index)].indexer;
   const IndexerConfig& x = config().indexer;
@@ -55,14 +59,23 @@ void Decoder::ChoosePositions(const Pass& pass, int64_t index, const float* low)
       LayerNorm(key, layer.k_norm.weight.data(), layer.k_norm.bias.data(), x.head_dim, kKeyEpsilon, key);
       Rope(key, 1, x.head_dim, rope_dim, cosine, sine, x.interleaved);
       const Sequence& sequence = *pass.batch[static_cast<size_t>(t)].sequence;
-      sequence.Write(index, sequence.IndexKeys(index), pass.positions[static_cast<size_t>(t)], key, x.head_dim);
+      sequence.Write(sequence.IndexKeys(index), pass.positions[static_cast<size_t>(t)], key, x.head_dim);
       Rope(q + t * x.heads * x.head_dim, x.heads, x.head_dim, rope_dim, cosine, sine, x.interleaved);
       for (int64_t h = 0; h < x.heads; ++h) weights[t * x.heads + h] *= scale;
     }
   });
-  const int64_t span = *std::max_element(pass.positions.begin(), pass.positions.end()) + 1;
-  if (span <= x.top_k) return;
+  RankPositions(pass, index, q, weights);
+}
 
+// Fills kChosen, [n, top_k] positions (or entries) in ascending order; rows of tokens that see all are left as they
+// are. Layers that share an indexer find there what the last one chose.
+void Decoder::RankPositions(const Pass& pass, int64_t index, const float* q, const float* weights) const {
+  const LayerConfig& layer = layers_[static_cast<size_t>(index)].config;
+  const IndexerConfig& x = config().indexer;
+  Workspace& workspace = pass.workspace;
+  const int64_t n = pass.n;
+  const int64_t span = Indexed(layer, *std::max_element(pass.positions.begin(), pass.positions.end()));
+  if (span <= x.top_k) return;
   auto* chosen = reinterpret_cast<int32_t*>(workspace.Bytes(kChosen, n * x.top_k * 4));
   const int64_t rows = n == 1 ? 1 : pass.pool.threads();
   float* scores = workspace.Floats(kScores, rows * span);
@@ -79,8 +92,8 @@ void Decoder::ChoosePositions(const Pass& pass, int64_t index, const float* low)
   }
   pass.pool.For(n, 1, [&](int64_t begin, int64_t end, int worker) {
     for (int64_t t = begin; t < end; ++t) {
-      if (SeesAll(pass, t)) continue;
-      const int64_t length = pass.positions[static_cast<size_t>(t)] + 1;
+      if (SeesAll(pass, index, t)) continue;
+      const int64_t length = Indexed(layer, pass.positions[static_cast<size_t>(t)]);
       float* row = scores + worker * span;
       score(t, 0, length, row);
       TopPositions(row, length, x.top_k, order + worker * span, chosen + t * x.top_k);
@@ -88,12 +101,16 @@ void Decoder::ChoosePositions(const Pass& pass, int64_t index, const float* low)
   });
 }
 
+const int32_t* Decoder::Chosen(const Pass& pass, int64_t t) const {
+  return reinterpret_cast<const int32_t*>(pass.workspace.Bytes(kChosen, 0)) + t * config().indexer.top_k;
+}
+
 // The keys of what was chosen, one after the other, so that attention is what it is without an indexer.
 const std::byte* Decoder::ChosenKeys(const Pass& pass, int64_t index, int64_t t, std::byte* gathered) const {
   const Sequence& sequence = *pass.batch[static_cast<size_t>(t)].sequence;
   const int64_t top_k = config().indexer.top_k;
   const int64_t bytes = sequence.layer(index).key_width * (sequence.half() ? 2 : 4);
-  const auto* chosen = reinterpret_cast<const int32_t*>(pass.workspace.Bytes(kChosen, 0)) + t * top_k;
+  const int32_t* chosen = Chosen(pass, t);
   for (int64_t i = 0; i < top_k; ++i)
     std::memcpy(gathered + i * bytes, sequence.Keys(index) + chosen[i] * bytes, static_cast<size_t>(bytes));
   return gathered;

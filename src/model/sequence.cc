@@ -13,11 +13,21 @@ int64_t Aligned(int64_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
+/// What the entries that are not full yet remember: keys and weights of the positions that the next one takes in.
+int64_t OpenEntryFloats(const LayerConfig& layer, int64_t width) {
+  return layer.overlapped ? 2 * layer.compress * 2 * 2 * width : layer.compress * 2 * width;
+}
+
 }  // namespace
 
 CachePlan PlanCache(const ModelConfig& config, Arithmetic arithmetic, int64_t capacity) {
   const int64_t element = arithmetic == Arithmetic::kDeployed ? 2 : 4;
   CachePlan plan;
+  auto bytes = [&](int64_t count) {
+    const int64_t offset = plan.bytes;
+    plan.bytes += Aligned(count);
+    return offset;
+  };
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const LayerConfig layer = config.Layer(i);
     LayerCache cache;
@@ -26,25 +36,28 @@ CachePlan PlanCache(const ModelConfig& config, Arithmetic arithmetic, int64_t ca
       const DeltaConfig& d = config.delta;
       int64_t channels = 2 * d.key_heads * d.key_dim + d.value_heads * d.value_dim;
       cache.state_bytes = 4 * (d.value_heads * d.key_dim * d.value_dim + channels * (d.kernel - 1));
-      plan.bytes += Aligned(cache.state_bytes);
     } else {
       cache.window = layer.window;
       cache.rows = layer.window > 0 ? std::min(capacity, layer.window - 1 + kStepTokens) : capacity;
+      cache.compress = layer.compress;
       if (config.latent.kv_rank > 0) {  // values are the beginning of the keys
         cache.key_width = config.latent.kv_rank + config.latent.rope_dim;
+        if (config.indexer.heads > 0 && !layer.shared_index) cache.index_width = config.indexer.head_dim;
+      } else if (config.compressed.q_rank > 0) {  // values are the keys
+        cache.key_width = config.head_dim;
+        if (layer.compress > 0) cache.entry_width = config.head_dim;
+        if (layer.overlapped) cache.index_width = config.indexer.head_dim;
+        cache.state_bytes = 4 * OpenEntryFloats(layer, cache.entry_width + cache.index_width);
       } else {
         cache.key_width = cache.value_width = config.n_kv_heads * config.head_dim;
       }
-      if (config.indexer.heads > 0 && !layer.shared_index) cache.index_width = config.indexer.head_dim;
-      auto plane = [&](int64_t width) {
-        const int64_t offset = plan.bytes;
-        plan.bytes += Aligned(cache.rows * width * element);
-        return offset;
-      };
-      plane(cache.key_width);
-      cache.value_offset = plane(cache.value_width);
-      cache.index_offset = plane(cache.index_width);
     }
+    bytes(cache.rows * cache.key_width * element);
+    cache.value_offset = bytes(cache.rows * cache.value_width * element);
+    const int64_t entries = cache.compress > 0 ? capacity / cache.compress : 0;
+    cache.entry_offset = bytes(entries * cache.entry_width * element);
+    cache.index_offset = bytes((cache.compress > 0 ? entries : cache.rows) * cache.index_width * element);
+    cache.state_offset = bytes(cache.state_bytes);
     plan.layers.push_back(cache);
   }
   return plan;
@@ -61,23 +74,32 @@ Sequence::Sequence(const ModelConfig& config, Arithmetic arithmetic, int64_t cap
   Truncate(0);
 }
 
-std::byte* Sequence::Keys(int64_t layer) const {
+std::byte* Sequence::At(int64_t offset) const {
   auto address = reinterpret_cast<uintptr_t>(data_.get());
-  return data_.get() + (64 - address % 64) % 64 + plan_.layers[static_cast<size_t>(layer)].offset;
+  return data_.get() + (64 - address % 64) % 64 + offset;
+}
+
+std::byte* Sequence::Keys(int64_t layer) const {
+  return At(this->layer(layer).offset);
 }
 
 std::byte* Sequence::Values(int64_t layer) const {
-  const LayerCache& cache = plan_.layers[static_cast<size_t>(layer)];
-  return Keys(layer) + (cache.value_offset - cache.offset);
+  return At(this->layer(layer).value_offset);
+}
+
+std::byte* Sequence::Entries(int64_t layer) const {
+  return At(this->layer(layer).entry_offset);
 }
 
 std::byte* Sequence::IndexKeys(int64_t layer) const {
-  const LayerCache& cache = plan_.layers[static_cast<size_t>(layer)];
-  return Keys(layer) + (cache.index_offset - cache.offset);
+  return At(this->layer(layer).index_offset);
 }
 
-void Sequence::Write(int64_t layer, std::byte* plane, int64_t position, const float* x, int64_t width) const {
-  const int64_t row = position - base(layer);
+float* Sequence::State(int64_t layer) const {
+  return reinterpret_cast<float*>(At(this->layer(layer).state_offset));
+}
+
+void Sequence::Write(std::byte* plane, int64_t row, const float* x, int64_t width) const {
   if (half_)
     ToHalf(x, width, reinterpret_cast<uint16_t*>(plane) + row * width);
   else
@@ -99,7 +121,7 @@ void Sequence::Truncate(int64_t length) {
     std::fill(bases_.begin(), bases_.end(), 0);
     for (size_t i = 0; i < plan_.layers.size(); ++i)
       if (plan_.layers[i].state_bytes > 0)
-        std::memset(Keys(static_cast<int64_t>(i)), 0, static_cast<size_t>(plan_.layers[i].state_bytes));
+        std::memset(State(static_cast<int64_t>(i)), 0, static_cast<size_t>(plan_.layers[i].state_bytes));
   }
   length_ = length;
 }
@@ -114,23 +136,22 @@ void Sequence::CopyPrefix(const Sequence& other, int64_t n) {
   const int64_t element = half_ ? 2 : 4;
   for (size_t i = 0; i < plan_.layers.size(); ++i) {
     const LayerCache& mine = plan_.layers[i];
-    const LayerCache& theirs = other.plan_.layers[i];
     auto index = static_cast<int64_t>(i);
-    if (mine.state_bytes > 0) {
-      std::memcpy(Keys(index), other.Keys(index), static_cast<size_t>(mine.state_bytes));
-      continue;
-    }
+    if (mine.state_bytes > 0) std::memcpy(State(index), other.State(index), static_cast<size_t>(mine.state_bytes));
+    if (mine.rows == 0) continue;
     int64_t first = mine.window > 0 ? std::max<int64_t>(0, n - mine.window + 1) : 0;
     if (n - other.bases_[i] <= mine.rows) first = other.bases_[i];  // all of it fits
     bases_[i] = first;
-    auto copy = [&](std::byte* to, const std::byte* from, int64_t width) {
-      std::memcpy(to, from + (first - other.bases_[i]) * width * element,
-                  static_cast<size_t>((n - first) * width * element));
+    // Rows [from, from + rows) of theirs become the first of mine.
+    auto copy = [&](std::byte* to, const std::byte* source, int64_t width, int64_t from, int64_t rows) {
+      if (width > 0) std::memcpy(to, source + from * width * element, static_cast<size_t>(rows * width * element));
     };
-    ASSAY_CHECK(n - first <= mine.rows && mine.key_width == theirs.key_width);
-    copy(Keys(index), other.Keys(index), mine.key_width);
-    if (mine.value_width > 0) copy(Values(index), other.Values(index), mine.value_width);
-    if (mine.index_width > 0) copy(IndexKeys(index), other.IndexKeys(index), mine.index_width);
+    ASSAY_CHECK(n - first <= mine.rows && mine.key_width == other.plan_.layers[i].key_width);
+    const int64_t from = first - other.bases_[i], entries = mine.compress > 0 ? n / mine.compress : 0;
+    copy(Keys(index), other.Keys(index), mine.key_width, from, n - first);
+    copy(Values(index), other.Values(index), mine.value_width, from, n - first);
+    copy(Entries(index), other.Entries(index), mine.entry_width, 0, entries);
+    copy(IndexKeys(index), other.IndexKeys(index), mine.index_width, 0, mine.compress > 0 ? entries : n);
   }
   length_ = n;
 }
@@ -140,7 +161,7 @@ void Sequence::MakeRoom(int64_t end) {
   const int64_t element = half_ ? 2 : 4;
   for (size_t i = 0; i < plan_.layers.size(); ++i) {
     const LayerCache& cache = plan_.layers[i];
-    if (cache.state_bytes > 0 || end - bases_[i] <= cache.rows) continue;
+    if (cache.rows == 0 || end - bases_[i] <= cache.rows) continue;
     int64_t first = std::max(bases_[i], length_ - cache.window + 1);  // what position `length_` still sees
     ASSAY_CHECK(cache.window > 0 && end - first <= cache.rows);
     auto move = [&](std::byte* plane, int64_t width) {
@@ -150,7 +171,6 @@ void Sequence::MakeRoom(int64_t end) {
     auto index = static_cast<int64_t>(i);
     move(Keys(index), cache.key_width);
     if (cache.value_width > 0) move(Values(index), cache.value_width);
-    if (cache.index_width > 0) move(IndexKeys(index), cache.index_width);
     bases_[i] = first;
   }
 }

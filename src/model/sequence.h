@@ -1,6 +1,7 @@
 #pragma once
 // What a model remembers of one sequence: keys and values of each attention layer, the state of each recurrent one.
-// Layers with a window keep the window and the room of one step; recurrent states have a fixed size.
+// Layers with a window keep the window and the room of one step; recurrent states have a fixed size; compressed entries
+// stand for many positions each.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,11 +20,13 @@ constexpr int64_t kStepTokens = 512;
 struct LayerCache {
   int64_t rows = 0;                        // positions there is room for
   int64_t key_width = 0, value_width = 0;  // elements of a position
-  int64_t index_width = 0;                 // of the key by which an indexer finds it
-  int64_t state_bytes = 0;                 // recurrent layers: float32, whatever the arithmetic
+  int64_t compress = 0;                    // positions of a compressed entry; 0: there are none
+  int64_t entry_width = 0;                 // elements of one
+  int64_t index_width = 0;                 // of the key by which an indexer finds a position, or an entry
+  int64_t state_bytes = 0;                 // recurrent layers, open entries: float32, whatever the arithmetic
   int64_t window = 0;                      // rows needed behind a position, itself included; 0: all
   int64_t offset = 0;                      // bytes from the beginning
-  int64_t value_offset = 0, index_offset = 0;
+  int64_t value_offset = 0, entry_offset = 0, index_offset = 0, state_offset = 0;
 };
 
 /// The plan of a sequence of `capacity` positions; `bytes` in all.
@@ -59,16 +62,19 @@ class Sequence {
   /// Keys (values) of position p begin p - base rows behind this.
   std::byte* Keys(int64_t layer) const;
   std::byte* Values(int64_t layer) const;
+  /// Compressed entries; the keys of an indexer. They are never moved.
+  std::byte* Entries(int64_t layer) const;
   std::byte* IndexKeys(int64_t layer) const;
-  /// Puts x [width] where position `position` belongs in a plane of the layer.
-  void Write(int64_t layer, std::byte* plane, int64_t position, const float* x, int64_t width) const;
-  float* State(int64_t layer) const { return reinterpret_cast<float*>(Keys(layer)); }
+  /// Puts x [width] into a row of a plane.
+  void Write(std::byte* plane, int64_t row, const float* x, int64_t width) const;
+  float* State(int64_t layer) const;
   int64_t base(int64_t layer) const { return bases_[static_cast<size_t>(layer)]; }
   /// Makes room for positions up to `end` in all layers, moving windows to the front where they are full.
   void MakeRoom(int64_t end);
   void set_length(int64_t length) { length_ = length; }
 
  private:
+  std::byte* At(int64_t offset) const;
   CachePlan plan_;
   int64_t capacity_, length_ = 0;
   bool half_, long_rope_ = false, recurrent_ = false;

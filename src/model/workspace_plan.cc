@@ -1,5 +1,5 @@
-// How much scratch a batch takes: the slots that decoder.cc, attention.cc, indexer.cc, delta_net.cc and feed_forward.cc
-// ask for (tests hold the two equal for every architecture).
+// How much scratch a batch takes: the slots that the files of the decoder ask for (tests hold the two equal for every
+// architecture).
 
 #include <algorithm>
 
@@ -38,6 +38,54 @@ void Decoder::PlanFeedForward(const DecoderLayer& layer, int64_t n, WorkspacePla
   PlanExperts(*layer.experts, n, plan);
 }
 
+void Decoder::PlanRanking(int64_t n, int64_t scored, int threads, WorkspacePlan& plan) const {
+  const IndexerConfig& x = config().indexer;
+  if (scored <= x.top_k) return;
+  const int64_t rows = n == 1 ? 1 : threads;
+  plan.Floats(kScores, rows * scored);
+  plan.Bytes(kOrder, rows * scored * 8);
+  plan.Bytes(kChosen, n * x.top_k * 4);
+}
+
+void Decoder::PlanCompressed(const DecoderLayer& layer, int64_t n, int64_t context, int threads,
+                             WorkspacePlan& plan) const {
+  const ModelConfig& c = config();
+  const CompressedConfig& x = c.compressed;
+  const CompressedLayer& parts = *layer.compressed;
+  const int64_t width = c.n_heads * c.head_dim;
+  plan.Floats(kValue, n * x.q_rank);
+  plan.Floats(kKey, n * c.head_dim);
+  for (int slot : {kQuery, kAttended}) plan.Floats(slot, n * width);
+  plan.Floats(kExpertGate, n * width / x.groups);
+  plan.Floats(kExpertUp, n * x.group_rank);
+  plan.Floats(kExpertOut, n * x.groups * x.group_rank);
+  PlanLinears({&parts.q_a, &parts.q_b, &parts.kv, &parts.output_b, &parts.index_q, &parts.index_weights}, n, plan);
+  for (const Linear& linear : parts.output_a) PlanLinears({&linear}, n, plan);
+  int64_t entries = layer.config.compress > 0 ? context / layer.config.compress : 0;
+  for (const Compressor* compressor : {&parts.entries, &parts.index}) {
+    if (compressor->dim == 0) continue;
+    for (int slot : {kExpertGate, kExpertUp}) plan.Floats(slot, n * compressor->kv.weight.rows);
+    plan.Floats(kExpertIn, compressor->dim);
+    PlanLinears({&compressor->kv, &compressor->gate}, n, plan);
+  }
+  if (layer.config.overlapped) {
+    plan.Floats(kIndexQuery, n * c.indexer.heads * c.indexer.head_dim);
+    plan.Floats(kIndexWeights, n * c.indexer.heads);
+    PlanRanking(n, entries, threads, plan);
+    entries = std::min(entries, c.indexer.top_k);
+  }
+  const int64_t seen = std::min(layer.config.window, context) + entries;
+  plan.Bytes(kGathered, threads * seen * c.head_dim * 4);
+  plan.Floats(kScores, threads * seen * c.n_heads);
+}
+
+void Decoder::PlanMix(const HyperConnection& mix, int64_t n, WorkspacePlan& plan) const {
+  plan.Floats(kGathered, n * config().hyper.streams * config().hidden);
+  plan.Floats(kMix, n * mix.fn.weight.rows);
+  plan.Floats(kCollapsed, n * config().hidden);
+  PlanLinears({&mix.fn}, n, plan);
+}
+
 void Decoder::PlanIndexer(const DecoderLayer& layer, int64_t n, int64_t context, int threads,
                           WorkspacePlan& plan) const {
   const IndexerConfig& x = config().indexer;
@@ -48,11 +96,7 @@ void Decoder::PlanIndexer(const DecoderLayer& layer, int64_t n, int64_t context,
   plan.Floats(kIndexWeights, n * x.heads);
   plan.Floats(kIndexQuery, n * x.heads * x.head_dim);
   PlanLinears({&layer.indexer->q, &layer.indexer->k, &layer.indexer->weights}, n, plan);
-  if (!sparse) return;
-  const int64_t rows = n == 1 ? 1 : threads;
-  plan.Floats(kScores, rows * context);
-  plan.Bytes(kOrder, rows * context * 8);
-  plan.Bytes(kChosen, n * x.top_k * 4);
+  PlanRanking(n, context, threads, plan);
 }
 
 void Decoder::PlanAttention(const DecoderLayer& layer, int64_t n, int64_t context, int threads,
@@ -70,6 +114,7 @@ void Decoder::PlanAttention(const DecoderLayer& layer, int64_t n, int64_t contex
     const DeltaLayer& delta = *layer.delta;
     return PlanLinears({&delta.q, &delta.k, &delta.v, &delta.z, &delta.beta, &delta.alpha}, n, plan);
   }
+  if (layer.compressed) return PlanCompressed(layer, n, context, threads, plan);
   const int64_t span = layer.config.window > 0 ? std::min(layer.config.window, context) : context;
   plan.Floats(kScores, threads * span * (layer.latent ? c.n_heads : c.n_heads / c.n_kv_heads));
   if (layer.latent) {
@@ -97,13 +142,18 @@ void Decoder::PlanAttention(const DecoderLayer& layer, int64_t n, int64_t contex
 
 WorkspacePlan Decoder::PlanWorkspace(int64_t n, int64_t wanted, int64_t context, int threads) const {
   WorkspacePlan plan;
-  for (int slot : {kResidual, kNormed}) plan.Floats(slot, n * config().hidden);
+  plan.Floats(kResidual, n * std::max<int64_t>(1, config().hyper.streams) * config().hidden);
+  plan.Floats(kNormed, n * config().hidden);
+  if (config().hyper.streams > 0) PlanMix(output_mix_, wanted, plan);
   const int64_t angles = n * 2 * ropes_[0].half();
   plan.Floats(kAngles, angles);
   if (local_rope_) plan.Floats(kLocalAngles, angles);
   for (const DecoderLayer& layer : layers_) {
     PlanAttention(layer, n, context, threads, plan);
     PlanFeedForward(layer, n, plan);
+    if (config().hyper.streams == 0) continue;
+    PlanMix(layer.attention_mix, n, plan);
+    PlanMix(layer.feed_forward_mix, n, plan);
   }
   PlanLinears({&output_}, wanted, plan);
   return plan;

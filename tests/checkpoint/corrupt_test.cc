@@ -169,6 +169,11 @@ const GgufCase kGgufCases[] = {
      [] {
        return With("general.architecture", [](GgufMetadata& m) { m.AddString("general.architecture", "mamba"); });
      }},
+    {"folder_only", ErrorKind::kUnsupported,
+     "GGUF of architecture deepseek4 is not supported; a Hugging Face folder of DeepseekV4ForCausalLM is",
+     [] {
+       return With("general.architecture", [](GgufMetadata& m) { m.AddString("general.architecture", "deepseek4"); });
+     }},
     {"no_layers", ErrorKind::kCorrupt, "metadata llama.block_count is missing",
      [] { return SmallGguf("llama.block_count").Bytes(); }},
     {"layers_type", ErrorKind::kCorrupt, "metadata llama.block_count: expected an integer, found string",

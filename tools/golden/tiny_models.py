@@ -20,10 +20,12 @@ sys.path = [p for p in sys.path if not p.endswith("tools/golden")]
 import json
 import platform
 import random
+import re
 import shutil
 from pathlib import Path
 
 import safetensors
+import safetensors.torch
 import torch
 import transformers
 
@@ -122,6 +124,19 @@ CASES = {
         n_shared_experts=1, n_group=1, topk_group=1, first_k_dense_replace=1, kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=12,
         qk_rope_head_dim=8, v_head_dim=16, routed_scaling_factor=2.5, index_n_heads=6, index_head_dim=16, index_topk=9,
         indexer_types=["full", "shared", "full", "shared"], rope_parameters=rope(1e6))),
+    "deepseek_v4": ("DeepseekV4ForCausalLM", lambda: config(
+        "DeepseekV4", drop=["intermediate_size"], num_hidden_layers=4, num_key_value_heads=1, head_dim=16, partial_rotary_factor=0.5, q_lora_rank=24,
+        n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, swiglu_limit=1.5, sliding_window=8, o_groups=2, o_lora_rank=8,
+        index_n_heads=4, index_head_dim=16, index_topk=3, hc_mult=3, tie_word_embeddings=False, rms_norm_eps=1e-6,
+        layer_types=["sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention", "compressed_sparse_attention"],
+        compress_rates={"compressed_sparse_attention": 4, "heavily_compressed_attention": 10},
+        mlp_layer_types=["hash_moe", "moe", "moe", "moe"], rope_parameters={
+            "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "beta_fast": 32, "beta_slow": 1})),
+    "deepseek_v4_fp4": ("DeepseekV4ForCausalLM", lambda: config(
+        "DeepseekV4", drop=["intermediate_size"], num_hidden_layers=2, num_key_value_heads=1, head_dim=16, partial_rotary_factor=0.5, q_lora_rank=24,
+        n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=32, sliding_window=8, o_groups=2, o_lora_rank=8, index_n_heads=4,
+        index_head_dim=16, index_topk=3, hc_mult=4, tie_word_embeddings=False, rms_norm_eps=1e-6,
+        layer_types=["sliding_attention", "compressed_sparse_attention"], mlp_layer_types=["hash_moe", "moe"])),
     "qwen3_next": ("Qwen3NextForCausalLM", lambda: config(
         "Qwen3Next", num_hidden_layers=4, head_dim=16, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16,
         shared_expert_intermediate_size=16, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=8,
@@ -158,7 +173,11 @@ CASES = {
 
 
 # Indexers choose the best positions: a seed for which none is chosen by rounding.
-SEEDS = {"deepseek_v32": 11, "glm_moe_dsa": 12}
+SEEDS = {"deepseek_v32": 11, "glm_moe_dsa": 12, "deepseek_v4": 2, "deepseek_v4_fp4": 0}
+
+# transformers renames the tensors of these when it loads them, and takes back only part of that when it saves them.
+RELEASED_NAMES = {"DeepseekV4ForCausalLM": [("model.layers.", "layers."), ("model.embed_tokens.", "embed."), ("model.norm.", "norm."),
+                                  ("model.hc_head.hc_", "hc_head_"), (".attn.norm.", ".attn.kv_norm.")]}
 
 
 def make(name):
@@ -174,9 +193,56 @@ def make(name):
             if norm and parameter_name.endswith("weight") and (not shifted or "linear_attn.norm" in parameter_name):
                 parameter.add_(1.0)
         for buffer_name, buffer in model.named_buffers():
+            if "tid2eid" in buffer_name:
+                buffer.copy_(torch.randint_like(buffer, model.config.n_routed_experts))
             if "e_score_correction" in buffer_name:
                 buffer.copy_(torch.randn_like(buffer) * 0.2)
     return model.to(torch.bfloat16)  # as stored; computed in float32
+
+
+def save(model, folder, name):
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    if CASES[name][0] not in RELEASED_NAMES:
+        return
+    tensors = safetensors.torch.load_file(folder / "model.safetensors")
+    for old, new in RELEASED_NAMES[CASES[name][0]]:
+        tensors = {key.replace(old, new): value for key, value in tensors.items()}
+    if name.endswith("_fp4"):
+        tensors = quantize_released(tensors, folder)
+    safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def quantize_released(tensors, folder):
+    """DeepSeek V4's own layout: experts E2M1 with a power of two for each 32 of a row, other linears E4M3 with one for each 128 x 128."""
+    levels = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
+    out, plain = {}, {}
+    for name, weight in tensors.items():
+        out[name] = plain[name] = weight
+        stem, w = name.removesuffix(".weight"), weight.float()
+        if ".ffn.experts." in name:
+            blocks = w.view(w.shape[0], -1, 32)
+            exponent = torch.ceil(torch.log2(blocks.abs().amax(-1) / 6))
+            scaled = blocks / torch.exp2(exponent)[..., None]
+            code = (scaled.abs()[..., None] - levels).abs().argmin(-1)
+            plain[name] = (levels[code] * scaled.sign() * torch.exp2(exponent)[..., None]).view_as(w).bfloat16()
+            code = (code + 8 * (scaled < 0)).view_as(w).to(torch.uint8)
+            out[name] = (code[:, 0::2] | code[:, 1::2] << 4).view(torch.int8)
+        elif re.search(r"attn\.w|attn\.indexer\.wq_b|shared_experts", name):
+            exponent = torch.ceil(torch.log2(w.abs().amax() / 448)).view(1, 1)
+            out[name] = (w / torch.exp2(exponent)).to(torch.float8_e4m3fn)
+            plain[name] = (out[name].float() * torch.exp2(exponent)).bfloat16()
+        else:
+            continue
+        out[stem + ".scale"] = (exponent + 127).to(torch.uint8).view(torch.float8_e8m0fnu)
+    values = json.loads((folder / "config.json").read_text())
+    values["expert_dtype"] = "fp4"
+    values["quantization_config"] = {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "scale_fmt": "ue8m0",
+                                     "weight_block_size": [128, 128]}
+    (folder / "config.json").rename(folder / "plain.json")
+    (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n")
+    safetensors.torch.save_file(plain, folder / "plain.safetensors", metadata={"format": "pt"})
+    return out
 
 
 class IndexMargins:
@@ -190,7 +256,7 @@ class IndexMargins:
             if scores.dim() == 3 and len(scores) == 1 and k < scores.shape[-1]:  # [batch, query, position]
                 best = recorder.original(scores, k + 1, dim=-1).values
                 gap = best[..., k - 1] - best[..., k]
-                recorder.margins += gap[best[..., k] > -1e30].tolist()  # the mask hides the rest
+                recorder.margins += gap[best[..., k] > -1e30].flatten().tolist()  # the mask hides the rest
             return recorder.original(scores, k, *args, **kwargs)
 
         torch.Tensor.topk = topk
@@ -259,9 +325,14 @@ def main():
     for name in names or CASES:
         folder = OUT / name
         shutil.rmtree(folder, ignore_errors=True)
-        make(name).save_pretrained(folder)
-        (folder / "generation_config.json").unlink(missing_ok=True)
-        values, spread = reference(folder, CASES[name][0], name)
+        save(make(name), folder, name)
+        plain = folder / "plain"  # the same weights, for transformers
+        if (folder / "plain.json").exists():
+            plain.mkdir()
+            (folder / "plain.json").rename(plain / "config.json")
+            (folder / "plain.safetensors").rename(plain / "model.safetensors")
+        values, spread = reference(plain if plain.exists() else folder, CASES[name][0], name)
+        shutil.rmtree(plain, ignore_errors=True)
         (folder / "reference.json").write_text(json.dumps(values) + "\n")
         if name in WITH_WINDOWS:
             long_reference(name)

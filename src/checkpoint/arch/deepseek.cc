@@ -89,7 +89,7 @@ void GlmDsaFromHf(const HfFields& in, ModelConfig& c) {
   SparseFromHf(in, c);
   SetAllLayers(c);
   const int64_t every = std::max<int64_t>(1, in.Int("index_topk_freq", 1)),
-                offset = in.Int("index_skip_topk_offset", 2);
+                offset = std::clamp<int64_t>(in.Int("index_skip_topk_offset", 2), 0, c.n_layers);
   const char* list = in.Has("indexer_types") ? "indexer_types" : "index_topk_pattern";
   for (int64_t i = 0; i < c.n_layers; ++i) {
     bool& shared = c.layers[static_cast<size_t>(i)].shared_index;

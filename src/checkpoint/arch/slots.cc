@@ -101,7 +101,8 @@ class SlotList {
             bool required, bool linear = false, bool norm = false) {
     TensorSlot slot;
     slot.name = fmt::format("{}.{}", name, suffix);
-    slot.hugging_face = slot.in_hf.name = fmt::format("{}.{}", module, suffix);
+    const bool exact = module.starts_with('=');
+    slot.hugging_face = slot.in_hf.name = exact ? std::string(module.substr(1)) : fmt::format("{}.{}", module, suffix);
     slot.in_gguf.name = slot.name;
     slot.shape = std::move(shape);
     slot.required = required;
@@ -150,6 +151,21 @@ class SlotList {
     slot.in_hf.turned = key;
     slot.in_gguf.slices = config_.n_heads;
     slot.in_gguf.slice = head;
+  }
+
+  /// A block of rows of a matrix of `total` rows that is used by itself.
+  void Rows(std::string_view part, int64_t block, int64_t out, int64_t in, int64_t total) {
+    Add(part, "weight", {out, in}, true, true);
+    TensorSlot& slot = slots_.back();
+    slot.name = fmt::format("blk.{}.{}.{}.weight", layer_, part, block);
+    for (StoredPlace* place : {&slot.in_hf, &slot.in_gguf}) {
+      place->rows = total;
+      place->first = block * out;
+    }
+  }
+  void Integers(std::string_view part, int64_t rows, int64_t cols) {
+    Table(part, rows, cols);
+    slots_.back().integers = true;
   }
 
   /// Parts that share a stored tensor learn where they are in it.
@@ -278,6 +294,47 @@ void IndexerSlots(const ModelConfig& c, SlotList& list) {
   list.Linear("indexer.proj", x.heads, c.hidden);
 }
 
+void CompressorSlots(const ModelConfig& c, const LayerConfig& layer, std::string_view kv, std::string_view gate,
+                     std::string_view places, std::string_view norm, int64_t dim, SlotList& list) {
+  const int64_t width = layer.overlapped ? 2 * dim : dim;
+  list.Linear(kv, width, c.hidden);
+  list.Linear(gate, width, c.hidden);
+  list.Table(places, layer.compress, width);
+  list.Norm(norm, dim);
+}
+
+void CompressedSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
+  const CompressedConfig& x = c.compressed;
+  list.Linear("attn_q_a", x.q_rank, c.hidden);
+  list.Norm("attn_q_a_norm", x.q_rank);
+  list.Linear("attn_q_b", c.n_heads * c.head_dim, x.q_rank);
+  list.Linear("attn_kv", c.head_dim, c.hidden);
+  list.Norm("attn_kv_a_norm", c.head_dim);
+  list.Vector("attn_sinks", "weight", c.n_heads);
+  if (layer.compress > 0)
+    CompressorSlots(c, layer, "attn_compressor_kv", "attn_compressor_gate", "attn_compressor_ape",
+                    "attn_compressor_norm", c.head_dim, list);
+  if (layer.overlapped) {
+    list.Linear("indexer.attn_q_b", c.indexer.heads * c.indexer.head_dim, x.q_rank);
+    list.Linear("indexer.proj", c.indexer.heads, c.hidden);
+    CompressorSlots(c, layer, "indexer_compressor_kv", "indexer_compressor_gate", "indexer_compressor_ape",
+                    "indexer_compressor_norm", c.indexer.head_dim, list);
+  }
+  for (int64_t g = 0; g < x.groups; ++g)
+    list.Rows("attn_output_a", g, x.group_rank, c.n_heads * c.head_dim / x.groups, x.groups * x.group_rank);
+  list.Linear("attn_output_b", c.hidden, x.groups * x.group_rank);
+}
+
+void HyperSlots(const ModelConfig& c, SlotList& list) {
+  const int64_t streams = c.hyper.streams, outputs = (2 + streams) * streams;
+  for (auto [fn, base, scale] :
+       {std::array{"hc_attn_fn", "hc_attn_base", "hc_attn_scale"}, {"hc_ffn_fn", "hc_ffn_base", "hc_ffn_scale"}}) {
+    list.Table(fn, outputs, streams * c.hidden);
+    list.Vector(base, "weight", outputs);
+    list.Vector(scale, "weight", 3);
+  }
+}
+
 void LatentSlots(const ModelConfig& c, SlotList& list) {
   const LatentConfig& l = c.latent;
   const int64_t q = c.n_heads * (l.nope_dim + l.rope_dim);
@@ -320,11 +377,14 @@ void FeedForwardSlots(const ModelConfig& c, SlotList& list) {
   list.Linear("ffn_down", c.hidden, c.feed_forward, c.mlp_bias);
 }
 
-void ExpertSlots(const ModelConfig& c, SlotList& list) {
+void ExpertSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
   const ExpertConfig& e = c.experts;
   list.Table("ffn_gate_inp", e.count, c.hidden);
   if (e.bias) list.Vector("ffn_gate_inp", "bias", e.count);
-  if (e.correction != Presence::kNever) list.Vector("exp_probs_b", "bias", e.count, e.correction == Presence::kAlways);
+  if (layer.hashed)
+    list.Integers("ffn_gate_tid2eid", c.vocab, e.used);
+  else if (e.correction != Presence::kNever)
+    list.Vector("exp_probs_b", "bias", e.count, e.correction == Presence::kAlways);
   for (int64_t i = 0; i < e.count; ++i) {
     list.Expert("expert_gate", i, e.feed_forward, c.hidden, e.bias);
     list.Expert("expert_up", i, e.feed_forward, c.hidden, e.bias);
@@ -350,18 +410,21 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const LayerConfig layer = config.Layer(i);
     list.BeginLayer(i);
+    if (config.hyper.streams > 0) HyperSlots(config, list);
     list.Norm("attn_norm", hidden);
     if (layer.recurrent)
       DeltaSlots(config, list);
     else if (config.latent.kv_rank > 0)
       LatentSlots(config, list);
+    else if (config.compressed.q_rank > 0)
+      CompressedSlots(config, layer, list);
     else
       AttentionSlots(config, list);
-    if (config.indexer.heads > 0 && !layer.shared_index) IndexerSlots(config, list);
+    if (config.indexer.heads > 0 && config.latent.kv_rank > 0 && !layer.shared_index) IndexerSlots(config, list);
     if (config.post_norms) list.Norm("post_attention_norm", hidden);
     if (!config.shared_norm) list.Norm("ffn_norm", hidden);
     if (layer.experts)
-      ExpertSlots(config, list);
+      ExpertSlots(config, layer, list);
     else
       FeedForwardSlots(config, list);
     if (config.post_norms) list.Norm("post_ffw_norm", hidden);
@@ -369,6 +432,11 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
   }
   list.Root("output_norm", roots.output_norm, "weight", {hidden}, true, false, true);
   if (config.norm_bias) list.Root("output_norm", roots.output_norm, "bias", {hidden}, true);
+  if (const int64_t streams = config.hyper.streams; streams > 0) {
+    list.Root("output_hc_fn", "=hc_head_fn", "weight", {streams, streams * hidden}, true);
+    list.Root("output_hc_base", "=hc_head_base", "weight", {streams}, true);
+    list.Root("output_hc_scale", "=hc_head_scale", "weight", {1}, true);
+  }
   if (!config.tied_output) list.Root("output", roots.output, "weight", {config.vocab, hidden}, true, true);
   if (config.output_bias != Presence::kNever)
     list.Root("output", roots.output, "bias", {config.vocab}, config.output_bias == Presence::kAlways);

@@ -82,6 +82,8 @@ struct ArchitectureSpec {
   void (*wire)(ModelConfig&) = nullptr;
   /// What only this architecture's files say; after the common hyperparameters.
   void (*from_hf)(const HfFields&, ModelConfig&) = nullptr;
+  /// What Hugging Face says of the rotation in another way; last.
+  void (*rope_from_hf)(const HfFields&, ModelConfig&) = nullptr;
   void (*from_gguf)(const GgufFields&, ModelConfig&) = nullptr;
   void (*to_gguf)(const ModelConfig&, const std::string& prefix, GgufMetadata&) = nullptr;
   /// What config.json says beyond, or instead of, Llama's keys (HfConfigJson), under this model's own names.
@@ -142,6 +144,7 @@ ArchitectureSpec Llama4Spec();
 ArchitectureSpec DeepSeek2Spec();
 ArchitectureSpec DeepSeek32Spec();
 ArchitectureSpec GlmDsaSpec();
+ArchitectureSpec DeepSeek4Spec();
 ArchitectureSpec BitNetSpec();
 ArchitectureSpec Qwen3NextSpec();
 ArchitectureSpec Qwen35Spec();

@@ -9,11 +9,10 @@ namespace assay {
 
 std::span<const ArchitectureSpec> ArchitectureSpecs() {
   static const std::vector<ArchitectureSpec> kTable = {
-      LlamaSpec(),  SmolLm3Spec(),   Qwen2Spec(),      Qwen3Spec(),    Gemma2Spec(),   Gemma3Spec(),
-      Phi3Spec(),   GraniteSpec(),   Granite4Spec(),   Glm4Spec(),     CommandRSpec(), Cohere2Spec(),
-      Gpt2Spec(),   GptNeoXSpec(),   MixtralSpec(),    Qwen2MoeSpec(), Qwen3MoeSpec(), GptOssSpec(),
-      Llama4Spec(), DeepSeek2Spec(), DeepSeek32Spec(), GlmDsaSpec(),   BitNetSpec(),   Qwen3NextSpec(),
-      Qwen35Spec(), Qwen35MoeSpec(),
+      LlamaSpec(),   SmolLm3Spec(),   Qwen2Spec(),    Qwen3Spec(),     Gemma2Spec(),  Gemma3Spec(),    Phi3Spec(),
+      GraniteSpec(), Granite4Spec(),  Glm4Spec(),     CommandRSpec(),  Cohere2Spec(), Gpt2Spec(),      GptNeoXSpec(),
+      MixtralSpec(), Qwen2MoeSpec(),  Qwen3MoeSpec(), GptOssSpec(),    Llama4Spec(),  DeepSeek2Spec(), DeepSeek32Spec(),
+      GlmDsaSpec(),  DeepSeek4Spec(), BitNetSpec(),   Qwen3NextSpec(), Qwen35Spec(),  Qwen35MoeSpec(),
   };
   return kTable;
 }
@@ -50,6 +49,9 @@ void RefuseArchitecture(std::string_view where, std::string_view name, bool hugg
   }
   if (hugging_face)
     for (std::string& wrapper : WrapperClasses()) known.push_back(std::move(wrapper));
+  if (const ArchitectureSpec* spec = FindArchitecture(name); spec && !hugging_face && !spec->in_llama_cpp)
+    Fail(ErrorKind::kUnsupported, "{}: GGUF of architecture {} is not supported; a Hugging Face folder of {} is", where,
+         name, spec->classes.front());
   std::string nearest = Nearest(name, known);
   Fail(ErrorKind::kUnsupported, "{}: architecture {} is not supported; nearest supported: {}; all: {}", where, name,
        nearest.empty() ? known.front() : nearest, Join(known, ", "));
@@ -133,6 +135,7 @@ void RequireActivation(const ModelConfig& config, Activation expected) {
 const char* ActivationName(Activation activation) {
   switch (activation) {
     case Activation::kSilu:
+    case Activation::kClampedSilu:
     case Activation::kClampedSwiglu:
       return "silu";
     case Activation::kGelu:

@@ -83,6 +83,8 @@ class FineGrainedFp8 : public HfQuantization {
  public:
   explicit FineGrainedFp8(const HfQuantizationInput& in);
   bool Quantizes(const std::string& module, const HfSource& source) const override {
+    // DeepSeek V4: what has no scale is in 16 bits.
+    if (source.AnyEndsWith(".scale")) return source.Find(module + ".scale") != nullptr;
     const bool scaled = source.Find(module + ".weight_scale_inv") || source.Find(module + ".weight_scale");
     if (NamedIn(plain_, module) || module == "lm_head" || ends_skipped(module)) {
       if (scaled && NamedIn(plain_, module))
@@ -115,9 +117,9 @@ FineGrainedFp8::FineGrainedFp8(const HfQuantizationInput& in) {
   if (scheme != "dynamic" && scheme != "static")
     Fail(ErrorKind::kUnsupported, "{}: activation_scheme {}", in.where, scheme);
   calibrated_ = scheme == "static";
-  if (JsonString(json, "expert_dtype", in.where, "fp8") != "fp8")
-    Fail(ErrorKind::kUnsupported, "{}: expert_dtype {}: experts packed as FP4 beside FP8 are not supported", in.where,
-         JsonString(json, "expert_dtype", in.where, ""));
+  const std::string experts = JsonString(json, "expert_dtype", in.where, "fp8");
+  if (experts != "fp8" && experts != "fp4")
+    Fail(ErrorKind::kUnsupported, "{}: expert_dtype {}; supported: fp8, fp4", in.where, experts);
   auto block = json.find("weight_block_size");
   if (fbgemm_) {
     grain_ = Fp8Grain::kChannel;
@@ -135,9 +137,30 @@ FineGrainedFp8::FineGrainedFp8(const HfQuantizationInput& in) {
                              scheme);
 }
 
+// Experts of DeepSeek V4: E2M1, the first of two in the low bits of a byte, a power of two for every 32 of a row.
+void PlaceFp4(const Fp8Names& names, HfSource& source, Tensor& tensor) {
+  const std::string why = "experts packed as FP4 beside FP8";
+  const SafetensorsTensor& weight = source.Take(names.weight, why);
+  const SafetensorsTensor& scale = source.Take(names.scale, why);
+  if (tensor.shape.size() != 2 || tensor.view.cols % 32 != 0)
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: config.json expects {}, which has no whole blocks of 32",
+         source.FileOf(weight), weight.name, ShapeText(tensor.shape));
+  source.Expect(weight, weight.dtype == "U8" ? "U8" : "I8", {tensor.shape[0], tensor.shape[1] / 2});
+  source.Expect(scale, scale.dtype == "U8" ? "U8" : "F8_E8M0", {tensor.shape[0], tensor.shape[1] / 32});
+  tensor.view.format = &GetFormat("mxfp4");
+  tensor.view.codes = weight.data.data();
+  tensor.view.scales = scale.data.data();
+  tensor.stored_bytes = weight.data.size() + scale.data.size();
+}
+
 void FineGrainedFp8::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
   Fp8Names names{module + ".weight", module + ".weight_scale_inv"};
   if (!source.Find(names.scale)) names.scale = module + ".weight_scale";
+  if (source.Find(module + ".scale")) {
+    names.scale = module + ".scale";
+    const SafetensorsTensor* weight = source.Find(names.weight);
+    if (weight && weight->dtype != "F8_E4M3") return PlaceFp4(names, source, tensor);
+  }
   std::string_view activations = grain_ == Fp8Grain::kTensor && calibrated_ ? "_a8_static" : "_a8";
   PlaceFp8(grain_, activations, names, "config.json says quant_method fp8 and does not leave out " + module, source,
            tensor);

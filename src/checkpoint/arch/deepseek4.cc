@@ -1,0 +1,178 @@
+// DeepSeek V4: several residual streams (hyper-connections), attention over a window and over compressed entries of
+// all that came before, experts that a table of token ids chooses in the first layers. Source: transformers
+// models/deepseek_v4; the tensors have the names of DeepSeek's release.
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "checkpoint/arch/spec.h"
+
+namespace assay {
+namespace {
+
+const Json& PerLayer(const HfFields& in, const char* key, const ModelConfig& c) {
+  const Json& list = in.json[key];
+  if (!list.is_array() || static_cast<int64_t>(list.size()) < c.n_layers)
+    Fail(ErrorKind::kCorrupt, "{}: {}: expected a list of {}, one a layer", in.where, key, c.n_layers);
+  return list;
+}
+
+[[noreturn]] void RefuseLayer(const HfFields& in, const char* key, int64_t layer, const Json& found) {
+  Fail(ErrorKind::kUnsupported, "{}: {}: layer {} is {}", in.where, key, layer, DumpJson(found));
+}
+
+/// Positions to an entry of either kind: compress_rates, or one key for each.
+int64_t Rate(const HfFields& in, const char* kind, const char* key, int64_t fallback) {
+  if (in.Has(key)) return in.Int(key);
+  if (!in.Has("compress_rates") || !in.json["compress_rates"].is_object()) return fallback;
+  const Json& rates = in.json["compress_rates"];
+  return rates.contains(kind) ? JsonInt(rates, kind, in.where) : fallback;
+}
+
+/// layer_types by name, else the release's compress_ratios (0, 4, 128), else its pattern.
+void ReadAttention(const HfFields& in, ModelConfig& c) {
+  const int64_t sparse = Rate(in, "compressed_sparse_attention", "compress_rate_csa", 4);
+  const int64_t heavy = Rate(in, "heavily_compressed_attention", "compress_rate_hca", 128);
+  for (int64_t i = 0; i < c.n_layers; ++i) {
+    LayerConfig& layer = c.layers[static_cast<size_t>(i)];
+    layer.window = c.sliding_window;
+    layer.overlapped = i >= 2 && i % 2 == 1;
+    layer.compress = layer.overlapped ? sparse : heavy;
+    if (in.Has("layer_types")) {
+      const Json& type = PerLayer(in, "layer_types", c)[static_cast<size_t>(i)];
+      layer.overlapped = type == "compressed_sparse_attention";
+      if (!layer.overlapped && type != "heavily_compressed_attention" && type != "sliding_attention")
+        RefuseLayer(in, "layer_types", i, type);
+      layer.compress = layer.overlapped ? sparse : type == "sliding_attention" ? 0 : heavy;
+    } else if (in.Has("compress_ratios")) {
+      const Json& ratio = PerLayer(in, "compress_ratios", c)[static_cast<size_t>(i)];
+      if (ratio != 0 && ratio != 4 && ratio != 128) RefuseLayer(in, "compress_ratios", i, ratio);
+      layer.overlapped = ratio == 4;
+      layer.compress = ratio == 0 ? 0 : layer.overlapped ? sparse : heavy;
+    }
+    layer.local_rope = layer.compress == 0;
+  }
+}
+
+void ReadExperts(const HfFields& in, ModelConfig& c) {
+  ExpertConfig& e = c.experts;
+  e.count = in.Int("n_routed_experts");
+  e.used = in.Int("num_experts_per_tok");
+  e.feed_forward = in.Int("moe_intermediate_size");
+  // The library builds one shared expert of this width, whatever n_shared_experts says.
+  e.shared_feed_forward = e.feed_forward;
+  if (in.Int("n_shared_experts", 1) != 1)
+    Fail(ErrorKind::kUnsupported, "{}: n_shared_experts {}: supported is 1", in.where, in.Int("n_shared_experts", 1));
+  e.scale = in.Number("routed_scaling_factor", 1.5);
+  e.renormalize = true;
+  e.correction = Presence::kAlways;
+  const std::string scores = in.Text("scoring_func", "sqrtsoftplus");
+  e.sqrt_softplus = scores == "sqrtsoftplus";
+  e.sigmoid = scores == "sigmoid";
+  if (!e.sqrt_softplus && !e.sigmoid && scores != "softmax")
+    Fail(ErrorKind::kUnsupported, "{}: scoring_func {}: supported are sqrtsoftplus, sigmoid, softmax", in.where,
+         scores);
+  const int64_t hashed = in.Int("num_hash_layers", 3);
+  for (int64_t i = 0; i < c.n_layers; ++i) {
+    LayerConfig& layer = c.layers[static_cast<size_t>(i)];
+    layer.experts = true;
+    layer.hashed = i < hashed;
+    if (!in.Has("mlp_layer_types")) continue;
+    const Json& type = PerLayer(in, "mlp_layer_types", c)[static_cast<size_t>(i)];
+    layer.hashed = type == "hash_moe";
+    if (!layer.hashed && type != "moe") RefuseLayer(in, "mlp_layer_types", i, type);
+  }
+}
+
+void FromHf(const HfFields& in, ModelConfig& c) {
+  CompressedConfig& x = c.compressed;
+  x.q_rank = in.Int("q_lora_rank");
+  const double turned = static_cast<double>(c.head_dim) * in.Number("partial_rotary_factor", 0.125);
+  x.rope_dim = in.Has("qk_rope_head_dim")      ? in.Int("qk_rope_head_dim")
+               : turned > 0 && turned <= 65536 ? static_cast<int64_t>(turned)
+                                               : 0;
+  c.rotary_dim = x.rope_dim;
+  x.groups = in.Int("o_groups");
+  x.group_rank = in.Int("o_lora_rank");
+  c.indexer.heads = in.Int("index_n_heads");
+  c.indexer.head_dim = in.Int("index_head_dim");
+  c.indexer.top_k = in.Int("index_topk");
+  c.hyper.streams = in.Int("hc_mult");
+  c.hyper.iterations = in.Int("hc_sinkhorn_iters", 20);
+  c.hyper.epsilon = in.Number("hc_eps", 1e-6);
+  c.sliding_window = in.Int("sliding_window");
+  c.activation = Activation::kClampedSilu;
+  c.swiglu_limit = in.Number("swiglu_limit", 10.0);
+  c.extra_layers = in.Int("num_nextn_predict_layers", 0);
+  SetAllLayers(c);
+  ReadAttention(in, c);
+  ReadExperts(in, c);
+}
+
+/// Layers with compressed entries turn by a base of their own, scaled; the others by rope_theta, not scaled.
+void RopeFromHf(const HfFields& in, ModelConfig& c) {
+  c.rope_local_theta = in.Number("rope_theta", 10000.0);
+  c.rope_theta = in.Number("compress_rope_theta", 160000.0);
+  // YaRN here leaves cosine and sine as they are.
+  if (c.rope_scaling.kind == RopeScaling::Kind::kYarn) c.rope_scaling.attention_factor = 1.0;
+  if (!in.Has("rope_parameters") || !in.json["rope_parameters"].is_object()) return;
+  const Json& rope = in.json["rope_parameters"];
+  for (auto [kind, theta] : {std::pair{"main", &c.rope_local_theta}, {"compress", &c.rope_theta}})
+    if (rope.contains(kind) && rope[kind].is_object()) *theta = JsonNumber(rope[kind], "rope_theta", in.where, *theta);
+}
+
+}  // namespace
+
+ArchitectureSpec DeepSeek4Spec() {
+  ArchitectureSpec spec;
+  spec.name = "deepseek4";
+  spec.classes = {"DeepseekV4ForCausalLM"};
+  spec.model_types = {"deepseek_v4"};
+  spec.in_llama_cpp = false;  // it is, but its GGUF is not read or written here
+  spec.hf_interleaved = spec.gguf_interleaved = true;
+  spec.mixture = true;
+  spec.roots = {"embed", "layers", "norm", "head", ""};
+  spec.hf_keys = {{"moe_intermediate_size", "intermediate_size"}};
+  spec.hf = {
+      {"attn_norm", "attn_norm"},
+      {"ffn_norm", "ffn_norm"},
+      {"attn_q_a", "attn.wq_a"},
+      {"attn_q_a_norm", "attn.q_norm"},
+      {"attn_q_b", "attn.wq_b"},
+      {"attn_kv", "attn.wkv"},
+      {"attn_kv_a_norm", "attn.kv_norm"},
+      {"attn_sinks", "=attn.attn_sink"},
+      {"attn_output_a", "attn.wo_a"},
+      {"attn_output_b", "attn.wo_b"},
+      {"attn_compressor_kv", "attn.compressor.wkv"},
+      {"attn_compressor_gate", "attn.compressor.wgate"},
+      {"attn_compressor_ape", "=attn.compressor.ape"},
+      {"attn_compressor_norm", "attn.compressor.norm"},
+      {"indexer.attn_q_b", "attn.indexer.wq_b"},
+      {"indexer.proj", "attn.indexer.weights_proj"},
+      {"indexer_compressor_kv", "attn.indexer.compressor.wkv"},
+      {"indexer_compressor_gate", "attn.indexer.compressor.wgate"},
+      {"indexer_compressor_ape", "=attn.indexer.compressor.ape"},
+      {"indexer_compressor_norm", "attn.indexer.compressor.norm"},
+      {"hc_attn_fn", "=hc_attn_fn"},
+      {"hc_attn_base", "=hc_attn_base"},
+      {"hc_attn_scale", "=hc_attn_scale"},
+      {"hc_ffn_fn", "=hc_ffn_fn"},
+      {"hc_ffn_base", "=hc_ffn_base"},
+      {"hc_ffn_scale", "=hc_ffn_scale"},
+      {"ffn_gate_inp", "ffn.gate"},
+      {"ffn_gate_tid2eid", "=ffn.gate.tid2eid"},
+      {"exp_probs_b", "ffn.gate"},
+      {"expert_gate", "ffn.experts.{}.w1"},
+      {"expert_down", "ffn.experts.{}.w2"},
+      {"expert_up", "ffn.experts.{}.w3"},
+      {"ffn_gate_shexp", "ffn.shared_experts.w1"},
+      {"ffn_down_shexp", "ffn.shared_experts.w2"},
+      {"ffn_up_shexp", "ffn.shared_experts.w3"},
+  };
+  spec.from_hf = FromHf;
+  spec.rope_from_hf = RopeFromHf;
+  return spec;
+}
+
+}  // namespace assay
