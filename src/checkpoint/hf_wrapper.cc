@@ -144,8 +144,13 @@ bool Unread(const HfWrapper& wrapper, std::string_view name) {
 }
 
 void ReplaceAll(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
+  std::string out;
+  size_t begin = 0;
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, begin)) {
+    out.append(text, begin, at - begin).append(to);
+    begin = at + from.size();
+  }
+  if (begin > 0) text = out.append(text, begin);
 }
 
 std::string TextModuleName(std::string name) {

@@ -54,7 +54,11 @@ void DeltaFromGguf(const GgufFields& in, ModelConfig& c) {
   d.value_heads = in.Int("ssm.time_step_rank");
   d.key_dim = d.value_dim = in.Int("ssm.state_size");
   d.kernel = in.Int("ssm.conv_kernel");
-  if (d.value_heads < 1 || in.Int("ssm.inner_size") != d.value_heads * d.value_dim)
+  for (int64_t size : {d.value_heads, d.value_dim})
+    if (size < 1 || size > 65536)
+      Fail(ErrorKind::kCorrupt, "{}: metadata {}ssm.time_step_rank and ssm.state_size: expected 1 to 65536, found {}",
+           in.file.where, in.prefix, size);
+  if (in.Int("ssm.inner_size") != d.value_heads * d.value_dim)
     Fail(ErrorKind::kUnsupported, "{}: metadata {}ssm.inner_size: expected {} heads of {}, found {}", in.file.where,
          in.prefix, d.value_heads, d.value_dim, in.Int("ssm.inner_size"));
   // Drafts of further tokens are counted with the layers.
