@@ -256,6 +256,14 @@ GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, c
       if (entry.key == "general.file_type" || entry.key == "general.quantization_version" ||
           entry.key == "general.alignment" || entry.key.starts_with("split."))
         continue;
+      // Drafts of further tokens were not read; their layers are counted with the others.
+      if (source.config().extra_layers > 0) {
+        if (entry.key.ends_with(".nextn_predict_layers")) continue;
+        if (entry.key.ends_with(".block_count")) {
+          out.AddUint32(entry.key, static_cast<uint64_t>(source.config().n_layers));
+          continue;
+        }
+      }
       out.AddEncoded(entry.key, entry.value.encoded);
     }
     add_general();
