@@ -42,7 +42,6 @@ void PrintWorst(const QuantRecord& record) {
     if (t.shape.size() >= 2) worst.push_back(&t);
   std::sort(worst.begin(), worst.end(), [](auto* a, auto* b) { return a->relative_error > b->relative_error; });
   worst.resize(std::min<size_t>(worst.size(), 10));
-  for (const std::string& note : record.notes) Print(note + ".");
   Print("\nlargest relative error        format    rmse       relative");
   for (const TensorQuantization* t : worst)
     Print(fmt::format("{:<29} {:<9} {:.6f}   {:.3f} %", t->name, t->to, t->rmse, 100 * t->relative_error));
@@ -86,6 +85,7 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
       Print(DumpJson(ToJson(record)));
     } else {
       PrintSummary(record, out);
+      for (const std::string& note : record.notes) Print(note + ".");
       if (flags.verbose) PrintWorst(record);
     }
     return static_cast<int>(kHolds);
