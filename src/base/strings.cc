@@ -41,13 +41,16 @@ std::string ToLowerAscii(std::string_view text) {
 }
 
 bool ReplaceAll(std::string& text, std::string_view from, std::string_view to) {
-  bool found = false;
   if (from.empty()) return false;
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-    found = true;
+  std::string out;
+  size_t begin = 0;
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, begin)) {
+    out.append(text, begin, at - begin).append(to);
+    begin = at + from.size();
   }
-  return found;
+  if (begin == 0) return false;
+  text = out.append(text, begin);
+  return true;
 }
 
 std::string FormatBytes(uint64_t bytes) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "checkpoint/arch/spec.h"
 
 namespace assay {
@@ -141,16 +142,6 @@ bool Unread(const HfWrapper& wrapper, std::string_view name) {
   for (std::string_view begin : wrapper.unread)
     if (name.starts_with(begin)) return true;
   return false;
-}
-
-void ReplaceAll(std::string& text, std::string_view from, std::string_view to) {
-  std::string out;
-  size_t begin = 0;
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, begin)) {
-    out.append(text, begin, at - begin).append(to);
-    begin = at + from.size();
-  }
-  if (begin > 0) text = out.append(text, begin);
 }
 
 std::string TextModuleName(std::string name) {

@@ -77,7 +77,7 @@ struct ArchitectureSpec {
   bool mixture = false;    // has experts; of descriptions with the same gguf_name the one that fits is taken
   bool dense_too = false;  // mixture: or has none
   std::vector<std::string_view> unread = {};  // Hugging Face: beginnings of tensors that are for something else
-  bool minus_one = false;  // Hugging Face stores the weights of RMS norms less one
+  bool minus_one = false;                     // Hugging Face stores the weights of RMS norms less one
   /// What all models of the architecture have in common; before anything is read.
   void (*wire)(ModelConfig&) = nullptr;
   /// What only this architecture's files say; after the common hyperparameters.
