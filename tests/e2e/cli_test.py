@@ -185,8 +185,12 @@ class Commands(unittest.TestCase):
         """GPTQ's layout is turned into another at load: those planes are ours, the rest of the file is mapped."""
         self.json("quantize", DEMO, "--to", "int4_g64", "--container", "gptq", "-o", "gptq")
         memory = self.json("bench", "gptq", "-p", "48", "-n", "4", "-r", "1")["memory"]
-        self.assertEqual(memory["planned_bytes"], memory["used_bytes"])
-        self.assertGreater(memory["used_bytes"]["weights_converted"], memory["used_bytes"]["weights_mapped"])
+        planned, used = memory["planned_bytes"], memory["used_bytes"]
+        # The system may take mapped pages back at any time.
+        self.assertLessEqual(used["weights_mapped"], planned["weights_mapped"])
+        self.assertGreater(used["weights_mapped"], planned["weights_mapped"] * 0.9)
+        self.assertEqual({**planned, "weights_mapped": 0}, {**used, "weights_mapped": 0})
+        self.assertGreater(used["weights_converted"], used["weights_mapped"])
         self.assertEqual((memory["tokens"], memory["context"]), (48, 1024))
 
     def test_token_without_a_row(self):

@@ -51,7 +51,7 @@ TEST_F(Folder, MappingReadsAndReleases) {
   MappedFile file = MappedFile::Open(target);
   ASSERT_EQ(file.bytes().size(), text.size());
   EXPECT_EQ(std::memcmp(file.bytes().data(), text.data(), text.size()), 0);
-  EXPECT_EQ(ResidentBytes(file.bytes()), text.size());
+  EXPECT_GT(ResidentBytes(file.bytes()), text.size() / 10 * 9);  // the system may take pages back
   ReleasePages(file.bytes().subspan(100, 2 << 20));
   EXPECT_LE(ResidentBytes(file.bytes()), text.size() - (2 << 20) + (2 << 12));
   EXPECT_TRUE(IsMapped(file.bytes()));
