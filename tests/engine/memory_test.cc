@@ -17,8 +17,8 @@ TEST(Memory, WhatWasPlannedIsWhatIsUsed) {
     MemoryUse used;
     MeasureSpeed(*model, pool, {40, 4, 1}, SilentProgress(), &used);
     const MemoryUse plan = PlanMemory(*model, 40, 40, pool.threads());
-    // The output matrix is the embedding: every weight has been read. The system may take mapped pages back at any time,
-    // though.
+    // The output matrix is the embedding: every weight has been read. The system may take mapped pages back at any
+    // time, though.
     EXPECT_LE(used.weights_mapped, plan.weights_mapped);
     EXPECT_GE(used.weights_mapped, plan.weights_mapped / 10 * 9);
     EXPECT_EQ(used.weights_converted, plan.weights_converted);
