@@ -18,6 +18,7 @@ namespace assay {
 namespace {
 
 constexpr uint64_t kAlignment = 32;
+constexpr size_t kMaxShards = 9999;
 
 uint64_t Padded(uint64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -31,16 +32,25 @@ void Append(std::string& out, T value) {
 class GgufWriter : public CheckpointWriter {
  public:
   GgufWriter(const std::filesystem::path& out, const Checkpoint& source, std::string_view preset,
-             const std::vector<OutputTensor>& tensors, MergePlan plan)
-      : tensors_(tensors), plan_(std::move(plan)), cursor_(tensors_), file_(out) {
+             const std::vector<OutputTensor>& tensors, MergePlan plan, uint64_t shard_bytes)
+      : tensors_(tensors), plan_(std::move(plan)), cursor_(tensors_) {
     AddRopeTables(source.config());
     AddScales();
     left_out_ = CacheScalesText(source);
-    std::string head = Head(source, preset);
-    data_begin_ = Padded(head.size());
-    head.resize(data_begin_, '\0');
-    file_.Write(head);
-    file_.Extend(total_bytes());
+    Distribute(shard_bytes, out);
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      Shard& shard = shards_[i];
+      std::error_code ignored;
+      if (std::filesystem::equivalent(source.path(), ShardPath(out, i), ignored))
+        Fail(ErrorKind::kInvalid, "{}: the output would replace the source", ShardPath(out, i).string());
+      std::string head = Head(i, source, preset);
+      shard.data_begin = Padded(head.size());
+      head.resize(shard.data_begin, '\0');
+      shard.file = std::make_unique<AtomicFile>(ShardPath(out, i));
+      shard.file->Write(head);
+      shard.file->Extend(shard.data_begin + shard.data_bytes);
+    }
+    first_file_ = ShardPath(out, 0);
   }
 
   void WriteRows(size_t tensor, int64_t row_begin, int64_t n_rows, std::span<const std::byte> codes,
@@ -59,8 +69,8 @@ class GgufWriter : public CheckpointWriter {
       int64_t run = 1;
       while (done + run < count && part.place.Row(begin + done + run) == first + run) ++run;
       const int64_t at = part.place.slice * per_slice + first;
-      file_.WriteAt(data_begin_ + offsets_[part.stored] + static_cast<uint64_t>(at * unit),
-                    codes.subspan(static_cast<size_t>(done * unit), static_cast<size_t>(run * unit)));
+      WriteAt(places_[part.stored], static_cast<uint64_t>(at * unit),
+              codes.subspan(static_cast<size_t>(done * unit), static_cast<size_t>(run * unit)));
       done += run;
     }
   }
@@ -80,21 +90,69 @@ class GgufWriter : public CheckpointWriter {
 
   void Commit() override {
     ASSAY_CHECK(cursor_.AllDone());
-    for (const SideTensor& side : side_tensors_)
-      file_.WriteAt(data_begin_ + side.offset, std::as_bytes(std::span(side.values)));
-    file_.Commit();
+    for (const SideTensor& side : side_tensors_) WriteAt(side.place, 0, std::as_bytes(std::span(side.values)));
+    // The first file of a set opens it, so it comes last.
+    for (size_t i = shards_.size(); i-- > 0;) shards_[i].file->Commit();
   }
 
   std::string left_out() const override { return left_out_; }
-  uint64_t total_bytes() const override { return data_begin_ + data_bytes_; }
+  std::filesystem::path first_file() const override { return first_file_; }
+  uint64_t total_bytes() const override {
+    uint64_t total = 0;
+    for (const Shard& shard : shards_) total += shard.data_begin + shard.data_bytes;
+    return total;
+  }
 
  private:
+  /// Where a tensor's data begin.
+  struct Place {
+    size_t shard = 0;
+    uint64_t offset = 0;
+  };
   /// A vector that is none of the model's tensors.
   struct SideTensor {
     std::string name;
     std::vector<float> values;
-    uint64_t offset = 0;
+    Place place = {};
   };
+  /// One file of the output.
+  struct Shard {
+    std::vector<size_t> stored;
+    std::unique_ptr<AtomicFile> file;
+    uint64_t data_begin = 0, data_bytes = 0;
+  };
+
+  void WriteAt(const Place& place, uint64_t at, std::span<const std::byte> bytes) {
+    Shard& shard = shards_[place.shard];
+    shard.file->WriteAt(shard.data_begin + place.offset + at, bytes);
+  }
+
+  /// Tensors in order, each file as full as `shard_bytes` (0: no limit) allows; a larger tensor has one of its own.
+  void Distribute(uint64_t shard_bytes, const std::filesystem::path& out) {
+    shards_.emplace_back();
+    uint64_t used = 0;
+    for (size_t i = 0; i < plan_.stored.size(); ++i) {
+      const OutputTensor& tensor = plan_.stored[i];
+      const auto bytes = Padded(static_cast<uint64_t>(CodesBytes(*tensor.format, tensor.rows, tensor.cols)));
+      if (shard_bytes > 0 && used > 0 && used + bytes > shard_bytes) {
+        shards_.emplace_back();
+        used = 0;
+      }
+      used += bytes;
+      shards_.back().stored.push_back(i);
+    }
+    if (shards_.size() > kMaxShards)
+      Fail(ErrorKind::kInvalid, "{}: {} files of {} bytes; at most {} expected", out.string(), shards_.size(),
+           shard_bytes, kMaxShards);
+    places_.resize(plan_.stored.size());
+  }
+
+  std::filesystem::path ShardPath(const std::filesystem::path& out, size_t shard) const {
+    if (shards_.size() == 1) return out;
+    std::filesystem::path stem = out;
+    if (stem.extension() == ".gguf") stem.replace_extension();
+    return fmt::format("{}-{:05}-of-{:05}.gguf", stem.string(), shard + 1, shards_.size());
+  }
 
   /// NVFP4's factor of the matrix and its activations' (one per expert where experts lie together).
   void AddScales() {
@@ -104,13 +162,13 @@ class GgufWriter : public CheckpointWriter {
       const std::string& name = plan_.stored[part.stored].name;
       const auto slices = static_cast<size_t>(std::max<int64_t>(part.place.slices, 1));
       if (tensors_[i].second_scale && scale_of_.emplace(part.stored, side_tensors_.size()).second)
-        side_tensors_.push_back({GgufScaleName(name), std::vector<float>(slices, std::nanf("")), 0});
+        side_tensors_.push_back({GgufScaleName(name), std::vector<float>(slices, std::nanf(""))});
       if (!IsNvfp4(*tensors_[i].format) || !(tensors_[i].activation_scale > 0.0f)) continue;
       inputs.try_emplace(part.stored, slices, 1.0f).first->second[static_cast<size_t>(part.place.slice)] =
           tensors_[i].activation_scale;
     }
     for (auto& [stored, values] : inputs)
-      side_tensors_.push_back({GgufInputScaleName(plan_.stored[stored].name), std::move(values), 0});
+      side_tensors_.push_back({GgufInputScaleName(plan_.stored[stored].name), std::move(values)});
   }
 
   /// The llama3 scaling of RoPE and the factors of longrope have no metadata: GGUF keeps them as tensors.
@@ -118,7 +176,7 @@ class GgufWriter : public CheckpointWriter {
     for (const OutputTensor& tensor : tensors_)
       if (IsRopeTable(tensor.name)) return;
     auto add = [&](const char* name, std::vector<float> factors) {
-      if (!factors.empty()) side_tensors_.push_back({name, std::move(factors), 0});
+      if (!factors.empty()) side_tensors_.push_back({name, std::move(factors)});
     };
     if (config.rope_scaling.kind == RopeScaling::Kind::kLong) {
       add("rope_factors_long.weight", config.rope_long_factors);
@@ -130,34 +188,45 @@ class GgufWriter : public CheckpointWriter {
     }
   }
 
-  std::string Head(const Checkpoint& source, std::string_view preset) {
-    GgufMetadata metadata = GgufMetadataOf(source, preset, MainFormat());
+  /// The first file has the metadata, and the side tensors.
+  std::string Head(size_t index, const Checkpoint& source, std::string_view preset) {
+    Shard& shard = shards_[index];
+    const size_t n_sides = index == 0 ? side_tensors_.size() : 0;
+    GgufMetadata metadata = index == 0 ? GgufMetadataOf(source, preset, MainFormat()) : GgufMetadata();
+    if (shards_.size() > 1) {
+      metadata.AddUint16("split.no", static_cast<uint16_t>(index));
+      metadata.AddUint16("split.count", static_cast<uint16_t>(shards_.size()));
+      metadata.AddInt32("split.tensors.count", static_cast<int32_t>(plan_.stored.size() + side_tensors_.size()));
+    }
     std::string head = "GGUF";
     Append<uint32_t>(head, 3);
-    Append<uint64_t>(head, plan_.stored.size() + side_tensors_.size());
+    Append<uint64_t>(head, shard.stored.size() + n_sides);
     Append<uint64_t>(head, metadata.count());
     head += metadata.bytes();
-    for (const OutputTensor& tensor : plan_.stored)
-      offsets_.push_back(AddInfo(head, tensor.name, tensor.shape, GgufTypeId(*tensor.format),
-                                 static_cast<uint64_t>(CodesBytes(*tensor.format, tensor.rows, tensor.cols))));
-    for (SideTensor& side : side_tensors_)
-      side.offset =
-          AddInfo(head, side.name, {static_cast<int64_t>(side.values.size())}, 0, side.values.size() * sizeof(float));
+    for (size_t i : shard.stored) {
+      const OutputTensor& tensor = plan_.stored[i];
+      places_[i] = AddInfo(head, index, tensor.name, tensor.shape, GgufTypeId(*tensor.format),
+                           static_cast<uint64_t>(CodesBytes(*tensor.format, tensor.rows, tensor.cols)));
+    }
+    for (size_t i = 0; i < n_sides; ++i) {
+      SideTensor& side = side_tensors_[i];
+      side.place = AddInfo(head, index, side.name, {static_cast<int64_t>(side.values.size())}, 0,
+                           side.values.size() * sizeof(float));
+    }
     return head;
   }
 
-  /// Returns the offset of the tensor's data.
-  uint64_t AddInfo(std::string& head, const std::string& name, const std::vector<int64_t>& shape, uint32_t type,
-                   uint64_t bytes) {
-    const uint64_t offset = data_bytes_;
+  Place AddInfo(std::string& head, size_t shard, const std::string& name, const std::vector<int64_t>& shape,
+                uint32_t type, uint64_t bytes) {
+    const Place place{shard, shards_[shard].data_bytes};
     Append<uint64_t>(head, name.size());
     head += name;
     Append(head, static_cast<uint32_t>(shape.size()));
     for (auto dim = shape.rbegin(); dim != shape.rend(); ++dim) Append(head, static_cast<uint64_t>(*dim));
     Append(head, type);
-    Append(head, offset);
-    data_bytes_ += Padded(bytes);
-    return offset;
+    Append(head, place.offset);
+    shards_[shard].data_bytes += Padded(bytes);
+    return place;
   }
 
   const Format& MainFormat() const {
@@ -172,18 +241,19 @@ class GgufWriter : public CheckpointWriter {
   std::vector<OutputTensor> tensors_;
   MergePlan plan_;
   WriteCursor cursor_;
-  AtomicFile file_;
-  std::vector<uint64_t> offsets_;  // of the data of each stored tensor, from data_begin_
+  std::vector<Shard> shards_;
+  std::vector<Place> places_;  // of the stored tensors
   std::vector<SideTensor> side_tensors_;
   std::map<size_t, size_t> scale_of_;  // stored tensor → side tensor
   std::string left_out_;
-  uint64_t data_begin_ = 0, data_bytes_ = 0;
+  std::filesystem::path first_file_;
 };
 
 }  // namespace
 
 std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source,
-                                                   std::string_view preset, const std::vector<OutputTensor>& tensors) {
+                                                   std::string_view preset, const std::vector<OutputTensor>& tensors,
+                                                   uint64_t shard_bytes) {
   for (const OutputTensor& tensor : tensors) {
     if (!HasGgufType(*tensor.format))
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: GGUF has no type for {}; write a Hugging Face folder instead",
@@ -200,7 +270,7 @@ std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& 
     Fail(ErrorKind::kUnsupported, "{}: GGUF's llama turns whole heads; this model turns {} of {} dimensions",
          out.string(), config.rotary_dim, config.head_dim);
   MergePlan plan = PlanMerge(config, Container::kGguf, tensors, out.string());
-  return std::make_unique<GgufWriter>(out, source, preset, tensors, std::move(plan));
+  return std::make_unique<GgufWriter>(out, source, preset, tensors, std::move(plan), shard_bytes);
 }
 
 }  // namespace assay

@@ -128,6 +128,7 @@ class HfWriter : public CheckpointWriter {
   }
 
   std::string left_out() const override { return left_out_; }
+  fs::path first_file() const override { return out_; }
   uint64_t total_bytes() const override { return total_bytes_; }
 
  private:

@@ -9,6 +9,8 @@
 
 namespace assay {
 
+constexpr uint64_t kHfShardBytes = 5'000'000'000;  // as the hub's own tools write them
+
 int64_t CodesOffset(const Format& format, int64_t row, int64_t cols) {
   if (!format.flat) return row * CodesBytes(format, 1, cols);
   return row * cols / format.block_weights * format.block_bytes;
@@ -67,8 +69,8 @@ std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, 
     shapes.push_back(std::move(shape));
   }
   CheckTensors(source.config(), shapes, out.string());
-  if (container == Container::kGguf) return CreateGgufWriter(out, source, preset, tensors);
-  return CreateHfWriter(out, source, tensors, shard_bytes, hf_container);
+  if (container == Container::kGguf) return CreateGgufWriter(out, source, preset, tensors, shard_bytes);
+  return CreateHfWriter(out, source, tensors, shard_bytes > 0 ? shard_bytes : kHfShardBytes, hf_container);
 }
 
 }  // namespace assay

@@ -32,15 +32,14 @@ class CheckpointWriter {
  public:
   /// Takes configuration, tokenizer, chat template and (same container) metadata from `source`. `preset` names the
   /// recipe ("q4_k_m"…): GGUF's general.file_type; "" where none fits. `tensors` are all that will be written, in the
-  /// order in which they will come (any order). An existing output is replaced at Commit. `shard_bytes` limits a
-  /// safetensors file. Rows and columns must come in the container's order (tensor_order.h). rope_freqs.weight is
-  /// written by the writer where the target wants it: leave it out of `tensors`. Throws Error{kUnsupported} when the
-  /// container cannot hold a format (GGUF types in safetensors, and the reverse), Error{kInvalid} when the tensors do
-  /// not make a model, Error{kIo}.
+  /// order in which they will come (any order). An existing output is replaced at Commit. `shard_bytes` limits one
+  /// file (0: GGUF is one file, safetensors 5 GB each); a split GGUF is named as llama.cpp names its sets. Rows and
+  /// columns must come in the container's order (tensor_order.h). rope_freqs.weight is written by the writer where the
+  /// target wants it: leave it out of `tensors`. Throws Error{kUnsupported} when the container cannot hold a format
+  /// (GGUF types in safetensors, and the reverse), Error{kInvalid} when the tensors do not make a model, Error{kIo}.
   static std::unique_ptr<CheckpointWriter> Create(Container container, const std::filesystem::path& out,
                                                   const Checkpoint& source, std::string_view preset,
-                                                  const std::vector<OutputTensor>& tensors,
-                                                  uint64_t shard_bytes = 5'000'000'000,
+                                                  const std::vector<OutputTensor>& tensors, uint64_t shard_bytes = 0,
                                                   std::string_view hf_container = "");
   virtual ~CheckpointWriter() = default;
 
@@ -54,6 +53,8 @@ class CheckpointWriter {
   virtual void Commit() = 0;
   /// What the source states beside its weights and this container has no place for; for people, empty: nothing.
   virtual std::string left_out() const { return ""; }
+  /// What Checkpoint::Open opens once it is committed: `out`, of a split GGUF the first file.
+  virtual std::filesystem::path first_file() const = 0;
   /// Bytes of the finished checkpoint's weight files, known beforehand.
   virtual uint64_t total_bytes() const = 0;
 };

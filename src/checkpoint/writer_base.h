@@ -44,7 +44,8 @@ int64_t CodesOffset(const Format& format, int64_t row, int64_t cols);
 int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols);
 
 std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source,
-                                                   std::string_view preset, const std::vector<OutputTensor>& tensors);
+                                                   std::string_view preset, const std::vector<OutputTensor>& tensors,
+                                                   uint64_t shard_bytes);
 std::unique_ptr<CheckpointWriter> CreateHfWriter(const std::filesystem::path& out, const Checkpoint& source,
                                                  const std::vector<OutputTensor>& tensors, uint64_t shard_bytes,
                                                  std::string_view container);

@@ -78,6 +78,15 @@ void WarnOf(const Preset& preset, const CommonFlags& flags);
 /// architectures so from GGUF, and answers change beyond the window.
 void WarnOfLostWindow(const ModelConfig& source, const ModelConfig& result, const CommonFlags& flags);
 
+/// How commands that write a model write it.
+struct OutputFlags {
+  bool force = false;
+  uint64_t shard_bytes = 0;  // of one file; 0: the container's default
+};
+void AddOutputFlags(CLI::App& command, OutputFlags& flags);
+/// Throws Error{kInvalid} when `out` or a split set of that name is there.
+void RefuseExisting(const std::string& out);
+
 /// MODEL as people write it: a file, a folder, or org/name in the Hugging Face cache (HF_HUB_CACHE, HF_HOME). The error
 /// says where it looked.
 std::string ResolveModel(const std::string& model);

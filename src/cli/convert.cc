@@ -64,7 +64,7 @@ void PrintSummary(const QuantRecord& record, const std::string& out) {
 std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
   struct Options {
     std::string model, container, out, plain = "bf16";
-    bool force = false;
+    OutputFlags output;
   };
   auto o = std::make_shared<Options>();
   command.add_option("MODEL", o->model, "model file or folder")->required();
@@ -73,18 +73,18 @@ std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
   command.add_option("--plain", o->plain, "what matrices become that the container has no codes for; none: an error")
       ->check(CLI::IsMember({"bf16", "f16", "f32", "none"}))
       ->capture_default_str();
-  command.add_flag("--force", o->force, "replace an output that exists");
+  AddOutputFlags(command, o->output);
   return [o, &flags] {
-    const RewriteTarget target = TargetOf(o->container, o->plain);
+    RewriteTarget target = TargetOf(o->container, o->plain);
+    target.shard_bytes = o->output.shard_bytes;
     auto source = Checkpoint::Open(ResolveModel(o->model));
     if (!source->unread().empty()) Note(flags, source->unread());
     const std::string out = o->out.empty() ? RewriteOutputName(*source, target) : o->out;
-    if (std::filesystem::exists(out) && !o->force)
-      Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);
+    if (!o->output.force) RefuseExisting(out);
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
     QuantRecord record = RewriteCheckpoint(*source, target, out, pool, *progress);
-    auto result = Checkpoint::Open(out);
+    auto result = Checkpoint::Open(record.output);
     WarnOfLostWindow(source->config(), result->config(), flags);
     record.source = IdentityOf(*source, "");
     record.result = IdentityOf(*result, "");
@@ -93,7 +93,7 @@ std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
     if (flags.json)
       Print(DumpJson(ToJson(record)));
     else
-      PrintSummary(record, out);
+      PrintSummary(record, record.output);
     return static_cast<int>(kHolds);
   };
 }

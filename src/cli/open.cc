@@ -74,6 +74,27 @@ void WarnOfLostWindow(const ModelConfig& source, const ModelConfig& result, cons
   }
 }
 
+void AddOutputFlags(CLI::App& command, OutputFlags& flags) {
+  command.add_flag("--force", flags.force, "replace an output that exists");
+  command
+      .add_option("--shard", flags.shard_bytes,
+                  "largest file, such as 500MB or 4GB (default: GGUF is one file, safetensors are 5GB each)")
+      ->transform(CLI::AsSizeValue(true));
+}
+
+void RefuseExisting(const std::string& out) {
+  fs::path found = fs::exists(out) ? fs::path(out) : fs::path();
+  const std::string stem = out.ends_with(".gguf") ? out.substr(0, out.size() - 5) : out;
+  const fs::path folder = fs::path(out).has_parent_path() ? fs::path(out).parent_path() : fs::path(".");
+  std::error_code none;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+    const std::string name = entry.path().filename().string(),
+                      begin = fs::path(stem).filename().string() + "-00001-of-";
+    if (name.starts_with(begin) && name.ends_with(".gguf")) found = entry.path();
+  }
+  if (!found.empty()) Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", found.string());
+}
+
 std::string ResolveModel(const std::string& model) {
   if (fs::exists(model)) return model;
   auto parts = Split(model, '/');

@@ -52,7 +52,7 @@ void PrintWorst(const QuantRecord& record) {
 std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
   struct Options {
     std::string model, preset, out, container;
-    bool force = false;
+    OutputFlags output;
   };
   auto o = std::make_shared<Options>();
   command.add_option("MODEL", o->model, "model file or folder")->required();
@@ -61,21 +61,21 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
   command.add_option(
       "--container", o->container,
       "how safetensors hold it: compressed-tensors, gptq, awq, … (default: the usual one of the format)");
-  command.add_flag("--force", o->force, "replace an output that exists");
+  AddOutputFlags(command, o->output);
   return [o, &flags] {
     const Preset& preset = Preset::Get(o->preset);
     WarnOf(preset, flags);
     auto source = Checkpoint::Open(ResolveModel(o->model));
     if (!source->unread().empty()) Note(flags, source->unread());
     std::string out = o->out.empty() ? DefaultOutputName(*source, preset) : o->out;
-    if (std::filesystem::exists(out) && !o->force)
-      Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", out);
+    if (!o->output.force) RefuseExisting(out);
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
     ConvertOptions options;
     options.hf_container = o->container;
+    options.shard_bytes = o->output.shard_bytes;
     QuantRecord record = ConvertCheckpoint(*source, preset, out, options, pool, *progress);
-    auto result = Checkpoint::Open(out);
+    auto result = Checkpoint::Open(record.output);
     WarnOfLostWindow(source->config(), result->config(), flags);
     record.source = IdentityOf(*source, "");
     record.result = IdentityOf(*result, preset.info().name);
@@ -84,7 +84,7 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
     if (flags.json) {
       Print(DumpJson(ToJson(record)));
     } else {
-      PrintSummary(record, out);
+      PrintSummary(record, record.output);
       for (const std::string& note : record.notes) Print(note + ".");
       if (flags.verbose) PrintWorst(record);
     }

@@ -309,6 +309,7 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
   WritePending(*writer);
   if (std::string text = writer->left_out(); !text.empty()) record.notes.push_back(std::move(text));
   writer->Commit();
+  record.output = writer->first_file().string();
   progress_.End();
 }
 

@@ -340,6 +340,7 @@ void Rewriting::Write(const std::filesystem::path& out, QuantRecord& record) {
   for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
   if (std::string text = writer->left_out(); !text.empty()) record.notes.push_back(std::move(text));
   writer->Commit();
+  record.output = writer->first_file().string();
   progress_.End();
 }
 
@@ -358,7 +359,7 @@ QuantRecord RewriteCheckpoint(const Checkpoint& source, const RewriteTarget& tar
   rewriting.Plan();
   rewriting.Write(out, record);
   // What was lost is measured on the finished file: containers round a scale here and there on the way.
-  const std::shared_ptr<const Checkpoint> result = Checkpoint::Open(out);
+  const std::shared_ptr<const Checkpoint> result = Checkpoint::Open(record.output);
   std::unordered_map<std::string_view, TensorErrorSums> errors;
   for (const TensorError& error : MeasureErrors(*result, source, pool, progress))
     errors.emplace(error.tensor->name, error.sums);

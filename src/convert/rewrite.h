@@ -17,7 +17,7 @@ struct RewriteTarget {
   std::string hf_container;  // "gptq", "compressed-tensors" …: HfContainerNames(); "": plain floats
   /// What a matrix becomes that the target has no codes for: "bf16", "f16", "f32"; "": that is an error.
   std::string plain = "bf16";
-  uint64_t shard_bytes = 5'000'000'000;
+  uint64_t shard_bytes = 0;  // of one file; 0: CheckpointWriter's
 };
 
 /// Methods in the record: "kept" (the same codes), "rewritten" (other codes or layout for the same weights), "plain"

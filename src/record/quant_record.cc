@@ -53,6 +53,7 @@ Json ToJson(const QuantRecord& record) {
     tensors.push_back(std::move(item));
   }
   json["tensors"] = std::move(tensors);
+  json["output"] = record.output;
   if (!record.notes.empty()) json["notes"] = record.notes;
   return json;
 }
@@ -84,6 +85,7 @@ QuantRecord QuantRecordFromJson(const Json& json, std::string_view where) {
     tensor.relative_error = JsonDouble(item, "relative_error", where);
     record.tensors.push_back(std::move(tensor));
   }
+  record.output = JsonString(json, "output", where, "");
   if (json.contains("notes"))
     for (const Json& note : JsonArray(json, "notes", where)) {
       if (!note.is_string()) Fail(ErrorKind::kCorrupt, "{}: \"notes\" should hold texts", where);

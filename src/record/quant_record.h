@@ -25,6 +25,7 @@ struct QuantRecord {
   int version = kQuantRecordVersion;
   ModelIdentity source, result;
   std::string preset;
+  std::string output;  // what was written: a folder, or a file, the first of a split set
   uint64_t seed = 0;
   double elapsed_s = 0;
   uint64_t peak_memory_bytes = 0;

@@ -181,6 +181,24 @@ class Commands(unittest.TestCase):
         self.assertEqual({(t["method"], t["rmse"]) for t in again["tensors"]}, {("kept", 0)})
         self.assertEqual(self.json("inspect", "b.gguf", "--errors", "a.gguf")["relative"], 0)
 
+    def test_sharded_outputs(self):
+        self.json("quantize", DEMO, "--to", "q8_0", "-o", "one.gguf")
+        written = self.json("quantize", DEMO, "--to", "q8_0", "-o", "many.gguf", "--shard", "2MB")["output"]
+        files = sorted(p.name for p in self.path.glob("many*"))
+        self.assertEqual(files, [f"many-{i:05}-of-{len(files):05}.gguf" for i in range(1, len(files) + 1)])
+        self.assertGreaterEqual(len(files), 4)
+        self.assertLess(max((self.path / name).stat().st_size for name in files[1:]), 2.1e6)
+        self.assertEqual(written, files[0])
+        self.assertEqual(self.json("inspect", written, "--errors", "one.gguf")["relative"], 0)
+        whole, parts = (self.json("inspect", name) for name in ("one.gguf", written))
+        self.assertEqual(whole["fingerprint"], parts["fingerprint"])
+        self.fails("quantize", DEMO, "--to", "q8_0", "-o", "many.gguf", says=[files[0], "exists"])
+        self.fails("convert", written, "--to", "gguf", "-o", "many.gguf", "--shard", "2MB", "--force", says=["replace the source"])
+        self.assertEqual(self.json("convert", written, "--to", "gguf", "-o", "again.gguf")["output"], "again.gguf")
+        self.json("quantize", DEMO, "--to", "fp8", "-o", "folder", "--shard", "3MB")
+        self.assertTrue((self.path / "folder" / "model.safetensors.index.json").exists())
+        self.json("inspect", "folder")
+
     def test_memory_is_what_was_planned(self):
         """GPTQ's layout is turned into another at load: those planes are ours, the rest of the file is mapped."""
         self.json("quantize", DEMO, "--to", "int4_g64", "--container", "gptq", "-o", "gptq")
