@@ -20,17 +20,6 @@ void ReadCounts(const GgufFields& in, ModelConfig& c) {
   AllExperts(c);
 }
 
-/// Qwen's sparse layers: every decoder_sparse_step-th that is not in mlp_only_layers.
-void ReadQwenLayers(const HfFields& in, ModelConfig& c) {
-  SetAllLayers(c);
-  const int64_t step = std::max<int64_t>(1, in.Int("decoder_sparse_step", 1));
-  for (int64_t i = 0; i < c.n_layers; ++i) c.layers[static_cast<size_t>(i)].experts = (i + 1) % step == 0;
-  if (!in.Has("mlp_only_layers") || !in.json["mlp_only_layers"].is_array()) return;
-  for (const Json& layer : in.json["mlp_only_layers"])
-    if (layer.is_number_integer() && layer.get<int64_t>() >= 0 && layer.get<int64_t>() < c.n_layers)
-      c.layers[layer.get<size_t>()].experts = false;
-}
-
 void QwenFromHf(const HfFields& in, ModelConfig& c) {
   if (in.Bool("use_sliding_window", false)) {
     c.sliding_window = in.Int("sliding_window", 4096);
@@ -40,7 +29,7 @@ void QwenFromHf(const HfFields& in, ModelConfig& c) {
   c.experts.used = in.Int("num_experts_per_tok", 8);
   c.experts.feed_forward = in.Int("moe_intermediate_size", 768);
   c.experts.renormalize = in.Bool("norm_topk_prob", false);
-  ReadQwenLayers(in, c);
+  ReadSparseLayers(in, c);
 }
 
 void CountsToHf(const ModelConfig& c, Json& out) {

@@ -39,12 +39,7 @@ void ExpertsFromHf(const HfFields& in, ModelConfig& c) {
   e.shared_feed_forward = in.Int("shared_expert_intermediate_size", 512);
   e.shared_gate = true;
   e.renormalize = in.Bool("norm_topk_prob", true);
-  const int64_t step = std::max<int64_t>(1, in.Int("decoder_sparse_step", 1));
-  for (int64_t i = 0; i < c.n_layers; ++i) c.layers[static_cast<size_t>(i)].experts = (i + 1) % step == 0;
-  if (!in.Has("mlp_only_layers") || !in.json["mlp_only_layers"].is_array()) return;
-  for (const Json& layer : in.json["mlp_only_layers"])
-    if (layer.is_number_integer() && layer.get<int64_t>() >= 0 && layer.get<int64_t>() < c.n_layers)
-      c.layers[layer.get<size_t>()].experts = false;
+  ReadSparseLayers(in, c);
 }
 
 /// GGUF's readers have one size for keys and values.
@@ -87,6 +82,16 @@ void ExpertsFromGguf(const GgufFields& in, ModelConfig& c) {
   e.shared_feed_forward = in.Int("expert_shared_feed_forward_length", c.feed_forward);
   e.shared_gate = e.renormalize = true;
   for (LayerConfig& layer : c.layers) layer.experts = true;
+}
+
+void MixtureFromHf(const HfFields& in, ModelConfig& c) {
+  DeltaFromHf(in, c);
+  ExpertsFromHf(in, c);
+}
+
+void MixtureFromGguf(const GgufFields& in, ModelConfig& c) {
+  DeltaFromGguf(in, c);
+  ExpertsFromGguf(in, c);
 }
 
 void DeltaToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
@@ -177,14 +182,8 @@ ArchitectureSpec Qwen3NextSpec() {
   };
   spec.gguf.push_back({"ssm_beta", "ssm_ba", kPerKeyHead});
   spec.gguf.push_back({"ssm_alpha", "ssm_ba", kPerKeyHead});
-  spec.from_hf = [](const HfFields& in, ModelConfig& c) {
-    DeltaFromHf(in, c);
-    ExpertsFromHf(in, c);
-  };
-  spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
-    DeltaFromGguf(in, c);
-    ExpertsFromGguf(in, c);
-  };
+  spec.from_hf = MixtureFromHf;
+  spec.from_gguf = MixtureFromGguf;
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     DeltaToGguf(c, p, out);
     ExpertsToGguf(c, p, out);
@@ -208,14 +207,8 @@ ArchitectureSpec Qwen35MoeSpec() {
   ArchitectureSpec spec = Common("qwen35moe", "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text");
   spec.mixture = true;
   spec.gguf_tiled_heads = true;
-  spec.from_hf = [](const HfFields& in, ModelConfig& c) {
-    DeltaFromHf(in, c);
-    ExpertsFromHf(in, c);
-  };
-  spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
-    DeltaFromGguf(in, c);
-    ExpertsFromGguf(in, c);
-  };
+  spec.from_hf = MixtureFromHf;
+  spec.from_gguf = MixtureFromGguf;
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     DeltaToGguf(c, p, out);
     ExpertsToGguf(c, p, out);

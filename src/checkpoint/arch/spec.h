@@ -102,6 +102,8 @@ std::string_view GgufName(const ArchitectureSpec& spec);
 
 // Pieces that descriptions share.
 
+/// Qwen's: every decoder_sparse_step-th layer that is not in mlp_only_layers has experts.
+void ReadSparseLayers(const HfFields& in, ModelConfig& config);
 /// layer_types of config.json, else the last of every `pattern` layers is full and the others have the window. 0: leave
 /// all alike.
 void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern);

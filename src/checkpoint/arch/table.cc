@@ -75,6 +75,16 @@ void SetWindowPattern(ModelConfig& config, int64_t pattern) {
     config.layers[static_cast<size_t>(i)].window = pattern > 1 && (i + 1) % pattern == 0 ? 0 : config.sliding_window;
 }
 
+void ReadSparseLayers(const HfFields& in, ModelConfig& config) {
+  SetAllLayers(config);
+  const int64_t step = std::max<int64_t>(1, in.Int("decoder_sparse_step", 1));
+  for (int64_t i = 0; i < config.n_layers; ++i) config.layers[static_cast<size_t>(i)].experts = (i + 1) % step == 0;
+  if (!in.Has("mlp_only_layers") || !in.json["mlp_only_layers"].is_array()) return;
+  for (const Json& layer : in.json["mlp_only_layers"])
+    if (layer.is_number_integer() && layer.get<int64_t>() >= 0 && layer.get<int64_t>() < config.n_layers)
+      config.layers[layer.get<size_t>()].experts = false;
+}
+
 void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern) {
   if (!in.Has("layer_types")) {
     if (pattern > 0) SetWindowPattern(config, pattern);
