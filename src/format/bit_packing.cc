@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "format/bit_spread.h"
@@ -28,33 +29,12 @@ template <typename Whole, typename Rest>
 void ForEights(size_t n, int bits, Whole whole, Rest rest) {
   size_t i = 0;
   auto run = [&]<int width>() {
-    for (; i + 8 <= n; i += 8) whole.template operator()<width>(i);
+    for (; bits == width && i + 8 <= n; i += 8) whole.template operator()<width>(i);
   };
-  switch (bits) {
-    case 1:
-      run.template operator()<1>();
-      break;
-    case 2:
-      run.template operator()<2>();
-      break;
-    case 3:
-      run.template operator()<3>();
-      break;
-    case 4:
-      run.template operator()<4>();
-      break;
-    case 5:
-      run.template operator()<5>();
-      break;
-    case 6:
-      run.template operator()<6>();
-      break;
-    case 7:
-      run.template operator()<7>();
-      break;
-    default:
-      run.template operator()<8>();
+  [&]<int... widths>(std::integer_sequence<int, widths...>) {
+    (run.template operator()<widths + 1>(), ...);
   }
+  (std::make_integer_sequence<int, 8>());
   for (; i < n; ++i) rest(i);
 }
 

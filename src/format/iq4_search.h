@@ -19,12 +19,7 @@ ASSAY_INLINE Int8Lanes NearestIq4Index(Float8 a) {
 }
 
 ASSAY_INLINE Float8 Iq4Levels(Int8Lanes index) {
-  Float8 low, high;
-  for (int i = 0; i < 8; ++i) {
-    low[i] = kIq4Values[i];
-    high[i] = kIq4Values[i + 8];
-  }
-  return Lookup16(low, high, index);
+  return Lookup16<Float8>(kIq4Values, index);
 }
 
 /// The level nearest to each lane.

@@ -108,6 +108,15 @@ template <typename V>
 ASSAY_INLINE V Lookup16(V low, V high, Int8Lanes index) {
   return index > 7 ? Lookup8(high, index & 7) : Lookup8(low, index & 7);
 }
+template <typename V, typename T>
+ASSAY_INLINE V Lookup16(const T (&table)[16], Int8Lanes index) {
+  V low, high;
+  for (int i = 0; i < 8; ++i) {
+    low[i] = table[i];
+    high[i] = table[i + 8];
+  }
+  return Lookup16(low, high, index);
+}
 
 /// The values of MinifloatCodes' codes, finite ones.
 template <int exponent_bits, int mantissa_bits>
@@ -165,12 +174,7 @@ ASSAY_INLINE Int8Lanes Nf4Codes(Float8 v) {
 
 /// Codes of bitsandbytes' FP4.
 ASSAY_INLINE Int8Lanes BnbFp4Codes(Float8 v) {
-  Int8Lanes low, high;
-  for (int i = 0; i < 8; ++i) {
-    low[i] = kBnbFp4Order[i];
-    high[i] = kBnbFp4Order[i + 8];
-  }
-  return Lookup16(low, high, CountBounds<BnbFp4Bound, false>(v));
+  return Lookup16<Int8Lanes>(kBnbFp4Order, CountBounds<BnbFp4Bound, false>(v));
 }
 
 /// Four bytes from eight codes, the first of each pair in the low nibble.
