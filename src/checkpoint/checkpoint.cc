@@ -72,10 +72,11 @@ void AddWiring(Hasher& hasher, const ModelConfig& c) {
         c.temperature_scale, c.temperature_floor, c.swiglu_limit, c.rope_local_theta, e.scale})
     AddNumber(hasher, value);
   if (d.tiled) hasher.AddText("tiled");
-  if (c.indexer.heads == 0) return;
-  for (int64_t value : {c.indexer.heads, c.indexer.head_dim, c.indexer.top_k, int64_t{c.indexer.interleaved}})
-    AddNumber(hasher, value);
-  for (const LayerConfig& l : c.layers) AddNumber(hasher, static_cast<int64_t>(l.shared_index));
+  if (c.indexer.heads > 0) {
+    for (int64_t value : {c.indexer.heads, c.indexer.head_dim, c.indexer.top_k, int64_t{c.indexer.interleaved}})
+      AddNumber(hasher, value);
+    for (const LayerConfig& l : c.layers) AddNumber(hasher, static_cast<int64_t>(l.shared_index));
+  }
   if (c.compressed.q_rank == 0) return;
   for (int64_t value : {c.compressed.q_rank, c.compressed.rope_dim, c.compressed.groups, c.compressed.group_rank,
                         c.hyper.streams, c.hyper.iterations, int64_t{e.sqrt_softplus}})

@@ -32,7 +32,7 @@ struct Options {
 
 constexpr uint64_t kLogitBudget = uint64_t{1} << 30;
 // Part of the name of cached quants: raise it when an encoder's output changes.
-constexpr int kEncoderVersion = 2;
+constexpr int kEncoderVersion = 3;
 
 std::string TextOf(const Json& content) {
   if (content.is_string()) return content.get<std::string>();
