@@ -9,6 +9,7 @@
 #include "model/sampling.h"
 #include "task/call_syntax.h"
 #include "text/kimi_tools.h"
+#include "text/published_prompts.h"
 
 namespace assay {
 namespace {
@@ -308,6 +309,7 @@ std::string Engine::RenderChat(const Json& messages, const Json& tools) const {
   if (spec.bos >= 0) input.bos_token = spec.tokens[static_cast<size_t>(spec.bos)];
   if (spec.eos >= 0) input.eos_token = spec.tokens[static_cast<size_t>(spec.eos)];
   PrepareKimiTools(*chat_template_, input);
+  PreparePublishedPrompt(*chat_template_, input);
   return chat_template_->Render(input);
 }
 

@@ -1,12 +1,34 @@
 #include "text/published_prompts.h"
 
+#include <utility>
+
+#include "base/error.h"
+#include "base/json.h"
+
 namespace assay {
 namespace {
 
-constexpr std::string_view kDeepSeekV4 =
+// What both begin with: the switch, and calls in DeepSeek's markup (text where arguments are no object).
+constexpr std::string_view kShared =
     R"jinja({%- set thinking = thinking if thinking is defined else (enable_thinking if enable_thinking is defined else false) -%}
 {%- set mark = '｜DSML｜' -%}
-{%- set ns = namespace(last=-1, open=false, calls=[], results=[], key=0) -%}
+{%- macro calls_text(calls, block) -%}
+  {{- '\n\n<' + mark + block + '>\n' -}}
+  {%- for call in calls -%}
+    {{- '<' + mark + 'invoke name="' + call.function.name + '">\n' -}}
+    {%- set arguments = call.function.arguments if call.function.arguments is mapping else {'arguments': call.function.arguments} -%}
+    {%- for name, value in arguments.items() -%}
+      {{- '<' + mark + 'parameter name="' + name + '" string="' + ('true' if value is string else 'false') + '">' -}}
+      {{- (value if value is string else value | tojson) + '</' + mark + 'parameter>' + ('\n' if not loop.last else '') -}}
+    {%- endfor -%}
+    {{- '\n</' + mark + 'invoke>\n' -}}
+  {%- endfor -%}
+  {{- '</' + mark + block + '>' -}}
+{%- endmacro -%}
+)jinja";
+
+constexpr std::string_view kDeepSeekV4 =
+    R"jinja({%- set ns = namespace(last=-1, open=false, calls=[], results=[], key=0) -%}
 {%- for m in messages -%}{%- if m.role in ['user', 'developer', 'tool'] -%}{%- set ns.last = loop.index0 -%}{%- endif -%}{%- endfor -%}
 {%- macro tool_text() -%}
 ## Tools
@@ -86,17 +108,7 @@ You MUST strictly follow the above defined tool name and parameter schemas to in
     {{- m.content or '' -}}
     {%- if m.tool_calls -%}
       {%- set ns.calls = m.tool_calls -%}
-      {{- '\n\n<' + mark + 'tool_calls>\n' -}}
-      {%- for call in m.tool_calls -%}
-        {{- '<' + mark + 'invoke name="' + call.function.name + '">\n' -}}
-        {%- set arguments = call.function.arguments if call.function.arguments is mapping else {'arguments': call.function.arguments} -%}
-        {%- for name, value in arguments.items() -%}
-          {{- '<' + mark + 'parameter name="' + name + '" string="' + ('true' if value is string else 'false') + '">' -}}
-          {{- (value if value is string else value | tojson) + '</' + mark + 'parameter>' + ('\n' if not loop.last else '') -}}
-        {%- endfor -%}
-        {{- '\n</' + mark + 'invoke>\n' -}}
-      {%- endfor -%}
-      {{- '</' + mark + 'tool_calls>' -}}
+      {{- calls_text(m.tool_calls, 'tool_calls') -}}
     {%- endif -%}
     {{- '<｜end▁of▁sentence｜>' -}}
   {%- else -%}
@@ -110,9 +122,7 @@ You MUST strictly follow the above defined tool name and parameter schemas to in
 {%- endfor -%})jinja";
 
 constexpr std::string_view kDeepSeekV32 =
-    R"jinja({%- set thinking = thinking if thinking is defined else (enable_thinking if enable_thinking is defined else false) -%}
-{%- set mark = '｜DSML｜' -%}
-{%- set ns = namespace(last=-1, expected=0, results=0) -%}
+    R"jinja({%- set ns = namespace(last=-1, expected=0, results=0) -%}
 {%- for m in messages -%}{%- if m.role in ['user', 'developer'] -%}{%- set ns.last = loop.index0 -%}{%- endif -%}{%- endfor -%}
 {%- macro tool_text() -%}
 ## Tools
@@ -170,16 +180,7 @@ Here are the functions available in JSONSchema format:
     {%- if thinking and i > ns.last -%}{{- (m.reasoning_content or '') + '</think>' -}}{%- endif -%}
     {{- m.content or '' -}}
     {%- if m.tool_calls -%}
-      {{- '\n\n<' + mark + 'function_calls>\n' -}}
-      {%- for call in m.tool_calls -%}
-        {{- '<' + mark + 'invoke name="' + call.function.name + '">\n' -}}
-        {%- for name, value in call.function.arguments.items() -%}
-          {{- '<' + mark + 'parameter name="' + name + '" string="' + ('true' if value is string else 'false') + '">' -}}
-          {{- (value if value is string else value | tojson) + '</' + mark + 'parameter>' + ('\n' if not loop.last else '') -}}
-        {%- endfor -%}
-        {{- '\n</' + mark + 'invoke>\n' -}}
-      {%- endfor -%}
-      {{- '</' + mark + 'function_calls>' -}}
+      {{- calls_text(m.tool_calls, 'function_calls') -}}
     {%- endif -%}
     {{- '<｜end▁of▁sentence｜>' -}}
   {%- else -%}
@@ -189,10 +190,27 @@ Here are the functions available in JSONSchema format:
 
 }  // namespace
 
-std::string_view PublishedChatTemplate(std::string_view architecture) {
-  if (architecture == "deepseek32") return kDeepSeekV32;
-  if (architecture == "deepseek4") return kDeepSeekV4;
+std::string PublishedChatTemplate(std::string_view architecture) {
+  if (architecture == "deepseek32") return std::string(kShared) + std::string(kDeepSeekV32);
+  if (architecture == "deepseek4") return std::string(kShared) + std::string(kDeepSeekV4);
   return {};
+}
+
+void PreparePublishedPrompt(const ChatTemplate& chat_template, ChatTemplate::Input& input) {
+  if (!chat_template.source().starts_with(kShared) || !input.messages.is_array()) return;
+  for (Json& message : input.messages) {
+    if (!message.is_object() || !message.contains("tool_calls") || !message["tool_calls"].is_array()) continue;
+    for (Json& call : message["tool_calls"]) {
+      if (!call.is_object() || !call.contains("function") || !call["function"].is_object()) continue;
+      auto arguments = call["function"].find("arguments");
+      if (arguments == call["function"].end() || !arguments->is_string()) continue;
+      try {
+        Json parsed = ParseJson(arguments->get<std::string>(), "arguments");
+        if (parsed.is_object()) *arguments = std::move(parsed);
+      } catch (const Error&) {  // text, as it is
+      }
+    }
+  }
 }
 
 }  // namespace assay

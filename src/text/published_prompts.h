@@ -1,7 +1,10 @@
 #pragma once
 // Prompts of models whose folders state them in Python code instead of a chat template.
 
+#include <string>
 #include <string_view>
+
+#include "text/chat_template.h"
 
 namespace assay {
 
@@ -9,6 +12,10 @@ namespace assay {
 /// does; empty where there is none. Variables: `thinking` (or `enable_thinking`), false when missing.
 ///   deepseek32: encoding_dsv32.py of DeepSeek V3.2's folder (V3.2-Exp ships a template, which wins)
 ///   deepseek4: encoding_dsv4.py of DeepSeek V4's folders
-std::string_view PublishedChatTemplate(std::string_view architecture);
+std::string PublishedChatTemplate(std::string_view architecture);
+
+/// As that code does, takes the arguments of calls as OpenAI has them: JSON in a string becomes an object. Changes
+/// nothing for other templates.
+void PreparePublishedPrompt(const ChatTemplate& chat_template, ChatTemplate::Input& input);
 
 }  // namespace assay

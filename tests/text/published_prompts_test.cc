@@ -21,6 +21,7 @@ void ExpectPrompts(const std::string& file, const char* architecture, size_t at_
     if (row["tools"].get<bool>()) input.tools = golden["tools"];
     input.bos_token = golden["bos"].get<std::string>();
     if (row["thinking"].get<bool>()) input.extra = Json{{"thinking", true}};
+    PreparePublishedPrompt(prompt, input);
     EXPECT_EQ(prompt.Render(input), row["prompt"].get<std::string>()) << row["messages"];
   }
   EXPECT_GE(golden["cases"].size(), at_least);
@@ -31,8 +32,26 @@ TEST(PublishedPrompts, AreThoseOfTheCode) {
   ExpectPrompts("deepseek_v4.json", "deepseek4", 56);
 }
 
-TEST(PublishedPrompts, OthersHaveNone) {
+TEST(PublishedPrompts, OthersAreLeftAlone) {
   EXPECT_EQ(PublishedChatTemplate("llama"), "");
+  ChatTemplate::Input input;
+  input.messages =
+      ParseJson(R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}])", "m");
+  const Json before = input.messages;
+  PreparePublishedPrompt(ChatTemplate::Parse("{{ messages }}", "t"), input);
+  EXPECT_EQ(input.messages, before);
+}
+
+/// What is no object is shown as V4's code shows it; messages that are none do not matter here.
+TEST(PublishedPrompts, BrokenCallsAreText) {
+  const ChatTemplate prompt = ChatTemplate::Parse(PublishedChatTemplate("deepseek4"), "deepseek4");
+  ChatTemplate::Input input;
+  input.messages = ParseJson(
+      R"([{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":"{\"a\": "}}]}])", "m");
+  PreparePublishedPrompt(prompt, input);
+  EXPECT_NE(prompt.Render(input).find(R"(parameter name="arguments" string="true">{"a": </)"), std::string::npos);
+  input.messages = ParseJson(R"(["text", {"tool_calls": 3}, {"tool_calls": [1, {"function": 2}]}])", "m");
+  PreparePublishedPrompt(prompt, input);
 }
 
 }  // namespace

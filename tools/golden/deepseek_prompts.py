@@ -11,7 +11,7 @@ spec.loader.exec_module(code)
 
 
 def call(name, arguments, id):
-    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)}}
 
 
 def user(text):
@@ -44,9 +44,6 @@ for messages in conversations:
     for with_tools in (False, True):
         for thinking in (False, True):
             given = copy.deepcopy(messages)
-            for message in given:
-                for c in message.get("tool_calls") or []:
-                    c["function"]["arguments"] = json.dumps(c["function"]["arguments"], ensure_ascii=False)
             if with_tools:
                 if given[0]["role"] != "system":
                     given.insert(0, system(""))
