@@ -41,6 +41,8 @@ PresetMatch MatchPreset(const Checkpoint& checkpoint) {
     PresetMatch match;
     match.preset = info.name;
     const std::vector<const Format*> formats = ChooseFormats(Preset::Get(info.name), checkpoint);
+    // One that would quantize nothing here (experts alone, of a model without) says nothing.
+    if (std::all_of(formats.begin(), formats.end(), [](const Format* format) { return format == nullptr; })) continue;
     double same = 0, all = 0;
     for (size_t i = 0; i < formats.size(); ++i) {
       const Tensor& tensor = checkpoint.tensors()[i];
