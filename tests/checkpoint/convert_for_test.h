@@ -79,6 +79,17 @@ inline void ConvertForTest(const Checkpoint& source, Container container, const 
   writer->Commit();
 }
 
+/// tests/golden/models/NAME with a tokenizer beside it, in a folder of its own under `scratch`.
+inline std::filesystem::path GoldenFolder(const std::filesystem::path& scratch, const std::string& name) {
+  const std::filesystem::path golden = std::filesystem::path(ASSAY_TEST_DATA) / "golden", folder = scratch / name;
+  std::filesystem::create_directories(folder);
+  for (const char* file : {"config.json", "model.safetensors"})
+    std::filesystem::copy_file(golden / "models" / name / file, folder / file);
+  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
+    std::filesystem::copy_file(golden / "checkpoint/tiny_llama" / file, folder / file);
+  return folder;
+}
+
 /// A Hugging Face folder of one layer with random BF16 weights and the tokenizer of `like`.
 inline void MakeRandomModel(const std::filesystem::path& folder, const std::filesystem::path& like, int64_t hidden,
                             int64_t feed_forward) {

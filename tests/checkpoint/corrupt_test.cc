@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
+#include "checkpoint/expect_error.h"
 #include "checkpoint/gguf_checkpoint.h"
 #include "checkpoint/hf_tensors.h"
 #include "checkpoint/small_gguf.h"
@@ -14,7 +15,6 @@ namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::HasSubstr;
 
 const fs::path kGolden = fs::path(ASSAY_TEST_DATA) / "golden" / "checkpoint";
 
@@ -22,16 +22,6 @@ std::shared_ptr<GgufCheckpoint> OpenBytes(std::string_view bytes) {
   std::vector<GgufFile> files;
   files.push_back(GgufFile::Parse(std::as_bytes(std::span(bytes)), "small.gguf"));
   return std::make_shared<GgufCheckpoint>("small.gguf", std::move(files), std::vector<MappedFile>{});
-}
-
-void ExpectError(ErrorKind kind, const std::string& message, const std::function<void()>& body) {
-  try {
-    body();
-    ADD_FAILURE() << "accepted; expected: " << message;
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr(message));
-    EXPECT_EQ(ErrorKindName(error.kind()), ErrorKindName(kind)) << error.what();
-  }
 }
 
 TEST(SmallGguf, IsReadAsItIs) {

@@ -8,39 +8,18 @@
 
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
+#include "checkpoint/expect_error.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::HasSubstr;
 
 const fs::path kGolden = fs::path(ASSAY_TEST_DATA) / "golden";
 constexpr const char* kTable = "blk.0.ffn_gate_tid2eid.weight";
 
-fs::path Folder(const TempFolder& scratch, const char* name) {
-  const fs::path folder = scratch.path() / name;
-  fs::create_directories(folder);
-  for (const char* file : {"config.json", "model.safetensors"})
-    fs::copy_file(kGolden / "models" / name / file, folder / file);
-  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
-    fs::copy_file(kGolden / "checkpoint/tiny_llama" / file, folder / file);
-  return folder;
-}
-
 std::string OfLlamaCpp() {
   return ReadFile(kGolden / "checkpoint/deepseek_v4_fp4_llama_cpp.gguf");
-}
-
-template <typename Body>
-void ExpectError(ErrorKind kind, const std::string& message, Body body) {
-  try {
-    body();
-    ADD_FAILURE() << "accepted; expected: " << message;
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr(message));
-    EXPECT_EQ(ErrorKindName(error.kind()), ErrorKindName(kind)) << error.what();
-  }
 }
 
 /// Opens llama.cpp's file with a number replaced that lies `after` bytes behind the end of a text.
@@ -57,7 +36,7 @@ void OpenChanged(const std::string& text, size_t after, T value) {
 
 TEST(DeepSeek4, TheTwoContainersHaveTheSameModel) {
   TempFolder scratch;
-  auto folder = Checkpoint::Open(Folder(scratch, "deepseek_v4_fp4"));
+  auto folder = Checkpoint::Open(GoldenFolder(scratch.path(), "deepseek_v4_fp4"));
   auto gguf = Checkpoint::Open(kGolden / "checkpoint/deepseek_v4_fp4_llama_cpp.gguf");
   ASSERT_EQ(folder->tensors().size(), gguf->tensors().size());
   for (const Tensor& tensor : folder->tensors()) EXPECT_EQ(Decode(tensor), Decode(gguf->Get(tensor.name)));
@@ -81,7 +60,7 @@ TEST(DeepSeek4, TheTwoContainersHaveTheSameModel) {
 
 TEST(DeepSeek4, TablesAreWrittenAsEachContainerHasThem) {
   TempFolder scratch;
-  auto source = Checkpoint::Open(Folder(scratch, "deepseek_v4_fp4"));
+  auto source = Checkpoint::Open(GoldenFolder(scratch.path(), "deepseek_v4_fp4"));
   auto as_f32 = [](const Tensor&) { return "f32"; };
   ConvertForTest(*source, Container::kGguf, scratch.path() / "m.gguf", "f32", as_f32, 5);
   auto gguf = Checkpoint::Open(scratch.path() / "m.gguf");
@@ -97,7 +76,7 @@ TEST(DeepSeek4, TablesAreWrittenAsEachContainerHasThem) {
 
 TEST(DeepSeek4, TablesThatNameNoExpertAreRefused) {
   TempFolder scratch;
-  const fs::path folder = Folder(scratch, "deepseek_v4_fp4");
+  const fs::path folder = GoldenFolder(scratch.path(), "deepseek_v4_fp4");
   std::string bytes = ReadFile(folder / "model.safetensors");
   const SafetensorsFile file = SafetensorsFile::Parse(std::as_bytes(std::span(bytes)), "m");
   const std::byte* table = nullptr;
@@ -143,7 +122,7 @@ TEST(DeepSeek4, MetadataThatContradictsOrGoesBeyondIsRefused) {
 // Entries of 10 positions and 3 residual streams run here, but not in GGUF's readers.
 TEST(DeepSeek4, WhatGgufCannotStateIsNotWritten) {
   TempFolder scratch;
-  auto source = Checkpoint::Open(Folder(scratch, "deepseek_v4"));
+  auto source = Checkpoint::Open(GoldenFolder(scratch.path(), "deepseek_v4"));
   ExpectError(ErrorKind::kUnsupported, "know 4 residual streams; this model has 3", [&] {
     ConvertForTest(*source, Container::kGguf, scratch.path() / "m.gguf", "f32", [](const Tensor&) { return "f32"; });
   });

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "checkpoint/convert_for_test.h"
+#include "checkpoint/expect_error.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/hf/writing.h"
 #include "system/file.h"
@@ -224,16 +225,6 @@ TEST(Writer, NothingIsThereBeforeCommit) {
     EXPECT_GT(writer->total_bytes(), 250'000u);
     writer.reset();
     EXPECT_TRUE(fs::is_empty(folder.path()));
-  }
-}
-
-void ExpectError(ErrorKind kind, const std::string& part, const std::function<void()>& body) {
-  try {
-    body();
-    ADD_FAILURE() << "no error; expected " << part;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    EXPECT_THAT(error.what(), HasSubstr(part));
   }
 }
 

@@ -15,16 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kGolden = fs::path(ASSAY_TEST_DATA) / "golden";
-
 std::shared_ptr<const Checkpoint> Open(const TempFolder& scratch, const std::string& name) {
-  const fs::path folder = scratch.path() / name;
-  fs::create_directories(folder);
-  for (const char* file : {"config.json", "model.safetensors"})
-    fs::copy_file(kGolden / "models" / name / file, folder / file);
-  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
-    fs::copy_file(kGolden / "checkpoint/tiny_llama" / file, folder / file);
-  return Checkpoint::Open(folder);
+  return Checkpoint::Open(GoldenFolder(scratch.path(), name));
 }
 
 std::shared_ptr<const Checkpoint> Quantized(const Checkpoint& source, const std::string& preset, const fs::path& out,

@@ -14,8 +14,6 @@ namespace assay {
 namespace {
 namespace fs = std::filesystem;
 
-const fs::path kGolden = fs::path(ASSAY_TEST_DATA) / "golden";
-
 std::vector<float> Logits(const fs::path& path, Arithmetic arithmetic) {
   auto model = Model::Load(Checkpoint::Open(path), {arithmetic, ""});
   Sequence sequence(model->config(), arithmetic, 150);
@@ -30,13 +28,7 @@ std::vector<float> Logits(const fs::path& path, Arithmetic arithmetic) {
 
 TEST(DeepSeek4, QuantizedFoldersRunAsTheirWeights) {
   TempFolder scratch;
-  const fs::path source = scratch.path() / "source";
-  fs::create_directories(source);
-  for (const char* file : {"config.json", "model.safetensors"})
-    fs::copy_file(kGolden / "models/deepseek_v4_fp4" / file, source / file);
-  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
-    fs::copy_file(kGolden / "checkpoint/tiny_llama" / file, source / file);
-  auto checkpoint = Checkpoint::Open(source);
+  auto checkpoint = Checkpoint::Open(GoldenFolder(scratch.path(), "deepseek_v4_fp4"));
   std::map<std::string, bool> linear;
   for (const TensorSlot& slot : TensorSlots(checkpoint->config())) linear[slot.name] = slot.linear;
   for (const char* format : {"int4_g32", "fp8_channel_a8", "nf4", "llm_int8"}) {
