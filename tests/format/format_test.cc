@@ -259,6 +259,36 @@ TEST_P(EveryFormat, RowsAreIndependent) {
   }
 }
 
+// Encoders that take eight blocks at a time: rows of any number of blocks begin alike, and nothing is written behind.
+TEST(Format, BlocksAreEncodedAlikeInAnyNumber) {
+  constexpr int64_t kMost = 17;
+  for (const char* name : {"q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "mxfp4_gguf", "nvfp4_gguf", "nvfp4", "mxfp4",
+                           "mxfp6_e2m3", "mxfp6_e3m2", "mxfp8_e4m3", "mxfp8_e5m2", "mxint8"}) {
+    const Format& format = GetFormat(name);
+    const int64_t unit = std::max(format.block_weights, format.scale_weights);
+    std::vector<float> weights = RandomWeights(9, kMost * unit, 3.0);
+    // Zeros, and a largest magnitude of either sign.
+    std::fill_n(weights.begin() + 2 * unit, unit, 0.0f);
+    std::fill_n(weights.begin() + 3 * unit, unit, -0.0f);
+    weights[static_cast<size_t>(4 * unit + 3)] = -20.0f;
+    weights[static_cast<size_t>(4 * unit + 5)] = 20.0f;
+    auto encode = [&](int64_t blocks) {
+      std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, 1, blocks * unit) + 8), std::byte{0xa5});
+      std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, 1, blocks * unit) + 8), std::byte{0xa5});
+      format.encode_rows(weights.data(), 1, blocks * unit, nullptr, 1.0f, 1.0f, codes.data(), scales.data());
+      return std::pair(codes, scales);
+    };
+    const auto all = encode(kMost);
+    for (int64_t blocks = 1; blocks <= kMost; ++blocks) {
+      const auto some = encode(blocks);
+      for (const auto& [part, whole] : {std::pair(some.first, all.first), {some.second, all.second}}) {
+        EXPECT_TRUE(std::equal(part.begin(), part.end() - 8, whole.begin())) << name << " " << blocks;
+        EXPECT_EQ(std::count(part.end() - 8, part.end(), std::byte{0xa5}), 8) << name << " " << blocks;
+      }
+    }
+  }
+}
+
 TEST_P(EveryFormat, HandlesExtremeRows) {
   const Format& format = GetFormat(GetParam().name);
   std::vector<std::vector<float>> rows(6, std::vector<float>(kSweepCols, 0.0f));
