@@ -7,11 +7,11 @@
 namespace assay {
 
 ASSAY_CLONES void EncodeRowQ8_0(const float* x, int64_t cols, BlockQ8_0* out) {
-  EncodeBlocksQ8(x, cols / kQ, out, [](BlockQ8_0&, float) {});
+  EncodeBlocksQ8<Float8>(x, cols / kQ, out, [](BlockQ8_0&, float) {});
 }
 
 ASSAY_CLONES void EncodeRowQ8_1(const float* x, int64_t cols, BlockQ8_1* out) {
-  EncodeBlocksQ8(
+  EncodeBlocksQ8<Float8>(
       x, cols / kQ, out, [](BlockQ8_1 & block, float d) __attribute__((always_inline)) {
         int sum = 0;
         for (const int8_t q : block.qs) sum += q;

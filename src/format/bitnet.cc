@@ -12,7 +12,8 @@ namespace {
 
 // Eight codes (value + 1).
 ASSAY_INLINE Int8Lanes TernaryCodes(const float* x, float factor) {
-  return __builtin_convertvector(Clamp(Round(Clamp(Load8(x) * factor, -2.0f, 2.0f)), -1.0f, 1.0f) + 1.0f, Int8Lanes);
+  return __builtin_convertvector(Clamp(Round(Clamp(Load<Float8>(x) * factor, -2.0f, 2.0f)), -1.0f, 1.0f) + 1.0f,
+                                 Int8Lanes);
 }
 
 // Bits 2i … of a byte.
@@ -33,7 +34,7 @@ ASSAY_CLONES void DecodeRowTernary(const PackedView& view, int64_t row, float* o
   for (int64_t i = 0; i < view.cols; i += 8, in += 2) {
     uint16_t word;
     std::memcpy(&word, in, sizeof word);
-    const Float8 eight = Lookup8(values, SpreadLanes<2>(word));
+    const Float8 eight = Shuffle(values, SpreadLanes<2>(word));
     std::memcpy(out + i, &eight, sizeof eight);
   }
 }

@@ -18,18 +18,16 @@ float ScaleAt(const PackedView& view, int64_t block) {
   return scale;
 }
 
-ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, const float (&values)[16], float* out) {
+template <typename V, const float* values>
+ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
+  constexpr int lanes = kLanes<V>;
   const int64_t block = view.format->scale_weights, end = (row + 1) * view.cols;
-  const Float8 low = Load8(values), high = Load8(values + 8);
   for (int64_t i = row * view.cols; i < end;) {
     const float scale = ScaleAt(view, i / block);
     const int64_t stop = std::min(end, (i / block + 1) * block);
-    for (; i % 2 == 0 && i + 8 <= stop; i += 8, out += 8) {
-      uint32_t word;
-      std::memcpy(&word, view.codes + i / 2, sizeof word);
-      word = (word & 0x0f0f0f0f) << 4 | (word >> 4 & 0x0f0f0f0f);  // the first of a pair is the high nibble
-      const Float8 eight = Lookup16(low, high, SpreadLanes<4>(word)) * scale;
-      std::memcpy(out, &eight, sizeof eight);
+    for (; i % 2 == 0 && i + lanes <= stop; i += lanes, out += lanes) {
+      const V decoded = Lookup16<V>(values, LoadHighFirst<IntsOf<V>>(view.codes + i / 2)) * scale;
+      std::memcpy(out, &decoded, sizeof decoded);
     }
     for (; i < stop; ++i) {
       const int byte = static_cast<uint8_t>(view.codes[i / 2]);
@@ -52,37 +50,46 @@ void EncodeShortBlock(const float* x, int64_t n, std::byte* codes, std::byte* sc
   }
 }
 
-template <auto encode, auto vector_codes>
+template <typename V, auto encode, auto vector_codes>
 ASSAY_INLINE void EncodeBlocks(int block, const float* weights, int64_t n, std::byte* codes, std::byte* scales) {
-  for (int64_t i = 0; i + block <= n; i += block) {
-    const float scale = LargestMagnitudeOf(weights + i, block);
-    std::memcpy(scales + i / block * 4, &scale, sizeof scale);
-    const float inverse = 1.0f / std::max(scale, kSmallestScale);
-    for (int j = 0; j < block; j += 8) {
-      uint8_t bytes[4];
-      PackHighFirst(vector_codes(Load8(weights + i + j) * inverse), bytes);
-      std::memcpy(codes + (i + j) / 2, bytes, 4);
+  // The scales of several blocks before their codes: nothing waits for the steps that lead to one of them.
+  constexpr int64_t kBlocks = 16;
+  const int64_t n_blocks = n / block;
+  for (int64_t some = 0; some < n_blocks; some += kBlocks) {
+    const int64_t end = std::min(n_blocks, some + kBlocks);
+    float inverse[kBlocks];
+    for (int64_t b = some; b < end; ++b) {
+      const float scale = LargestMagnitudeOf<V>(weights + b * block, block);
+      std::memcpy(scales + b * 4, &scale, sizeof scale);
+      inverse[b - some] = 1.0f / std::max(scale, kSmallestScale);
+    }
+    for (int64_t b = some; b < end; ++b) {
+      for (int64_t i = b * block; i < (b + 1) * block; i += kLanes<V>)
+        PackHighFirst(vector_codes(Load<V>(weights + i) * inverse[b - some]), codes + i / 2);
     }
   }
   const int64_t whole = n / block * block;
   if (whole < n) EncodeShortBlock<encode>(weights + whole, n - whole, codes + whole / 2, scales + whole / block * 4);
 }
 
+template <typename V>
+ASSAY_INLINE void EncodeNf4s(int block, const float* weights, int64_t n, std::byte* codes, std::byte* scales) {
+  EncodeBlocks<V, EncodeNf4, Nf4Codes<V>>(block, weights, n, codes, scales);
+}
+template <typename V>
+ASSAY_INLINE void EncodeFp4s(int block, const float* weights, int64_t n, std::byte* codes, std::byte* scales) {
+  EncodeBlocks<V, EncodeBnbFp4, BnbFp4Codes<V>>(block, weights, n, codes, scales);
+}
+
 }  // namespace
 
-ASSAY_CLONES void DecodeRowNf4(const PackedView& view, int64_t row, float* out) {
-  DecodeRow(view, row, kNf4Values, out);
-}
-ASSAY_CLONES void DecodeRowBnbFp4(const PackedView& view, int64_t row, float* out) {
-  DecodeRow(view, row, kBnbFp4Values, out);
-}
-
-ASSAY_CLONES void EncodeNf4Blocks(int block, const float* weights, int64_t n, std::byte* codes, std::byte* scales) {
-  EncodeBlocks<EncodeNf4, Nf4Codes>(block, weights, n, codes, scales);
-}
-ASSAY_CLONES void EncodeBnbFp4Blocks(int block, const float* weights, int64_t n, std::byte* codes, std::byte* scales) {
-  EncodeBlocks<EncodeBnbFp4, BnbFp4Codes>(block, weights, n, codes, scales);
-}
+ASSAY_BY_WIDTH(DecodeRowNf4, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow, kNf4Values)
+ASSAY_BY_WIDTH(DecodeRowBnbFp4, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow,
+               kBnbFp4Values)
+ASSAY_BY_WIDTH(EncodeNf4Blocks, (int block, const float* weights, int64_t n, std::byte* codes, std::byte* scales),
+               (block, weights, n, codes, scales), EncodeNf4s)
+ASSAY_BY_WIDTH(EncodeBnbFp4Blocks, (int block, const float* weights, int64_t n, std::byte* codes, std::byte* scales),
+               (block, weights, n, codes, scales), EncodeFp4s)
 
 bool ValidRowBnb4(const PackedView& view, int64_t row) {
   if (view.cols == 0) return true;

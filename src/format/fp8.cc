@@ -18,13 +18,15 @@ float ScaleOf(float largest) {
   return scale != 0 ? scale : kScaleOfZeros;
 }
 
+template <typename V>
 ASSAY_INLINE void EncodeRun(const float* x, int64_t n, float scale, std::byte* codes) {
-  for (int64_t i = 0; i < n; i += 8) {
-    StoreBytes(Fp8E4m3Codes(LoadUpTo8(x + i, n - i) / scale), n - i, codes + i);
-  }
+  int64_t i = 0;
+  for (; i + kLanes<V> <= n; i += kLanes<V>) StoreBytes(Fp8E4m3Codes(Load<V>(x + i) / scale), kLanes<V>, codes + i);
+  if (i < n) StoreBytes(Fp8E4m3Codes(LoadUpTo<V>(x + i, n - i) / scale), n - i, codes + i);
 }
 
 // One scale per `group_rows` rows and `group` columns.
+template <typename V>
 ASSAY_INLINE void EncodeGroups(const float* weights, int64_t n_rows, int64_t cols, int64_t group_rows, int64_t group,
                                std::byte* codes, std::byte* scales) {
   const int64_t per_row = (cols + group - 1) / group;
@@ -34,19 +36,19 @@ ASSAY_INLINE void EncodeGroups(const float* weights, int64_t n_rows, int64_t col
       const int64_t n = std::min(group, cols - first);
       float largest = 0;
       for (int64_t r = 0; r < rows; ++r)
-        largest = std::max(largest, LargestMagnitudeOf(weights + (row + r) * cols + first, n));
+        largest = std::max(largest, LargestMagnitudeOf<V>(weights + (row + r) * cols + first, n));
       const float scale = ScaleOf(largest);
       for (int64_t r = row; r < row + rows; ++r) {
         std::memcpy(scales + (r * per_row + first / group) * 4, &scale, sizeof scale);
-        EncodeRun(weights + r * cols + first, n, scale, codes + r * cols + first);
+        EncodeRun<V>(weights + r * cols + first, n, scale, codes + r * cols + first);
       }
     }
   }
 }
 
-}  // namespace
-
-ASSAY_CLONES void DecodeRowFp8(const PackedView& view, int64_t row, float* out) {
+template <typename V>
+ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
+  constexpr int lanes = kLanes<V>;
   const int64_t cols = view.cols, width = view.format->scale_weights;
   const int64_t group = width > 0 ? width : std::max<int64_t>(cols, 1);
   const std::byte* in = view.codes + row * cols;
@@ -56,29 +58,39 @@ ASSAY_CLONES void DecodeRowFp8(const PackedView& view, int64_t row, float* out) 
     if (width != 0) std::memcpy(&scale, scales, sizeof scale);
     const int64_t end = std::min(cols, first + group);
     int64_t i = first;
-    for (; i + 8 <= end; i += 8) {
-      uint64_t codes;
-      std::memcpy(&codes, in + i, sizeof codes);
-      const Float8 eight = Fp8E4m3Values(SpreadLanes<8>(codes)) * scale;
-      std::memcpy(out + i, &eight, sizeof eight);
+    for (; i + lanes <= end; i += lanes) {
+      const V values = Fp8E4m3Values(LoadCodes<IntsOf<V>, 8>(in + i)) * scale;
+      std::memcpy(out + i, &values, sizeof values);
     }
     for (; i < end; ++i) out[i] = DecodeFp8E4m3(static_cast<uint8_t>(in[i])) * scale;
   }
 }
 
-ASSAY_CLONES void EncodeRowsFp8Tensor(const float* weights, int64_t n_rows, int64_t cols, const float*,
-                                      float global_scale, float global_divisor, std::byte* codes, std::byte*) {
-  EncodeRun(weights, n_rows * cols, global_scale / global_divisor, codes);
+}  // namespace
+
+ASSAY_BY_WIDTH(DecodeRowFp8, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow)
+namespace {
+ASSAY_BY_WIDTH(EncodeFp8Run, (const float* weights, int64_t n, float scale, std::byte* codes),
+               (weights, n, scale, codes), EncodeRun)
+ASSAY_BY_WIDTH(EncodeFp8Groups,
+               (const float* weights, int64_t n_rows, int64_t cols, int64_t group_rows, int64_t group, std::byte* codes,
+                std::byte* scales),
+               (weights, n_rows, cols, group_rows, group, codes, scales), EncodeGroups)
+}  // namespace
+
+void EncodeRowsFp8Tensor(const float* weights, int64_t n_rows, int64_t cols, const float*, float global_scale,
+                         float global_divisor, std::byte* codes, std::byte*) {
+  EncodeFp8Run(weights, n_rows * cols, global_scale / global_divisor, codes);
 }
 
-ASSAY_CLONES void EncodeRowsFp8Channel(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
-                                       std::byte* codes, std::byte* scales) {
-  EncodeGroups(weights, n_rows, cols, 1, std::max<int64_t>(cols, 1), codes, scales);
+void EncodeRowsFp8Channel(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                          std::byte* codes, std::byte* scales) {
+  EncodeFp8Groups(weights, n_rows, cols, 1, std::max<int64_t>(cols, 1), codes, scales);
 }
 
-ASSAY_CLONES void EncodeRowsFp8Block(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
-                                     std::byte* codes, std::byte* scales) {
-  EncodeGroups(weights, n_rows, cols, kFp8Block, kFp8Block, codes, scales);
+void EncodeRowsFp8Block(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
+                        std::byte* codes, std::byte* scales) {
+  EncodeFp8Groups(weights, n_rows, cols, kFp8Block, kFp8Block, codes, scales);
 }
 
 void ChooseGlobalFp8(const MatrixStatistics& statistics, float* global_scale, float* global_divisor) {

@@ -12,6 +12,7 @@ namespace assay {
 namespace {
 
 constexpr float kScaleOfZeros = 0x1p-7f;  // the unit in the last place of bfloat16 1.0
+constexpr int64_t kGroups = 16;           // groups whose scales are chosen together
 constexpr int64_t kPiece = 256;           // codes whose scales lie apart that are unpacked at a time
 
 int BitsOf(const Format& format) {
@@ -19,24 +20,26 @@ int BitsOf(const Format& format) {
 }
 
 // (code - zero) * scale of n codes from `begin` of a row, begin and n multiples of 8 unless bits is 8.
-template <int bits>
+template <typename V, int bits>
 ASSAY_INLINE void DecodeRun(const std::byte* row, int64_t begin, int64_t n, ScaleAndZero by, float* out) {
+  constexpr int lanes = kLanes<V>;
   int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    Int8Lanes codes;
+  for (; i + lanes <= n; i += lanes) {
+    IntsOf<V> codes;
     if constexpr (bits == 8) {
-      codes = SignedBytes(row + begin + i);
+      codes = LoadSigned<IntsOf<V>>(row + begin + i);
     } else {
-      codes = SpreadLanes<bits>(LoadWord<bits>(row + (begin + i) / 8 * bits));
+      codes = LoadCodes<IntsOf<V>, bits>(row + (begin + i) / 8 * bits);
     }
-    const Float8 eight = (__builtin_convertvector(codes, Float8) - by.zero) * by.scale;
-    std::memcpy(out + i, &eight, sizeof eight);
+    const V values = (__builtin_convertvector(codes, V) - by.zero) * by.scale;
+    std::memcpy(out + i, &values, sizeof values);
   }
+  if constexpr (lanes > 8) return DecodeRun<Float8, bits>(row, begin + i, n - i, by, out + i);
   for (; i < n; ++i) out[i] = (static_cast<float>(static_cast<int8_t>(row[begin + i])) - by.zero) * by.scale;
 }
 
-template <int bits>
-ASSAY_INLINE void Decode(const PackedView& view, int64_t row, float* out) {
+template <typename V, int bits>
+ASSAY_INLINE void DecodeBits(const PackedView& view, int64_t row, float* out) {
   const Format& format = *view.format;
   const bool asymmetric = format.scale_bytes == sizeof(ScaleAndZero);
   const int64_t cols = view.cols, group = format.scale_weights > 0 ? format.scale_weights : std::max<int64_t>(cols, 1);
@@ -50,7 +53,7 @@ ASSAY_INLINE void Decode(const PackedView& view, int64_t row, float* out) {
     float piece[kPiece];
     for (int64_t begin = 0; begin < cols; begin += kPiece) {
       const int64_t n = std::min(kPiece, cols - begin);
-      DecodeRun<bits>(codes, begin, n, {1.0f, 0.0f}, piece);
+      DecodeRun<V, bits>(codes, begin, n, {1.0f, 0.0f}, piece);
       for (int64_t i = 0; i < n; ++i) {
         load(view.column_group[begin + i]);
         out[begin + i] = (piece[i] - entry.zero) * entry.scale;
@@ -60,23 +63,25 @@ ASSAY_INLINE void Decode(const PackedView& view, int64_t row, float* out) {
   }
   for (int64_t first = 0; first < cols; first += group) {
     if (format.scale_weights != 0) load(first / group);
-    DecodeRun<bits>(codes, first, std::min(group, cols - first), entry, out + first);
+    DecodeRun<V, bits>(codes, first, std::min(group, cols - first), entry, out + first);
   }
 }
 
-ASSAY_INLINE void ExtendRange(const float* x, int64_t n, Float8* low, Float8* high) {
+template <typename V>
+ASSAY_INLINE void ExtendRange(const float* x, int64_t n, V* low, V* high) {
+  constexpr int lanes = kLanes<V>;
   // Two of each, or every one would wait for the one before.
-  Float8 other_low{}, other_high{};
+  V other_low{}, other_high{};
   int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    *low = Min(*low, Load8(x + i));
-    *high = Max(*high, Load8(x + i));
-    other_low = Min(other_low, Load8(x + i + 8));
-    other_high = Max(other_high, Load8(x + i + 8));
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    *low = Min(*low, Load<V>(x + i));
+    *high = Max(*high, Load<V>(x + i));
+    other_low = Min(other_low, Load<V>(x + i + lanes));
+    other_high = Max(other_high, Load<V>(x + i + lanes));
   }
-  for (; i < n; i += 8) {
-    *low = Min(*low, LoadUpTo8(x + i, n - i));
-    *high = Max(*high, LoadUpTo8(x + i, n - i));
+  for (; i < n; i += lanes) {
+    *low = Min(*low, LoadUpTo<V>(x + i, n - i));
+    *high = Max(*high, LoadUpTo<V>(x + i, n - i));
   }
   *low = Min(*low, other_low);
   *high = Max(*high, other_high);
@@ -97,22 +102,25 @@ ASSAY_INLINE ScaleAndZero ChooseScale(const IntegerShape& shape, float low, floa
 }
 
 // n codes, a multiple of 8 unless bits is 8.
-template <int bits>
+template <typename V, int bits>
 ASSAY_INLINE void EncodeRun(const float* x, int64_t n, ScaleAndZero by, std::byte* codes) {
   constexpr float lowest = -static_cast<float>(1 << (bits - 1));
-  for (int64_t i = 0; i < n; i += 8) {
-    const Int8Lanes q = RoundClampToInts(LoadUpTo8(x + i, n - i) / by.scale + by.zero, lowest, -lowest - 1);
+  constexpr int lanes = kLanes<V>;
+  for (int64_t i = 0; i < n; i += lanes) {
+    const IntsOf<V> q = RoundClampToInts(LoadUpTo<V>(x + i, n - i) / by.scale + by.zero, lowest, -lowest - 1);
     if constexpr (bits == 8) {
       StoreBytes(q, n - i, codes + i);
-    } else {
+    } else if (n - i >= lanes) {
       StorePacked<bits>(q + (1 << (bits - 1)), codes + i / 8 * bits);
+    } else if constexpr (lanes > 8) {
+      StorePacked<bits>(LowHalf(q) + (1 << (bits - 1)), codes + i / 8 * bits);
     }
   }
 }
 
-template <int bits>
-ASSAY_INLINE void Encode(const IntegerShape& shape, const float* weights, int64_t n_rows, int64_t cols, float scale,
-                         std::byte* codes, std::byte* scales) {
+template <typename V, int bits>
+ASSAY_INLINE void EncodeBits(const IntegerShape& shape, const float* weights, int64_t n_rows, int64_t cols, float scale,
+                             std::byte* codes, std::byte* scales) {
   const int64_t group = shape.columns > 0 ? shape.columns : std::max<int64_t>(cols, 1);
   const int64_t per_row = (cols + group - 1) / group;
   const int64_t row_bytes = bits == 8 ? cols : cols / 8 * bits;
@@ -120,66 +128,76 @@ ASSAY_INLINE void Encode(const IntegerShape& shape, const float* weights, int64_
   const float lowest = -static_cast<float>(1 << (bits - 1));
   for (int64_t row = 0; row < n_rows; row += shape.rows) {
     const int64_t rows = std::min<int64_t>(shape.rows, n_rows - row);
-    for (int64_t first = 0; first < cols; first += group) {
-      const int64_t n = std::min(group, cols - first);
-      const float* x = weights + row * cols + first;
-      ScaleAndZero by{scale, 0.0f};
-      if (shape.columns != 0) {
-        Float8 low{}, high{};
-        for (int64_t r = 0; r < rows; ++r) ExtendRange(x + r * cols, n, &low, &high);
-        by = ChooseScale(shape, -LargestLane(-low), LargestLane(high));
-      }
-      for (int64_t r = 0; r < rows; ++r) {
-        EncodeRun<bits>(x + r * cols, n, by, codes + (row + r) * row_bytes + (bits == 8 ? first : first / 8 * bits));
+    for (int64_t some = 0; some < per_row; some += kGroups) {
+      const int64_t end = std::min(per_row, some + kGroups);
+      // The scales of several groups before their codes: nothing waits for the steps that lead to one of them.
+      ScaleAndZero by[kGroups];
+      for (int64_t g = some; g < end; ++g) {
+        by[g - some] = {scale, 0.0f};
         if (shape.columns == 0) continue;
-        const ScaleAndZero entry{by.scale, bits == 8 ? by.zero : by.zero - lowest};
-        std::memcpy(scales + ((row + r) * per_row + first / group) * static_cast<int64_t>(entry_bytes), &entry,
-                    entry_bytes);
+        V low{}, high{};
+        for (int64_t r = row; r < row + rows; ++r)
+          ExtendRange(weights + r * cols + g * group, std::min(group, cols - g * group), &low, &high);
+        by[g - some] = ChooseScale(shape, -LargestLane(-low), LargestLane(high));
+      }
+      for (int64_t r = row; r < row + rows; ++r) {
+        for (int64_t g = some; g < end; ++g) {
+          const int64_t first = g * group;
+          const ScaleAndZero& of = by[g - some];
+          EncodeRun<V, bits>(weights + r * cols + first, std::min(group, cols - first), of,
+                             codes + r * row_bytes + (bits == 8 ? first : first / 8 * bits));
+          if (shape.columns == 0) continue;
+          const ScaleAndZero entry{of.scale, bits == 8 ? of.zero : of.zero - lowest};
+          std::memcpy(scales + (r * per_row + g) * static_cast<int64_t>(entry_bytes), &entry, entry_bytes);
+        }
       }
     }
   }
 }
 
+// Calls body<bits>().
+template <typename Body>
+ASSAY_INLINE void WithBits(int bits, const Body& body) {
+  switch (bits) {
+    case 2:
+      return body.template operator()<2>();
+    case 3:
+      return body.template operator()<3>();
+    case 4:
+      return body.template operator()<4>();
+    case 5:
+      return body.template operator()<5>();
+    case 6:
+      return body.template operator()<6>();
+    case 7:
+      return body.template operator()<7>();
+    default:
+      return body.template operator()<8>();
+  }
+}
+
+template <typename V>
+ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
+  WithBits(
+      BitsOf(*view.format), [&]<int bits>() __attribute__((always_inline)) { DecodeBits<V, bits>(view, row, out); });
+}
+
+template <typename V>
+ASSAY_INLINE void EncodeRows(const IntegerShape& shape, const float* weights, int64_t n_rows, int64_t cols, float scale,
+                             std::byte* codes, std::byte* scales) {
+  WithBits(
+      shape.bits, [&]<int bits>() __attribute__((always_inline)) {
+        EncodeBits<V, bits>(shape, weights, n_rows, cols, scale, codes, scales);
+      });
+}
+
 }  // namespace
 
-ASSAY_CLONES void DecodeRowInteger(const PackedView& view, int64_t row, float* out) {
-  switch (BitsOf(*view.format)) {
-    case 2:
-      return Decode<2>(view, row, out);
-    case 3:
-      return Decode<3>(view, row, out);
-    case 4:
-      return Decode<4>(view, row, out);
-    case 5:
-      return Decode<5>(view, row, out);
-    case 6:
-      return Decode<6>(view, row, out);
-    case 7:
-      return Decode<7>(view, row, out);
-    default:
-      return Decode<8>(view, row, out);
-  }
-}
-
-ASSAY_CLONES void EncodeRowsInteger(IntegerShape shape, const float* weights, int64_t n_rows, int64_t cols, float scale,
-                                    std::byte* codes, std::byte* scales) {
-  switch (shape.bits) {
-    case 2:
-      return Encode<2>(shape, weights, n_rows, cols, scale, codes, scales);
-    case 3:
-      return Encode<3>(shape, weights, n_rows, cols, scale, codes, scales);
-    case 4:
-      return Encode<4>(shape, weights, n_rows, cols, scale, codes, scales);
-    case 5:
-      return Encode<5>(shape, weights, n_rows, cols, scale, codes, scales);
-    case 6:
-      return Encode<6>(shape, weights, n_rows, cols, scale, codes, scales);
-    case 7:
-      return Encode<7>(shape, weights, n_rows, cols, scale, codes, scales);
-    default:
-      return Encode<8>(shape, weights, n_rows, cols, scale, codes, scales);
-  }
-}
+ASSAY_BY_WIDTH(DecodeRowInteger, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow)
+ASSAY_BY_WIDTH(EncodeRowsInteger,
+               (IntegerShape shape, const float* weights, int64_t n_rows, int64_t cols, float scale, std::byte* codes,
+                std::byte* scales),
+               (shape, weights, n_rows, cols, scale, codes, scales), EncodeRows)
 
 void ChooseGlobalInteger(int bits, const MatrixStatistics& statistics, float* global_scale, float* global_divisor) {
   *global_scale = RoundedScale(statistics.abs_max / (static_cast<float>((1 << bits) - 1) / 2));

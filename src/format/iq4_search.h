@@ -19,7 +19,8 @@ ASSAY_INLINE Int8Lanes NearestIq4Index(Float8 a) {
 }
 
 ASSAY_INLINE Float8 Iq4Levels(Int8Lanes index) {
-  return Lookup16<Float8>(kIq4Values, index);
+  static constexpr auto kLevels = AsFloats(kIq4Values);
+  return Lookup16<Float8>(kLevels.data(), index);
 }
 
 /// The level nearest to each lane.

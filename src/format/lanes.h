@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "system/machine.h"
 
@@ -18,28 +19,36 @@
 // vectors wider than the machine's compile to poor code.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define ASSAY_NARROW_CLONES __attribute__((target_clones("default", "avx2")))
-#define ASSAY_WIDE __attribute__((target("avx512f")))
+#define ASSAY_WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define ASSAY_HAS_WIDE Cpu().avx512
 #else
 #define ASSAY_NARROW_CLONES
 #define ASSAY_WIDE
 #define ASSAY_HAS_WIDE false
 #endif
+// Defines name(parameters) from function<vector type, …>(arguments); both lists in parentheses.
+#define ASSAY_BY_WIDTH(name, parameters, arguments, function, ...) \
+  namespace {                                                      \
+  ASSAY_WIDE void Wide##name parameters {                          \
+    function<Float16 __VA_OPT__(, ) __VA_ARGS__> arguments;        \
+  }                                                                \
+  ASSAY_NARROW_CLONES void Narrow##name parameters {               \
+    function<Float8 __VA_OPT__(, ) __VA_ARGS__> arguments;         \
+  }                                                                \
+  }                                                                \
+  void name parameters {                                           \
+    (ASSAY_HAS_WIDE ? Wide##name : Narrow##name) arguments;        \
+  }
 // Defines a Format::encode_rows from function<vector type, arguments …>.
-#define ASSAY_ENCODE_ROWS(name, function, ...)                                                                       \
-  namespace {                                                                                                        \
-  ASSAY_WIDE void Wide##name(const float* weights, int64_t n_rows, int64_t cols, const float* importance,            \
-                             std::byte* codes) {                                                                     \
-    function<Float16, __VA_ARGS__>(weights, n_rows, cols, importance, codes);                                        \
-  }                                                                                                                  \
-  ASSAY_NARROW_CLONES void Narrow##name(const float* weights, int64_t n_rows, int64_t cols, const float* importance, \
-                                        std::byte* codes) {                                                          \
-    function<Float8, __VA_ARGS__>(weights, n_rows, cols, importance, codes);                                         \
-  }                                                                                                                  \
-  }                                                                                                                  \
-  void name(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,               \
-            std::byte* codes, std::byte*) {                                                                          \
-    (ASSAY_HAS_WIDE ? Wide##name : Narrow##name)(weights, n_rows, cols, importance, codes);                          \
+#define ASSAY_ENCODE_ROWS(name, function, ...)                                                                    \
+  namespace {                                                                                                     \
+  ASSAY_BY_WIDTH(name##ByWidth,                                                                                   \
+                 (const float* weights, int64_t n_rows, int64_t cols, const float* importance, std::byte* codes), \
+                 (weights, n_rows, cols, importance, codes), function __VA_OPT__(, ) __VA_ARGS__)                 \
+  }                                                                                                               \
+  void name(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float, float,            \
+            std::byte* codes, std::byte*) {                                                                       \
+    name##ByWidth(weights, n_rows, cols, importance, codes);                                                      \
   }
 #define ASSAY_INLINE inline __attribute__((always_inline))
 // Before a loop of few turns whose vectors must stay in registers.
@@ -169,8 +178,38 @@ ASSAY_INLINE float SmallestLane(Float8 v) {
 }
 
 using Int8Lanes = LaneTypes<8>::Int;
+using Int16Lanes = LaneTypes<16>::Int;
 typedef uint8_t ByteLanes __attribute__((vector_size(32)));
 typedef uint64_t PairLanes __attribute__((vector_size(32)));
+typedef uint64_t WidePairLanes __attribute__((vector_size(64)));
+/// Lanes two and two.
+template <typename I>
+using PairsOf = std::conditional_t<kLanes<I> == 8, PairLanes, WidePairLanes>;
+
+ASSAY_INLINE Int16Lanes Join(Int8Lanes low, Int8Lanes high) {
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+ASSAY_INLINE Float16 Join(Float8 low, Float8 high) {
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+ASSAY_INLINE Int8Lanes LowHalf(Int16Lanes v) {
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+ASSAY_INLINE Int8Lanes HighHalf(Int16Lanes v) {
+  return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+ASSAY_INLINE Float8 LowHalf(Float16 v) {
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+ASSAY_INLINE Float8 HighHalf(Float16 v) {
+  return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+ASSAY_INLINE float LargestLane(Float16 v) {
+  return LargestLane(Max(LowHalf(v), HighHalf(v)));
+}
+ASSAY_INLINE float SmallestLane(Float16 v) {
+  return SmallestLane(Min(LowHalf(v), HighHalf(v)));
+}
 
 /// The low bytes of eight codes, the first lowest.
 ASSAY_INLINE uint64_t LowBytes(Int8Lanes codes) {
@@ -180,6 +219,16 @@ ASSAY_INLINE uint64_t LowBytes(Int8Lanes codes) {
                                                                           8, 12, 0, 4, 8, 12, 16, 20, 24, 28, 16, 20,
                                                                           24, 28, 16, 20, 24, 28, 16, 20, 24, 28));
   return (halves[0] & 0xffffffffu) | (halves[2] & ~uint64_t{0xffffffffu});
+}
+
+// Compilers convert well only between widths of which one is twice the other.
+typedef uint8_t SixteenBytes __attribute__((vector_size(16)));
+typedef uint16_t SixteenHalves __attribute__((vector_size(32)));
+typedef int8_t SixteenSignedBytes __attribute__((vector_size(16)));
+typedef int16_t SixteenSignedHalves __attribute__((vector_size(32)));
+/// The low bytes of sixteen codes.
+ASSAY_INLINE SixteenSignedBytes LowBytes(Int16Lanes codes) {
+  return __builtin_convertvector(__builtin_convertvector(codes, SixteenSignedHalves), SixteenSignedBytes);
 }
 
 template <typename V>

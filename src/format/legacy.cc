@@ -1,6 +1,7 @@
 #include "format/legacy.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "format/bit_spread.h"
 #include "format/block_rows.h"
@@ -25,34 +26,48 @@ inline constexpr int kMaxCode = requires(Block block) {
 
 // --- decoding ---
 
-ASSAY_INLINE void StoreValues(Int8Lanes codes, float d, float* out) {
-  const Float8 values = __builtin_convertvector(codes, Float8) * d;
+template <typename I>
+ASSAY_INLINE void StoreValues(I codes, float d, float* out) {
+  const auto values = __builtin_convertvector(codes, FloatLanes<kLanes<I>>) * d;
   std::memcpy(out, &values, sizeof values);
 }
-ASSAY_INLINE void StoreValues(Int8Lanes codes, float d, float m, float* out) {
-  const Float8 values = __builtin_convertvector(codes, Float8) * d + m;
+template <typename I>
+ASSAY_INLINE void StoreValues(I codes, float d, float m, float* out) {
+  const auto values = __builtin_convertvector(codes, FloatLanes<kLanes<I>>) * d + m;
   std::memcpy(out, &values, sizeof values);
 }
 
+template <typename V>
 ASSAY_INLINE void DecodeQ8_0(const BlockQ8_0& block, float* out) {
   const float d = DecodeF16(block.d);
-  for (int i = 0; i < kQ; i += 8) {
-    StoreValues(SignedBytes(block.qs + i), d, out + i);
+  ASSAY_UNROLL
+  for (int i = 0; i < kQ; i += kLanes<V>)
+    StoreValues(LoadSigned<IntsOf<V>>(reinterpret_cast<const std::byte*>(block.qs + i)), d, out + i);
+}
+
+// Bit i of the bits from `in` on, in lane i.
+template <typename I>
+ASSAY_INLINE I BitOfLane(const uint8_t* in) {
+  if constexpr (kLanes<I> == 8) {
+    constexpr I lanes{0, 1, 2, 3, 4, 5, 6, 7};
+    return *in >> lanes & 1;
+  } else {
+    constexpr I lanes{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return (in[0] | in[1] << 8) >> lanes & 1;
   }
 }
 
-// Calls store(codes, first) for the codes of weights first … first + 7.
-template <typename Block, typename Store>
-ASSAY_INLINE void EachEight(const Block& block, const Store& store) {
-  constexpr uint64_t low = 0x0f0f0f0f0f0f0f0f;
+// Calls store(codes, first) for the codes of weights first … as wide as V.
+template <typename V, typename Block, typename Store>
+ASSAY_INLINE void EachPart(const Block& block, const Store& store) {
+  using I = IntsOf<V>;
   ASSAY_UNROLL
-  for (int i = 0; i < kQ / 2; i += 8) {
-    const uint64_t word = LoadWord<8>(reinterpret_cast<const std::byte*>(block.qs + i));
-    Int8Lanes first = SpreadLanes<8>(word & low), second = SpreadLanes<8>(word >> 4 & low);
+  for (int i = 0; i < kQ / 2; i += kLanes<V>) {
+    const I bytes = LoadCodes<I, 8>(reinterpret_cast<const std::byte*>(block.qs + i));
+    I first = bytes & 15, second = bytes >> 4;
     if constexpr (requires { block.qh; }) {
-      constexpr Int8Lanes lanes{0, 1, 2, 3, 4, 5, 6, 7};
-      first |= (block.qh[i / 8] >> lanes & 1) << 4;
-      second |= (block.qh[i / 8 + 2] >> lanes & 1) << 4;
+      first |= BitOfLane<I>(block.qh + i / 8) << 4;
+      second |= BitOfLane<I>(block.qh + i / 8 + 2) << 4;
     }
     store(first, i);
     store(second, i + kQ / 2);
@@ -60,21 +75,32 @@ ASSAY_INLINE void EachEight(const Block& block, const Store& store) {
 }
 
 // x = d * (q - zero).
-template <typename Block>
+template <typename V, typename Block>
 ASSAY_INLINE void DecodeSymmetric(const Block& block, float* out) {
   const float d = DecodeF16(block.d);
-  EachEight(
-      block, [&](Int8Lanes codes, int first)
+  EachPart<V>(
+      block, [&](IntsOf<V> codes, int first)
                  __attribute__((always_inline)) { StoreValues(codes - (kMaxCode<Block> + 1) / 2, d, out + first); });
 }
 
 // x = d * q + m.
-template <typename Block>
+template <typename V, typename Block>
 ASSAY_INLINE void DecodeAffine(const Block& block, float* out) {
   const float d = DecodeF16(block.d);
   const float m = DecodeF16(block.m);
-  EachEight(
-      block, [&](Int8Lanes codes, int first) __attribute__((always_inline)) { StoreValues(codes, d, m, out + first); });
+  EachPart<V>(
+      block, [&](IntsOf<V> codes, int first) __attribute__((always_inline)) { StoreValues(codes, d, m, out + first); });
+}
+
+template <typename V, typename Block>
+ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
+  if constexpr (std::is_same_v<Block, BlockQ8_0>) {
+    DecodeBlockRow<Block, kQ, DecodeQ8_0<V>>(view, row, out);
+  } else if constexpr (kHasMin<Block>) {
+    DecodeBlockRow<Block, kQ, DecodeAffine<V, Block>>(view, row, out);
+  } else {
+    DecodeBlockRow<Block, kQ, DecodeSymmetric<V, Block>>(view, row, out);
+  }
 }
 
 template <typename Block>
@@ -94,36 +120,50 @@ ASSAY_INLINE uint8_t LowestBits(uint64_t bytes) {
 }
 
 // 32 codes. They are stored from registers, piece by piece: what is put together in memory first waits for it.
-template <typename Block>
-ASSAY_INLINE void PackCodes(const Int8Lanes* codes, Block& block) {
-  ASSAY_UNROLL
-  for (int i = 0; i < 2; ++i) {
-    const uint64_t nibbles = LowBytes((codes[i] & 15) | (codes[i + 2] & 15) << 4);
-    std::memcpy(block.qs + 8 * i, &nibbles, sizeof nibbles);
-  }
+template <typename I, typename Block>
+ASSAY_INLINE void PackCodes(const I* codes, Block& block) {
+  constexpr int lanes = kLanes<I>, parts = kQ / lanes;
   if constexpr (requires { block.qh; }) {
+    uint64_t words[4];  // a byte each
     ASSAY_UNROLL
-    for (int i = 0; i < 4; ++i) block.qh[i] = LowestBits(LowBytes(codes[i] >> 4));
+    for (int i = 0; i < parts; ++i) {
+      const auto bytes = LowBytes(codes[i]);
+      std::memcpy(words + i * lanes / 8, &bytes, sizeof bytes);
+    }
+    constexpr uint64_t low = 0x0f0f0f0f0f0f0f0f;
+    ASSAY_UNROLL
+    for (int i = 0; i < 2; ++i) {
+      const uint64_t nibbles = (words[i] & low) | (words[i + 2] & low) << 4;
+      std::memcpy(block.qs + 8 * i, &nibbles, sizeof nibbles);
+    }
+    ASSAY_UNROLL
+    for (int i = 0; i < 4; ++i) block.qh[i] = LowestBits(words[i] >> 4);
+  } else {
+    ASSAY_UNROLL
+    for (int i = 0; i < parts / 2; ++i) {
+      const auto nibbles = LowBytes(codes[i] | codes[i + parts / 2] << 4);
+      std::memcpy(block.qs + lanes * i, &nibbles, sizeof nibbles);
+    }
   }
 }
 
 // --- the reference rule ---
 
 // q = the whole part of (x - shift) * inverse + offset, at most kMaxCode.
-template <typename Block>
+template <typename V, typename Block>
 ASSAY_INLINE void TruncateCodes(const float* x, float shift, float inverse, float offset, Block& block) {
-  Int8Lanes codes[kQ / 8];
+  IntsOf<V> codes[kQ / kLanes<V>];
   ASSAY_UNROLL
-  for (int i = 0; i < kQ / 8; ++i) {
-    const Float8 v = Min((Load<Float8>(x + 8 * i) - shift) * inverse + offset,
-                         Broadcast<Float8>(static_cast<float>(kMaxCode<Block>)));
-    codes[i] = __builtin_convertvector(v, Int8Lanes);
+  for (int i = 0; i < kQ / kLanes<V>; ++i) {
+    const V v =
+        Min((Load<V>(x + kLanes<V> * i) - shift) * inverse + offset, Broadcast<V>(static_cast<float>(kMaxCode<Block>)));
+    codes[i] = __builtin_convertvector(v, IntsOf<V>);
   }
   PackCodes(codes, block);
 }
 
 // Eight blocks at once for the sake of their scales; the first n are real.
-template <typename Block>
+template <typename V, typename Block>
 ASSAY_INLINE void EncodePlain(const float* x, int n, Block* blocks) {
   if constexpr (kHasMin<Block>) {
     const Float8 low = SmallestOfRuns<kQ>(x);
@@ -133,7 +173,7 @@ ASSAY_INLINE void EncodePlain(const float* x, int n, Block* blocks) {
     for (int k = 0; k < n; ++k) {
       blocks[k].d = static_cast<uint16_t>(d_codes[k]);
       blocks[k].m = static_cast<uint16_t>(m_codes[k]);
-      TruncateCodes(x + k * kQ, low[k], inverse[k], 0.5f, blocks[k]);
+      TruncateCodes<V>(x + k * kQ, low[k], inverse[k], 0.5f, blocks[k]);
     }
   } else {
     constexpr int zero = (kMaxCode<Block> + 1) / 2;
@@ -142,7 +182,7 @@ ASSAY_INLINE void EncodePlain(const float* x, int n, Block* blocks) {
     const Int8Lanes d_codes = F16Codes(d);
     for (int k = 0; k < n; ++k) {
       blocks[k].d = static_cast<uint16_t>(d_codes[k]);
-      TruncateCodes(x + k * kQ, 0.0f, inverse[k], static_cast<float>(zero) + 0.5f, blocks[k]);
+      TruncateCodes<V>(x + k * kQ, 0.0f, inverse[k], static_cast<float>(zero) + 0.5f, blocks[k]);
     }
   }
 }
@@ -201,7 +241,7 @@ ASSAY_INLINE void EncodeSearched(const float* x, const float* w, int n_blocks, B
   }
 }
 
-template <typename Block>
+template <typename V, typename Block>
 ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float* importance,
                              std::byte* codes) {
   const int64_t n_blocks = cols / kQ;
@@ -210,7 +250,7 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
     if (importance == nullptr) {
       EachEightRuns<kQ>(
           weights, n_blocks, [&](const float* x, int n, int64_t first) __attribute__((always_inline)) {
-            EncodePlain(x, n, blocks + first);
+            EncodePlain<V>(x, n, blocks + first);
           });
       continue;
     }
@@ -224,44 +264,24 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
   }
 }
 
+template <typename V>
+ASSAY_INLINE void EncodeRowsOfQ8(const float* weights, int64_t n_rows, int64_t cols, const float*, std::byte* codes) {
+  EncodeBlocksQ8<V>(weights, n_rows * cols / kQ, reinterpret_cast<BlockQ8_0*>(codes), [](BlockQ8_0&, float) {});
+}
+
 }  // namespace
 
-ASSAY_CLONES void DecodeRowQ8_0(const PackedView& view, int64_t row, float* out) {
-  DecodeBlockRow<BlockQ8_0, kQ, DecodeQ8_0>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowQ4_0(const PackedView& view, int64_t row, float* out) {
-  DecodeBlockRow<BlockQ4_0, kQ, DecodeSymmetric<BlockQ4_0>>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowQ4_1(const PackedView& view, int64_t row, float* out) {
-  DecodeBlockRow<BlockQ4_1, kQ, DecodeAffine<BlockQ4_1>>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowQ5_0(const PackedView& view, int64_t row, float* out) {
-  DecodeBlockRow<BlockQ5_0, kQ, DecodeSymmetric<BlockQ5_0>>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowQ5_1(const PackedView& view, int64_t row, float* out) {
-  DecodeBlockRow<BlockQ5_1, kQ, DecodeAffine<BlockQ5_1>>(view, row, out);
-}
+ASSAY_BY_WIDTH(DecodeRowQ8_0, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow, BlockQ8_0)
+ASSAY_BY_WIDTH(DecodeRowQ4_0, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow, BlockQ4_0)
+ASSAY_BY_WIDTH(DecodeRowQ4_1, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow, BlockQ4_1)
+ASSAY_BY_WIDTH(DecodeRowQ5_0, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow, BlockQ5_0)
+ASSAY_BY_WIDTH(DecodeRowQ5_1, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow, BlockQ5_1)
 
-ASSAY_CLONES void EncodeRowsQ8_0(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
-                                 std::byte* codes, std::byte*) {
-  EncodeBlocksQ8(weights, n_rows * cols / kQ, reinterpret_cast<BlockQ8_0*>(codes), [](BlockQ8_0&, float) {});
-}
-ASSAY_CLONES void EncodeRowsQ4_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                 float, std::byte* codes, std::byte*) {
-  EncodeRows<BlockQ4_0>(weights, n_rows, cols, importance, codes);
-}
-ASSAY_CLONES void EncodeRowsQ4_1(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                 float, std::byte* codes, std::byte*) {
-  EncodeRows<BlockQ4_1>(weights, n_rows, cols, importance, codes);
-}
-ASSAY_CLONES void EncodeRowsQ5_0(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                 float, std::byte* codes, std::byte*) {
-  EncodeRows<BlockQ5_0>(weights, n_rows, cols, importance, codes);
-}
-ASSAY_CLONES void EncodeRowsQ5_1(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float,
-                                 float, std::byte* codes, std::byte*) {
-  EncodeRows<BlockQ5_1>(weights, n_rows, cols, importance, codes);
-}
+ASSAY_ENCODE_ROWS(EncodeRowsQ8_0, EncodeRowsOfQ8)
+ASSAY_ENCODE_ROWS(EncodeRowsQ4_0, EncodeRows, BlockQ4_0)
+ASSAY_ENCODE_ROWS(EncodeRowsQ4_1, EncodeRows, BlockQ4_1)
+ASSAY_ENCODE_ROWS(EncodeRowsQ5_0, EncodeRows, BlockQ5_0)
+ASSAY_ENCODE_ROWS(EncodeRowsQ5_1, EncodeRows, BlockQ5_1)
 
 bool ValidRowQ8_0(const PackedView& view, int64_t row) {
   return ValidBlockRow<BlockQ8_0, kQ, ValidScale<BlockQ8_0>>(view, row);

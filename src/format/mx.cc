@@ -28,32 +28,32 @@ constexpr Element kE2m3{6, 3, 2, kFp6E2m3Max};
 constexpr Element kE2m1{4, 1, 2, kFp4E2m1Max};
 constexpr Element kInt8{8, 6, 0, kMxInt8Max};
 
-// Eight values; NaN and infinity as number/ has them.
-template <const Element& element>
-ASSAY_INLINE Float8 Values(Int8Lanes codes) {
+// NaN and infinity as number/ has them.
+template <typename V, const Element& element>
+ASSAY_INLINE V Values(IntsOf<V> codes) {
   if constexpr (&element == &kE3m2) return MinifloatValues<3, 2>(codes);
   if constexpr (&element == &kE2m3) return MinifloatValues<2, 3>(codes);
   if constexpr (&element == &kE2m1) return Fp4E2m1Values(codes);
-  if constexpr (&element == &kInt8) return __builtin_convertvector((codes ^ 128) - 128, Float8) * 0x1p-6f;
+  if constexpr (&element == &kInt8) return __builtin_convertvector((codes ^ 128) - 128, V) * 0x1p-6f;
   if constexpr (&element == &kE4m3) return Fp8E4m3Values(codes);
   if constexpr (&element == &kE5m2) {
-    const Float8 values = MinifloatValues<5, 2>(codes);
-    const Int8Lanes magnitude = codes & 127;
-    const Int8Lanes special = 0x7f800000 | (magnitude & 3) << 21 | (codes & 128) << 24;
+    const V values = MinifloatValues<5, 2>(codes);
+    const IntsOf<V> magnitude = codes & 127;
+    const IntsOf<V> special = 0x7f800000 | (magnitude & 3) << 21 | (codes & 128) << 24;
     return magnitude >= 0x7c ? FromBits(special) : values;
   }
 }
 
-template <const Element& element>
+template <typename V, const Element& element>
 ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
   const std::byte* in = view.codes + row * (view.cols / 8) * element.bits;
   const std::byte* scales = view.scales + row * (view.cols / kMxGroup);
   for (int64_t g = 0; g < view.cols / kMxGroup; ++g) {
     const float scale = DecodeE8m0(static_cast<uint8_t>(scales[g]));
-    for (int i = 0; i < kMxGroup; i += 8, in += element.bits, out += 8) {
-      const uint64_t word = LoadWord<element.bits>(in);
-      const Float8 eight = Values<element>(SpreadLanes<element.bits>(word)) * scale;
-      std::memcpy(out, &eight, sizeof eight);
+    ASSAY_UNROLL
+    for (int i = 0; i < kMxGroup; i += kLanes<V>, in += kLanes<V> / 8 * element.bits, out += kLanes<V>) {
+      const V values = Values<V, element>(LoadCodes<IntsOf<V>, element.bits>(in)) * scale;
+      std::memcpy(out, &values, sizeof values);
     }
   }
 }
@@ -84,8 +84,8 @@ ASSAY_INLINE Int8Lanes ScaleCodes(const Element& element, MxScaleRule rule, Floa
   return Min(Max(exponent - element.largest_exponent, Int8Lanes{}), Int8Lanes{} + 254);
 }
 
-template <const Element& element>
-ASSAY_INLINE Int8Lanes Codes(Float8 v) {
+template <const Element& element, typename V>
+ASSAY_INLINE IntsOf<V> Codes(V v) {
   constexpr float largest = element.largest;
   if constexpr (&element == &kE4m3) return MinifloatCodes<4, 3>(v, largest);
   if constexpr (&element == &kE5m2) return MinifloatCodes<5, 2>(v, largest);
@@ -95,41 +95,47 @@ ASSAY_INLINE Int8Lanes Codes(Float8 v) {
   if constexpr (&element == &kInt8) return RoundClampToInts(v * 64.0f, -64.0f * largest, 64.0f * largest) & 255;
 }
 
-template <const Element& element>
+template <typename V, const Element& element>
 ASSAY_INLINE void Encode(MxScaleRule rule, const float* weights, int64_t n_groups, std::byte* codes,
                          std::byte* scales) {
   EachEightRuns<kMxGroup>(
       weights, n_groups, [&](const float* x, int n, int64_t first) __attribute__((always_inline)) {
-        const Int8Lanes code = ScaleCodes(element, rule, LargestMagnitudeOfRuns<kMxGroup>(x));
+        const Int8Lanes code = ScaleCodes(element, rule, LargestMagnitudeOfRuns<kMxGroup, V>(x));
         StoreBytes(code, n, scales + first);
         for (int k = 0; k < n; ++k) {
           const float inverse = DecodeE8m0(static_cast<uint8_t>(254 - code[k]));  // exact, as the products with it
           ASSAY_UNROLL
-          for (int i = 0; i < kMxGroup; i += 8, codes += element.bits)
-            StorePacked<element.bits>(Codes<element>(Load8(x + k * kMxGroup + i) * inverse), codes);
+          for (int i = 0; i < kMxGroup; i += kLanes<V>, codes += kLanes<V> / 8 * element.bits)
+            StorePacked<element.bits>(Codes<element>(Load<V>(x + k * kMxGroup + i) * inverse), codes);
         }
       });
 }
 
 // The elements in table order.
 constexpr int kElements = 6;
-ASSAY_CLONES void EncodeElement(int element, MxScaleRule rule, const float* weights, int64_t n_groups, std::byte* codes,
-                                std::byte* scales) {
+template <typename V>
+ASSAY_INLINE void EncodeGroups(int element, MxScaleRule rule, const float* weights, int64_t n_groups, std::byte* codes,
+                               std::byte* scales) {
   switch (element) {
     case 0:
-      return Encode<kE4m3>(rule, weights, n_groups, codes, scales);
+      return Encode<V, kE4m3>(rule, weights, n_groups, codes, scales);
     case 1:
-      return Encode<kE5m2>(rule, weights, n_groups, codes, scales);
+      return Encode<V, kE5m2>(rule, weights, n_groups, codes, scales);
     case 2:
-      return Encode<kE3m2>(rule, weights, n_groups, codes, scales);
+      return Encode<V, kE3m2>(rule, weights, n_groups, codes, scales);
     case 3:
-      return Encode<kE2m3>(rule, weights, n_groups, codes, scales);
+      return Encode<V, kE2m3>(rule, weights, n_groups, codes, scales);
     case 4:
-      return Encode<kE2m1>(rule, weights, n_groups, codes, scales);
+      return Encode<V, kE2m1>(rule, weights, n_groups, codes, scales);
     default:
-      return Encode<kInt8>(rule, weights, n_groups, codes, scales);
+      return Encode<V, kInt8>(rule, weights, n_groups, codes, scales);
   }
 }
+
+ASSAY_BY_WIDTH(EncodeElement,
+               (int element, MxScaleRule rule, const float* weights, int64_t n_groups, std::byte* codes,
+                std::byte* scales),
+               (element, rule, weights, n_groups, codes, scales), EncodeGroups)
 
 template <int element, MxScaleRule rule>
 void EncodeRowsBy(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
@@ -157,24 +163,16 @@ constexpr ElementRow kRows[kElements] = {
 
 }  // namespace
 
-ASSAY_CLONES void DecodeRowMxfp8E4m3(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kE4m3>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowMxfp8E5m2(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kE5m2>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowMxfp6E3m2(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kE3m2>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowMxfp6E2m3(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kE2m3>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowMxfp4(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kE2m1>(view, row, out);
-}
-ASSAY_CLONES void DecodeRowMxInt8(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kInt8>(view, row, out);
-}
+ASSAY_BY_WIDTH(DecodeRowMxfp8E4m3, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow,
+               kE4m3)
+ASSAY_BY_WIDTH(DecodeRowMxfp8E5m2, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow,
+               kE5m2)
+ASSAY_BY_WIDTH(DecodeRowMxfp6E3m2, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow,
+               kE3m2)
+ASSAY_BY_WIDTH(DecodeRowMxfp6E2m3, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow,
+               kE2m3)
+ASSAY_BY_WIDTH(DecodeRowMxfp4, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow, kE2m1)
+ASSAY_BY_WIDTH(DecodeRowMxInt8, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow, kInt8)
 
 bool ValidRowMx(const PackedView& view, int64_t row) {
   const int64_t n = view.cols / kMxGroup;

@@ -20,50 +20,67 @@ float NvScale(uint8_t code, float global_scale, float global_divisor) {
   return DecodeFp8E4m3(code) * global_scale / global_divisor;
 }
 
-template <int group, typename Scale>
-ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out, Scale scale_of) {
+template <typename V>
+ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
+  const int64_t n = view.cols / kNvGroup;
   const std::byte* in = view.codes + row * (view.cols / 2);
-  const std::byte* scales = view.scales + row * (view.cols / group);
-  for (int64_t g = 0; g < view.cols / group; ++g) {
-    const float scale = scale_of(static_cast<uint8_t>(scales[g]));
-    for (int i = 0; i < group; i += 8, in += 4, out += 8) {
-      uint32_t word;
-      std::memcpy(&word, in, sizeof word);
-      const Float8 eight = Fp4E2m1Values(SpreadLanes<4>(word)) * scale;
-      std::memcpy(out, &eight, sizeof eight);
+  const std::byte* scales = view.scales + row * n;
+  for (int64_t first = 0; first < n; first += 8) {
+    const int64_t count = n - first < 8 ? n - first : 8;
+    uint64_t codes = 0;
+    std::memcpy(&codes, scales + first, static_cast<size_t>(count));
+    const Float8 scale = Fp8E4m3Values(SpreadLanes<8>(codes)) * view.global_scale / view.global_divisor;
+    for (int64_t k = 0; k < count; ++k) {
+      ASSAY_UNROLL
+      for (int i = 0; i < kNvGroup; i += kLanes<V>, in += kLanes<V> / 2, out += kLanes<V>) {
+        const V values = Fp4E2m1Values(LoadCodes<IntsOf<V>, 4>(in)) * scale[k];
+        std::memcpy(out, &values, sizeof values);
+      }
     }
   }
 }
 
-template <int group>
-ASSAY_INLINE void EncodeGroup(const float* x, float scale, std::byte* codes) {
-  for (int i = 0; i < group; i += 8) {
-    uint8_t bytes[4];
-    PackLowFirst(Fp4E2m1Codes(Load8(x + i) / scale), bytes);
-    std::memcpy(codes + i / 2, bytes, 4);
+template <typename V>
+ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, float global_scale,
+                             float global_divisor, std::byte* codes, std::byte* scales) {
+  constexpr int eighth = EncodeFp8E4m3(0.125f);
+  // The scales of several groups before their codes: nothing waits for the steps that lead to one of them.
+  constexpr int64_t kGroups = 64;
+  const int64_t n_groups = n_rows * cols / kNvGroup;
+  for (int64_t some = 0; some < n_groups; some += kGroups) {
+    const int64_t count = n_groups - some < kGroups ? n_groups - some : kGroups;
+    const float* x = weights + some * kNvGroup;
+    float scale[kGroups];
+    EachEightRuns<kNvGroup>(
+        x, count, [&](const float* runs, int n, int64_t first) __attribute__((always_inline)) {
+          const Float8 wanted = LargestMagnitudeOfRuns<kNvGroup, V>(runs) / kFp4E2m1Max * global_divisor / global_scale;
+          Int8Lanes code = Fp8E4m3Codes(wanted);
+          code = code == 0 ? Int8Lanes{} + eighth : code;
+          StoreBytes(code, n, scales + some + first);
+          const Float8 values = Fp8E4m3Values(code) * global_scale / global_divisor;
+          std::memcpy(scale + first, &values, sizeof values);
+        });
+    for (int64_t k = 0; k < count; ++k, x += kNvGroup) {
+      std::byte* to = codes + (some + k) * (kNvGroup / 2);
+      ASSAY_UNROLL
+      for (int i = 0; i < kNvGroup; i += kLanes<V>) PackLowFirst(Fp4E2m1Codes(Load<V>(x + i) / scale[k]), to + i / 2);
+    }
   }
 }
 
 }  // namespace
 
-ASSAY_CLONES void DecodeRowNvfp4(const PackedView& view, int64_t row, float* out) {
-  DecodeRow<kNvGroup>(view, row, out,
-                      [&view](uint8_t code) { return NvScale(code, view.global_scale, view.global_divisor); });
-}
+ASSAY_BY_WIDTH(DecodeRowNvfp4, (const PackedView& view, int64_t row, float* out), (view, row, out), DecodeRow)
+namespace {
+ASSAY_BY_WIDTH(EncodeNvfp4,
+               (const float* weights, int64_t n_rows, int64_t cols, float global_scale, float global_divisor,
+                std::byte* codes, std::byte* scales),
+               (weights, n_rows, cols, global_scale, global_divisor, codes, scales), EncodeRows)
+}  // namespace
 
-ASSAY_CLONES void EncodeRowsNvfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float global_scale,
-                                  float global_divisor, std::byte* codes, std::byte* scales) {
-  constexpr int eighth = EncodeFp8E4m3(0.125f);
-  EachEightRuns<kNvGroup>(
-      weights, n_rows * cols / kNvGroup, [&](const float* x, int n, int64_t first) __attribute__((always_inline)) {
-        const Float8 wanted = LargestMagnitudeOfRuns<kNvGroup>(x) / kFp4E2m1Max * global_divisor / global_scale;
-        Int8Lanes code = Fp8E4m3Codes(wanted);
-        code = code == 0 ? Int8Lanes{} + eighth : code;
-        StoreBytes(code, n, scales + first);
-        const Float8 scale = Fp8E4m3Values(code) * global_scale / global_divisor;
-        for (int k = 0; k < n; ++k)
-          EncodeGroup<kNvGroup>(x + k * kNvGroup, scale[k], codes + (first + k) * (kNvGroup / 2));
-      });
+void EncodeRowsNvfp4(const float* weights, int64_t n_rows, int64_t cols, const float*, float global_scale,
+                     float global_divisor, std::byte* codes, std::byte* scales) {
+  EncodeNvfp4(weights, n_rows, cols, global_scale, global_divisor, codes, scales);
 }
 
 bool ValidRowNvfp4(const PackedView& view, int64_t row) {

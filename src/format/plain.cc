@@ -45,6 +45,38 @@ ASSAY_INLINE void WriteCodes(const float* in, int64_t n, std::byte* out, Convert
   }
 }
 
+template <typename V>
+ASSAY_INLINE void ReadBf16(const PackedView& view, int64_t row, float* out) {
+  constexpr int lanes = kLanes<V>;
+  const std::byte* in = view.codes + row * view.cols * 2;
+  int64_t i = 0;
+  for (; i + lanes <= view.cols; i += lanes) {
+    const V values = FromBits(LoadHalves<IntsOf<V>>(in + 2 * i) << 16);
+    std::memcpy(out + i, &values, sizeof values);
+  }
+  ReadCodes<uint16_t>(in + 2 * i, view.cols - i, out + i, [](uint16_t code) { return DecodeBf16(code); });
+}
+
+template <typename V>
+ASSAY_INLINE void WriteF16(const float* in, int64_t n, std::byte* out) {
+  int64_t i = 0;
+  for (; i + kLanes<V> <= n; i += kLanes<V>) StoreHalves(F16Codes(Load<V>(in + i)), out + 2 * i);
+  WriteCodes<uint16_t>(in + i, n - i, out + 2 * i, [](float x) { return EncodeF16(x); });
+}
+
+template <typename V>
+ASSAY_INLINE void WriteBf16(const float* in, int64_t n, std::byte* out) {
+  using I = IntsOf<V>;
+  int64_t i = 0;
+  for (; i + kLanes<V> <= n; i += kLanes<V>) {
+    const I bits = BitsOf(Load<V>(in + i));
+    const I rounded = bits + 0x7fff + (bits >> 16 & 1);
+    const I nan = (bits & static_cast<int32_t>(0x80000000)) | 0x7fc00000;
+    StoreHalves(((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded) >> 16, out + 2 * i);
+  }
+  WriteCodes<uint16_t>(in + i, n - i, out + 2 * i, [](float x) { return EncodeBf16(x); });
+}
+
 template <typename Code, typename Finite>
 bool AllFinite(const PackedView& view, int64_t row, Finite finite) {
   const std::byte* in = view.codes + row * view.cols * static_cast<int64_t>(sizeof(Code));
@@ -70,25 +102,25 @@ void DecodeRowF16(const PackedView& view, int64_t row, float* out) {
   ReadCodes<uint16_t>(in, view.cols, out, [](uint16_t code) { return DecodeF16(code); });
 }
 
-ASSAY_CLONES void DecodeRowBf16(const PackedView& view, int64_t row, float* out) {
-  ReadCodes<uint16_t>(view.codes + row * view.cols * 2, view.cols, out, [](uint16_t code) { return DecodeBf16(code); });
-}
+ASSAY_BY_WIDTH(DecodeRowBf16, (const PackedView& view, int64_t row, float* out), (view, row, out), ReadBf16)
 
 void EncodeRowsF32(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
                    std::byte*) {
   std::memcpy(codes, weights, static_cast<size_t>(n_rows * cols) * 4);
 }
 
-ASSAY_CLONES void EncodeRowsF16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
-                                std::byte* codes, std::byte*) {
-  const int64_t n = n_rows * cols, whole = n / 8 * 8;
-  for (int64_t i = 0; i < whole; i += 8) StoreHalves(F16Codes(Load8(weights + i)), codes + 2 * i);
-  WriteCodes<uint16_t>(weights + whole, n - whole, codes + 2 * whole, [](float x) { return EncodeF16(x); });
-}
+namespace {
+ASSAY_BY_WIDTH(WriteAsF16, (const float* in, int64_t n, std::byte* out), (in, n, out), WriteF16)
+ASSAY_BY_WIDTH(WriteAsBf16, (const float* in, int64_t n, std::byte* out), (in, n, out), WriteBf16)
+}  // namespace
 
-ASSAY_CLONES void EncodeRowsBf16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float,
-                                 std::byte* codes, std::byte*) {
-  WriteCodes<uint16_t>(weights, n_rows * cols, codes, [](float x) { return EncodeBf16(x); });
+void EncodeRowsF16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                   std::byte*) {
+  WriteAsF16(weights, n_rows * cols, codes);
+}
+void EncodeRowsBf16(const float* weights, int64_t n_rows, int64_t cols, const float*, float, float, std::byte* codes,
+                    std::byte*) {
+  WriteAsBf16(weights, n_rows * cols, codes);
 }
 
 void DecodeRowI32(const PackedView& view, int64_t row, float* out) {

@@ -49,15 +49,36 @@ ASSAY_INLINE float SignedLargest(const float* x) {
   return high;
 }
 
-/// As C's roundf; |a| below 2^31.
-ASSAY_INLINE LaneTypes<8>::Int RoundHalfAway(Float8 a) {
-  const auto whole = __builtin_convertvector(a, LaneTypes<8>::Int);
-  const Float8 rest = a - __builtin_convertvector(whole, Float8);
-  // A true comparison is -1.
-  return whole - (rest >= Broadcast<Float8>(0.5f)) + (rest <= Broadcast<Float8>(-0.5f));
+/// As C's roundf; |a| below 2^22.
+template <typename V>
+ASSAY_INLINE IntsOf<V> RoundHalfAway(V a) {
+  // The number below a half: a half itself is rounded up by the addition, what is less is not.
+  const IntsOf<V> half = (BitsOf(a) & static_cast<int32_t>(0x80000000)) | BitsOf(Broadcast<V>(0x1.fffffep-2f));
+  return __builtin_convertvector(a + FromBitsOf<V>(half), IntsOf<V>);
 }
 
-/// One number of each of eight runs of `count` weights that lie one after the other: `fold` joins two vectors.
+/// Lane k of the result is the fold of all lanes of r[k].
+template <typename Fold>
+ASSAY_INLINE Float8 FoldLanes(const Float8 (&r)[8], const Fold& fold) {
+  Float8 pairs[4], fours[2];
+  ASSAY_UNROLL
+  for (int k = 0; k < 4; ++k) {
+    const Float8 a = r[2 * k], b = r[2 * k + 1];
+    pairs[k] = fold(__builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13),
+                    __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15));
+  }
+  ASSAY_UNROLL
+  for (int k = 0; k < 2; ++k) {
+    const Float8 a = pairs[2 * k], b = pairs[2 * k + 1];
+    fours[k] = fold(__builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13),
+                    __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15));
+  }
+  return fold(__builtin_shufflevector(fours[0], fours[1], 0, 1, 2, 3, 8, 9, 10, 11),
+              __builtin_shufflevector(fours[0], fours[1], 4, 5, 6, 7, 12, 13, 14, 15));
+}
+
+/// One number of each of eight runs of `count` weights that lie one after the other. (Of zeros of both signs the order
+/// of folding decides, so it is one order for every instruction set.)
 template <int count, typename Fold>
 ASSAY_INLINE Float8 FoldRuns(const float* runs, const Fold& fold) {
   Float8 r[8];
@@ -67,8 +88,7 @@ ASSAY_INLINE Float8 FoldRuns(const float* runs, const Fold& fold) {
     ASSAY_UNROLL
     for (int i = 8; i < count; i += 8) r[k] = fold(r[k], Load<Float8>(runs + k * count + i));
   }
-  Transpose8(r);
-  return fold(fold(fold(r[0], r[1]), fold(r[2], r[3])), fold(fold(r[4], r[5]), fold(r[6], r[7])));
+  return FoldLanes(r, fold);
 }
 template <int count>
 ASSAY_INLINE Float8 SmallestOfRuns(const float* runs) {
@@ -81,10 +101,22 @@ ASSAY_INLINE Float8 LargestOfRuns(const float* runs) {
       runs, [](Float8 a, Float8 b) __attribute__((always_inline)) { return Max(a, b); });
 }
 /// max |x| of each.
-template <int count>
+template <int count, typename V>
 ASSAY_INLINE Float8 LargestMagnitudeOfRuns(const float* runs) {
-  return FoldRuns<count>(
-      runs, [](Float8 a, Float8 b) __attribute__((always_inline)) { return Max(Abs(a), Abs(b)); });
+  Float8 r[8];
+  ASSAY_UNROLL
+  for (int k = 0; k < 8; ++k) {
+    V run = Abs(Load<V>(runs + k * count));
+    ASSAY_UNROLL
+    for (int i = kLanes<V>; i < count; i += kLanes<V>) run = Max(run, Abs(Load<V>(runs + k * count + i)));
+    if constexpr (kLanes<V> == 16) {
+      r[k] = Max(LowHalf(run), HighHalf(run));
+    } else {
+      r[k] = run;
+    }
+  }
+  return FoldLanes(
+      r, [](Float8 a, Float8 b) __attribute__((always_inline)) { return Max(a, b); });
 }
 /// SignedLargest of each.
 template <int count>
@@ -118,18 +150,18 @@ ASSAY_INLINE Float8 InverseOf(Float8 d) {
 }
 
 /// Codes of n blocks of 32 values by the scale max|x| / 127, its F16 code into d; then finish(block, scale).
-template <typename Block, typename Finish>
+template <typename V, typename Block, typename Finish>
 ASSAY_INLINE void EncodeBlocksQ8(const float* x, int64_t n_blocks, Block* blocks, const Finish& finish) {
   EachEightRuns<kQ>(
       x, n_blocks, [&](const float* runs, int n, int64_t first) __attribute__((always_inline)) {
-        const Float8 d = LargestMagnitudeOfRuns<kQ>(runs) / 127.0f;
+        const Float8 d = LargestMagnitudeOfRuns<kQ, V>(runs) / 127.0f;
         const Float8 inverse = InverseOf(d);
         const Int8Lanes d_codes = F16Codes(d);
         for (int k = 0; k < n; ++k) {
           Block& block = blocks[first + k];
           ASSAY_UNROLL
-          for (int i = 0; i < kQ; i += 8) {
-            const uint64_t codes = LowBytes(RoundHalfAway(Load<Float8>(runs + k * kQ + i) * inverse[k]));
+          for (int i = 0; i < kQ; i += kLanes<V>) {
+            const auto codes = LowBytes(RoundHalfAway(Load<V>(runs + k * kQ + i) * inverse[k]));
             std::memcpy(block.qs + i, &codes, sizeof codes);
           }
           block.d = static_cast<uint16_t>(d_codes[k]);

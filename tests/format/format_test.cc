@@ -6,8 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -16,6 +18,7 @@
 #include "base/random.h"
 #include "format/golden_files.h"
 #include "number/bf16.h"
+#include "system/machine.h"
 
 namespace assay {
 namespace {
@@ -257,6 +260,35 @@ TEST_P(EveryFormat, RowsAreIndependent) {
     format.decode_row(all.view, row, b.data());
     EXPECT_EQ(a, b);
   }
+}
+
+// Vectors of sixteen and of eight: signs of zeros, ties and what lies behind the last whole vector included.
+TEST_P(EveryFormat, EveryInstructionSetGivesTheSameBits) {
+  const Format& format = GetFormat(GetParam().name);
+  if (!format.encode_rows) return;
+  std::vector<float> weights = RandomWeights(6, 4 * kSweepCols);
+  Random random(7);
+  for (int64_t i = 0; i < 3 * kSweepCols; ++i) {
+    float& x = weights[static_cast<size_t>(i)];
+    if (random.Below(8) == 0) x = random.Below(2) == 0 ? 0.0f : -0.0f;
+    if (i < kSweepCols) x = std::bit_cast<float>(std::bit_cast<uint32_t>(x) & 0xfff80000u);  // codes and midpoints
+    if (i >= 2 * kSweepCols && random.Below(2) == 0) x = std::copysign(x, 1.0f);
+  }
+  const auto all = [&](const char* level) {
+    LimitCpu(level);
+    const Encoded encoded(format, weights, 4, kSweepCols);
+    std::vector<std::byte> bytes = encoded.codes;
+    bytes.insert(bytes.end(), encoded.scales.begin(), encoded.scales.end());
+    std::vector<float> row(kSweepCols);
+    for (int64_t r = 0; r < 4; ++r) {
+      format.decode_row(encoded.view, r, row.data());
+      const auto decoded = std::as_bytes(std::span(row));
+      bytes.insert(bytes.end(), decoded.begin(), decoded.end());
+    }
+    LimitCpu("avx512");  // the whole processor
+    return bytes;
+  };
+  EXPECT_TRUE(all("avx2") == all("avx512"));
 }
 
 // Encoders that take eight blocks at a time: rows of any number of blocks begin alike, and nothing is written behind.

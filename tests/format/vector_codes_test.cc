@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "format/rounding.h"
 #include "number/bnb_fp4.h"
 #include "number/f16.h"
 #include "number/fp4_e2m1.h"
@@ -37,7 +38,7 @@ void ForManyValues(Check check) {
 TEST(VectorCodes, Fp8E4m3) {
   ForManyValues([](float* values) {
     for (int i = 0; i < 8; ++i) values[i] = std::fmax(std::fmin(values[i], kFp8E4m3Max), -kFp8E4m3Max);
-    const Int8Lanes codes = Fp8E4m3Codes(Load8(values));
+    const Int8Lanes codes = Fp8E4m3Codes(Load<Float8>(values));
     for (int i = 0; i < 8; ++i) ASSERT_EQ(codes[i], EncodeFp8E4m3(values[i])) << values[i];
   });
 }
@@ -46,7 +47,7 @@ template <int exponent_bits, int mantissa_bits, typename Encode>
 void CheckMinifloat(float largest, Encode encode) {
   ForManyValues([&](float* values) {
     for (int i = 0; i < 8; ++i) values[i] = std::fmax(std::fmin(values[i], largest), -largest);
-    const Int8Lanes codes = MinifloatCodes<exponent_bits, mantissa_bits>(Load8(values), largest);
+    const Int8Lanes codes = MinifloatCodes<exponent_bits, mantissa_bits>(Load<Float8>(values), largest);
     for (int i = 0; i < 8; ++i) ASSERT_EQ(codes[i], encode(values[i])) << values[i];
   });
 }
@@ -61,7 +62,7 @@ TEST(VectorCodes, F16) {
   for (const float factor : {1.0f, 1e-6f, 1e4f}) {
     ForManyValues([&](float* values) {
       for (int i = 0; i < 8; ++i) values[i] *= factor;
-      const Int8Lanes codes = F16Codes(Load8(values));
+      const Int8Lanes codes = F16Codes(Load<Float8>(values));
       std::byte bytes[16];
       StoreHalves(codes, bytes);
       for (int i = 0; i < 8; ++i) {
@@ -72,9 +73,21 @@ TEST(VectorCodes, F16) {
   }
 }
 
+// The numbers around every half.
+TEST(VectorCodes, RoundHalfAway) {
+  for (int half = -2001; half <= 2001; half += 2) {
+    float x = static_cast<float>(half) / 2;
+    for (int step = 0; step < 3; ++step) x = std::nextafter(x, -1e9f);
+    for (int step = 0; step < 7; ++step, x = std::nextafter(x, 1e9f)) {
+      ASSERT_EQ(RoundHalfAway(Broadcast<Float8>(x))[3], static_cast<int>(std::round(x))) << x;
+      ASSERT_EQ(RoundHalfAway(Broadcast<Float16>(x))[11], static_cast<int>(std::round(x))) << x;
+    }
+  }
+}
+
 TEST(VectorCodes, BnbFp4) {
   ForManyValues([](const float* values) {
-    const Int8Lanes codes = BnbFp4Codes(Load8(values));
+    const Int8Lanes codes = BnbFp4Codes(Load<Float8>(values));
     for (int i = 0; i < 8; ++i) ASSERT_EQ(codes[i], EncodeBnbFp4(values[i])) << values[i];
   });
 }
@@ -104,14 +117,14 @@ TEST(VectorCodes, Packed) {
 
 TEST(VectorCodes, Fp4E2m1) {
   ForManyValues([](const float* values) {
-    const Int8Lanes codes = Fp4E2m1Codes(Load8(values));
+    const Int8Lanes codes = Fp4E2m1Codes(Load<Float8>(values));
     for (int i = 0; i < 8; ++i) ASSERT_EQ(codes[i], EncodeFp4E2m1(values[i] + 0.0f)) << values[i];
   });
 }
 
 TEST(VectorCodes, Nf4) {
   ForManyValues([](const float* values) {
-    const Int8Lanes codes = Nf4Codes(Load8(values));
+    const Int8Lanes codes = Nf4Codes(Load<Float8>(values));
     for (int i = 0; i < 8; ++i) ASSERT_EQ(codes[i], EncodeNf4(values[i])) << values[i];
   });
 }

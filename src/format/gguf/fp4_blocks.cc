@@ -59,7 +59,7 @@ bool ValidNvfp4(const BlockNvfp4& block) {
 template <int count>
 ASSAY_INLINE void EncodeNibbles(const float* x, float scale, uint8_t* qs) {
   const auto codes = [&](const float* eight) __attribute__((always_inline)) {
-    const Float8 v = Load8(eight);
+    const Float8 v = Load<Float8>(eight);
     const Float8 a = Abs(v);
     Int8Lanes n{};  // a true comparison is -1
     ASSAY_UNROLL
@@ -79,13 +79,13 @@ ASSAY_INLINE float ErrorOf(const float* x, const float* w, float scale) {
   constexpr float steps[7] = {0.5f, 0.5f, 0.5f, 0.5f, 1.0f, 1.0f, 2.0f};
   Float8 sum{};
   for (int i = 0; i < count; i += 8) {
-    const Float8 a = Abs(Load8(x + i));
+    const Float8 a = Abs(Load<Float8>(x + i));
     Float8 value{};
     for (int k = 0; k < 7; ++k) {
       value += a > Broadcast<Float8>(bounds[k] * scale) ? Broadcast<Float8>(steps[k] * scale) : Float8{};
     }
     const Float8 difference = value - a;
-    sum += Load8(w + i) * difference * difference;
+    sum += Load<Float8>(w + i) * difference * difference;
   }
   return SumOfLanes(sum);
 }
@@ -130,7 +130,7 @@ ASSAY_INLINE void EncodeRowNvfp4(const float* row, int64_t cols, const float* im
   const float mean_square = importance == nullptr ? 0.0f : MeanSquare(row, cols);
   EachEightRuns<kSub>(
       row, cols / kSub, [&](const float* x, int n, int64_t first) __attribute__((always_inline)) {
-        Int8Lanes d = ScalesNvfp4(LargestMagnitudeOfRuns<kSub>(x));
+        Int8Lanes d = ScalesNvfp4(LargestMagnitudeOfRuns<kSub, Float8>(x));
         for (int k = 0; importance != nullptr && k < n; ++k) {
           float w[kSub];
           SearchWeights(x + k * kSub, importance + (first + k) * kSub, mean_square, kSub, w);
