@@ -213,18 +213,27 @@ void CompressedTensorsWriter::IntegerRows(const Scheme& scheme, const HfModule& 
   const int64_t bits = scheme.bits, cols = module.cols, row_bytes = CodesBytes(*module.format, 1, cols);
   const bool packed = scheme.compression == "pack-quantized";
   const int64_t file_row = packed ? DenseWordBytes(cols, static_cast<int>(bits)) : cols;
-  std::vector<std::byte> out(static_cast<size_t>(n * file_row));
-  std::vector<uint8_t> row(static_cast<size_t>(cols));
-  for (int64_t r = 0; r < n; ++r) {
-    RowCodes(bits, codes.data() + r * row_bytes, cols, row.data());
-    std::span<std::byte> to(out.data() + r * file_row, static_cast<size_t>(file_row));
-    if (packed)
-      PackDense(row, static_cast<int>(bits), to.first(static_cast<size_t>((cols * bits + 7) / 8)));
-    else
-      for (size_t c = 0; c < row.size(); ++c)
-        to[c] = static_cast<std::byte>(static_cast<int>(row[c]) - (1 << (bits - 1)));
+  std::span<const std::byte> rows_bytes = codes;
+  std::vector<std::byte> out;
+  if (packed && bits == 8 && file_row == row_bytes) {  // unsigned in the file
+    out.resize(codes.size());
+    TurnSigns(codes.data(), static_cast<int64_t>(codes.size()), out.data());
+    rows_bytes = out;
+  } else if (file_row != row_bytes) {
+    out.resize(static_cast<size_t>(n * file_row));
+    std::vector<uint8_t> row(static_cast<size_t>(cols));
+    for (int64_t r = 0; r < n; ++r) {
+      RowCodes(bits, codes.data() + r * row_bytes, cols, row.data());
+      std::span<std::byte> to(out.data() + r * file_row, static_cast<size_t>(file_row));
+      if (packed)
+        PackDense(row, static_cast<int>(bits), to.first(static_cast<size_t>((cols * bits + 7) / 8)));
+      else
+        for (size_t c = 0; c < row.size(); ++c)
+          to[c] = static_cast<std::byte>(static_cast<int>(row[c]) - (1 << (bits - 1)));
+    }
+    rows_bytes = out;
   }
-  sink(module.name + (packed ? ".weight_packed" : ".weight"), static_cast<uint64_t>(begin * file_row), out);
+  sink(module.name + (packed ? ".weight_packed" : ".weight"), static_cast<uint64_t>(begin * file_row), rows_bytes);
   if (scheme.symmetric) return;
   // Zeros are packed down the rows: they wait for the last.
   const int64_t groups = ScalesPerRow(*module.format, cols), rows = module.rows;

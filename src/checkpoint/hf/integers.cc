@@ -75,9 +75,6 @@ std::optional<IntegerKind> IntegerKindOf(const Format& format) {
   return kind;
 }
 
-namespace {
-
-// Signed bytes from unsigned ones with 128 as zero, and back.
 void TurnSigns(const std::byte* in, int64_t n, std::byte* out) {
   int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
@@ -88,8 +85,6 @@ void TurnSigns(const std::byte* in, int64_t n, std::byte* out) {
   }
   for (; i < n; ++i) out[i] = in[i] ^ std::byte{0x80};
 }
-
-}  // namespace
 
 std::vector<std::byte> LayCodes(int64_t bits, int64_t rows, int64_t cols,
                                 const std::function<void(int64_t row, uint8_t* codes)>& row_codes) {

@@ -51,6 +51,8 @@ void PlaceIntegers(IntegerMatrix matrix, HfSource& source, const std::string& wh
 /// Codes that a callback gives row by row, u in 0 … 2^bits - 1, as Format lays rows of that many bits (8: u - 128).
 std::vector<std::byte> LayCodes(int64_t bits, int64_t rows, int64_t cols,
                                 const std::function<void(int64_t row, uint8_t* codes)>& row_codes);
+/// Signed bytes from unsigned ones with 128 as zero, and back.
+void TurnSigns(const std::byte* in, int64_t n, std::byte* out);
 /// One row of a format's codes plane as u.
 void RowCodes(int64_t bits, const std::byte* row, int64_t cols, uint8_t* codes);
 
