@@ -107,6 +107,15 @@ class GgufWriter : public CheckpointWriter {
     for (const Shard& shard : shards_) total += shard.data_begin + shard.data_bytes;
     return total;
   }
+  double bits_per_weight() const override {
+    double bits = 0, weights = 0;
+    for (const OutputTensor& stored : plan_.stored) {
+      if (stored.shape.size() < 2 || stored.format->integers) continue;
+      bits += 8.0 * static_cast<double>(CodesBytes(*stored.format, stored.rows, stored.cols));
+      weights += static_cast<double>(stored.rows) * static_cast<double>(stored.cols);
+    }
+    return weights > 0 ? bits / weights : 0.0;
+  }
 
  private:
   /// Where a tensor's data begin.

@@ -133,6 +133,15 @@ class HfWriter : public CheckpointWriter {
   std::string left_out() const override { return left_out_; }
   fs::path first_file() const override { return out_; }
   uint64_t total_bytes() const override { return total_bytes_; }
+  double bits_per_weight() const override {
+    double bits = 0, weights = 0;
+    for (const Stored& stored : stored_) {
+      if (stored.module.shape.size() < 2 || stored.module.format->integers) continue;
+      for (const SafetensorsPart& part : PartsOf(stored)) bits += 8.0 * static_cast<double>(part.bytes);
+      weights += static_cast<double>(stored.module.rows) * static_cast<double>(stored.module.cols);
+    }
+    return weights > 0 ? bits / weights : 0.0;
+  }
 
  private:
   void Discard() {

@@ -57,6 +57,8 @@ class CheckpointWriter {
   virtual std::filesystem::path first_file() const = 0;
   /// Bytes of the finished checkpoint's weight files, known beforehand.
   virtual uint64_t total_bytes() const = 0;
+  /// Stored bits per weight of the tensors with two or more dimensions, scales included, known beforehand.
+  virtual double bits_per_weight() const = 0;
 };
 
 /// The container that a format is written in when the user does not say: GGUF where GGUF has the type.

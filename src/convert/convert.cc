@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <numeric>
+#include <span>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -41,6 +43,7 @@ struct Job {
   TensorOrder order;
   std::string stored;   // the tensor of a Hugging Face file that it is a part of; empty: it is a whole one
   bool turned = false;  // it was decoded to be turned: its format says nothing about the file
+  std::string group;    // of tensors that share a global scale; empty: it has none
   float global_scale = 1.0f, global_divisor = 1.0f;
 };
 
@@ -57,7 +60,8 @@ bool KeepsCodes(const Job& job) {
 struct Piece {
   size_t tensor = 0;
   int64_t begin = 0, rows = 0;
-  std::vector<std::byte> codes, scales;
+  std::vector<std::byte> codes_room, scales_room;  // they grow only: new bytes would be cleared for nothing
+  std::span<std::byte> codes, scales;
 };
 
 class Conversion {
@@ -71,7 +75,8 @@ class Conversion {
         progress_(progress),
         scratch_(static_cast<size_t>(pool.threads())) {}
   void Plan();
-  void ChooseGlobals();
+  void GroupByGlobal();
+  void ChooseGlobal(const std::string& group);
   void Write(const std::filesystem::path& out, QuantRecord& record);
 
  private:
@@ -96,8 +101,9 @@ class Conversion {
   ThreadPool& pool_;
   Progress& progress_;
   std::vector<Job> jobs_;
-  std::vector<Scratch> scratch_;  // of each worker
-  Piece current_, pending_;       // pending_ without rows: nothing to write
+  std::map<std::string, std::vector<Job*>> groups_;  // those whose global scale is not chosen
+  std::vector<Scratch> scratch_;                     // of each worker
+  Piece current_, pending_;                          // pending_ without rows: nothing to write
 };
 
 const Format& Conversion::UnquantizedFormat(const Job& job) const {
@@ -159,10 +165,11 @@ MatrixStatistics Conversion::Statistics(const Job& job) {
   const int64_t cols = job.output.cols, n_rows = job.output.rows;
   std::vector<float> largest(static_cast<size_t>(n_rows)), sums(static_cast<size_t>(n_rows));
   pool_.For(n_rows, std::max<int64_t>(1, kGrainFloats / cols), [&](int64_t from, int64_t to, int worker) {
-    float* rows = RowsOf(worker, (to - from) * cols);
-    ReadRows(job, from, to - from, rows);
-    for (int64_t r = from; r < to; ++r, rows += cols)
-      AddMagnitudes(rows, cols, &largest[static_cast<size_t>(r)], &sums[static_cast<size_t>(r)]);
+    float* row = RowsOf(worker, cols);
+    for (int64_t r = from; r < to; ++r) {
+      DecodeInOrder(*job.source, job.order, r, row);  // whether it is finite is seen when it is encoded
+      AddMagnitudes(row, cols, &largest[static_cast<size_t>(r)], &sums[static_cast<size_t>(r)]);
+    }
   });
   const double count = static_cast<double>(n_rows) * static_cast<double>(cols);
   if (count == 0) return {};
@@ -170,10 +177,9 @@ MatrixStatistics Conversion::Statistics(const Job& job) {
           static_cast<float>(std::accumulate(sums.begin(), sums.end(), 0.0) / count)};
 }
 
-void Conversion::ChooseGlobals() {
+void Conversion::GroupByGlobal() {
   // Engines fuse q, k, v and gate, up into one matrix each, and some files have fused others: the parts must share one
   // global scale (the largest magnitude decides).
-  std::map<std::string, std::vector<Job*>> groups;
   for (Job& job : jobs_) {
     if (!job.output.format->choose_global) continue;
     std::string group = job.output.name;
@@ -183,15 +189,21 @@ void Conversion::ChooseGlobals() {
       for (const char* part : {"attn_q.", "attn_k.", "attn_v."}) ReplaceAll(group, part, "attn_qkv.");
       for (const char* part : {"ffn_gate.", "ffn_up."}) ReplaceAll(group, part, "ffn_gate_up.");
     }
-    groups[group].push_back(&job);
+    groups_[group].push_back(&job);
+    job.group = std::move(group);
   }
-  for (auto& [name, members] : groups) {
-    std::vector<MatrixStatistics> parts;
-    for (Job* job : members) parts.push_back(Statistics(*job));
-    const MatrixStatistics shared = SharedStatistics(parts);
-    for (Job* job : members) job->output.format->choose_global(shared, &job->global_scale, &job->global_divisor);
-    if (progress_.Cancelled()) throw Interrupted();
-  }
+}
+
+// Just before the first member is encoded: its rows are still in the processor's cache then.
+void Conversion::ChooseGlobal(const std::string& group) {
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return;
+  std::vector<MatrixStatistics> parts;
+  for (Job* job : found->second) parts.push_back(Statistics(*job));
+  const MatrixStatistics shared = SharedStatistics(parts);
+  for (Job* job : found->second) job->output.format->choose_global(shared, &job->global_scale, &job->global_divisor);
+  groups_.erase(found);
+  if (progress_.Cancelled()) throw Interrupted();
 }
 
 // Which zeros rounding gives is known only once it is done: for the containers that cannot state all of them it is done
@@ -231,8 +243,12 @@ void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& 
   const Format& format = *job.output.format;
   const int64_t cols = job.output.cols, step = RowStep(format, piece.rows, cols);
   const int64_t grain = std::max<int64_t>(1, kGrainFloats / cols / step) * step;
-  piece.codes.resize(static_cast<size_t>(CodesBytes(format, piece.rows, cols)));
-  piece.scales.resize(static_cast<size_t>(ScalesBytes(format, piece.rows, cols)));
+  const auto part = [](std::vector<std::byte>& room, int64_t bytes) {
+    if (room.size() < static_cast<size_t>(bytes)) room.resize(static_cast<size_t>(bytes));
+    return std::span(room).first(static_cast<size_t>(bytes));
+  };
+  piece.codes = part(piece.codes_room, CodesBytes(format, piece.rows, cols));
+  piece.scales = part(piece.scales_room, ScalesBytes(format, piece.rows, cols));
   PackedView packed;
   packed.format = &format;
   packed.rows = piece.rows;
@@ -280,6 +296,7 @@ void Conversion::WritePending(CheckpointWriter& writer) {
 
 void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report) {
   const Job& job = jobs_[index];
+  ChooseGlobal(job.group);
   const Format& format = *job.output.format;
   const int64_t cols = job.output.cols, n_rows = job.output.rows, rows_per_piece = RowsPerPiece(format, n_rows, cols);
   std::vector<double> errors(static_cast<size_t>(n_rows)), energies(static_cast<size_t>(n_rows));
@@ -303,8 +320,12 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
   report.to = format.name;
   report.method = KeepsCodes(job) ? "kept" : "rtn";
   report.bytes = static_cast<uint64_t>(CodesBytes(format, n_rows, cols) + ScalesBytes(format, n_rows, cols));
-  report.rmse = std::sqrt(squared_error / count);
-  report.relative_error = squared_source > 0 ? std::sqrt(squared_error / squared_source) : 0;
+  if (options_.measure_error || KeepsCodes(job)) {
+    report.rmse = std::sqrt(squared_error / count);
+    report.relative_error = squared_source > 0 ? std::sqrt(squared_error / squared_source) : 0;
+  } else {
+    report.rmse = report.relative_error = std::numeric_limits<double>::quiet_NaN();
+  }
 }
 
 void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
@@ -315,7 +336,7 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
     total += static_cast<uint64_t>(job.output.rows * job.output.cols) * 4;
   }
   progress_.Begin(fmt::format("quantize to {}", preset_.info().name), total, "bytes");
-  ChooseGlobals();
+  GroupByGlobal();
   CheckZeros();
   auto writer = CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
                                          options_.shard_bytes, options_.hf_container);
@@ -326,6 +347,12 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
   if (!source_.drafts().empty()) record.notes.push_back(source_.drafts() + " are left out");
   writer->Commit();
   record.output = writer->first_file().string();
+  const std::filesystem::path file = writer->first_file();
+  record.result.name = (file.has_filename() ? file : file.parent_path()).filename().string();
+  record.result.architecture = source_.config().architecture;
+  record.result.format = preset_.info().name;
+  record.result.bits_per_weight = writer->bits_per_weight();
+  record.result.file_bytes = writer->total_bytes();
   progress_.End();
 }
 

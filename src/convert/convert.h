@@ -13,7 +13,7 @@
 namespace assay {
 
 struct ConvertOptions {
-  bool measure_error = true;  // decode what was written and compare: fills rmse and relative_error
+  bool measure_error = true;  // decode what was written and compare: fills rmse and relative_error, else NaN
   std::string hf_container;   // "gptq", "awq" … (HfContainersOf); "": the usual one of the format
   uint64_t shard_bytes = 0;   // of one file; 0: CheckpointWriter's
 };

@@ -17,7 +17,7 @@ struct TensorQuantization {
   std::vector<int64_t> shape;    // mathematical order
   std::string from, to, method;  // "bf16", "q4_k", "rtn"
   uint64_t bytes = 0;            // after
-  double rmse = 0;               // of the decoded weights against the source
+  double rmse = 0;               // of the decoded weights against the source; NaN: not measured
   double relative_error = 0;     // rmse / root mean square of the source
 };
 

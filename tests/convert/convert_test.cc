@@ -90,6 +90,49 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+// Sizes are told without opening what was written; whether the error was measured is told too.
+TEST(QuantRecord, TellsWhatTheFinishedCheckpointHas) {
+  TempFolder scratch;
+  MakeRandomModel(scratch.path() / "m", fs::path(ASSAY_TEST_DATA) / "golden/checkpoint/tiny_llama", 256, 512);
+  auto source = Checkpoint::Open(scratch.path() / "m");
+  ThreadPool pool(2);
+  for (const auto& [preset, container] : std::vector<std::pair<const char*, const char*>>{
+           {"q4_0", ""},
+           {"nvfp4_gguf", ""},
+           {"fp8", ""},
+           {"int8", ""},
+           {"int4-g128", ""},
+           {"int4-g128-asym", ""},
+           {"int4-g128-asym", "gptq_v2"},
+           {"int4-g128-asym", "awq"},
+           {"int4-g128", "auto-round"},
+           {"int4-g64-asym", "hqq"},
+           {"nf4", ""},
+           {"nf4", "bitsandbytes-nested"},
+           {"llm-int8", ""},
+           {"nvfp4", ""},
+           {"nvfp4", "modelopt"},
+           {"mxfp4", ""},
+           {"mxfp8", ""},
+       }) {
+    ConvertOptions options;
+    options.hf_container = container;
+    options.measure_error = std::string_view(preset) != "fp8";
+    const fs::path out = scratch.path() / (std::string(preset) + container + ".gguf");
+    const QuantRecord record = ConvertCheckpoint(*source, Preset::Get(preset), out, options, pool, SilentProgress());
+    auto opened = Checkpoint::Open(record.output);
+    EXPECT_EQ(record.result.file_bytes, opened->file_bytes()) << preset << " " << container;
+    EXPECT_NEAR(record.result.bits_per_weight, opened->bits_per_weight(), 0.02) << preset << " " << container;
+    EXPECT_EQ(record.result.architecture, opened->config().architecture);
+    EXPECT_EQ(record.result.name, out.filename().string());
+    for (const TensorQuantization& tensor : record.tensors) {
+      const bool measured = options.measure_error || tensor.method == "kept";
+      EXPECT_EQ(std::isnan(tensor.rmse), !measured) << preset << " " << tensor.name;
+      EXPECT_EQ(std::isnan(tensor.relative_error), !measured) << preset << " " << tensor.name;
+    }
+  }
+}
+
 // Types as llama-quantize (of the tree inside the source package llama-cpp-python 0.3.36) gives them to the same model
 // in F32: it goes by names, so that small matrices of DeepSeek V4 that are no linear modules are quantized too.
 TEST(GgufPresets, OfAWholeModelAreThoseOfLlamaQuantize) {

@@ -181,6 +181,17 @@ class Commands(unittest.TestCase):
         self.assertEqual({(t["method"], t["rmse"]) for t in again["tensors"]}, {("kept", 0)})
         self.assertEqual(self.json("inspect", "b.gguf", "--errors", "a.gguf")["relative"], 0)
 
+    def test_the_error_need_not_be_measured(self):
+        for preset in ("q4_k_m", "int8"):
+            measured = self.json("quantize", DEMO, "--to", preset, "-o", f"{preset}-a")
+            bare = self.json("quantize", DEMO, "--to", preset, "-o", f"{preset}-b", "--no-error")
+            self.assertEqual(bare["result"]["fingerprint"], measured["result"]["fingerprint"])
+            self.assertEqual({t["rmse"] for t in bare["tensors"] if t["method"] == "rtn"}, {None})
+            said = run("quantize", DEMO, "--to", preset, "-o", f"{preset}-c", "--no-error", "-v", cwd=self.path)
+            self.assertEqual(said.returncode, 0, said.stderr)
+            self.assertNotIn("RMSE", said.stdout)
+            self.assertIn(f"{measured['result']['bits_per_weight']:.2f} bits per weight", said.stdout)
+
     def test_a_folder_without_tokenizer_json(self):
         """Kimi K2.5 as published: ranks, template file, stop token in generation_config.json."""
         folder = ROOT / "tests" / "golden" / "kimi"
