@@ -5,7 +5,8 @@ usage: quantize.py ASSAY LLAMA_QUANTIZE MODEL.gguf [-r 3] [--threads 2] [--out F
 
 Wall time of the whole program, reading and writing included; our figure includes measuring the error of what was written, which llama-quantize does not
 do. The memory column is what reading the source once (by the same number of threads, from the page cache) and writing the output once takes here: no
-program can be faster. On a busy machine trust the ratio of processor time. llama.cpp: the tree inside the source package llama-cpp-python 0.3.36, target llama-quantize, built for this processor."""
+program can be faster. The last column is that of our --no-error. Outputs go to memory (/dev/shm) where there is such a folder: a disk would be measured
+otherwise. On a busy machine trust the ratio of processor time. What quantizing takes without writing: bench/format/encode_bench --source. llama.cpp: the tree inside the source package llama-cpp-python 0.3.36, target llama-quantize, built for this processor."""
 import argparse
 import math
 import os
@@ -21,7 +22,7 @@ import time
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("assay"), p.add_argument("llama_quantize"), p.add_argument("model"), p.add_argument("presets", nargs="*")
 p.add_argument("-r", type=int, default=3, help="rounds"), p.add_argument("--threads", type=int, default=2)
-p.add_argument("--out", help="folder for the outputs (default: a temporary one)")
+p.add_argument("--out", help="folder for the outputs (default: /dev/shm, else a temporary one)", default="/dev/shm" if os.path.isdir("/dev/shm") else None)
 a = p.parse_intermixed_args()
 PIECE = 16 << 20
 
@@ -71,15 +72,18 @@ def remove(*paths):
 with tempfile.TemporaryDirectory(dir=a.out) as folder:
     ours, theirs, plain = (pathlib.Path(folder) / name for name in ("ours", "theirs", "plain"))
     read_once(a.model)  # into the page cache
-    print("| preset | assay s | llama-quantize s | ratio | of processor time | memory s | assay / memory |\n|---|---|---|---|---|---|---|")
+    print("| preset | assay s | llama-quantize s | ratio | of processor time | memory s | assay / memory | without error |\n|---|---|---|---|---|---|---|---|")
     for preset in a.presets or ["f16", "q8_0", "q4_0", "q6_k", "q5_k_m", "q4_k_m", "q3_k_m", "q3_k_s", "q2_k", "iq4_xs"]:
         rounds = []
         for _ in range(a.r):
-            mine = timed([a.assay, "quantize", a.model, "--to", preset, "-o", ours, "--threads", str(a.threads), "-q"])
+            command = [a.assay, "quantize", a.model, "--to", preset, "-o", ours, "--threads", str(a.threads), "-q"]
+            bare = timed([*command, "--no-error"])
+            remove(ours)
+            mine = timed(command)
             # Formats of safetensors have no peer here.
             peer = (math.nan, math.nan) if ours.is_dir() else timed([a.llama_quantize, a.model, theirs, preset.upper(), str(a.threads)])
             limit = read_once(a.model) + write_once(plain, size_of(ours))
-            rounds.append((*mine, *peer, limit))
+            rounds.append((*mine, *peer, limit, bare[0]))
             remove(ours, theirs, plain)
-        mine, my_cpu, peer, peer_cpu, limit = (statistics.median(column) for column in zip(*rounds))
-        print(f"| {preset} | {mine:.2f} | {peer:.2f} | {peer / mine:.2f} | {peer_cpu / my_cpu:.2f} | {limit:.2f} | {mine / limit:.2f} |".replace("nan", "–"), flush=True)
+        mine, my_cpu, peer, peer_cpu, limit, bare = (statistics.median(column) for column in zip(*rounds))
+        print(f"| {preset} | {mine:.2f} | {peer:.2f} | {peer / mine:.2f} | {peer_cpu / my_cpu:.2f} | {limit:.2f} | {mine / limit:.2f} | {bare / limit:.2f} |".replace("nan", "–"), flush=True)
