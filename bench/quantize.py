@@ -82,8 +82,10 @@ with tempfile.TemporaryDirectory(dir=a.out) as folder:
             mine = timed(command)
             # Formats of safetensors have no peer here.
             peer = (math.nan, math.nan) if ours.is_dir() else timed([a.llama_quantize, a.model, theirs, preset.upper(), str(a.threads)])
-            limit = read_once(a.model) + write_once(plain, size_of(ours))
+            size = size_of(ours)
+            remove(ours, theirs)  # first: memory that was never used before is slow on a virtual machine
+            limit = read_once(a.model) + write_once(plain, size)
             rounds.append((*mine, *peer, limit, bare[0]))
-            remove(ours, theirs, plain)
+            remove(plain)
         mine, my_cpu, peer, peer_cpu, limit, bare = (statistics.median(column) for column in zip(*rounds))
         print(f"| {preset} | {mine:.2f} | {peer:.2f} | {peer / mine:.2f} | {peer_cpu / my_cpu:.2f} | {limit:.2f} | {mine / limit:.2f} | {bare / limit:.2f} |".replace("nan", "–"), flush=True)
