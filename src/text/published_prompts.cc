@@ -8,7 +8,8 @@
 namespace assay {
 namespace {
 
-// What both begin with: the switch, and calls in DeepSeek's markup (text where arguments are no object).
+// What both begin with: the switch, calls in DeepSeek's markup (text where arguments are no object), and how one is
+// shown to the model.
 constexpr std::string_view kShared =
     R"jinja({%- set thinking = thinking if thinking is defined else (enable_thinking if enable_thinking is defined else false) -%}
 {%- set mark = '｜DSML｜' -%}
@@ -25,6 +26,17 @@ constexpr std::string_view kShared =
   {%- endfor -%}
   {{- '</' + mark + block + '>' -}}
 {%- endmacro -%}
+{%- macro example(block, name) -%}
+<{{ mark + block }}>
+<{{ mark }}invoke name="${{ name }}">
+<{{ mark }}parameter name="$PARAMETER_NAME" string="true|false">$PARAMETER_VALUE</{{ mark }}parameter>
+...
+</{{ mark }}invoke>
+<{{ mark }}invoke name="${{ name }}2">
+...
+</{{ mark }}invoke>
+</{{ mark + block }}>
+{%- endmacro -%}
 )jinja";
 
 constexpr std::string_view kDeepSeekV4 =
@@ -35,15 +47,7 @@ constexpr std::string_view kDeepSeekV4 =
 
 You have access to a set of tools to help answer the user's question. You can invoke tools by writing a "<{{ mark }}tool_calls>" block like the following:
 
-<{{ mark }}tool_calls>
-<{{ mark }}invoke name="$TOOL_NAME">
-<{{ mark }}parameter name="$PARAMETER_NAME" string="true|false">$PARAMETER_VALUE</{{ mark }}parameter>
-...
-</{{ mark }}invoke>
-<{{ mark }}invoke name="$TOOL_NAME2">
-...
-</{{ mark }}invoke>
-</{{ mark }}tool_calls>
+{{ example('tool_calls', 'TOOL_NAME') }}
 
 String parameters should be specified as is and set `string="true"`. For all other types (numbers, booleans, arrays, objects), pass the value in JSON format and set `string="false"`.
 
@@ -128,15 +132,7 @@ constexpr std::string_view kDeepSeekV32 =
 ## Tools
 You have access to a set of tools you can use to answer the user's question.
 You can invoke functions by writing a "<{{ mark }}function_calls>" block like the following as part of your reply to the user:
-<{{ mark }}function_calls>
-<{{ mark }}invoke name="$FUNCTION_NAME">
-<{{ mark }}parameter name="$PARAMETER_NAME" string="true|false">$PARAMETER_VALUE</{{ mark }}parameter>
-...
-</{{ mark }}invoke>
-<{{ mark }}invoke name="$FUNCTION_NAME2">
-...
-</{{ mark }}invoke>
-</{{ mark }}function_calls>
+{{ example('function_calls', 'FUNCTION_NAME') }}
 String and scalar parameters should be specified as is without any escaping or quotes, while lists and objects should use JSON format. The "string" attribute should be set to "true" for string type parameters and "false" for other types (numbers, booleans, arrays, objects).
 If the thinking_mode is enabled, then after function results you should strongly consider outputting a thinking block. Here is an example:
 <{{ mark }}function_calls>
