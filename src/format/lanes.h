@@ -113,9 +113,9 @@ ASSAY_INLINE IntsOf<V> BitsOf(V a) {
   std::memcpy(&bits, &a, sizeof bits);
   return bits;
 }
-template <typename V>
-ASSAY_INLINE V FromBitsOf(IntsOf<V> bits) {
-  V a;
+template <typename I>
+ASSAY_INLINE FloatLanes<kLanes<I>> FromBits(I bits) {
+  FloatLanes<kLanes<I>> a;
   std::memcpy(&a, &bits, sizeof a);
   return a;
 }
@@ -129,7 +129,7 @@ ASSAY_INLINE IntsOf<V> BitsOfRounded(V a, float low, float high) {
 }
 template <typename V>
 ASSAY_INLINE V RoundClamp(V a, float low, float high) {
-  return FromBitsOf<V>(BitsOfRounded(a, low, high)) - Broadcast<V>(12582912.0f);
+  return FromBits(BitsOfRounded(a, low, high)) - Broadcast<V>(12582912.0f);
 }
 template <typename V>
 ASSAY_INLINE IntsOf<V> RoundClampToInts(V a, float low, float high) {
@@ -140,7 +140,7 @@ ASSAY_INLINE IntsOf<V> RoundClampToInts(V a, float low, float high) {
 template <typename V>
 ASSAY_INLINE V RoughRoot(V a) {
   const V x = a + 1e-36f;
-  V y = FromBitsOf<V>(0x5f3759df - (BitsOf(x) >> 1));
+  V y = FromBits(0x5f3759df - (BitsOf(x) >> 1));
   y = y * (1.5f - 0.5f * x * y * y);
   y = y * (1.5f - 0.5f * x * y * y);
   return a * y;
@@ -206,9 +206,6 @@ ASSAY_INLINE Float8 HighHalf(Float16 v) {
 }
 ASSAY_INLINE float LargestLane(Float16 v) {
   return LargestLane(Max(LowHalf(v), HighHalf(v)));
-}
-ASSAY_INLINE float SmallestLane(Float16 v) {
-  return SmallestLane(Min(LowHalf(v), HighHalf(v)));
 }
 
 /// The low bytes of eight codes, the first lowest.

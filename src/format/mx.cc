@@ -61,7 +61,7 @@ ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
 // The scales' codes for eight groups with these largest magnitudes.
 ASSAY_INLINE Int8Lanes ScaleCodes(const Element& element, MxScaleRule rule, Float8 largest) {
   Int8Lanes exponent{};
-  const Int8Lanes bits = Bits(largest);
+  const Int8Lanes bits = BitsOf(largest);
   const auto rounded = [&](int mantissa) __attribute__((always_inline)) {
     return (bits + (0x400000 >> mantissa)) >> 23;
   };
@@ -79,7 +79,7 @@ ASSAY_INLINE Int8Lanes ScaleCodes(const Element& element, MxScaleRule rule, Floa
       exponent = (bits + 0x7fffff) >> 23;
       break;
     case MxScaleRule::kRceil:
-      return Min((Bits(largest / element.largest) + 0x7fffff) >> 23, Int8Lanes{} + 254);
+      return Min((BitsOf(largest / element.largest) + 0x7fffff) >> 23, Int8Lanes{} + 254);
   }
   return Min(Max(exponent - element.largest_exponent, Int8Lanes{}), Int8Lanes{} + 254);
 }

@@ -54,7 +54,7 @@ template <typename V>
 ASSAY_INLINE IntsOf<V> RoundHalfAway(V a) {
   // The number below a half: a half itself is rounded up by the addition, what is less is not.
   const IntsOf<V> half = (BitsOf(a) & static_cast<int32_t>(0x80000000)) | BitsOf(Broadcast<V>(0x1.fffffep-2f));
-  return __builtin_convertvector(a + FromBitsOf<V>(half), IntsOf<V>);
+  return __builtin_convertvector(a + FromBits(half), IntsOf<V>);
 }
 
 /// Lane k of the result is the fold of all lanes of r[k].

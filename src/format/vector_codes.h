@@ -83,15 +83,6 @@ ASSAY_INLINE uint64_t LowBytes(WidePairLanes pairs) {
   return word;
 }
 
-template <typename V>
-ASSAY_INLINE IntsOf<V> Bits(V v) {
-  return BitsOf(v);
-}
-template <typename I>
-ASSAY_INLINE FloatLanes<kLanes<I>> FromBits(I bits) {
-  return FromBitsOf<FloatLanes<kLanes<I>>>(bits);
-}
-
 /// Codes of a small float of IEEE bias without their signs; 0 <= v, at most the largest finite value.
 template <int exponent_bits, int mantissa_bits, typename I>
 ASSAY_INLINE I MinifloatMagnitudes(I magnitude) {
@@ -100,15 +91,15 @@ ASSAY_INLINE I MinifloatMagnitudes(I magnitude) {
       ((magnitude + ((1 << (shift - 1)) - 1) + (magnitude >> shift & 1)) >> shift) - ((127 - bias) << mantissa_bits);
   // Adding a power of two whose unit in the last place is the smallest subnormal rounds.
   const auto magic = FromBits(I{} + ((127 + 1 - bias + shift) << 23));
-  const I subnormal = Bits(FromBits(magnitude) + magic) - Bits(magic);
+  const I subnormal = BitsOf(FromBits(magnitude) + magic) - BitsOf(magic);
   return magnitude < I{} + ((127 + 1 - bias) << 23) ? subnormal : normal;
 }
 /// Codes with the sign above the exponent of any v but NaN; beyond `largest` they are largest's.
 template <int exponent_bits, int mantissa_bits, typename V>
 ASSAY_INLINE IntsOf<V> MinifloatCodes(V v, float largest) {
-  const IntsOf<V> bits = Bits(v);
+  const IntsOf<V> bits = BitsOf(v);
   // The order of magnitudes is that of their bits; compilers make one instruction of it.
-  const IntsOf<V> magnitude = Min(bits & 0x7fffffff, Bits(Broadcast<V>(largest)));
+  const IntsOf<V> magnitude = Min(bits & 0x7fffffff, BitsOf(Broadcast<V>(largest)));
   return MinifloatMagnitudes<exponent_bits, mantissa_bits>(magnitude) |
          (bits >> (31 - exponent_bits - mantissa_bits) & (1 << (exponent_bits + mantissa_bits)));
 }
@@ -116,9 +107,9 @@ ASSAY_INLINE IntsOf<V> MinifloatCodes(V v, float largest) {
 /// Binary16 codes of finite v; what rounds beyond 65504 becomes infinity.
 template <typename V>
 ASSAY_INLINE IntsOf<V> F16Codes(V v) {
-  const IntsOf<V> magnitude = MinifloatMagnitudes<5, 10>(Bits(v) & 0x7fffffff);
+  const IntsOf<V> magnitude = MinifloatMagnitudes<5, 10>(BitsOf(v) & 0x7fffffff);
   const IntsOf<V> infinity = IntsOf<V>{} + 0x7c00;
-  return (magnitude < infinity ? magnitude : infinity) | (Bits(v) >> 16 & 0x8000);
+  return (magnitude < infinity ? magnitude : infinity) | (BitsOf(v) >> 16 & 0x8000);
 }
 
 /// The eight `bits`-bit codes in the low 8 * bits bits of `word`, the first lowest.
@@ -211,7 +202,7 @@ ASSAY_INLINE FloatLanes<kLanes<I>> MinifloatValues(I codes) {
   const I normal = (magnitude << shift) + ((127 - bias) << 23);
   // A subnormal gets the exponent of the smallest normal and an implied one, which is taken away again.
   const auto smallest = FromBits(I{} + ((128 - bias) << 23));
-  const I subnormal = Bits(FromBits(normal + (1 << 23)) - smallest);
+  const I subnormal = BitsOf(FromBits(normal + (1 << 23)) - smallest);
   const I bits = magnitude < (1 << mantissa_bits) ? subnormal : normal;
   return FromBits(bits | (codes >> (exponent_bits + mantissa_bits) & 1) << 31);
 }
@@ -220,7 +211,7 @@ ASSAY_INLINE FloatLanes<kLanes<I>> MinifloatValues(I codes) {
 template <typename I>
 ASSAY_INLINE FloatLanes<kLanes<I>> Fp8E4m3Values(I codes) {
   const auto values = MinifloatValues<4, 3>(codes);
-  return (codes & 127) == 127 ? FromBits(Bits(values) | 0x7fc00000) : values;
+  return (codes & 127) == 127 ? FromBits(BitsOf(values) | 0x7fc00000) : values;
 }
 
 /// E4M3 codes, saturating at 448.
@@ -233,14 +224,14 @@ ASSAY_INLINE IntsOf<V> Fp8E4m3Codes(V v) {
 /// their sign).
 template <typename V>
 ASSAY_INLINE IntsOf<V> Fp4E2m1Codes(V v) {
-  const IntsOf<V> magnitude = Min(Bits(v) & 0x7fffffff, Bits(Broadcast<V>(kFp4E2m1Max)));
+  const IntsOf<V> magnitude = Min(BitsOf(v) & 0x7fffffff, BitsOf(Broadcast<V>(kFp4E2m1Max)));
   return MinifloatMagnitudes<2, 1>(magnitude) | ((v < V{}) & 8);
 }
 /// Their values.
 template <typename I>
 ASSAY_INLINE FloatLanes<kLanes<I>> Fp4E2m1Values(I codes) {
   constexpr float magnitudes[8] = {0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f};
-  return FromBits(Bits(Lookup8<FloatLanes<kLanes<I>>>(magnitudes, codes & 7)) ^ (codes & 8) << 28);
+  return FromBits(BitsOf(Lookup8<FloatLanes<kLanes<I>>>(magnitudes, codes & 7)) ^ (codes & 8) << 28);
 }
 
 /// How many of 15 ascending bounds lie below v (with `inclusive`: or are v), by halving.

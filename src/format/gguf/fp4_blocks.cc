@@ -100,7 +100,7 @@ uint8_t ScaleMxfp4(float largest) {
 ASSAY_INLINE Int8Lanes ScalesNvfp4(Float8 largest) {
   const Float8 x = Min(largest / 6.0f, Broadcast<Float8>(kFp8E4m3Max));
   const Int8Lanes subnormal = Min(__builtin_convertvector(x * 512.0f + 0.5f, Int8Lanes), Int8Lanes{} + 7);
-  const Int8Lanes normal = ((Bits(x) + 0x80000) >> 20) - (120 << 3);
+  const Int8Lanes normal = ((BitsOf(x) + 0x80000) >> 20) - (120 << 3);
   return x < 0x1p-6f ? subnormal : normal >= 0x78 ? Int8Lanes{} + 0x7e : normal;
 }
 

@@ -24,7 +24,7 @@ ASSAY_INLINE void DecodeSigned(float scale, uint64_t grid, uint32_t signs, float
   const Float8 v = __builtin_convertvector(SpreadLanes<8>(grid), Float8) * scale;
   const Int8Lanes to_top{31, 30, 29, 28, 27, 26, 25, 24};
   const Int8Lanes minus = (Int8Lanes{} + static_cast<int32_t>(signs)) << to_top & INT32_MIN;
-  const Float8 signed_v = FromBits(Bits(v) ^ minus);
+  const Float8 signed_v = FromBits(BitsOf(v) ^ minus);
   std::memcpy(out, &signed_v, sizeof signed_v);
 }
 
