@@ -150,8 +150,10 @@ void Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows)
   for (int64_t r = begin; r < begin + n; ++r, rows += cols) {
     DecodeInOrder(*job.source, job.order, r, rows);
     if (!AllFinite(rows, cols))
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} has a NaN or an infinity, which no quantized format holds",
-           source_.path().string(), job.source->source_name, r);
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {}{} has a NaN or an infinity, which no quantized format holds",
+           source_.path().string(), job.source->source_name,
+           job.order.rows.empty() ? r : job.order.rows[static_cast<size_t>(r)],
+           job.stored == job.source->source_name ? " of its part " + job.source->name : "");
   }
 }
 

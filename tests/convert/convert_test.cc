@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 
 #include "checkpoint/convert_for_test.h"
+#include "checkpoint/expect_error.h"
+#include "checkpoint/safetensors.h"
 #include "quantize/presets.h"
 
 namespace assay {
@@ -89,6 +92,31 @@ INSTANTIATE_TEST_SUITE_P(
       std::replace(name.begin(), name.end(), '-', '_');
       return name;
     });
+
+// Global scales are chosen before it is seen, so it must not matter what they came out as.
+TEST(NotFinite, IsNamedByTensorPartAndRow) {
+  TempFolder scratch;
+  const fs::path folder = GoldenFolder(scratch.path(), "phi3");
+  std::string bytes = ReadFile(folder / "model.safetensors");
+  const SafetensorsFile file = SafetensorsFile::Parse(std::as_bytes(std::span(bytes)), "m");
+  const std::byte* fused = nullptr;
+  for (const SafetensorsTensor& tensor : file.tensors)
+    if (tensor.name == "model.layers.0.self_attn.qkv_proj.weight") fused = tensor.data.data();
+  ASSERT_NE(fused, nullptr);
+  const auto at = static_cast<size_t>(fused - reinterpret_cast<const std::byte*>(bytes.data()));
+  for (const uint16_t code : {uint16_t{0x7f80}, uint16_t{0xffc1}}) {
+    std::memcpy(bytes.data() + at + 2 * (40 * 32 + 3), &code, 2);  // the keys begin at row 32
+    WriteFileAtomically(folder / "model.safetensors", bytes);
+    auto source = Checkpoint::Open(folder);
+    for (const char* preset : {"nvfp4", "fp8_tensor", "int8_tensor", "int4-g32", "nvfp4_gguf", "q8_0"}) {
+      ExpectError(ErrorKind::kCorrupt,
+                  "qkv_proj.weight: row 8 of its part blk.0.attn_k.weight has a NaN or an infinity",
+                  [&] { Quantized(*source, preset, scratch.path() / "out"); });
+      EXPECT_FALSE(fs::exists(scratch.path() / "out"));
+      EXPECT_FALSE(fs::exists(scratch.path() / "out.part"));
+    }
+  }
+}
 
 // Sizes are told without opening what was written; whether the error was measured is told too.
 TEST(QuantRecord, TellsWhatTheFinishedCheckpointHas) {
