@@ -72,6 +72,9 @@ class HeaderFile {
     while (bytes_.size() < n && (total_ == 0 || bytes_.size() < total_)) {
       HttpRange range = http_.GetRange(url_, bytes_.size(), n - bytes_.size());
       if (range.body.empty()) break;
+      if (total_ != 0 && range.total_bytes != total_)
+        Fail(ErrorKind::kCorrupt, "{}: was {} bytes long and is now {}: it changed while its header was read", url_,
+             total_, range.total_bytes);
       total_ = range.total_bytes;
       bytes_ += range.body;
       *fetched_ += range.body.size();
@@ -115,9 +118,17 @@ void FetchGguf(const std::string& url, const fs::path& to, HttpClient& http, uin
   file.Save(to);
 }
 
+/// A path whose segments may hold anything. (A revision is one segment: refs/pr/1 is a name on a hub.)
+std::string UrlPath(const std::string& path) {
+  std::vector<std::string> segments = Split(path, '/');
+  for (std::string& segment : segments) segment = UrlSegment(segment);
+  return Join(segments, "/");
+}
+
 /// Files of the repository, by its API.
 std::vector<std::string> RepositoryFiles(const RemoteModel& model, HttpClient& http) {
-  const std::string url = fmt::format("{}/api/models/{}/revision/{}", model.endpoint, model.repository, model.revision);
+  const std::string url = fmt::format("{}/api/models/{}/revision/{}", model.endpoint, UrlPath(model.repository),
+                                      UrlSegment(model.revision));
   const Json json = ParseJson(http.Get(url, kMaxListBytes), url);
   auto siblings = json.is_object() ? json.find("siblings") : json.end();
   if (!json.is_object() || siblings == json.end() || !siblings->is_array())
@@ -144,8 +155,11 @@ std::optional<RemoteModel> RemoteModel::Parse(std::string_view text, const std::
     text.remove_prefix(5);
   else if (text.find("://") != std::string_view::npos)
     return std::nullopt;
+  if (address) text = text.substr(0, text.find_first_of("?#"));
   std::vector<std::string> parts = Split(text, '/');
   if (parts.size() < 2) return std::nullopt;
+  if (address)
+    for (std::string& part : parts) part = UrlDecoded(part);
   for (const std::string& part : parts)
     if (part.empty() || part == "." || part == "..") return std::nullopt;
   if (size_t at = parts[1].find('@'); at != std::string::npos) {
@@ -159,7 +173,6 @@ std::optional<RemoteModel> RemoteModel::Parse(std::string_view text, const std::
     parts.erase(parts.begin(), parts.begin() + 2);
   }
   model.file = Join(parts, "/");
-  if (size_t query = model.file.find('?'); query != std::string::npos) model.file.resize(query);
   return model;
 }
 
@@ -186,7 +199,8 @@ std::optional<uint64_t> GgufHeaderBytes(std::span<const std::byte> prefix, const
 fs::path FetchHeaders(const RemoteModel& model, const fs::path& folder, HttpClient& http, uint64_t* fetched_bytes) {
   *fetched_bytes = 0;
   auto address = [&](const std::string& file) {
-    return fmt::format("{}/{}/resolve/{}/{}", model.endpoint, model.repository, model.revision, file);
+    return fmt::format("{}/{}/resolve/{}/{}", model.endpoint, UrlPath(model.repository), UrlSegment(model.revision),
+                       UrlPath(file));
   };
   if (!model.file.empty()) {
     const std::string name = fs::path(model.file).filename().string();

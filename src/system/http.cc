@@ -5,17 +5,70 @@
 
 #include <charconv>
 #include <mutex>
+#include <optional>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "system/machine.h"
 
 namespace assay {
+namespace {
+
+struct ContentRange {
+  uint64_t first = 0, last = 0, total = 0;
+};
+
+/// "bytes 0-99/1234" (RFC 9110, 14.4).
+std::optional<ContentRange> ParseContentRange(std::string_view text) {
+  if (!text.starts_with("bytes ")) return std::nullopt;
+  ContentRange range;
+  const char *at = text.data() + 6, *end = text.data() + text.size();
+  auto number = [&](uint64_t* value, char follows) {
+    auto [next, error] = std::from_chars(at, end, *value);
+    if (error != std::errc() || (follows ? next == end || *next != follows : next != end)) return false;
+    at = next + 1;
+    return true;
+  };
+  if (!number(&range.first, '-') || !number(&range.last, '/') || !number(&range.total, '\0')) return std::nullopt;
+  if (range.first > range.last || range.last >= range.total) return std::nullopt;
+  return range;
+}
+
+}  // namespace
+
+std::string UrlSegment(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+std::string UrlDecoded(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr == text.data() + i + 3) {
+      out += static_cast<char>(byte);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
 
 struct HttpClient::Impl {
   CURL* curl = nullptr;
   std::string token, body, content_range;
   uint64_t limit = 0;
-  bool too_long = false;
+  bool too_long = false, too_slow = false;
+  HttpPatience patience;
+  double started = 0, heard = 0;
+  curl_off_t received = 0;
 
   static size_t OnBody(char* data, size_t, size_t n, void* self) {
     auto& impl = *static_cast<Impl*>(self);
@@ -25,6 +78,18 @@ struct HttpClient::Impl {
     }
     impl.body.append(data, n);
     return n;
+  }
+
+  /// Called about once a second, also when nothing comes.
+  static int OnProgress(void* self, curl_off_t, curl_off_t now, curl_off_t, curl_off_t) {
+    auto& impl = *static_cast<Impl*>(self);
+    const double t = Now();
+    if (now != impl.received) impl.heard = t;
+    impl.received = now;
+    const double counted = t - impl.started - impl.patience.grace_s;
+    impl.too_slow = t - impl.heard > impl.patience.silence_s ||
+                    (counted > 0 && static_cast<double>(now) < counted * impl.patience.least_bytes_per_s);
+    return impl.too_slow ? 1 : 0;
   }
 
   static size_t OnHeader(char* data, size_t, size_t n, void* self) {
@@ -40,7 +105,9 @@ struct HttpClient::Impl {
     body.clear();
     content_range.clear();
     limit = limit_bytes;
-    too_long = false;
+    too_long = too_slow = false;
+    started = heard = Now();
+    received = 0;
     curl_easy_reset(curl);
     char message[CURL_ERROR_SIZE] = {};
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
@@ -48,9 +115,10 @@ struct HttpClient::Impl {
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 8L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 30L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(patience.connect_s * 1000));
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, this);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "assay");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
@@ -69,6 +137,9 @@ struct HttpClient::Impl {
       Fail(range.empty() ? ErrorKind::kResource : ErrorKind::kUnsupported, "{}: {}", url,
            range.empty() ? fmt::format("more than {}", FormatBytes(limit))
                          : "the server ignores range requests and sends the whole file");
+    if (too_slow)
+      Fail(ErrorKind::kIo, "{}: the server is too slow: {} in {:.0f} s", url,
+           FormatBytes(static_cast<uint64_t>(received)), Now() - started);
     if (code != CURLE_OK && !too_long)
       Fail(ErrorKind::kIo, "{}: {}", url, message[0] ? message : curl_easy_strerror(code));
     if (status == 404) Fail(ErrorKind::kNotFound, "{}: not found (HTTP 404)", url);
@@ -79,7 +150,8 @@ struct HttpClient::Impl {
   }
 };
 
-HttpClient::HttpClient(std::string bearer_token) : impl_(std::make_unique<Impl>()) {
+HttpClient::HttpClient(std::string bearer_token, HttpPatience patience) : impl_(std::make_unique<Impl>()) {
+  impl_->patience = patience;
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   impl_->curl = curl_easy_init();
@@ -101,12 +173,15 @@ HttpRange HttpClient::GetRange(const std::string& url, uint64_t offset, uint64_t
   const long status = impl_->Perform(url, fmt::format("{}-{}", offset, offset + n - 1), n);
   HttpRange range;
   if (status == 206) {
-    // bytes 0-99/1234
     const std::string& text = impl_->content_range;
-    const size_t slash = text.rfind('/');
-    const char* end = text.data() + text.size();
-    if (slash == std::string::npos || std::from_chars(text.data() + slash + 1, end, range.total_bytes).ptr != end)
+    const std::optional<ContentRange> sent = ParseContentRange(text);
+    if (!sent)
       Fail(ErrorKind::kUnsupported, "{}: the server does not say how large the file is (Content-Range: {})", url, text);
+    const uint64_t expected = std::min(n, sent->total > offset ? sent->total - offset : 0);
+    if (sent->first != offset || sent->last - sent->first + 1 != impl_->body.size() || impl_->body.size() != expected)
+      Fail(ErrorKind::kCorrupt, "{}: asked for {} bytes from {} on, the server sent {} bytes as Content-Range: {}", url,
+           expected, offset, impl_->body.size(), text);
+    range.total_bytes = sent->total;
   } else if (offset == 0) {
     range.total_bytes = impl_->body.size();  // the whole file was shorter than the range
   } else {

@@ -8,6 +8,18 @@
 
 namespace assay {
 
+/// Letters, digits and -._~ as they are, every other byte as %XX: one segment of a URL's path.
+std::string UrlSegment(std::string_view text);
+/// %XX as the bytes they stand for; other text as it is.
+std::string UrlDecoded(std::string_view text);
+
+/// How slow a server may be. Silence and a drip both end in Error{kIo}.
+struct HttpPatience {
+  double connect_s = 30, silence_s = 60;
+  double grace_s = 60;  // after which the mean rate of an answer counts
+  double least_bytes_per_s = 4096;
+};
+
 /// Part of a resource, and how large the whole is.
 struct HttpRange {
   std::string body;
@@ -18,7 +30,7 @@ struct HttpRange {
 class HttpClient {
  public:
   /// `bearer_token` (may be empty) goes to the host of the URL alone, never to where it redirects.
-  explicit HttpClient(std::string bearer_token = {});
+  explicit HttpClient(std::string bearer_token = {}, HttpPatience patience = {});
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
@@ -27,7 +39,7 @@ class HttpClient {
   /// naming the URL and the status.
   std::string Get(const std::string& url, uint64_t limit_bytes);
   /// Bytes [offset, offset + n), fewer at the end of the resource. Throws Error{kUnsupported} when the server sends the
-  /// whole instead of a range.
+  /// whole instead of a range, Error{kCorrupt} when it sends another range than was asked for.
   HttpRange GetRange(const std::string& url, uint64_t offset, uint64_t n);
 
  private:

@@ -26,6 +26,8 @@ TEST(RemoteModel, AsPeopleNameThem) {
   EXPECT_EQ(Parsed("https://hub.example/org/name"), "org/name|main|");
   EXPECT_EQ(Parsed("https://hub.example/org/name/resolve/abc/a.gguf?download=true"), "org/name|abc|a.gguf");
   EXPECT_EQ(Parsed("https://hub.example/org/name/tree/main"), "org/name|main|");
+  EXPECT_EQ(Parsed("https://hub.example/org/name/resolve/refs%2Fpr%2F1/a%20b.gguf"), "org/name|refs/pr/1|a b.gguf");
+  EXPECT_EQ(Parsed("https://hub.example/org/%2E%2E/tree/main"), "none");
   for (const char* none : {"name", "", "https://other.example/org/name", "org/../name", "org//name", "hf://org"})
     EXPECT_EQ(Parsed(none), "none") << none;
 }
