@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -79,7 +80,15 @@ struct ThreadPool::Shared {
 };
 
 ThreadPool::ThreadPool(int threads) : threads_(threads > 0 ? threads : ProcessorCount()), shared_(new Shared) {
-  for (int i = 1; i < threads_; ++i) shared_->workers.emplace_back([this, i] { shared_->Loop(i); });
+  shared_->workers.reserve(static_cast<size_t>(threads_ - 1));
+  for (int i = 1; i < threads_; ++i) {
+    try {
+      shared_->workers.emplace_back([this, i] { shared_->Loop(i); });
+    } catch (const std::system_error&) {  // no more threads for this process
+      threads_ = i;
+      break;
+    }
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -9,7 +9,8 @@ namespace assay {
 
 class ThreadPool {
  public:
-  /// `threads` counts the calling thread too; 0 means one per processor this process may run on.
+  /// `threads` counts the calling thread too; 0 means one per processor this process may run on. Where the system
+  /// gives fewer, threads() says how many there are.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
