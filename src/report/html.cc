@@ -270,8 +270,8 @@ std::string RenderHtml(const CheckRecord& record, std::span<const Comparison> co
   std::string out = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
   // Whatever slips through the escaping may neither run nor load.
   out += fmt::format(
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-      "script-src 'sha256-{}'\">\n",
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; base-uri 'none'; form-action 'none'; "
+      "style-src 'unsafe-inline'; script-src 'sha256-{}'\">\n",
       Sha256Base64(ReportScript()));
   out += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Assay: " +
          EscapeHtml(record.task_name) + "</title>\n<style>" + std::string(ReportStyle()) +
