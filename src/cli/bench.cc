@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/identity.h"
+#include "cli/ranges.h"
 #include "engine/speed.h"
 #include "system/machine.h"
 
@@ -44,13 +45,19 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
   };
   auto o = std::make_shared<Options>();
   command.add_option("MODEL", o->model, "model file or folder")->required();
-  command.add_option("-p,--prompt", o->speed.prompt_tokens, "tokens of the prompt to read")->capture_default_str();
-  command.add_option("-n,--generate", o->speed.generated_tokens, "tokens to generate")->capture_default_str();
+  command.add_option("-p,--prompt", o->speed.prompt_tokens, "tokens of the prompt to read")
+      ->capture_default_str()
+      ->check(IntegerBetween(0, kMostTokens));
+  command.add_option("-n,--generate", o->speed.generated_tokens, "tokens to generate")
+      ->capture_default_str()
+      ->check(IntegerBetween(0, kMostTokens));
   command.add_option("-r,--repetitions", o->speed.repetitions, "measured runs of each")
       ->capture_default_str()
-      ->check(CLI::Range(1, 100));
+      ->check(IntegerBetween(1, 100));
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
+    if (o->speed.prompt_tokens == 0 && o->speed.generated_tokens == 0)
+      Fail(ErrorKind::kInvalid, "nothing to measure: --prompt and --generate are both 0");
     double start = Now();
     auto model = LoadModel(o->model, o->model_flags, flags);
     BenchRecord record;
@@ -77,7 +84,7 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
                        {"used_bytes", BytesJson(used)},
                        {"context", full},
                        {"planned_bytes_at_full_context", BytesJson(at_full)}};
-      Print(DumpJson(out));
+      PrintJson(out);
       return static_cast<int>(kHolds);
     }
     Print(fmt::format("| {:<28} | {:>10} | {:>7} | {:>8} | {:>20} |", "model", "size", "threads", "test", "t/s"));

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "cli/arm.h"
 #include "cli/command.h"
+#include "cli/ranges.h"
 #include "cli/verdict.h"
 #include "convert/convert.h"
 #include "report/report.h"
@@ -150,20 +151,27 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
   command.add_option("--to", o->to, "presets to try, comma-separated: see `assay formats`")->delimiter(',');
   command.add_option("--candidate", o->candidates, "an already quantized model to judge (repeatable)");
   command.add_option("--text", o->text, "text file for perplexity and KL divergence");
-  command.add_option("--context", o->perplexity.context, "tokens per chunk of the text")->capture_default_str();
-  command.add_option("--chunks", o->perplexity.chunks, "at most so many chunks of the text (default: all)");
+  command.add_option("--context", o->perplexity.context, "tokens per chunk of the text")
+      ->capture_default_str()
+      ->check(IntegerBetween(2, kMostTokens));
+  command.add_option("--chunks", o->perplexity.chunks, "at most so many chunks of the text (default: all)")
+      ->check(IntegerBetween(1, kMostTokens));
   command
       .add_option("--margin", o->margin,
                   "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
-      ->check(CLI::Range(0.1, 100.0));
+      ->check(NumberBetween(0.1, 100.0));
   command.add_option("--report", o->report, "HTML report to write")->default_val("assay-report.html");
   command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
-  command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")->capture_default_str();
-  command.add_option("--temperature", o->sampling.temperature, "0 is greedy")->capture_default_str();
+  command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")
+      ->capture_default_str()
+      ->check(IntegerBetween(1, kMostTokens));
+  command.add_option("--temperature", o->sampling.temperature, "0 is greedy")
+      ->capture_default_str()
+      ->check(NumberBetween(0.0, 100.0));
   command.add_option("--seed", o->sampling.seed, "seed of the draws")->capture_default_str();
   command.add_option("--batch", o->engine.batch_size, "examples that decode together")
       ->capture_default_str()
-      ->check(CLI::Range(1, 256));
+      ->check(IntegerBetween(1, 256));
   command.add_flag("--no-cache", o->no_cache, "measure everything anew");
   command.add_flag("--no-speed", o->no_speed, "do not measure speed and memory");
   AddFailOn(command, o->fail_on);
@@ -176,12 +184,12 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
     fs::path data = fs::path(o->report).replace_extension(".json");
     WriteCheckRecord(data, record);
     if (flags.json) {
-      Print(DumpJson(RenderJson(record, comparisons)));
+      PrintJson(RenderJson(record, comparisons));
     } else {
       TerminalOptions terminal{TerminalWidth(), ColorOutput()};
       std::string text = RenderTerminal(record, comparisons, terminal);
       if (!text.empty() && text.back() == '\n') text.pop_back();
-      Print(text);
+      PrintTrusted(text);
       Print(fmt::format("\nreport: {} (all answers side by side); data: {}", o->report, data.string()));
     }
     return VerdictExitCode(comparisons, o->fail_on);

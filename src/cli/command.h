@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/progress.h"
 #include "kernel/linear.h"
 #include "model/model.h"
@@ -51,10 +52,21 @@ std::function<int()> AddTokenize(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddFormats(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddCompletion(CLI::App& command, CommonFlags& flags);
 
-/// Results: one line to stdout (a newline is added).
+/// Results: lines to stdout (a newline is added). Names and messages come from files and hubs: what would act on a
+/// terminal or hide is made visible here, once, for whoever prints.
 void Print(std::string_view line);
-/// Remarks: to stderr unless --quiet.
+/// Text of our own making (reports with colours, scripts), whose parts from elsewhere are clean already.
+void PrintTrusted(std::string_view text);
+/// JSON on stdout; characters that act on a terminal are escaped, the value is the same.
+void PrintJson(const Json& json);
+/// A piece of an answer on stdout, readable as AnswerText says; --json has every character as it was.
+void PrintAnswer(std::string_view piece);
+/// Remarks: to stderr unless --quiet. Cleaned as Print does.
 void Note(const CommonFlags& flags, std::string_view line);
+/// What a person answers in the same line; to stderr.
+void Ask(std::string_view prompt);
+/// "assay: MESSAGE" on stderr, cleaned, and cut when a file's text made it endless.
+void PrintError(std::string_view message);
 /// True when stdout (stderr) is a terminal and NO_COLOR is not set.
 bool ColorOutput();
 /// Columns of the terminal behind stdout, 100 when it is none.

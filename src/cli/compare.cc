@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/ranges.h"
 #include "cli/verdict.h"
 #include "report/report.h"
 #include "system/file.h"
@@ -21,7 +22,7 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
   command
       .add_option("--margin", o->margin,
                   "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
-      ->check(CLI::Range(0.1, 100.0));
+      ->check(NumberBetween(0.1, 100.0));
   command.add_option("--html", o->html, "also write the report to this file");
   AddFailOn(command, o->fail_on);
   return [o, &flags] {
@@ -40,12 +41,12 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
     for (const ExampleResult& e : record.baseline.run.examples) record.examples.push_back({e.id, e.slice, {}, ""});
     std::vector<Comparison> comparisons = Judge(record);
     if (flags.json) {
-      Print(DumpJson(RenderJson(record, comparisons)));
+      PrintJson(RenderJson(record, comparisons));
     } else {
       TerminalOptions terminal{TerminalWidth(), ColorOutput()};
       std::string text = RenderTerminal(record, comparisons, terminal);
       if (!text.empty() && text.back() == '\n') text.pop_back();
-      Print(text);
+      PrintTrusted(text);
     }
     if (!o->html.empty()) {
       WriteFileAtomically(o->html, RenderHtml(record, comparisons));

@@ -36,11 +36,11 @@ std::function<int()> AddCompletion(CLI::App& command, CommonFlags&) {
           fish += fmt::format("complete -c assay -n '__fish_seen_subcommand_from {}' -l {}\n", sub->get_name(), name);
     }
     if (*shell == "fish") {
-      Print(fish);
+      PrintTrusted(fish);
       return static_cast<int>(kHolds);
     }
     if (*shell == "zsh") Print("autoload -U +X bashcompinit && bashcompinit");
-    Print(fmt::format(R"(_assay() {{
+    PrintTrusted(fmt::format(R"(_assay() {{
   local words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "{}" -- "${{COMP_WORDS[1]}}"))
@@ -51,7 +51,7 @@ std::function<int()> AddCompletion(CLI::App& command, CommonFlags&) {
   COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}") $(compgen -f -- "${{COMP_WORDS[COMP_CWORD]}}"))
 }}
 complete -o filenames -F _assay assay)",
-                      commands, cases));
+                             commands, cases));
     return static_cast<int>(kHolds);
   };
 }

@@ -10,10 +10,13 @@
 
 #include "base/strings.h"
 #include "cli/command.h"
+#include "report/escape.h"
 #include "system/machine.h"
 
 namespace assay {
 namespace {
+
+constexpr size_t kLongestText = 16384;  // of one message or line; files can hold names of megabytes
 
 std::atomic<bool> g_interrupted{false};
 
@@ -38,7 +41,7 @@ class ConsoleProgress : public Progress {
 
   void Begin(std::string_view what, uint64_t total, std::string_view unit) override {
     std::lock_guard lock(mutex_);
-    what_ = what;
+    what_ = TerminalText(what, 200);
     unit_ = unit;
     total_ = total;
     done_ = 0;
@@ -109,13 +112,35 @@ class ConsoleProgress : public Progress {
 }  // namespace
 
 void Print(std::string_view line) {
-  std::fwrite(line.data(), 1, line.size(), stdout);
+  PrintTrusted(VisibleText(Shortened(line, kLongestText), true));
+}
+
+void PrintTrusted(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
   std::fputc('\n', stdout);
   std::fflush(stdout);
 }
 
+void PrintJson(const Json& json) {
+  PrintTrusted(PrintableJson(DumpJson(json)));
+}
+
+void PrintAnswer(std::string_view piece) {
+  const std::string text = AnswerText(piece);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
 void Note(const CommonFlags& flags, std::string_view line) {
-  if (!flags.quiet) std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  if (!flags.quiet) std::fprintf(stderr, "%s\n", VisibleText(Shortened(line, kLongestText), true).c_str());
+}
+
+void Ask(std::string_view prompt) {
+  std::fprintf(stderr, "%s", VisibleText(prompt, false).c_str());
+}
+
+void PrintError(std::string_view message) {
+  std::fprintf(stderr, "assay: %s\n", VisibleText(Shortened(message, kLongestText), true).c_str());
 }
 
 bool ColorOutput() {

@@ -93,7 +93,7 @@ std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
     record.build = BuildText();
     record.machine = MachineText();
     if (flags.json)
-      Print(DumpJson(ToJson(record)));
+      PrintJson(ToJson(record));
     else
       PrintSummary(record, record.output);
     return static_cast<int>(kHolds);

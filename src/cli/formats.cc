@@ -67,13 +67,13 @@ void PrintAgainstGaussian(const FormatExplanation& e) {
 int Explain(const std::string& name, const CommonFlags& flags) {
   const FormatExplanation asked = ExplainFormat(name);
   if (flags.json) {
-    Print(DumpJson({{"name", asked.name},
-                    {"description", asked.description},
-                    {"number", asked.number},
-                    {"bits_per_weight", asked.bits_per_weight},
-                    {"levels", asked.levels},
-                    {"gaussian", ErrorJson(asked.gaussian)},
-                    {"outlier", ErrorJson(asked.outlier)}}));
+    PrintJson({{"name", asked.name},
+               {"description", asked.description},
+               {"number", asked.number},
+               {"bits_per_weight", asked.bits_per_weight},
+               {"levels", asked.levels},
+               {"gaussian", ErrorJson(asked.gaussian)},
+               {"outlier", ErrorJson(asked.outlier)}});
     return kHolds;
   }
   Print(fmt::format("{}: {}{}, {:.3f} bits per weight", asked.name, asked.description,
@@ -120,7 +120,7 @@ std::function<int()> AddFormats(CLI::App& command, CommonFlags& flags) {
       for (const Format& f : Formats())
         out["formats"].push_back(
             {{"name", f.name}, {"bits_per_weight", BitsPerWeight(f, 4096, 4096)}, {"description", f.description}});
-      Print(DumpJson(out));
+      PrintJson(out);
       return static_cast<int>(kHolds);
     }
     Print("Presets (assay quantize --to, assay check --to)");

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/ranges.h"
 #include "engine/engine.h"
 #include "statistics/divergence.h"
 #include "system/machine.h"
@@ -21,15 +22,22 @@ struct SamplingFlags {
 
 void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
   flags.temperature =
-      command.add_option("--temperature", flags.values.temperature, "0 is greedy (default: as the model's file says)");
-  flags.top_k = command.add_option("--top-k", flags.values.top_k, "keep the k most likely tokens");
-  flags.top_p = command.add_option("--top-p", flags.values.top_p, "keep the most likely tokens up to this probability");
-  command.add_option("--min-p", flags.values.min_p, "keep tokens at least this share as likely as the best");
-  command.add_option("--repetition-penalty", flags.values.repetition_penalty, "above 1 discourages repetition");
+      command.add_option("--temperature", flags.values.temperature, "0 is greedy (default: as the model's file says)")
+          ->check(NumberBetween(0.0, 100.0));
+  flags.top_k = command.add_option("--top-k", flags.values.top_k, "keep the k most likely tokens")
+                    ->check(IntegerBetween(0, kMostTokens));
+  flags.top_p = command.add_option("--top-p", flags.values.top_p, "keep the most likely tokens up to this probability")
+                    ->check(NumberBetween(0.0, 1.0));
+  command.add_option("--min-p", flags.values.min_p, "keep tokens at least this share as likely as the best")
+      ->check(NumberBetween(0.0, 1.0));
+  command.add_option("--repetition-penalty", flags.values.repetition_penalty, "above 1 discourages repetition")
+      ->check(NumberBetween(0.01, 100.0));
   command.add_option("--seed", flags.values.seed, "seed of the draws");
   flags.values.max_tokens = 1024;
-  flags.max_tokens = command.add_option("--max-tokens", flags.values.max_tokens,
-                                        "most tokens of the answer (default: 1024, or what the context leaves)");
+  flags.max_tokens = command
+                         .add_option("--max-tokens", flags.values.max_tokens,
+                                     "most tokens of the answer (default: 1024, or what the context leaves)")
+                         ->check(IntegerBetween(1, kMostTokens));
   command.add_option("--stop", flags.values.stop, "end the answer before this text (repeatable)");
   command.add_flag("--greedy", flags.greedy, "always the most likely token")->excludes(flags.temperature);
 }
@@ -113,7 +121,7 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
   command.add_option("PROMPT", o->prompt, "what to ask")->required();
   command.add_flag("--raw", o->raw, "no chat template; special tokens in the prompt count as such");
   command.add_option("--logprobs", o->logprobs, "with --json: this many most likely tokens at each step")
-      ->check(CLI::Range(0, 1000));
+      ->check(IntegerBetween(0, 1000));
   AddSamplingFlags(command, o->sampling);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
@@ -131,14 +139,10 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
     NoteDefaults(flags, engine, request.sampling, raw);
     auto progress = MakeProgress(flags);
     if (!flags.json) {
-      request.stream = [](std::string_view piece) {
-        std::fwrite(piece.data(), 1, piece.size(), stdout);
-        std::fflush(stdout);
-      };
+      request.stream = PrintAnswer;
       double start = Now();
       Answer answer = One(engine, request, *progress);
-      std::fputc('\n', stdout);
-      std::fflush(stdout);
+      PrintTrusted("");
       NoteCut(flags, answer);
       if (flags.verbose)
         Note(flags, fmt::format("{} tokens of prompt, {} of answer, {:.1f} s, ended by {}", answer.prompt_tokens,
@@ -157,7 +161,7 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
     Json top = Json::array();
     for (const auto& step : answer.top_logprobs) top.push_back(TopLogprobsJson(engine, step));
     out["top_logprobs"] = top;
-    Print(DumpJson(out));
+    PrintJson(out);
     return static_cast<int>(kHolds);
   };
 }
@@ -185,19 +189,15 @@ std::function<int()> AddChat(CLI::App& command, CommonFlags& flags) {
     Json messages = Json::array();
     if (!o->system.empty()) messages.push_back({{"role", "system"}, {"content", o->system}});
     auto progress = MakeProgress(flags);
-    for (std::string line; std::fputs("> ", stderr), std::getline(std::cin, line) && !line.empty();) {
+    for (std::string line; Ask("> "), std::getline(std::cin, line) && !line.empty();) {
       messages.push_back({{"role", "user"}, {"content", line}});
       Request request;
       request.ids = engine.Tokenize(engine.RenderChat(messages, nullptr));
       request.sampling = sampling;
       FitAnswer(o->sampling, engine, request);
-      request.stream = [](std::string_view piece) {
-        std::fwrite(piece.data(), 1, piece.size(), stdout);
-        std::fflush(stdout);
-      };
+      request.stream = PrintAnswer;
       Answer answer = One(engine, request, *progress);
-      std::fputc('\n', stdout);
-      std::fflush(stdout);
+      PrintTrusted("");
       NoteCut(flags, answer);
       messages.push_back({{"role", "assistant"}, {"content", answer.text}});
     }

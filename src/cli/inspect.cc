@@ -12,6 +12,7 @@
 #include "cli/identity.h"
 #include "cli/inspect_files.h"
 #include "cli/inspect_weights.h"
+#include "cli/ranges.h"
 #include "quantize/preset_match.h"
 
 namespace assay {
@@ -64,10 +65,10 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
   command.add_flag("--tensors", o->tensors, "list every tensor");
   auto* errors = command.add_option("--errors", o->base, "error of every tensor against this full-precision model");
   auto* histogram = command.add_option("--histogram", o->histogram, "distribution of the weights of one tensor");
-  command.add_option("--bins", o->bins, "bins of the histogram")->check(CLI::Range(2, 1000))->capture_default_str();
+  command.add_option("--bins", o->bins, "bins of the histogram")->check(IntegerBetween(2, 1000))->capture_default_str();
   auto* outliers = command.add_flag("--outliers", o->outliers, "matrices by the weight of their tails");
   command.add_option("--limit", o->limit, "rows to print, 0 for all")
-      ->check(CLI::Range(0, 1000000))
+      ->check(IntegerBetween(0, 1000000))
       ->capture_default_str();
   errors->excludes(histogram)->excludes(outliers);
   histogram->excludes(outliers);
@@ -129,7 +130,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
                                   {"shape", t.shape},
                                   {"format", t.format_name()},
                                   {"bytes", t.stored_bytes}});
-      Print(DumpJson(out));
+      PrintJson(out);
       return static_cast<int>(kHolds);
     }
     Print(fmt::format("{}", o->model));

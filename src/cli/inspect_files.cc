@@ -66,13 +66,13 @@ int PrintListing(const FileListing& listing, const std::string& name, bool all, 
     Json tensors = Json::array();
     for (const ListedTensor& t : listing.tensors)
       tensors.push_back({{"name", t.name}, {"type", t.type}, {"shape", t.shape}, {"bytes", t.bytes}});
-    Print(DumpJson({{"path", name},
-                    {"container", listing.container},
-                    {"architecture", listing.architecture},
-                    {"quantization", listing.quantization},
-                    {"files", listing.files.size()},
-                    {"file_bytes", listing.file_bytes},
-                    {"tensors", tensors}}));
+    PrintJson({{"path", name},
+               {"container", listing.container},
+               {"architecture", listing.architecture},
+               {"quantization", listing.quantization},
+               {"files", listing.files.size()},
+               {"file_bytes", listing.file_bytes},
+               {"tensors", tensors}});
     return kHolds;
   }
   struct Share {

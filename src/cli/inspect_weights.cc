@@ -52,11 +52,11 @@ int InspectErrors(const Checkpoint& checkpoint, const Checkpoint& base, int limi
                          {"cosine", e.sums.cosine()},
                          {"snr_db", Number(e.sums.signal_to_noise())},
                          {"max", e.sums.largest_error}});
-    Print(DumpJson({{"path", checkpoint.path().string()},
-                    {"base", base.path().string()},
-                    {"rmse", all.rmse()},
-                    {"relative", Number(all.relative())},
-                    {"tensors", tensors}}));
+    PrintJson({{"path", checkpoint.path().string()},
+               {"base", base.path().string()},
+               {"rmse", all.rmse()},
+               {"relative", Number(all.relative())},
+               {"tensors", tensors}});
     return kHolds;
   }
   Print(fmt::format("{} against {}: RMSE {:.6f}, relative error {:.3f} %\n", checkpoint.path().string(),
@@ -93,12 +93,12 @@ int InspectHistogram(const Checkpoint& checkpoint, const std::string& name, int 
   const MomentSums& m = histogram.moments;
   const double width = (m.greatest - m.least) / bins;
   if (flags.json) {
-    Print(DumpJson({{"tensor", tensor->name},
-                    {"format", tensor->view.format->name},
-                    {"shape", tensor->shape},
-                    {"moments", MomentsJson(m)},
-                    {"bin_width", width},
-                    {"bins", histogram.bins}}));
+    PrintJson({{"tensor", tensor->name},
+               {"format", tensor->view.format->name},
+               {"shape", tensor->shape},
+               {"moments", MomentsJson(m)},
+               {"bin_width", width},
+               {"bins", histogram.bins}});
     return kHolds;
   }
   Print(fmt::format("{}: {}, {} weights", tensor->name, tensor->view.format->name, m.n));
@@ -133,7 +133,7 @@ int InspectOutliers(const Checkpoint& checkpoint, int limit, const CommonFlags& 
                          {"beyond_6_sigma", t.beyond_6_sigma},
                          {"channel", t.channel},
                          {"channel_ratio", t.channel_ratio}});
-    Print(DumpJson({{"path", checkpoint.path().string()}, {"tensors", tensors}}));
+    PrintJson({{"path", checkpoint.path().string()}, {"tensors", tensors}});
     return kHolds;
   }
   Print(

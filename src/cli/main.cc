@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/ranges.h"
 
 namespace assay {
 namespace {
@@ -40,7 +41,7 @@ int Run(int argc, char** argv) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
     auto run = command.add(*sub, flags);
     sub->add_option("--threads", flags.threads, "threads to use (default: every processor)")
-        ->check(CLI::Range(1, 1024));
+        ->check(IntegerBetween(1, 1024));
     sub->add_flag("--json", flags.json, "print JSON on stdout and nothing else");
     sub->add_flag("-q,--quiet", flags.quiet, "no progress and no remarks");
     sub->add_flag("-v,--verbose", flags.verbose, "say which kernels, templates and defaults are used");
@@ -52,7 +53,7 @@ int Run(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     std::vector<std::string> names;
     for (const Command& command : kCommands) names.emplace_back(command.name);
-    std::fprintf(stderr, "assay: %s\n", e.what());
+    PrintError(e.what());
     if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
       std::string nearest = Nearest(argv[1], names);
       if (!nearest.empty()) std::fprintf(stderr, "Did you mean: assay %s\n", nearest.c_str());
@@ -75,13 +76,13 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "\nassay: interrupted; what was finished is saved, run the same command again to go on\n");
     return assay::kInterrupted;
   } catch (const assay::Error& e) {
-    std::fprintf(stderr, "assay: %s\n", e.what());
+    assay::PrintError(e.what());
     return assay::kError;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "assay: out of memory\n");
     return assay::kError;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "assay: unexpected error: %s\n", e.what());
+    assay::PrintError(fmt::format("unexpected error: {}", e.what()));
     return assay::kError;
   }
 }

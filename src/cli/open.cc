@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/ranges.h"
 #include "system/file.h"
 
 namespace assay {
@@ -79,7 +80,8 @@ void AddOutputFlags(CLI::App& command, OutputFlags& flags) {
   command
       .add_option("--shard", flags.shard_bytes,
                   "largest file, such as 500MB or 4GB (default: GGUF is one file, safetensors are 5GB each)")
-      ->transform(CLI::AsSizeValue(true));
+      ->transform(CLI::AsSizeValue(true))
+      ->check(IntegerBetween(1, int64_t{1} << 50));
 }
 
 void RefuseExisting(const std::string& out) {

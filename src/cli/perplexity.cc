@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/ranges.h"
 #include "engine/divergence.h"
 #include "system/file.h"
 
@@ -17,8 +18,11 @@ std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
   auto o = std::make_shared<Options>();
   command.add_option("MODEL", o->model, "model file or folder")->required();
   command.add_option("--text", o->text, "text file")->required();
-  command.add_option("--context", o->perplexity.context, "tokens per chunk")->capture_default_str();
-  command.add_option("--chunks", o->perplexity.chunks, "at most so many chunks (default: all)");
+  command.add_option("--context", o->perplexity.context, "tokens per chunk")
+      ->capture_default_str()
+      ->check(IntegerBetween(2, kMostTokens));
+  command.add_option("--chunks", o->perplexity.chunks, "at most so many chunks (default: all)")
+      ->check(IntegerBetween(1, kMostTokens));
   command.add_option("--against", o->against, "also KL divergence from this model's predictions");
   AddModelFlags(command, o->model_flags);
   command.footer("The protocol is llama.cpp's: chunks that do not overlap, the second half of each is scored.");
@@ -56,7 +60,7 @@ std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
         out["kl_percentiles"] = {{"50", d.p50}, {"90", d.p90}, {"99", d.p99}, {"99.9", d.p999}, {"100", d.max}};
         out["same_top"] = d.same_top;
       }
-      Print(DumpJson(out));
+      PrintJson(out);
       return static_cast<int>(kHolds);
     }
     Print(fmt::format("perplexity      {:.4f} ± {:.4f}   ({} chunks of {}, {} tokens scored, {} arithmetic)",

@@ -91,7 +91,7 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
     record.build = BuildText();
     record.machine = MachineText();
     if (flags.json) {
-      Print(DumpJson(ToJson(record)));
+      PrintJson(ToJson(record));
     } else {
       PrintSummary(record, record.output);
       for (const std::string& note : record.notes) Print(note + ".");

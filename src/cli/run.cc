@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "cli/arm.h"
 #include "cli/command.h"
+#include "cli/ranges.h"
 
 namespace assay {
 namespace {
@@ -48,12 +49,16 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
   command.add_option("MODEL", o->model, "model file or folder")->required();
   command.add_option("--task", o->task, "task file (JSON lines)")->required();
   command.add_option("-o,--output", o->out, "where to save the run (default: MODEL.TASK.run.jsonl in this folder)");
-  command.add_option("--temperature", o->sampling.temperature, "0 is greedy")->capture_default_str();
+  command.add_option("--temperature", o->sampling.temperature, "0 is greedy")
+      ->capture_default_str()
+      ->check(NumberBetween(0.0, 100.0));
   command.add_option("--seed", o->sampling.seed, "seed of the draws")->capture_default_str();
-  command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")->capture_default_str();
+  command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")
+      ->capture_default_str()
+      ->check(IntegerBetween(1, kMostTokens));
   command.add_option("--batch", o->engine.batch_size, "examples that decode together")
       ->capture_default_str()
-      ->check(CLI::Range(1, 256));
+      ->check(IntegerBetween(1, 256));
   command.add_flag("--no-cache", o->no_cache, "answer anew even what the cache knows");
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
@@ -75,7 +80,7 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     if (flags.json) {
       Json json = {{"header", ToJson(run.header)}, {"file", out}, {"examples", Json::array()}};
       for (const ExampleResult& e : run.examples) json["examples"].push_back(ToJson(e));
-      Print(DumpJson(json));
+      PrintJson(json);
     } else {
       PrintSummary(run, out);
     }

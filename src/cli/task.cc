@@ -18,7 +18,7 @@ int CheckOne(const std::string& path, const CommonFlags& flags) {
     for (const TaskProblem& p : problems)
       out["problems"].push_back(
           {{"line", p.line}, {"field", p.field}, {"message", p.message}, {"level", p.warning ? "warning" : "error"}});
-    Print(DumpJson(out));
+    PrintJson(out);
   } else {
     for (const TaskProblem& p : problems)
       Print(fmt::format("{}: {}", p.warning ? "warning" : "error", p.Describe(path)));
@@ -42,7 +42,7 @@ int Show(const std::string& path, const CommonFlags& flags) {
       for (const Check& check : e.expect) checks.push_back(check.type);
       out["examples"].push_back({{"id", e.id}, {"slice", e.slice}, {"line", e.line}, {"checks", checks}});
     }
-    Print(DumpJson(out));
+    PrintJson(out);
     return kHolds;
   }
   Print(fmt::format("{}: {} examples, hash {}", path, task.examples.size(), task.hash));

@@ -27,7 +27,7 @@ std::function<int()> AddTokenize(CLI::App& command, CommonFlags& flags) {
     std::vector<TokenId> ids = tokenizer->Encode(input, !o->plain, o->bos);
     if (flags.json) {
       Json out = {{"ids", ids}};
-      Print(DumpJson(out));
+      PrintJson(out);
     } else {
       for (TokenId id : ids) Print(fmt::format("{:7}  {}", id, DumpJson(Json(tokenizer->TokenBytes(id)))));
     }

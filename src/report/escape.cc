@@ -50,8 +50,13 @@ bool IsFormatCharacter(int32_t code) {
          (code >= 0xFFFE && code <= 0xFFFF) || (code >= 0xE0000 && code <= 0xE007F);
 }
 
+/// Joiners and marks that change how their neighbours are drawn and nothing beyond.
+bool IsJoinerOrMark(int32_t code) {
+  return (code >= 0x200C && code <= 0x200F) || code == 0x61C;
+}
+
 template <typename Put>
-void Visit(std::string_view text, bool keep_lines, Put put) {
+void Visit(std::string_view text, bool keep_lines, bool keep_joiners, Put put) {
   for (size_t at = 0; at < text.size();) {
     const size_t begin = at;
     const int32_t code = NextCodePoint(text, at);
@@ -59,12 +64,14 @@ void Visit(std::string_view text, bool keep_lines, Put put) {
       put("\xEF\xBF\xBD");
     } else if ((code == '\n' || code == '\t') && keep_lines) {
       put(text.substr(begin, 1));
+    } else if (code == '\r' && keep_joiners && keep_lines && text.substr(at, 1) == "\n") {
+      put(text.substr(begin, 1));
     } else if (code < 0x20 || code == 0x7F) {
       const int32_t picture = code == 0x7F ? 0x2421 : 0x2400 + code;
       const char utf8[] = {'\xE2', static_cast<char>(0x80 | (picture >> 6 & 0x3F)),
                            static_cast<char>(0x80 | (picture & 0x3F))};
       put(std::string_view(utf8, 3));
-    } else if (IsFormatCharacter(code)) {
+    } else if (IsFormatCharacter(code) && !(keep_joiners && IsJoinerOrMark(code))) {
       put(fmt::format("\xE2\x80\xB9U+{:04X}\xE2\x80\xBA", code));
     } else {
       put(text.substr(begin, at - begin));
@@ -77,14 +84,45 @@ void Visit(std::string_view text, bool keep_lines, Put put) {
 std::string VisibleText(std::string_view text, bool keep_lines) {
   std::string out;
   out.reserve(text.size());
-  Visit(text, keep_lines, [&](std::string_view piece) { out += piece; });
+  Visit(text, keep_lines, false, [&](std::string_view piece) { out += piece; });
   return out;
+}
+
+std::string AnswerText(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  Visit(text, true, true, [&](std::string_view piece) { out += piece; });
+  return out;
+}
+
+std::string PrintableJson(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  for (size_t at = 0; at < json.size();) {
+    const size_t begin = at;
+    const int32_t code = NextCodePoint(json, at);
+    if (code < 0x7F || (code != 0x7F && !IsFormatCharacter(code))) {
+      out += json.substr(begin, at - begin);
+    } else if (code < 0x10000) {
+      out += fmt::format("\\u{:04x}", code);
+    } else {
+      out += fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (code >> 10), 0xDC00 + (code & 0x3FF));
+    }
+  }
+  return out;
+}
+
+std::string Shortened(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return fmt::format("{}… ({} more bytes)", text.substr(0, end), text.size() - end);
 }
 
 std::string EscapeHtml(std::string_view text) {
   std::string out;
   out.reserve(text.size() + text.size() / 8);
-  Visit(text, true, [&](std::string_view piece) {
+  Visit(text, true, false, [&](std::string_view piece) {
     if (piece.size() != 1) {
       out += piece;
       return;

@@ -17,6 +17,16 @@ std::string EscapeHtml(std::string_view text);
 /// VisibleText on one line, cut to `columns` code points with an ellipsis; 0: not cut.
 std::string TerminalText(std::string_view text, size_t columns = 0);
 
+/// An answer for reading: VisibleText with lines, but joiners and single direction marks stay, which languages and emoji
+/// need, and so do line ends of two characters. What overrides direction or acts on a terminal is shown.
+std::string AnswerText(std::string_view text);
+
+/// JSON text of the same value in which such characters are escapes (\u009b), so that it can be printed.
+std::string PrintableJson(std::string_view json);
+
+/// At most `most` bytes, cut between code points, with a remark of how many more there are.
+std::string Shortened(std::string_view text, size_t most);
+
 /// Code points, taken as columns.
 size_t ColumnCount(std::string_view text);
 

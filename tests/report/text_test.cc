@@ -83,6 +83,30 @@ TEST(Escape, Html) {
   EXPECT_EQ(EscapeHtml("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x99\x82"), "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x99\x82");
 }
 
+TEST(Escape, AnswersKeepWhatLanguagesNeed) {
+  const std::string family = "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB",
+                    hindi = "\xE0\xA4\x95\xE0\xA5\x8D\xE2\x80\x8D";
+  for (const std::string& text : {family, hindi, std::string("a\r\nb\tc"), std::string("\xE2\x80\x8F")})
+    EXPECT_EQ(AnswerText(text), text);
+  EXPECT_EQ(AnswerText("\x1b[2J"), "\xE2\x90\x9B[2J");
+  EXPECT_EQ(AnswerText("right\rwrong"), "right\xE2\x90\x8Dwrong");  // would overwrite the line
+  EXPECT_EQ(AnswerText("\xE2\x80\xAE"), "\xE2\x80\xB9U+202E\xE2\x80\xBA");
+}
+
+TEST(Escape, JsonIsTheSameValue) {
+  EXPECT_EQ(PrintableJson("{\"a\": \"\xC2\x9B\x7F\xE2\x80\xAE\xF3\xA0\x80\x81 \xE6\x9D\xB1\"}"),
+            "{\"a\": \"\\u009b\\u007f\\u202e\\udb40\\udc01 \xE6\x9D\xB1\"}");
+}
+
+TEST(Escape, EndlessTextIsCutBetweenCharacters) {
+  EXPECT_EQ(Shortened("abc", 3), "abc");
+  EXPECT_EQ(Shortened("abcd", 3), "abc\xE2\x80\xA6 (1 more bytes)");
+  EXPECT_EQ(Shortened("a\xE6\x9D\xB1"
+                      "b",
+                      3),
+            "a\xE2\x80\xA6 (4 more bytes)");
+}
+
 TEST(Escape, NothingInvisible) {
   EXPECT_EQ(VisibleText(std::string_view("\0\x1b\r\x7f", 4), true), "\xE2\x90\x80\xE2\x90\x9B\xE2\x90\x8D\xE2\x90\xA1");
   EXPECT_EQ(VisibleText("a\nb", false),
