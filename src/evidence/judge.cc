@@ -4,6 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
 
 #include "statistics/power.h"
 
@@ -47,18 +52,61 @@ void Average(DisplacementSummary& sum) {
   if (sum.examples > 0) sum.diverged /= static_cast<double>(sum.examples);
 }
 
-/// Tests and intervals, and whether judging makes sense at all.
-void Measure(const Comparison& comparison, Judgement& group) {
-  const PairedCounts& counts = group.counts;
-  const double margin = comparison.margin / 100;
-  if (counts.n > 0) {
-    group.drop = TangoInterval(counts, 1 - 2 * kLevel);
-    group.mid_p = group.adjusted_mid_p = McNemarMidP(counts.regressions, counts.fixes);
-    group.exact_p = McNemarExact(counts.regressions, counts.fixes);
-    group.holds_p = group.adjusted_holds_p = NonInferiorityP(counts, margin);
-    group.chance_worse = PosteriorDropAbove(counts, 0);
-    group.chance_beyond_margin = PosteriorDropAbove(counts, margin);
+/// What counts say at a margin. Slices have the same counts more often than not, and some of this is work.
+class Figures {
+ public:
+  explicit Figures(double margin) : margin_(margin / 100) {}
+
+  void Test(Judgement& group) {
+    const PairedCounts& counts = group.counts;
+    auto [found, fresh] = tests_.try_emplace(Key(counts));
+    Tests& tests = found->second;
+    if (fresh) {
+      tests.drop = TangoInterval(counts, 1 - 2 * kLevel);
+      tests.mid_p = McNemarMidP(counts.regressions, counts.fixes);
+      tests.exact_p = McNemarExact(counts.regressions, counts.fixes);
+      tests.holds_p = NonInferiorityP(counts, margin_);
+      tests.chance_worse = PosteriorDropAbove(counts, 0);
+      tests.chance_beyond_margin = PosteriorDropAbove(counts, margin_);
+    }
+    group.drop = tests.drop;
+    group.mid_p = group.adjusted_mid_p = tests.mid_p;
+    group.exact_p = tests.exact_p;
+    group.holds_p = group.adjusted_holds_p = tests.holds_p;
+    group.chance_worse = tests.chance_worse;
+    group.chance_beyond_margin = tests.chance_beyond_margin;
   }
+
+  std::optional<double> DetectableDrop(const PairedCounts& counts, double level) {
+    if (counts.n > kMaxPlanned) return std::nullopt;
+    auto [found, fresh] = drops_.try_emplace({Key(counts), level});
+    if (fresh) found->second = MinimumDetectableDrop(counts.n, PlanningRates(counts).fix, level);
+    return found->second;
+  }
+
+  std::optional<int64_t> ToSettle(const PairedCounts& counts, double level) {
+    auto [found, fresh] = settling_.try_emplace({Key(counts), level});
+    if (fresh) found->second = ExamplesToSettle(PlanningRates(counts), margin_, counts.n, level);
+    return found->second;
+  }
+
+ private:
+  using Counts = std::tuple<int64_t, int64_t, int64_t>;
+  static Counts Key(const PairedCounts& counts) { return {counts.n, counts.regressions, counts.fixes}; }
+  struct Tests {
+    Interval drop;
+    double mid_p = 1, exact_p = 1, holds_p = 1, chance_worse = 0, chance_beyond_margin = 0;
+  };
+  double margin_;  // share
+  std::map<Counts, Tests> tests_;
+  std::map<std::pair<Counts, double>, std::optional<double>> drops_;
+  std::map<std::pair<Counts, double>, std::optional<int64_t>> settling_;
+};
+
+/// Tests and intervals, and whether judging makes sense at all.
+void Measure(const Comparison& comparison, Figures& figures, Judgement& group) {
+  const PairedCounts& counts = group.counts;
+  if (counts.n > 0) figures.Test(group);
   const auto n = static_cast<double>(counts.n);
   if (!comparison.comparable) {
     group.reason = "the runs are not comparable";
@@ -107,10 +155,9 @@ void Explain(double margin, int64_t groups, Judgement& group) {
 
 /// The three-way rule on adjusted p-values. `groups`: how many are judged together; planning figures take the level
 /// that Holm's first step would.
-void Decide(double margin, int64_t groups, Judgement& group) {
+void Decide(double margin, int64_t groups, Figures& figures, Judgement& group) {
   const double level = kLevel / static_cast<double>(groups);
-  const PairedRates rates = PlanningRates(group.counts);
-  if (group.counts.n <= kMaxPlanned) group.detectable_drop = MinimumDetectableDrop(group.counts.n, rates.fix, level);
+  group.detectable_drop = figures.DetectableDrop(group.counts, level);
   if (group.adjusted_holds_p < kLevel) {
     group.downgraded = group.displacement.large() && group.counts.n < kSmallSample;
     group.verdict = group.downgraded ? Verdict::kCantTell : Verdict::kHolds;
@@ -119,7 +166,7 @@ void Decide(double margin, int64_t groups, Judgement& group) {
     group.verdict = Verdict::kCracks;
   } else {
     group.verdict = Verdict::kCantTell;
-    group.examples_to_settle = ExamplesToSettle(rates, margin / 100, group.counts.n, level);
+    group.examples_to_settle = figures.ToSettle(group.counts, level);
   }
   Explain(margin, groups, group);
 }
@@ -127,25 +174,23 @@ void Decide(double margin, int64_t groups, Judgement& group) {
 }  // namespace
 
 void JudgeGroups(Comparison& comparison) {
+  std::unordered_map<std::string_view, size_t> places;
   for (const ExamplePair& pair : comparison.pairs) {
     Count(pair, comparison.all);
-    auto slice = std::find_if(comparison.slices.begin(), comparison.slices.end(),
-                              [&](const Judgement& j) { return j.name == pair.slice; });
-    if (slice == comparison.slices.end()) {
-      comparison.slices.emplace_back().name = pair.slice;
-      slice = comparison.slices.end() - 1;
-    }
-    Count(pair, *slice);
+    const auto [place, fresh] = places.emplace(pair.slice, comparison.slices.size());
+    if (fresh) comparison.slices.emplace_back().name = pair.slice;
+    Count(pair, comparison.slices[place->second]);
   }
+  Figures figures(comparison.margin);
   Average(comparison.all.displacement);
-  Measure(comparison, comparison.all);
-  if (comparison.all.judged) Decide(comparison.margin, 1, comparison.all);
+  Measure(comparison, figures, comparison.all);
+  if (comparison.all.judged) Decide(comparison.margin, 1, figures, comparison.all);
 
   std::vector<Judgement*> judged;
   std::vector<double> mid_p, holds_p;
   for (Judgement& slice : comparison.slices) {
     Average(slice.displacement);
-    Measure(comparison, slice);
+    Measure(comparison, figures, slice);
     if (!slice.judged) continue;
     judged.push_back(&slice);
     mid_p.push_back(slice.mid_p);
@@ -156,7 +201,7 @@ void JudgeGroups(Comparison& comparison) {
   for (size_t i = 0; i < judged.size(); ++i) {
     judged[i]->adjusted_mid_p = adjusted_mid_p[i];
     judged[i]->adjusted_holds_p = adjusted_holds_p[i];
-    Decide(comparison.margin, static_cast<int64_t>(judged.size()), *judged[i]);
+    Decide(comparison.margin, static_cast<int64_t>(judged.size()), figures, *judged[i]);
   }
 }
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <string>
+
 #include "base/error.h"
 #include "evidence/advice.h"
 #include "evidence/runs.h"
@@ -261,6 +264,27 @@ TEST(Compare, ManyExamplesStayCheap) {
   EXPECT_THAT(comparison.notes, Contains("holds within 5 points, with a measured loss of 1.7"));
   ASSERT_TRUE(comparison.all.detectable_drop);
   EXPECT_LT(*comparison.all.detectable_drop, 0.02);
+}
+
+TEST(Compare, ManySlicesStayCheap) {
+  // Each of them has its figures; those with the same counts have the same. Once they were made anew for every slice
+  // and a slice was looked for among all: minutes.
+  for (size_t slices : {size_t{100}, size_t{20000}}) {
+    std::string base(slices, '.'), other = base;
+    for (size_t i = 0; i < slices; i += 7) other[i] = 'x';
+    const RunRecord baseline = MadeRun(base, 1), candidate = MadeRun(other, 1, "q8_0");
+    const auto start = std::chrono::steady_clock::now();
+    const Comparison comparison = Compare(baseline, candidate, {}, 10);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << "far less, on an idle machine";
+    ASSERT_EQ(comparison.slices.size(), slices);
+    // The figures of one slice are those of a comparison of it alone.
+    const Judgement& slice = comparison.slices[8];
+    EXPECT_EQ(slice.name, "s8");
+    const Comparison alone = Compare(MadeRun(".", 1), MadeRun(".", 1, "q8_0"), {}, 10);
+    EXPECT_EQ(slice.mid_p, alone.slices[0].mid_p);
+    EXPECT_EQ(slice.chance_worse, alone.slices[0].chance_worse);
+    EXPECT_EQ(slice.drop.upper, alone.slices[0].drop.upper);
+  }
 }
 
 TEST(Compare, SharedSourcesAreTold) {

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
 #include "base/random.h"
 
 namespace assay {
@@ -130,6 +135,57 @@ TEST(Power, SimulationAgreesWithEnumeration) {
     EXPECT_NEAR(static_cast<double>(holds) / kRuns, exact.holds, 0.0142);
     EXPECT_NEAR(static_cast<double>(rejects) / kRuns, exact.cracks_test, 0.0142);
   }
+}
+
+/// The chances as they are written down, every table looked at, none skipped but the negligible: the same terms in the
+/// same order as the enumeration, which must give the same bits.
+RuleChances AllTables(int64_t n, const PairedRates& rates, double margin, double alpha) {
+  std::vector<double> log_factorial = {0};
+  for (int64_t i = 1; i <= n; ++i) log_factorial.push_back(log_factorial.back() + std::log(static_cast<double>(i)));
+  const auto pmf = [&](int64_t m, int64_t k, double p) {
+    if (p <= 0) return k == 0 ? 1.0 : 0.0;
+    if (p >= 1) return k == m ? 1.0 : 0.0;
+    const auto kd = static_cast<double>(k), rest = static_cast<double>(m - k);
+    const auto at = [&](int64_t i) { return log_factorial[static_cast<size_t>(i)]; };
+    return std::exp(at(m) - at(k) - at(m - k) + kd * std::log(p) + rest * std::log1p(-p));
+  };
+  const double fix = rates.regression >= 1 ? 0.0 : std::min(1.0, rates.fix / (1 - rates.regression));
+  RuleChances chances;
+  for (int64_t b = 0; b <= n; ++b) {
+    const double p_b = pmf(n, b, rates.regression);
+    if (p_b < 1e-12) continue;
+    for (int64_t c = 0; c <= n - b; ++c) {
+      const double p = p_b * pmf(n - b, c, fix);
+      if (p < 1e-12) continue;
+      const bool rejects = McNemarMidP(b, c) <= alpha,
+                 holds = TangoScore({n, b, c}, margin) < -NormalQuantile(1 - alpha);
+      chances.cracks_test += rejects ? p : 0;
+      (holds ? chances.holds : rejects ? chances.cracks : chances.cant_tell) += p;
+    }
+  }
+  return chances;
+}
+
+TEST(Power, SkippingChangesNoBit) {
+  Random random(11);
+  for (int i = 0; i < 60; ++i) {
+    const auto n = static_cast<int64_t>(1 + random.Below(i % 10 == 0 ? 150 : 50));
+    const double regression = i % 7 == 0 ? 0 : random.Uniform() * (i % 2 ? 0.1 : 0.6);
+    const PairedRates rates{regression, random.Uniform() * (i % 3 ? 0.1 : 1) * (1 - regression)};
+    for (double margin : {0.01, 0.1, 0.5})
+      for (double alpha : {0.05, 0.0005}) {
+        const RuleChances all = AllTables(n, rates, margin, alpha), fast = ThreeWayChances(n, rates, margin, alpha);
+        EXPECT_EQ(std::memcmp(&all, &fast, sizeof all), 0) << n << " " << rates.regression << " " << rates.fix;
+      }
+  }
+}
+
+TEST(Power, ScoreFallsAsFixesGrow) {  // what the search of ThreeWayChances for the first that holds rests on
+  for (int64_t n = 1; n <= 60; ++n)
+    for (double margin : {0.001, 0.01, 0.1, 0.3, 0.7, 0.999})
+      for (int64_t b = 0; b <= n; ++b)
+        for (int64_t c = 1; c + b <= n; ++c)
+          ASSERT_LE(TangoScore({n, b, c}, margin), TangoScore({n, b, c - 1}, margin)) << n << " " << b << " " << c;
 }
 
 TEST(Power, SizeOfBothTests) {
