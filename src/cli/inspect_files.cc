@@ -1,7 +1,5 @@
 #include "cli/inspect_files.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -36,28 +34,8 @@ std::string Token() {
   if (std::string token = Environment("HF_TOKEN"); !token.empty()) return token;
   const fs::path home = HuggingFaceHome();
   std::error_code ignored;
-  return fs::exists(home / "token", ignored) ? std::string(Trim(ReadFile(home / "token", 4096))) : "";
+  return !home.empty() && fs::exists(home / "token", ignored) ? std::string(Trim(ReadFile(home / "token", 4096))) : "";
 }
-
-/// A folder that is gone when its owner is.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string pattern = (fs::temp_directory_path() / "assay-XXXXXX").string();
-    if (!mkdtemp(pattern.data())) Fail(ErrorKind::kIo, "{}: cannot create a temporary folder", pattern);
-    path_ = pattern;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 }  // namespace
 

@@ -1,17 +1,22 @@
 #include "system/file.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <mutex>
 
 #include "base/error.h"
+#include "system/unfinished.h"
 
 namespace assay {
 namespace {
@@ -40,37 +45,80 @@ int OpenRegular(const std::filesystem::path& path, uint64_t* size) {
 }
 
 // Live mappings, so that ReleasePages never touches other memory (dropping anonymous pages would zero them).
+struct Mapping {
+  size_t bytes = 0;
+  std::string path;
+};
 struct Mappings {
   std::mutex mutex;
-  std::map<uintptr_t, size_t> sizes;  // by address
+  std::map<uintptr_t, Mapping> by_address;
 };
 Mappings& LiveMappings() {
   static Mappings mappings;
   return mappings;
 }
 
-std::shared_ptr<void> KeepMapping(void* address, size_t size) {
+/// The mapping that holds the address; null: none. Call it with the mutex.
+const Mapping* FindMapping(const Mappings& live, uintptr_t address, size_t bytes) {
+  auto it = live.by_address.upper_bound(address);
+  if (it == live.by_address.begin()) return nullptr;
+  --it;
+  return address + bytes <= it->first + it->second.bytes ? &it->second : nullptr;
+}
+
+std::shared_ptr<void> KeepMapping(void* address, size_t size, const std::filesystem::path& path) {
   Mappings& live = LiveMappings();
   std::lock_guard lock(live.mutex);
-  live.sizes[reinterpret_cast<uintptr_t>(address)] = size;
+  live.by_address[reinterpret_cast<uintptr_t>(address)] = {size, path.string()};
   return std::shared_ptr<void>(address, [size](void* p) {
     Mappings& mappings = LiveMappings();
     std::lock_guard unlock(mappings.mutex);
-    mappings.sizes.erase(reinterpret_cast<uintptr_t>(p));
+    mappings.by_address.erase(reinterpret_cast<uintptr_t>(p));
     ::munmap(p, size);
   });
 }
 
+// The fault is our own read of a mapping, never inside the mutex or the allocator, so that both may be used here.
+void OnLostMapping(int signal, siginfo_t* info, void*) {
+  static std::atomic_flag told;
+  if (told.test_and_set())
+    for (;;) ::pause();  // another thread is telling it
+  char text[PATH_MAX + 200];
+  {
+    Mappings& live = LiveMappings();
+    std::lock_guard lock(live.mutex);
+    const Mapping* mapping = FindMapping(live, reinterpret_cast<uintptr_t>(info->si_addr), 1);
+    if (!mapping) {
+      ::signal(signal, SIG_DFL);
+      ::raise(signal);
+      return;
+    }
+    const int n = std::snprintf(text, sizeof text,
+                                "assay: %s: cannot be read any more: the file was cut short, or its disk fails (it had "
+                                "%zu bytes when it was opened)\n",
+                                mapping->path.c_str(), mapping->bytes);
+    const size_t length = std::min(sizeof text - 1, static_cast<size_t>(std::max(0, n)));
+    for (char* c = text; c + 1 < text + length; ++c)  // the name is a stranger's
+      if (static_cast<unsigned char>(*c) < ' ' || *c == 127) *c = '?';
+    if (::write(STDERR_FILENO, text, length) < 0) _exit(1);
+  }
+  RemoveUnfinished();
+  _exit(1);
+}
+
 }  // namespace
 
+void TellLostMappings() {
+  struct sigaction action {};
+  action.sa_sigaction = OnLostMapping;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGBUS, &action, nullptr);
+}
+
 bool IsMapped(std::span<const std::byte> bytes) {
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data());
   Mappings& live = LiveMappings();
   std::lock_guard lock(live.mutex);
-  auto it = live.sizes.upper_bound(begin);
-  if (bytes.empty() || it == live.sizes.begin()) return false;
-  --it;
-  return begin + bytes.size() <= it->first + it->second;
+  return !bytes.empty() && FindMapping(live, reinterpret_cast<uintptr_t>(bytes.data()), bytes.size());
 }
 
 uint64_t ResidentBytes(std::span<const std::byte> bytes) {
@@ -111,7 +159,7 @@ MappedFile MappedFile::Open(const std::filesystem::path& path) {
     int error = errno;
     ::close(fd);
     if (address == MAP_FAILED) FailErrno("map", path, error);
-    file.mapping_ = KeepMapping(address, size);
+    file.mapping_ = KeepMapping(address, size, path);
     file.bytes_ = {static_cast<const std::byte*>(address), size};
   } else {
     ::close(fd);
@@ -142,62 +190,6 @@ std::string ReadFile(const std::filesystem::path& path, uint64_t limit_bytes) {
   ::close(fd);
   text.resize(done);
   return text;
-}
-
-AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path), part_(path.string() + ".part") {
-  fd_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd_ < 0) FailErrno("create", part_, errno);
-}
-
-AtomicFile::~AtomicFile() {
-  if (fd_ < 0) return;
-  ::close(fd_);
-  ::unlink(part_.c_str());
-}
-
-void AtomicFile::Write(std::span<const std::byte> data) {
-  while (!data.empty()) {
-    ssize_t done = ::write(fd_, data.data(), data.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) FailErrno("write", part_, errno);
-    data = data.subspan(static_cast<size_t>(done));
-    position_ += static_cast<uint64_t>(done);
-  }
-}
-
-void AtomicFile::WriteAt(uint64_t offset, std::span<const std::byte> data) {
-  ASSAY_CHECK(offset + data.size() <= position_);
-  while (!data.empty()) {
-    ssize_t done = ::pwrite(fd_, data.data(), data.size(), static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) FailErrno("write", part_, errno);
-    data = data.subspan(static_cast<size_t>(done));
-    offset += static_cast<uint64_t>(done);
-  }
-}
-
-void AtomicFile::Extend(uint64_t size) {
-  ASSAY_CHECK(size >= position_);
-  if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) FailErrno("extend", part_, errno);
-  if (::lseek(fd_, 0, SEEK_END) < 0) FailErrno("seek in", part_, errno);
-  position_ = size;
-}
-
-void AtomicFile::Commit() {
-  if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", part_, errno);
-  ::close(fd_);
-  fd_ = -1;
-  if (::rename(part_.c_str(), path_.c_str()) != 0) {
-    int error = errno;
-    ::unlink(part_.c_str());
-    FailErrno("rename to its name", path_, error);
-  }
-}
-
-void WriteFileAtomically(const std::filesystem::path& path, std::string_view text) {
-  AtomicFile file(path);
-  file.Write(text);
-  file.Commit();
 }
 
 }  // namespace assay

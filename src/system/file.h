@@ -1,5 +1,5 @@
 #pragma once
-// Files: mapped for reading, written beside and renamed.
+// Files: read whole, or mapped. output.h writes them.
 
 #include <cstddef>
 #include <cstdint>
@@ -7,7 +7,8 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
+
+#include "system/output.h"
 
 namespace assay {
 
@@ -33,36 +34,15 @@ void ReleasePages(std::span<const std::byte> bytes);
 /// True when the bytes lie in a MappedFile.
 bool IsMapped(std::span<const std::byte> bytes);
 
+/// From now on, a mapped file that can be read no more (it was cut short, its disk failed) ends the process with a
+/// message that names it and exit code 1; what was unfinished is removed.
+void TellLostMappings();
+
 /// How many of the bytes are in this process's memory now, mapped or allocated (Linux: /proc/self/pagemap; elsewhere
 /// all of them).
 uint64_t ResidentBytes(std::span<const std::byte> bytes);
 
 /// Reads a whole file; more than `limit_bytes` is refused.
 std::string ReadFile(const std::filesystem::path& path, uint64_t limit_bytes = uint64_t{1} << 31);
-
-/// Writes `path`.part and renames it to `path` in Commit(); without Commit() the partial file is removed.
-class AtomicFile {
- public:
-  explicit AtomicFile(const std::filesystem::path& path);
-  ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
-  void Write(std::span<const std::byte> data);
-  void Write(std::string_view text) { Write(std::as_bytes(std::span(text))); }
-  /// Overwrites bytes at `offset`, which must have been written already; the write position stays at the end.
-  void WriteAt(uint64_t offset, std::span<const std::byte> data);
-  /// Grows the file to `size` bytes, zeros, so that WriteAt can fill it in any order.
-  void Extend(uint64_t size);
-  uint64_t position() const { return position_; }
-  /// Flushes to the disk and renames.
-  void Commit();
-
- private:
-  std::filesystem::path path_, part_;
-  int fd_ = -1;
-  uint64_t position_ = 0;
-};
-
-void WriteFileAtomically(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace assay

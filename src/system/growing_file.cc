@@ -1,0 +1,112 @@
+#include "system/growing_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void FailErrno(std::string_view doing, const fs::path& path) {
+  const int error = errno;
+  Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
+       std::strerror(error));
+}
+
+int OpenPart(const fs::path& part) {
+  const int fd = ::open(part.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+  if (fd < 0) FailErrno("be written", part);
+  return fd;
+}
+
+/// Opens and locks `part`. Checks that the name still leads to the locked file: a writer that finished meanwhile has
+/// renamed it.
+int OpenLocked(const fs::path& part) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const int fd = OpenPart(part);
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return fd;  // a file system without locks
+      ::close(fd);
+      Fail(ErrorKind::kResource, "{}: another process is writing this file", part.string());
+    }
+    struct stat by_fd {
+    }, by_name{};
+    if (::fstat(fd, &by_fd) == 0 && ::stat(part.c_str(), &by_name) == 0 && by_fd.st_ino == by_name.st_ino) return fd;
+    ::close(fd);
+  }
+  Fail(ErrorKind::kResource, "{}: another process keeps replacing this file", part.string());
+}
+
+}  // namespace
+
+GrowingFile::GrowingFile(const fs::path& target, const OutputRules& rules, std::string_view ours)
+    : target_(target), part_(target.string() + ".part"), unchanged_(rules.unchanged) {
+  replaces_ = CheckOutput(target_, rules);
+  OutputRules of_part;
+  of_part.sources = rules.sources;
+  of_part.ours = [ours](std::string_view head) { return head.substr(0, ours.size()) == ours.substr(0, head.size()); };
+  try {
+    CheckOutput(part_, of_part);
+  } catch (const Error& error) {
+    Fail(error.kind(), "{}, needed to write {}, is taken: {}", part_.string(), target_.string(), error.what());
+  }
+  fd_ = OpenLocked(part_);
+}
+
+GrowingFile::~GrowingFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::string GrowingFile::Text() const {
+  return ReadFile(part_);
+}
+
+void GrowingFile::Keep(uint64_t bytes) {
+  if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0) FailErrno("truncate", part_);
+  if (::lseek(fd_, 0, SEEK_END) < 0) FailErrno("seek in", part_);
+}
+
+fs::path GrowingFile::SetAside() {
+  const std::string text = Text();
+  fs::path name = part_.string() + ".stale";
+  std::error_code ignored;
+  for (int i = 2; fs::exists(fs::symlink_status(name, ignored)); ++i)
+    name = fmt::format("{}.stale{}", part_.string(), i);
+  AtomicFile aside(name, OutputRules{});
+  aside.Write(text);
+  aside.Commit();
+  Keep(0);
+  return name;
+}
+
+void GrowingFile::Append(std::string_view text) {
+  ASSAY_CHECK(fd_ >= 0);
+  while (!text.empty()) {
+    const ssize_t done = ::write(fd_, text.data(), text.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) FailErrno("write", part_);
+    text.remove_prefix(static_cast<size_t>(done));
+  }
+}
+
+void GrowingFile::Finish() {
+  ASSAY_CHECK(fd_ >= 0);
+  if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", part_);
+  RequireUnchanged(unchanged_);
+  // Renamed while locked, so that no other writer takes the finished file for a part of its own.
+  const std::string taken = GiveName(part_, target_, replaces_);
+  ::close(fd_);
+  fd_ = -1;
+  if (!taken.empty()) Fail(ErrorKind::kInvalid, "{}", taken);
+}
+
+}  // namespace assay
