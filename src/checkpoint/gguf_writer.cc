@@ -32,7 +32,7 @@ void Append(std::string& out, T value) {
 class GgufWriter : public CheckpointWriter {
  public:
   GgufWriter(const std::filesystem::path& out, const Checkpoint& source, std::string_view preset,
-             const std::vector<OutputTensor>& tensors, MergePlan plan, uint64_t shard_bytes)
+             const std::vector<OutputTensor>& tensors, MergePlan plan, uint64_t shard_bytes, const OutputRules& rules)
       : tensors_(tensors), plan_(std::move(plan)), cursor_(tensors_) {
     AddRopeTables(source.config());
     AddScales();
@@ -45,13 +45,10 @@ class GgufWriter : public CheckpointWriter {
     Distribute(shard_bytes, out);
     for (size_t i = 0; i < shards_.size(); ++i) {
       Shard& shard = shards_[i];
-      std::error_code ignored;
-      if (std::filesystem::equivalent(source.path(), ShardPath(out, i), ignored))
-        Fail(ErrorKind::kInvalid, "{}: the output would replace the source", ShardPath(out, i).string());
       std::string head = Head(i, source, preset);
       shard.data_begin = Padded(head.size());
       head.resize(shard.data_begin, '\0');
-      shard.file = std::make_unique<AtomicFile>(ShardPath(out, i));
+      shard.file = std::make_unique<AtomicFile>(ShardPath(out, i), rules);
       shard.file->Write(head);
       shard.file->Extend(shard.data_begin + shard.data_bytes);
     }
@@ -96,8 +93,9 @@ class GgufWriter : public CheckpointWriter {
   void Commit() override {
     ASSAY_CHECK(cursor_.AllDone());
     for (const SideTensor& side : side_tensors_) WriteAt(side.place, 0, std::as_bytes(std::span(side.values)));
-    // The first file of a set opens it, so it comes last.
-    for (size_t i = shards_.size(); i-- > 0;) shards_[i].file->Commit();
+    std::vector<AtomicFile*> files;
+    for (const Shard& shard : shards_) files.push_back(shard.file.get());
+    CommitTogether(files);
   }
 
   std::string left_out() const override { return left_out_; }
@@ -267,7 +265,7 @@ class GgufWriter : public CheckpointWriter {
 
 std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source,
                                                    std::string_view preset, const std::vector<OutputTensor>& tensors,
-                                                   uint64_t shard_bytes) {
+                                                   uint64_t shard_bytes, const OutputRules& rules) {
   for (const OutputTensor& tensor : tensors) {
     if (!HasGgufType(*tensor.format))
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: GGUF has no type for {}; write a Hugging Face folder instead",
@@ -284,7 +282,7 @@ std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& 
     Fail(ErrorKind::kUnsupported, "{}: GGUF's llama turns whole heads; this model turns {} of {} dimensions",
          out.string(), config.rotary_dim, config.head_dim);
   MergePlan plan = PlanMerge(config, Container::kGguf, tensors, out.string());
-  return std::make_unique<GgufWriter>(out, source, preset, tensors, std::move(plan), shard_bytes);
+  return std::make_unique<GgufWriter>(out, source, preset, tensors, std::move(plan), shard_bytes, rules);
 }
 
 }  // namespace assay

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -8,6 +9,7 @@
 #include "base/json.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/hf/cache_scales.h"
+#include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/source.h"
 #include "checkpoint/hf/writing.h"
 #include "checkpoint/hf_config.h"
@@ -34,6 +36,34 @@ std::string_view TorchDtype(const Format& format) {
   return format.name == "f16" ? "float16" : format.name == "f32" ? "float32" : "bfloat16";
 }
 
+constexpr const char* kTexts[] = {"tokenizer.json",
+                                  "tokenizer.model",
+                                  "tiktoken.model",
+                                  "qwen.tiktoken",
+                                  "tekken.json",
+                                  "vocab.json",
+                                  "merges.txt",
+                                  "tokenizer_config.json",
+                                  "added_tokens.json",
+                                  "special_tokens_map.json",
+                                  "chat_template.jinja",
+                                  "chat_template.json",
+                                  "generation_config.json"};
+const std::string kTemplates = "additional_chat_templates/";
+
+/// Where a file of the model's folder really lies. What leads out of the folder is not part of the model and is not
+/// copied (it may be anything of this user's), but for the hub cache, whose snapshots are links to its blobs.
+fs::path InsideModel(const fs::path& folder, const std::string& name) {
+  const fs::path root = fs::canonical(folder), file = fs::canonical(folder / name);
+  fs::path allowed = root;
+  if (root.parent_path().filename() == "snapshots" && fs::is_directory(root.parent_path().parent_path() / "blobs"))
+    allowed = fs::canonical(root.parent_path().parent_path() / "blobs");
+  for (const fs::path& above : {root, allowed})
+    if (std::mismatch(above.begin(), above.end(), file.begin(), file.end()).first == above.end()) return file;
+  Fail(ErrorKind::kInvalid, "{}: leads out of the model's folder, to {}; put the file itself there, or remove the link",
+       (folder / name).string(), file.string());
+}
+
 struct Shard {
   std::string name;
   std::vector<SafetensorsPart> parts;
@@ -53,8 +83,8 @@ struct Stored {
 class HfWriter : public CheckpointWriter {
  public:
   HfWriter(const fs::path& out, const Checkpoint& source, const std::vector<OutputTensor>& tensors,
-           uint64_t shard_bytes, std::string_view container)
-      : out_(out), part_(out.string() + ".part"), tensors_(tensors), cursor_(tensors_) {
+           uint64_t shard_bytes, std::string_view container, const OutputRules& rules)
+      : out_(out), tensors_(tensors), cursor_(tensors_) {
     for (const TensorSlot& slot : TensorSlots(source.config())) slots_.emplace(slot.name, slot);
     dtype_ = TorchDtype(*EmbeddingFormat());
     PlanStored(source.config());
@@ -62,21 +92,11 @@ class HfWriter : public CheckpointWriter {
     CheckModules();
     PlanCacheScales(source);
     PlanShards(shard_bytes);
-    std::error_code error;
-    fs::remove_all(part_, error);
-    fs::create_directories(part_, error);
-    if (error) Fail(ErrorKind::kIo, "{}: cannot create the folder: {}", part_.string(), error.message());
-    made_ = true;
-    try {
-      WriteTexts(source);
-      Begin();
-    } catch (...) {
-      Discard();
-      throw;
-    }
+    folder_.emplace(out, rules, "config.json", IsRead);
+    WriteTexts(source);
+    Begin();
+    folder_->CheckKept();
   }
-
-  ~HfWriter() override { Discard(); }
 
   void WriteRows(size_t tensor, int64_t row_begin, int64_t n_rows, std::span<const std::byte> codes,
                  std::span<const std::byte> scales) override {
@@ -122,12 +142,7 @@ class HfWriter : public CheckpointWriter {
   void Commit() override {
     ASSAY_CHECK(cursor_.AllDone());
     for (Shard& shard : shards_) shard.file->Commit();
-    shards_.clear();
-    std::error_code error;
-    if (fs::exists(out_)) fs::remove_all(out_, error);
-    if (!error) fs::rename(part_, out_, error);
-    if (error) Fail(ErrorKind::kIo, "{}: cannot rename {} to it: {}", out_.string(), part_.string(), error.message());
-    made_ = false;
+    folder_->Commit();
   }
 
   std::string left_out() const override { return left_out_; }
@@ -144,11 +159,13 @@ class HfWriter : public CheckpointWriter {
   }
 
  private:
-  void Discard() {
-    shards_.clear();
-    std::error_code ignored;
-    if (made_) fs::remove_all(part_, ignored);
-    made_ = false;
+  /// What a reader of a model's folder looks for.
+  static bool IsRead(const std::string& name) {
+    if (name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json")) return true;
+    if (name.starts_with(kTemplates)) return true;
+    const auto is = [&](std::string_view text) { return name == text; };
+    return std::any_of(std::begin(kTexts), std::end(kTexts), is) ||
+           std::any_of(std::begin(kHfQuantizationSidecars), std::end(kHfQuantizationSidecars), is);
   }
 
   const Format* EmbeddingFormat() const {
@@ -296,7 +313,7 @@ class HfWriter : public CheckpointWriter {
         map[part.name] = shard.name;
       }
       total_bytes_ += shard.bytes;
-      shard.file = std::make_unique<AtomicFile>(part_ / shard.name);
+      shard.file = folder_->Create(shard.name);
       shard.file->Write(head);
       shard.file->Extend(shard.bytes);
     }
@@ -308,7 +325,7 @@ class HfWriter : public CheckpointWriter {
     for (const auto& [part, value] : cache_scales_) sink_(part.name, 0, std::as_bytes(std::span(&value, 1)));
     if (shards_.size() == 1) return;
     Json index = {{"metadata", {{"total_size", weights}}}, {"weight_map", map}};
-    WriteFileAtomically(part_ / "model.safetensors.index.json", DumpJson(index, 2) + "\n");
+    folder_->Write("model.safetensors.index.json", DumpJson(index, 2) + "\n");
   }
 
   Json QuantizationJson(const ModelConfig& config) const {
@@ -343,43 +360,26 @@ class HfWriter : public CheckpointWriter {
       CopyTexts(source.path());
     } else {
       config = GeneratedConfig(source);
-      WriteFileAtomically(part_ / "generation_config.json",
-                          DumpJson(HfGenerationJson(source.config(), spec.bos, spec.pad), 2) + "\n");
+      folder_->Write("generation_config.json",
+                     DumpJson(HfGenerationJson(source.config(), spec.bos, spec.pad), 2) + "\n");
       WriteGeneratedTokenizer(source);
     }
     if (!quantization.is_null()) config["quantization_config"] = quantization;
-    WriteFileAtomically(part_ / "config.json", DumpJson(config, 2) + "\n");
+    folder_->Write("config.json", DumpJson(config, 2) + "\n");
   }
 
   void CopyTexts(const fs::path& from) {
-    constexpr const char* kTexts[] = {"tokenizer.json",
-                                      "tokenizer.model",
-                                      "tiktoken.model",
-                                      "qwen.tiktoken",
-                                      "tekken.json",
-                                      "vocab.json",
-                                      "merges.txt",
-                                      "tokenizer_config.json",
-                                      "added_tokens.json",
-                                      "special_tokens_map.json",
-                                      "chat_template.jinja",
-                                      "chat_template.json",
-                                      "generation_config.json",
-                                      "LICENSE"};
-    for (const char* name : kTexts) {
-      std::error_code ignored;
-      if (fs::exists(from / name, ignored)) WriteFileAtomically(part_ / name, ReadFile(from / name));
-    }
+    std::error_code ignored;
+    const auto copy = [&](const std::string& name) { folder_->Write(name, ReadFile(InsideModel(from, name))); };
+    for (const char* name : kTexts)
+      if (fs::exists(from / name, ignored)) copy(name);
+    if (fs::exists(from / "LICENSE", ignored)) copy("LICENSE");
     // Code that auto_map of config.json and tokenizer_config.json names, for transformers.
     for (const fs::directory_entry& entry : fs::directory_iterator(from))
-      if (entry.path().extension() == ".py" && entry.is_regular_file())
-        WriteFileAtomically(part_ / entry.path().filename(), ReadFile(entry.path()));
-    std::error_code ignored;
-    if (!fs::is_directory(from / "additional_chat_templates", ignored)) return;
-    fs::create_directories(part_ / "additional_chat_templates");
-    for (const fs::directory_entry& entry : fs::directory_iterator(from / "additional_chat_templates"))
-      if (entry.path().extension() == ".jinja")
-        WriteFileAtomically(part_ / "additional_chat_templates" / entry.path().filename(), ReadFile(entry.path()));
+      if (entry.path().extension() == ".py" && entry.is_regular_file()) copy(entry.path().filename().string());
+    if (!fs::is_directory(from / kTemplates, ignored)) return;
+    for (const fs::directory_entry& entry : fs::directory_iterator(from / kTemplates))
+      if (entry.path().extension() == ".jinja") copy(kTemplates + entry.path().filename().string());
   }
 
   Json GeneratedConfig(const Checkpoint& source) const {
@@ -403,7 +403,7 @@ class HfWriter : public CheckpointWriter {
 
   void WriteGeneratedTokenizer(const Checkpoint& source) {
     const TokenizerSpec& spec = source.tokenizer();
-    WriteFileAtomically(part_ / "tokenizer.json", TokenizerJsonFromSpec(spec));
+    folder_->Write("tokenizer.json", TokenizerJsonFromSpec(spec));
     Json config;
     auto name = [&](const char* key, TokenId id) {
       if (id >= 0 && id < static_cast<TokenId>(spec.tokens.size())) config[key] = spec.tokens[static_cast<size_t>(id)];
@@ -417,13 +417,11 @@ class HfWriter : public CheckpointWriter {
     name("pad_token", spec.pad);
     config["tokenizer_class"] = "PreTrainedTokenizerFast";
     name("unk_token", spec.unk);
-    WriteFileAtomically(part_ / "tokenizer_config.json", DumpJson(config, 2) + "\n");
-    if (!source.chat_template().empty()) WriteFileAtomically(part_ / "chat_template.jinja", source.chat_template());
-    if (source.extra_chat_templates().empty()) return;
-    fs::create_directories(part_ / "additional_chat_templates");
+    folder_->Write("tokenizer_config.json", DumpJson(config, 2) + "\n");
+    if (!source.chat_template().empty()) folder_->Write("chat_template.jinja", source.chat_template());
     for (const auto& [key, text] : source.extra_chat_templates())
       if (key.find('/') == std::string::npos && !key.starts_with('.'))
-        WriteFileAtomically(part_ / "additional_chat_templates" / (key + ".jinja"), text);
+        folder_->Write(kTemplates + key + ".jinja", text);
   }
 
   struct Place {
@@ -431,7 +429,7 @@ class HfWriter : public CheckpointWriter {
     uint64_t offset = 0, bytes = 0;
   };
 
-  fs::path out_, part_;
+  fs::path out_;
   std::vector<OutputTensor> tensors_;
   WriteCursor cursor_;
   std::unordered_map<std::string, TensorSlot> slots_;  // by canonical name
@@ -439,31 +437,22 @@ class HfWriter : public CheckpointWriter {
   std::vector<size_t> stored_of_;  // of each tensor
   std::unique_ptr<HfContainer> container_;
   StoredPlainWriter plain_;
+  std::optional<OutputFolder> folder_;
   std::vector<Shard> shards_;
   std::unordered_map<std::string, Place> places_;
   HfSink sink_;
   std::vector<std::pair<SafetensorsPart, float>> cache_scales_;
   std::string dtype_, left_out_;
   uint64_t total_bytes_ = 0;
-  bool made_ = false;
 };
 
 }  // namespace
 
 std::unique_ptr<CheckpointWriter> CreateHfWriter(const fs::path& out_path, const Checkpoint& source,
                                                  const std::vector<OutputTensor>& tensors, uint64_t shard_bytes,
-                                                 std::string_view container) {
-  fs::path out = out_path;
-  if (!out.has_filename()) out = out.parent_path();  // "folder/"
-  std::error_code ignored;
-  if (fs::exists(out, ignored)) {
-    if (!fs::is_directory(out)) Fail(ErrorKind::kInvalid, "{}: a file of that name is there", out.string());
-    if (!fs::is_empty(out) && !fs::exists(out / "config.json"))
-      Fail(ErrorKind::kInvalid, "{}: the folder holds something else than a model; choose another name", out.string());
-    if (fs::equivalent(out, source.path(), ignored))
-      Fail(ErrorKind::kInvalid, "{}: is the source itself", out.string());
-  }
-  return std::make_unique<HfWriter>(out, source, tensors, shard_bytes, container);
+                                                 std::string_view container, const OutputRules& rules) {
+  const fs::path out = out_path.has_filename() ? out_path : out_path.parent_path();  // "folder/"
+  return std::make_unique<HfWriter>(out, source, tensors, shard_bytes, container, rules);
 }
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/model_files.h"
 #include "checkpoint/writer_base.h"
 
 namespace assay {
@@ -52,7 +53,8 @@ Container DefaultContainer(const Format& format) {
 std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, const std::filesystem::path& out,
                                                            const Checkpoint& source, std::string_view preset,
                                                            const std::vector<OutputTensor>& tensors,
-                                                           uint64_t shard_bytes, std::string_view hf_container) {
+                                                           uint64_t shard_bytes, std::string_view hf_container,
+                                                           const OutputRules& rules) {
   if (out.empty()) Fail(ErrorKind::kInvalid, "the output has no name");
   std::vector<Tensor> shapes;
   for (const OutputTensor& tensor : tensors) {
@@ -70,8 +72,10 @@ std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, 
     shapes.push_back(std::move(shape));
   }
   CheckTensors(source.config(), shapes, out.string());
-  if (container == Container::kGguf) return CreateGgufWriter(out, source, preset, tensors, shard_bytes);
-  return CreateHfWriter(out, source, tensors, shard_bytes > 0 ? shard_bytes : kHfShardBytes, hf_container);
+  OutputRules guarded = rules;
+  for (FileState& file : ModelFiles(source.path())) guarded.sources.push_back(std::move(file));
+  if (container == Container::kGguf) return CreateGgufWriter(out, source, preset, tensors, shard_bytes, guarded);
+  return CreateHfWriter(out, source, tensors, shard_bytes > 0 ? shard_bytes : kHfShardBytes, hf_container, guarded);
 }
 
 }  // namespace assay

@@ -1,6 +1,6 @@
 #pragma once
 // Writing a checkpoint: tensors come in order and in pieces of rows, nothing is visible before Commit().
-// GGUF: one file, written beside and renamed. Hugging Face: a folder, written as OUT.part/ and renamed.
+// GGUF: files, Hugging Face: a folder, by system/output.h.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "system/output.h"
 
 namespace assay {
 
@@ -32,15 +33,16 @@ class CheckpointWriter {
  public:
   /// Takes configuration, tokenizer, chat template and (same container) metadata from `source`. `preset` names the
   /// recipe ("q4_k_m"…): GGUF's general.file_type; "" where none fits. `tensors` are all that will be written, in the
-  /// order in which they will come (any order). An existing output is replaced at Commit. `shard_bytes` limits one
-  /// file (0: GGUF is one file, safetensors 5 GB each); a split GGUF is named as llama.cpp names its sets. Rows and
-  /// columns must come in the container's order (tensor_order.h). rope_freqs.weight is written by the writer where the
-  /// target wants it: leave it out of `tensors`. Throws Error{kUnsupported} when the container cannot hold a format
-  /// (GGUF types in safetensors, and the reverse), Error{kInvalid} when the tensors do not make a model, Error{kIo}.
+  /// order in which they will come (any order). What `rules` let be replaced is, at Commit; never a file of `source`.
+  /// `shard_bytes` limits one file (0: GGUF is one file, safetensors 5 GB each); a split GGUF is named as llama.cpp
+  /// names its sets. Rows and columns must come in the container's order (tensor_order.h). rope_freqs.weight is written
+  /// by the writer where the target wants it: leave it out of `tensors`. Throws Error{kUnsupported} when the container
+  /// cannot hold a format (GGUF types in safetensors, and the reverse), Error{kInvalid} when the tensors do not make a
+  /// model, Error{kIo}.
   static std::unique_ptr<CheckpointWriter> Create(Container container, const std::filesystem::path& out,
                                                   const Checkpoint& source, std::string_view preset,
                                                   const std::vector<OutputTensor>& tensors, uint64_t shard_bytes = 0,
-                                                  std::string_view hf_container = "");
+                                                  std::string_view hf_container = "", const OutputRules& rules = {});
   virtual ~CheckpointWriter() = default;
 
   /// Rows [row_begin, row_begin + n_rows) of tensors[tensor]: codes and scales as Format lays them out (scales: float32
@@ -49,7 +51,7 @@ class CheckpointWriter {
                          std::span<const std::byte> scales) = 0;
   /// Before that tensor's first rows, for formats with has_global and tensors with second_scale.
   virtual void SetGlobal(size_t tensor, float global_scale, float global_divisor) = 0;
-  /// Everything becomes visible. Throws when rows are missing.
+  /// Everything becomes visible. Throws when rows are missing, or rules.unchanged were changed.
   virtual void Commit() = 0;
   /// What the source states beside its weights and this container has no place for; for people, empty: nothing.
   virtual std::string left_out() const { return ""; }

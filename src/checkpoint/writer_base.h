@@ -45,9 +45,9 @@ int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols);
 
 std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source,
                                                    std::string_view preset, const std::vector<OutputTensor>& tensors,
-                                                   uint64_t shard_bytes);
+                                                   uint64_t shard_bytes, const OutputRules& rules);
 std::unique_ptr<CheckpointWriter> CreateHfWriter(const std::filesystem::path& out, const Checkpoint& source,
                                                  const std::vector<OutputTensor>& tensors, uint64_t shard_bytes,
-                                                 std::string_view container);
+                                                 std::string_view container, const OutputRules& rules);
 
 }  // namespace assay

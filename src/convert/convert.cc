@@ -341,7 +341,7 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
   GroupByGlobal();
   CheckZeros();
   auto writer = CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
-                                         options_.shard_bytes, options_.hf_container);
+                                         options_.shard_bytes, options_.hf_container, options_.rules);
   record.tensors.resize(jobs_.size());
   for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
   WritePending(*writer);

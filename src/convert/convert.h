@@ -16,6 +16,7 @@ struct ConvertOptions {
   bool measure_error = true;  // decode what was written and compare: fills rmse and relative_error, else NaN
   std::string hf_container;   // "gptq", "awq" … (HfContainersOf); "": the usual one of the format
   uint64_t shard_bytes = 0;   // of one file; 0: CheckpointWriter's
+  OutputRules rules = {};     // what may be replaced
 };
 
 /// Quantizes every matrix by the preset's choice and writes the result to `out` (GGUF file or Hugging Face folder, as

@@ -347,8 +347,8 @@ void Rewriting::Write(const std::filesystem::path& out, QuantRecord& record) {
     total += static_cast<uint64_t>(job.output.rows * job.output.cols);
   }
   progress_.Begin("write", total, "weights");
-  auto writer =
-      CheckpointWriter::Create(target_.container, out, source_, "", outputs, target_.shard_bytes, target_.hf_container);
+  auto writer = CheckpointWriter::Create(target_.container, out, source_, "", outputs, target_.shard_bytes,
+                                         target_.hf_container, target_.rules);
   record.tensors.resize(jobs_.size());
   for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
   size_t decoded = 0;

@@ -18,6 +18,7 @@ struct RewriteTarget {
   /// What a matrix becomes that the target has no codes for: "bf16", "f16", "f32"; "": that is an error.
   std::string plain = "bf16";
   uint64_t shard_bytes = 0;  // of one file; 0: CheckpointWriter's
+  OutputRules rules = {};    // what may be replaced
 };
 
 /// Methods in the record: "kept" (the same codes), "rewritten" (other codes or layout for the same weights), "plain"
