@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "checkpoint/model_files.h"
 #include "cli/identity.h"
 #include "system/machine.h"
 #include "system/subprocess.h"
@@ -13,14 +15,7 @@
 namespace assay {
 namespace {
 
-// Key of anything that one measurement gives: what was measured, on which weights, by which build on which machine.
-std::string KeyOf(std::initializer_list<std::string_view> parts) {
-  Hasher hasher;
-  for (std::string_view part : parts) hasher.AddText(part);
-  hasher.AddText(BuildText());
-  hasher.AddText(MachineText());
-  return hasher.Hex();
-}
+constexpr const char* kResults = "results.sqlite";
 
 Json AnswerToJson(const Answer& a) {
   return {{"text", a.text},
@@ -40,9 +35,16 @@ Answer AnswerFromJson(const Json& json) {
   return a;
 }
 
-const ExampleResult* FindExample(const RunRecord& run, const std::string& id) {
-  auto it = std::find_if(run.examples.begin(), run.examples.end(), [&](const ExampleResult& e) { return e.id == id; });
-  return it == run.examples.end() ? nullptr : &*it;
+using ResultsById = std::unordered_map<std::string_view, const ExampleResult*>;
+ResultsById ById(const RunRecord& run) {
+  ResultsById by_id;
+  for (const ExampleResult& result : run.examples) by_id.emplace(result.id, &result);
+  return by_id;
+}
+
+const ExampleResult* FindExample(const ResultsById& by_id, const std::string& id) {
+  auto it = by_id.find(id);
+  return it == by_id.end() ? nullptr : it->second;
 }
 
 // A tokenizer is known by its vocabulary and by what it makes of a probe text.
@@ -57,10 +59,32 @@ std::string TokenizerHash(const Tokenizer& tokenizer) {
 
 }  // namespace
 
-Cache::Cache(bool enabled) {
-  if (enabled) store_ = std::make_unique<ResultCache>(std::filesystem::path(CacheFolder()) / "results.sqlite");
+std::string KeyOf(std::initializer_list<std::string_view> parts) {
+  Hasher hasher;
+  for (std::string_view part : parts) hasher.AddText(part);
+  hasher.AddText(BuildText());
+  hasher.AddText(MachineText());
+  return hasher.Hex();
+}
+
+Cache::Cache(bool enabled, const CommonFlags& flags) : flags_(flags) {
+  if (!enabled) return;
+  try {
+    folder_ = CacheFolder();
+    store_ = std::make_unique<ResultCache>(folder_ / kResults);
+  } catch (const Error& error) {
+    GoOnWithout(error);
+  }
 }
 Cache::~Cache() = default;
+
+// Nothing that was measured is wrong without it. A cache that lies about itself is another matter: its owner decides.
+void Cache::GoOnWithout(const Error& error) {
+  if (error.kind() == ErrorKind::kCorrupt || error.kind() == ErrorKind::kUnsupported) throw error;
+  Note(flags_, fmt::format("going on without a cache: {}", error.what()));
+  folder_.clear();
+  store_.reset();
+}
 
 std::optional<Json> Cache::Get(const std::string& key) {
   if (!store_) return std::nullopt;
@@ -68,17 +92,32 @@ std::optional<Json> Cache::Get(const std::string& key) {
   if (!text) return std::nullopt;
   return ParseJson(*text, "result cache");
 }
+
 void Cache::Put(const std::string& key, const Json& value) {
-  if (store_) store_->Put(key, DumpJson(value));
+  RequireUnchanged(watched_);
+  if (!store_) return;
+  try {
+    store_->Put(key, DumpJson(value));
+  } catch (const Error& error) {
+    GoOnWithout(error);
+  }
+}
+
+std::vector<FileState> Cache::files() const {
+  if (folder_.empty()) return {};
+  const std::string results = (folder_ / kResults).string();
+  return StatesOf(std::vector<std::filesystem::path>{results, results + "-wal", results + "-shm"});
 }
 
 LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,
                   const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags) {
   LoadedArm arm;
   arm.path = path;
+  arm.files = WeightFiles(path);
   arm.model = LoadModel(path, model_flags, flags);
   arm.engine = std::make_unique<Engine>(arm.model, pool, options);
   arm.identity = IdentityOf(arm.model->checkpoint(), preset);
+  RequireUnchanged(arm.files);  // what was loaded is what has the fingerprint
   return arm;
 }
 
@@ -158,9 +197,10 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
    private:
     Progress& outer_;
   } inner(progress);
+  const ResultsById answers = ById(run), base_answers = ById(base_run);
   for (const Example& example : task.examples) {
     progress.Advance(1);
-    const ExampleResult *answered = FindExample(run, example.id), *baseline = FindExample(base_run, example.id);
+    const ExampleResult *answered = FindExample(answers, example.id), *baseline = FindExample(base_answers, example.id);
     if (!answered || !baseline || !answered->error.empty() || !baseline->error.empty()) continue;
     Hasher ids;
     ids.Add(std::as_bytes(std::span(baseline->answer_ids)));

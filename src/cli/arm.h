@@ -1,11 +1,16 @@
 #pragma once
 // One model on one task, with everything measured at most once: the legs that `run` and `check` share.
 
+#include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/error.h"
 #include "cli/command.h"
 #include "engine/divergence.h"
 #include "record/bench_record.h"
@@ -15,21 +20,37 @@
 
 namespace assay {
 
-/// The answer cache of this user, or none with --no-cache.
+/// What this user's earlier runs measured. None with --no-cache; where it cannot be kept the run goes on without, and
+/// says so.
 class Cache {
  public:
-  explicit Cache(bool enabled);
+  Cache(bool enabled, const CommonFlags& flags);
   ~Cache();
   std::optional<Json> Get(const std::string& key);
+  /// Throws Error{kInvalid} when a watched file was changed: what was measured may be of neither the old nor the new.
   void Put(const std::string& key, const Json& value);
+  /// The files of the models that are measured from here on.
+  void Watch(std::vector<FileState> files) { watched_ = std::move(files); }
+  /// Empty: there is none.
+  const std::filesystem::path& folder() const { return folder_; }
+  /// Its files: never an output.
+  std::vector<FileState> files() const;
 
  private:
+  void GoOnWithout(const Error& error);
+  const CommonFlags& flags_;
+  std::filesystem::path folder_;
   std::unique_ptr<ResultCache> store_;
+  std::vector<FileState> watched_;
 };
+
+/// Key of anything that one measurement gives: what was measured, by this build on this machine.
+std::string KeyOf(std::initializer_list<std::string_view> parts);
 
 /// A loaded model with its engine and how to find it again.
 struct LoadedArm {
   std::string path;
+  std::vector<FileState> files;  // WeightFiles
   ModelIdentity identity;
   std::shared_ptr<const Model> model;
   std::unique_ptr<Engine> engine;

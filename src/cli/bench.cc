@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "checkpoint/model_files.h"
 #include "cli/command.h"
 #include "cli/identity.h"
 #include "cli/ranges.h"
@@ -59,6 +60,7 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
     if (o->speed.prompt_tokens == 0 && o->speed.generated_tokens == 0)
       Fail(ErrorKind::kInvalid, "nothing to measure: --prompt and --generate are both 0");
     double start = Now();
+    const std::vector<FileState> files = WeightFiles(ResolveModel(o->model));
     auto model = LoadModel(o->model, o->model_flags, flags);
     BenchRecord record;
     record.load_s = Now() - start;
@@ -70,6 +72,7 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
     MemoryUse used;
     record.rows = MeasureSpeed(*model, pool, o->speed, *progress, &used);
     record.model = IdentityOf(model->checkpoint(), "");
+    RequireUnchanged(files);
     record.threads = pool.threads();
     record.arithmetic = o->model_flags.arithmetic;
     record.build = BuildText();

@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "checkpoint/model_files.h"
 #include "cli/arm.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
@@ -15,6 +17,7 @@
 #include "report/report.h"
 #include "system/file.h"
 #include "system/machine.h"
+#include "system/output.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -28,12 +31,10 @@ struct Options {
   Sampling sampling;
   EngineOptions engine;
   PerplexityOptions perplexity;
-  bool no_cache = false, no_speed = false;
+  bool no_cache = false, no_speed = false, force = false;
 };
 
 constexpr uint64_t kLogitBudget = uint64_t{1} << 30;
-// Part of the name of cached quants: raise it when an encoder's output changes.
-constexpr int kEncoderVersion = 3;
 
 std::string TextOf(const Json& content) {
   if (content.is_string()) return content.get<std::string>();
@@ -52,43 +53,36 @@ ExampleText DescribeExample(const Example& example) {
   return text;
 }
 
-// Where the quantized model of a preset lies; made when it is not there yet.
-std::string Quantized(const Checkpoint& source, const Preset& preset, const Options& o, ThreadPool& pool,
-                      Progress& progress) {
-  fs::path out;
-  if (!o.keep.empty()) {
-    fs::create_directories(o.keep);
-    out = fs::path(o.keep) / DefaultOutputName(source, preset);
-  } else {
-    fs::path folder = fs::path(CacheFolder()) / "quants" / source.fingerprint();
-    fs::create_directories(folder);
-    out = folder / fmt::format("{}-v{}{}", preset.info().name, kEncoderVersion,
-                               preset.info().container == Container::kGguf ? ".gguf" : "");
-    if (fs::exists(out)) return out.string();
-  }
-  ConvertCheckpoint(source, preset, out, {.measure_error = false}, pool, progress);
-  return out.string();
-}
-
 class Checking {
  public:
   Checking(const Options& o, const CommonFlags& flags)
       : o_(o),
         flags_(flags),
         pool_(flags.threads),
-        cache_(!o.no_cache),
+        cache_(!o.no_cache, flags),
         progress_(MakeProgress(flags)),
         logits_(kLogitBudget) {}
 
-  CheckRecord Run() {
+  void Run() {
     task_ = LoadTask(o_.task);
     if (!o_.text.empty()) text_ = ReadFile(o_.text);
     std::vector<const Preset*> presets;  // a wrong name is told before any work
     for (const std::string& name : o_.to) {
-      presets.push_back(&Preset::Get(name));
-      WarnOf(*presets.back(), flags_);
+      const Preset& preset = Preset::Get(name);
+      if (std::find(presets.begin(), presets.end(), &preset) != presets.end())
+        Fail(ErrorKind::kInvalid, "--to names {} twice", name);
+      presets.push_back(&preset);
+      WarnOf(preset, flags_);
     }
     std::string path = ResolveModel(o_.model);
+    rules_.force = o_.force;
+    AddSources(rules_, {ModelFiles(path), StatesOf(std::vector<fs::path>{o_.task, o_.text}), cache_.files()});
+    for (const std::string& candidate : o_.candidates) AddSources(rules_, {ModelFiles(ResolveModel(candidate))});
+    OutputRules of_report = rules_, of_data = rules_;
+    of_report.ours = IsReport;
+    of_data.ours = IsCheckRecord;
+    for (const fs::path& name : {fs::path(o_.report), DataName()}) NoteLeft(name, flags_);
+    AtomicFile report(o_.report, of_report), data(DataName(), of_data);
     base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_);
     if (!text_.empty()) PerplexityTokens(*base_.engine, text_, o_.perplexity);  // told before any work, too
     base_.identity.format = base_.model->checkpoint().main_format();
@@ -103,18 +97,37 @@ class Checking {
       Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(),
                                kAdvisedExamples));
 
+    for (const Preset* preset : presets) CheckKeep(*preset);
+
     double start = Now();
     record_.baseline = Measure(base_, nullptr);
-    for (const Preset* preset : presets)
-      AddCandidate(Quantized(base_.model->checkpoint(), *preset, o_, pool_, *progress_), preset->info().name);
+    for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
     for (const std::string& candidate : o_.candidates) AddCandidate(ResolveModel(candidate), "");
     record_.elapsed_s = Now() - start;
-    return std::move(record_);
+    comparisons_ = Judge(record_);
+    report.Write(RenderHtml(record_, comparisons_));
+    data.Write(DumpJson(ToJson(record_)) + "\n");
+    report.Commit();
+    data.Commit();
+  }
+
+  const CheckRecord& record() const { return record_; }
+  const std::vector<Comparison>& comparisons() const { return comparisons_; }
+  /// Where the record lies: beside the report.
+  fs::path DataName() const {
+    fs::path name = fs::path(o_.report).replace_extension(".json");
+    if (name == o_.report)
+      Fail(ErrorKind::kInvalid, "--report {}: the data beside the report would have the same name; name it .html",
+           o_.report);
+    return name;
   }
 
  private:
   Arm Measure(const LoadedArm& loaded, const LoadedArm* base) {
     Arm arm;
+    std::vector<FileState> files = loaded.files;
+    if (base) files.insert(files.end(), base->files.begin(), base->files.end());
+    cache_.Watch(std::move(files));
     arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, o_.sampling), nullptr, cache_, *progress_);
     if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
     if (base)
@@ -122,6 +135,64 @@ class Checking {
           MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);
     if (!o_.no_speed) arm.cost = MeasureCost(loaded, o_.model_flags, flags_, cache_);
     return arm;
+  }
+
+  fs::path KeptName(const Preset& preset) const {
+    return fs::path(o_.keep) / DefaultOutputName(base_.model->checkpoint(), preset);
+  }
+
+  /// Told before any work, too.
+  void CheckKeep(const Preset& preset) const {
+    if (o_.keep.empty()) return;
+    MakeFolder(o_.keep);
+    const fs::path out = KeptName(preset);
+    if (preset.info().container == Container::kGguf)
+      AtomicFile(out, rules_);
+    else
+      OutputFolder(out, rules_, "config.json", [](const std::string&) { return false; });
+  }
+
+  /// Where the quantized model of a preset lies. In the cache it is taken when it is what this build made of this very
+  /// model, and else made anew; of two processes one makes it.
+  std::string Quantized(const Preset& preset) {
+    const Checkpoint& source = base_.model->checkpoint();
+    ConvertOptions options;
+    options.measure_error = false;
+    options.rules = rules_;
+    options.rules.unchanged = base_.files;
+    const auto make = [&](const fs::path& out) {
+      return ConvertCheckpoint(source, preset, out, options, pool_, *progress_).output;
+    };
+    if (!o_.keep.empty()) return make(KeptName(preset));
+    const std::string file =
+        std::string(preset.info().name) + (preset.info().container == Container::kGguf ? ".gguf" : "");
+    if (cache_.folder().empty()) {
+      scratch_.emplace_back(std::make_unique<ScratchFolder>());
+      return make(scratch_.back()->path() / file);
+    }
+    const fs::path folder = cache_.folder() / "quants" / base_.identity.fingerprint;
+    MakeFolder(folder);
+    const fs::path out = folder / file;
+    bool told = false;
+    const WaitingLock lock(out.string() + ".lock", [&] {
+      if (!std::exchange(told, true))
+        Note(flags_, fmt::format("waiting for another process that quantizes to {}", preset.info().name));
+      return progress_->Cancelled();
+    });
+    const std::string key = KeyOf({"quant", base_.identity.fingerprint, preset.info().name});
+    if (std::optional<Json> known = cache_.Get(key); known && fs::exists(out)) {
+      try {
+        if (Checkpoint::Open(out)->fingerprint() == *known) return out.string();
+      } catch (const Error&) {
+        // Cut short or damaged: made anew.
+      }
+    }
+    std::error_code ignored;
+    fs::remove_all(out, ignored);  // ours, and wrong
+    cache_.Watch(base_.files);
+    const std::string made = make(out);
+    cache_.Put(key, Checkpoint::Open(made)->fingerprint());
+    return made;
   }
 
   void AddCandidate(const std::string& path, std::string_view name) {
@@ -139,7 +210,10 @@ class Checking {
   Task task_;
   std::string text_;
   LoadedArm base_;
+  OutputRules rules_;
+  std::vector<std::unique_ptr<ScratchFolder>> scratch_;  // of quantized models that nobody keeps
   CheckRecord record_;
+  std::vector<Comparison> comparisons_;
 };
 
 }  // namespace
@@ -173,16 +247,16 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
       ->capture_default_str()
       ->check(IntegerBetween(1, 256));
   command.add_flag("--no-cache", o->no_cache, "measure everything anew");
+  AddForce(command, o->force);
   command.add_flag("--no-speed", o->no_speed, "do not measure speed and memory");
   AddFailOn(command, o->fail_on);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
     if (o->to.empty() && o->candidates.empty()) o->to = {"q8_0", "q4_k_m"};
-    CheckRecord record = Checking(*o, flags).Run();
-    std::vector<Comparison> comparisons = Judge(record);
-    WriteFileAtomically(o->report, RenderHtml(record, comparisons));
-    fs::path data = fs::path(o->report).replace_extension(".json");
-    WriteCheckRecord(data, record);
+    Checking checking(*o, flags);
+    checking.Run();
+    const CheckRecord& record = checking.record();
+    const std::vector<Comparison>& comparisons = checking.comparisons();
     if (flags.json) {
       PrintJson(RenderJson(record, comparisons));
     } else {
@@ -190,7 +264,7 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
       std::string text = RenderTerminal(record, comparisons, terminal);
       if (!text.empty() && text.back() == '\n') text.pop_back();
       PrintTrusted(text);
-      Print(fmt::format("\nreport: {} (all answers side by side); data: {}", o->report, data.string()));
+      Print(fmt::format("\nreport: {} (all answers side by side); data: {}", o->report, checking.DataName().string()));
     }
     return VerdictExitCode(comparisons, o->fail_on);
   };

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "kernel/linear.h"
 #include "model/model.h"
 #include "quantize/presets.h"
+#include "system/output.h"
 
 namespace CLI {
 class App;
@@ -72,9 +74,16 @@ bool ColorOutput();
 /// Columns of the terminal behind stdout, 100 when it is none.
 int TerminalWidth();
 
-/// A bar with rate and ETA on a terminal, a line every ten seconds elsewhere, nothing with --quiet. Ctrl-C makes
-/// Cancelled() true; a second Ctrl-C ends the process at once.
+/// A bar with rate and ETA on a terminal, a line every ten seconds elsewhere, nothing with --quiet.
 std::unique_ptr<Progress> MakeProgress(const CommonFlags& flags);
+/// From now on Ctrl-C, SIGTERM and SIGHUP make Cancelled() of a Progress true; where there is none, and the second
+/// time, they end the process at once, as a pipe that nobody reads does. Nothing unfinished is left either way.
+void CatchSignals();
+/// Opens what is closed of the three standard streams, so that no file takes its number: what goes to a closed stdout
+/// is an error, what goes to a closed stderr is lost.
+void OpenStandardStreams();
+/// Throws Error{kIo} when something that was printed did not arrive.
+void FinishOutput();
 
 /// Adds --arithmetic and --kernel.
 struct ModelFlags {
@@ -96,8 +105,15 @@ struct OutputFlags {
   uint64_t shard_bytes = 0;  // of one file; 0: the container's default
 };
 void AddOutputFlags(CLI::App& command, OutputFlags& flags);
-/// Throws Error{kInvalid} when `out` or a split set of that name is there.
-void RefuseExisting(const std::string& out);
+/// Files that are read: no output may replace them.
+void AddSources(OutputRules& rules, std::initializer_list<std::vector<FileState>> sources);
+/// --force alone, of commands that write no model.
+void AddForce(CLI::App& command, bool& force);
+/// Says what killed processes seem to have left beside an output.
+void NoteLeft(const std::filesystem::path& out, const CommonFlags& flags);
+/// What may be replaced, told before any work: throws Error{kInvalid} when `out` or a split set of that name is there
+/// and `force` is not.
+OutputRules RulesFor(const std::string& out, bool force, const CommonFlags& flags);
 
 /// MODEL as people write it: a file, a folder, or org/name in the Hugging Face cache (HF_HUB_CACHE, HF_HOME). The error
 /// says where it looked.
@@ -105,16 +121,16 @@ std::string ResolveModel(const std::string& model);
 std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags,
                                        const CommonFlags& flags);
 
-/// "assay 0.1.0 (g++ 12.2.0)".
+/// "assay 0.1.0 (g++ 12.2.0, build 0123456789ab)": another program has another.
 std::string BuildText();
 /// "Intel(R) Xeon(R) Processor, avx512+vnni+bf16".
 std::string MachineText();
 /// An environment variable, empty when it is not set.
 std::string Environment(const char* name);
-/// HF_HOME, else ~/.cache/huggingface.
+/// HF_HOME, else ~/.cache/huggingface; empty when there is no home.
 std::filesystem::path HuggingFaceHome();
 /// A folder of this user's for caches: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay. Created when
-/// missing.
-std::string CacheFolder();
+/// missing, for this user alone. Throws Error{kIo, kNotFound} when there can be none.
+std::filesystem::path CacheFolder();
 
 }  // namespace assay

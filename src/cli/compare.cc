@@ -1,12 +1,13 @@
 #include <CLI/CLI.hpp>
+#include <optional>
 
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
 #include "cli/verdict.h"
 #include "report/report.h"
-#include "system/file.h"
 #include "system/machine.h"
+#include "system/output.h"
 
 namespace assay {
 
@@ -15,6 +16,7 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
     std::string baseline, html, fail_on = "cant-tell";
     std::vector<std::string> candidates;
     double margin = 0;
+    bool force = false;
   };
   auto o = std::make_shared<Options>();
   command.add_option("BASELINE", o->baseline, "saved run of the full-precision model")->required();
@@ -24,8 +26,17 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
                   "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
       ->check(NumberBetween(0.1, 100.0));
   command.add_option("--html", o->html, "also write the report to this file");
+  AddForce(command, o->force);
   AddFailOn(command, o->fail_on);
   return [o, &flags] {
+    OutputRules rules;
+    rules.force = o->force;
+    rules.ours = IsReport;
+    std::vector<std::filesystem::path> runs(o->candidates.begin(), o->candidates.end());
+    runs.emplace_back(o->baseline);
+    AddSources(rules, {StatesOf(runs)});
+    std::optional<AtomicFile> html;
+    if (!o->html.empty()) html.emplace(o->html, rules);
     CheckRecord record;
     record.started = UtcTimestamp();
     record.build = BuildText();
@@ -40,6 +51,11 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
     }
     for (const ExampleResult& e : record.baseline.run.examples) record.examples.push_back({e.id, e.slice, {}, ""});
     std::vector<Comparison> comparisons = Judge(record);
+    if (html) {
+      html->Write(RenderHtml(record, comparisons));
+      html->Commit();
+      Note(flags, "report: " + o->html);
+    }
     if (flags.json) {
       PrintJson(RenderJson(record, comparisons));
     } else {
@@ -47,10 +63,6 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
       std::string text = RenderTerminal(record, comparisons, terminal);
       if (!text.empty() && text.back() == '\n') text.pop_back();
       PrintTrusted(text);
-    }
-    if (!o->html.empty()) {
-      WriteFileAtomically(o->html, RenderHtml(record, comparisons));
-      Note(flags, "report: " + o->html);
     }
     return VerdictExitCode(comparisons, o->fail_on);
   };

@@ -1,13 +1,18 @@
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <iostream>
 #include <mutex>
 
+#include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "report/escape.h"
@@ -20,8 +25,14 @@ constexpr size_t kLongestText = 16384;  // of one message or line; files can hol
 
 std::atomic<bool> g_interrupted{false};
 
-void OnInterrupt(int) {
-  if (g_interrupted.exchange(true)) _exit(kInterrupted);
+std::atomic<int> g_polled{0};  // objects that ask
+
+void OnSignal(int number) {
+  if (number != SIGPIPE && g_polled > 0 && !g_interrupted.exchange(true)) return;
+  RemoveUnfinished();
+  if (number != SIGPIPE) _exit(kInterrupted);
+  signal(number, SIG_DFL);  // as without us, once this returns
+  raise(number);
 }
 
 std::string Rate(double per_second, const std::string& unit) {
@@ -31,13 +42,11 @@ std::string Rate(double per_second, const std::string& unit) {
 
 class ConsoleProgress : public Progress {
  public:
-  ConsoleProgress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {
-    struct sigaction action {};
-    action.sa_handler = OnInterrupt;
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
+  ConsoleProgress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) { ++g_polled; }
+  ~ConsoleProgress() override {
+    --g_polled;
+    Clear();
   }
-  ~ConsoleProgress() override { Clear(); }
 
   void Begin(std::string_view what, uint64_t total, std::string_view unit) override {
     std::lock_guard lock(mutex_);
@@ -111,6 +120,31 @@ class ConsoleProgress : public Progress {
 
 }  // namespace
 
+void CatchSignals() {
+  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+    struct sigaction action {};
+    sigaction(number, nullptr, &action);
+    if (action.sa_handler == SIG_IGN) continue;  // nohup
+    action = {};
+    action.sa_handler = OnSignal;
+    sigaction(number, &action, nullptr);
+  }
+}
+
+void OpenStandardStreams() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number is this one. Reading from stdin ends at once, writing to stdout fails.
+    if (open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) _exit(kError);
+  }
+}
+
+void FinishOutput() {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout) return;
+  Fail(ErrorKind::kIo, "standard output: cannot be written: {}", std::strerror(errno ? errno : EIO));
+}
+
 void Print(std::string_view line) {
   PrintTrusted(VisibleText(Shortened(line, kLongestText), true));
 }
@@ -118,7 +152,7 @@ void Print(std::string_view line) {
 void PrintTrusted(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fputc('\n', stdout);
-  std::fflush(stdout);
+  FinishOutput();
 }
 
 void PrintJson(const Json& json) {

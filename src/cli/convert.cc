@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "checkpoint/hf/writing.h"
+#include "checkpoint/model_files.h"
 #include "cli/command.h"
 #include "cli/identity.h"
 #include "convert/rewrite.h"
@@ -79,12 +80,16 @@ std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
   return [o, &flags] {
     RewriteTarget target = TargetOf(o->container, o->plain);
     target.shard_bytes = o->output.shard_bytes;
-    auto source = Checkpoint::Open(ResolveModel(o->model));
+    const std::string path = ResolveModel(o->model);
+    const std::vector<FileState> files = WeightFiles(path);
+    auto source = Checkpoint::Open(path);
     if (!source->unread().empty()) Note(flags, source->unread());
     const std::string out = o->out.empty() ? RewriteOutputName(*source, target) : o->out;
-    if (!o->output.force) RefuseExisting(out);
+    OutputRules rules = RulesFor(out, o->output.force, flags);
+    rules.unchanged = files;
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
+    target.rules = rules;
     QuantRecord record = RewriteCheckpoint(*source, target, out, pool, *progress);
     auto result = Checkpoint::Open(record.output);
     WarnOfLostWindow(source->config(), result->config(), flags);

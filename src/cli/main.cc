@@ -3,12 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
+#include "system/file.h"
 
 namespace assay {
 namespace {
@@ -71,12 +73,20 @@ int Run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     if (const char* level = std::getenv("ASSAY_ISA")) assay::LimitCpu(level);
-    return assay::Run(argc, argv);
+    assay::OpenStandardStreams();
+    assay::CatchSignals();
+    assay::TellLostMappings();
+    const int code = assay::Run(argc, argv);
+    assay::FinishOutput();
+    return code;
   } catch (const assay::Interrupted&) {
     std::fprintf(stderr, "\nassay: interrupted; what was finished is saved, run the same command again to go on\n");
     return assay::kInterrupted;
   } catch (const assay::Error& e) {
     assay::PrintError(e.what());
+    return assay::kError;
+  } catch (const std::filesystem::filesystem_error& e) {
+    assay::PrintError(e.path1().string() + ": " + e.code().message());
     return assay::kError;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "assay: out of memory\n");

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
+#include "system/build_id.h"
 #include "system/file.h"
 
 namespace assay {
@@ -20,14 +21,16 @@ std::string Environment(const char* name) {
 
 fs::path HuggingFaceHome() {
   if (std::string home = Environment("HF_HOME"); !home.empty()) return home;
-  return fs::path(Environment("HOME")) / ".cache" / "huggingface";
+  const std::string user = Environment("HOME");
+  return user.empty() ? fs::path() : fs::path(user) / ".cache" / "huggingface";
 }
 
 namespace {
 
 fs::path HubCache() {
   if (std::string cache = Environment("HF_HUB_CACHE"); !cache.empty()) return cache;
-  return HuggingFaceHome() / "hub";
+  const fs::path home = HuggingFaceHome();
+  return home.empty() ? fs::path() : home / "hub";
 }
 
 fs::path Snapshot(const fs::path& repository) {
@@ -75,8 +78,17 @@ void WarnOfLostWindow(const ModelConfig& source, const ModelConfig& result, cons
   }
 }
 
+void AddSources(OutputRules& rules, std::initializer_list<std::vector<FileState>> sources) {
+  for (const std::vector<FileState>& files : sources)
+    rules.sources.insert(rules.sources.end(), files.begin(), files.end());
+}
+
+void AddForce(CLI::App& command, bool& force) {
+  command.add_flag("--force", force, "replace the files that are written, where they exist");
+}
+
 void AddOutputFlags(CLI::App& command, OutputFlags& flags) {
-  command.add_flag("--force", flags.force, "replace an output that exists");
+  AddForce(command, flags.force);
   command
       .add_option("--shard", flags.shard_bytes,
                   "largest file, such as 500MB or 4GB (default: GGUF is one file, safetensors are 5GB each)")
@@ -84,25 +96,39 @@ void AddOutputFlags(CLI::App& command, OutputFlags& flags) {
       ->check(IntegerBetween(1, int64_t{1} << 50));
 }
 
-void RefuseExisting(const std::string& out) {
-  fs::path found = fs::exists(out) ? fs::path(out) : fs::path();
+void NoteLeft(const fs::path& out, const CommonFlags& flags) {
+  for (const fs::path& left : LeftBeside(out.has_filename() ? out : out.parent_path()))
+    Note(flags, fmt::format("{}: seems to be left by a process that was killed", left.string()));
+}
+
+OutputRules RulesFor(const std::string& out, bool force, const CommonFlags& flags) {
+  NoteLeft(out, flags);
+  OutputRules rules;
+  rules.force = force;
+  if (force) return rules;
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(out, ignored);
+  const bool taken = fs::exists(status) && !(fs::is_directory(status) && fs::is_empty(out, ignored));
+  fs::path found = taken ? fs::path(out) : fs::path();
   const std::string stem = out.ends_with(".gguf") ? out.substr(0, out.size() - 5) : out;
   const fs::path folder = fs::path(out).has_parent_path() ? fs::path(out).parent_path() : fs::path(".");
-  std::error_code none;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string(),
                       begin = fs::path(stem).filename().string() + "-00001-of-";
     if (name.starts_with(begin) && name.ends_with(".gguf")) found = entry.path();
   }
-  if (!found.empty()) Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force", found.string());
+  if (!found.empty())
+    Fail(ErrorKind::kInvalid, "{} exists; give another name with -o, or --force to replace it", found.string());
+  return rules;
 }
 
 std::string ResolveModel(const std::string& model) {
   if (fs::exists(model)) return model;
   auto parts = Split(model, '/');
   if (parts.size() == 2 && !parts[0].empty() && !parts[1].empty() && parts[0] != "." && parts[0] != "..") {
-    fs::path repository = HubCache() / ("models--" + parts[0] + "--" + parts[1]);
-    if (fs::path snapshot = Snapshot(repository); !snapshot.empty()) return snapshot.string();
+    const fs::path cache = HubCache(), repository = cache / ("models--" + parts[0] + "--" + parts[1]);
+    if (fs::path snapshot = cache.empty() ? fs::path() : Snapshot(repository); !snapshot.empty())
+      return snapshot.string();
     Fail(ErrorKind::kNotFound, "{}: no such file or folder, and no snapshot of it in the Hugging Face cache ({})",
          model, HubCache().string());
   }
@@ -126,24 +152,24 @@ std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlag
 }
 
 std::string BuildText() {
-  return fmt::format("assay {} (g++ {})", ASSAY_VERSION, __VERSION__);
+  return fmt::format("assay {} (g++ {}, build {:.12})", ASSAY_VERSION, __VERSION__, BuildId());
 }
 
 std::string MachineText() {
   return CpuName() + ", " + CpuFeatureText(Cpu());
 }
 
-std::string CacheFolder() {
+fs::path CacheFolder() {
   fs::path folder = Environment("ASSAY_CACHE");
   if (folder.empty()) {
     fs::path base = Environment("XDG_CACHE_HOME");
-    if (base.empty()) base = fs::path(Environment("HOME")) / ".cache";
-    folder = base / "assay";
+    const std::string home = Environment("HOME");
+    if (!base.is_absolute() && home.empty())
+      Fail(ErrorKind::kNotFound, "neither ASSAY_CACHE nor XDG_CACHE_HOME nor HOME is set");
+    folder = (base.is_absolute() ? base : fs::path(home) / ".cache") / "assay";
   }
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) Fail(ErrorKind::kIo, "{}: cannot create the cache folder: {}", folder.string(), error.message());
-  return folder.string();
+  MakeFolder(folder, 0700);  // prompts and answers are this user's
+  return folder;
 }
 
 }  // namespace assay

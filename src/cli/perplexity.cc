@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "checkpoint/model_files.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
 #include "engine/divergence.h"
@@ -28,6 +29,9 @@ std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
   command.footer("The protocol is llama.cpp's: chunks that do not overlap, the second half of each is scored.");
   return [o, &flags] {
     std::string text = ReadFile(o->text);
+    std::vector<FileState> files = WeightFiles(ResolveModel(o->model));
+    if (!o->against.empty())
+      for (FileState& file : WeightFiles(ResolveModel(o->against))) files.push_back(std::move(file));
     auto model = LoadModel(o->model, o->model_flags, flags);
     std::shared_ptr<const Model> base_model;
     if (!o->against.empty()) base_model = LoadModel(o->against, o->model_flags, flags);
@@ -39,6 +43,7 @@ std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
     if (base_model) base = std::make_unique<Engine>(base_model, pool, options);
     auto progress = MakeProgress(flags);
     PerplexityResult r = MeasurePerplexity(engine, base.get(), nullptr, text, o->perplexity, *progress);
+    RequireUnchanged(files);
     if (flags.json) {
       Json out = {{"model", o->model},
                   {"text", o->text},

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "checkpoint/model_files.h"
 #include "cli/command.h"
 #include "cli/identity.h"
 #include "convert/convert.h"
@@ -70,16 +71,20 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
   return [o, &flags] {
     const Preset& preset = Preset::Get(o->preset);
     WarnOf(preset, flags);
-    auto source = Checkpoint::Open(ResolveModel(o->model));
+    const std::string path = ResolveModel(o->model);
+    const std::vector<FileState> files = WeightFiles(path);
+    auto source = Checkpoint::Open(path);
     if (!source->unread().empty()) Note(flags, source->unread());
     std::string out = o->out.empty() ? DefaultOutputName(*source, preset) : o->out;
-    if (!o->output.force) RefuseExisting(out);
+    OutputRules rules = RulesFor(out, o->output.force, flags);
+    rules.unchanged = files;
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
     ConvertOptions options;
     options.hf_container = o->container;
     options.measure_error = !o->no_error;
     options.shard_bytes = o->output.shard_bytes;
+    options.rules = rules;
     QuantRecord record = ConvertCheckpoint(*source, preset, out, options, pool, *progress);
     // Folders lose no window, and some have to be unpacked whole to be opened.
     if (flags.json || preset.info().container == Container::kGguf) {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "checkpoint/model_files.h"
 #include "cli/arm.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
@@ -43,7 +44,7 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     ModelFlags model_flags;
     Sampling sampling;
     EngineOptions engine;
-    bool no_cache = false;
+    bool no_cache = false, force = false;
   };
   auto o = std::make_shared<Options>();
   command.add_option("MODEL", o->model, "model file or folder")->required();
@@ -60,20 +61,30 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
       ->capture_default_str()
       ->check(IntegerBetween(1, 256));
   command.add_flag("--no-cache", o->no_cache, "answer anew even what the cache knows");
+  AddForce(command, o->force);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
     Task task = LoadTask(o->task);
     ThreadPool pool(flags.threads);
-    LoadedArm arm = LoadArm(ResolveModel(o->model), "", o->model_flags, o->engine, pool, flags);
+    const std::string path = ResolveModel(o->model);
+    LoadedArm arm = LoadArm(path, "", o->model_flags, o->engine, pool, flags);
     std::string out = o->out;
     if (out.empty())
       out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity.name).stem().string(),
                         std::filesystem::path(o->task).stem().string());
     RunHeader header = MakeRunHeader(arm, task, o->sampling);
-    RunRecordWriter writer(out, header);
+    Cache cache(!o->no_cache, flags);
+    cache.Watch(arm.files);
+    OutputRules rules;
+    rules.force = o->force;
+    rules.unchanged = arm.files;
+    AddSources(rules, {ModelFiles(path), StatesOf(std::vector<std::filesystem::path>{o->task}), cache.files()});
+    RunRecordWriter writer(out, header, rules);
+    if (!writer.set_aside().empty())
+      Note(flags, fmt::format("{}: an interrupted run of another model, task, setting or build was moved there",
+                              writer.set_aside().string()));
     if (!writer.resumed().empty())
       Note(flags, fmt::format("{}: going on after {} finished examples", out, writer.resumed().size()));
-    Cache cache(!o->no_cache);
     auto progress = MakeProgress(flags);
     RunRecord run = AnswerTask(arm, task, header, &writer, cache, *progress);
     writer.Finish();

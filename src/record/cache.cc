@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "system/output.h"
 
 namespace assay {
 namespace {
@@ -111,11 +112,7 @@ struct ResultCache::State {
 
 ResultCache::ResultCache(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
   state_->path = path;
-  if (path.has_parent_path()) {
-    std::error_code error;
-    std::filesystem::create_directories(path.parent_path(), error);
-    if (error) Fail(ErrorKind::kIo, "{}: cannot create the folder: {}", path.parent_path().string(), error.message());
-  }
+  if (path.has_parent_path()) MakeFolder(path.parent_path());
   state_->Open();
 }
 

@@ -141,8 +141,8 @@ CheckRecord ReadCheckRecord(const std::filesystem::path& path) {
   return CheckRecordFromJson(ParseJson(ReadFile(path), path.string()), path.string());
 }
 
-void WriteCheckRecord(const std::filesystem::path& path, const CheckRecord& record) {
-  WriteFileAtomically(path, DumpJson(ToJson(record)) + "\n");
+bool IsCheckRecord(std::string_view head) {
+  return head.starts_with("{\"assay_check\":");
 }
 
 }  // namespace assay

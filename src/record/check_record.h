@@ -67,6 +67,7 @@ Json ToJson(const CheckRecord& record);
 Displacement DisplacementFromJson(const Json& json, std::string_view where);
 CheckRecord CheckRecordFromJson(const Json& json, std::string_view where);
 CheckRecord ReadCheckRecord(const std::filesystem::path& path);
-void WriteCheckRecord(const std::filesystem::path& path, const CheckRecord& record);
+/// Whether a file that begins so is such a record.
+bool IsCheckRecord(std::string_view head);
 
 }  // namespace assay

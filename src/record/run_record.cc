@@ -1,13 +1,6 @@
 #include "record/run_record.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <unordered_map>
@@ -21,13 +14,9 @@ namespace assay {
 namespace {
 
 constexpr std::string_view kHeaderKey = "assay_run";
+constexpr std::string_view kBegin = "{\"assay_run\"";  // of the file
 /// Far above any real task; bounds what a hostile file makes us keep.
 constexpr size_t kMaxExamples = 10'000'000;
-
-[[noreturn]] void FailErrno(std::string_view doing, const std::filesystem::path& path) {
-  const int error = errno;
-  Fail(ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing, std::strerror(error));
-}
 
 /// The header without what may differ between two sittings of one run.
 std::string HeaderKey(const RunHeader& header) {
@@ -99,35 +88,6 @@ ParsedRun ParseRun(std::string_view text, const std::filesystem::path& path) {
     run.needs_newline = !terminated;
   }
   return run;
-}
-
-void WriteAll(int fd, std::string_view text, const std::filesystem::path& path) {
-  while (!text.empty()) {
-    const ssize_t done = ::write(fd, text.data(), text.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) FailErrno("write", path);
-    text.remove_prefix(static_cast<size_t>(done));
-  }
-}
-
-/// Opens and locks `part`. Checks that the name still leads to the locked file: a writer that finished meanwhile has
-/// renamed it.
-int OpenLocked(const std::filesystem::path& part) {
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    const int fd = ::open(part.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0) FailErrno("create", part);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      const int error = errno;
-      ::close(fd);
-      if (error == EWOULDBLOCK) Fail(ErrorKind::kResource, "{}: another process is writing this run", part.string());
-      return ::open(part.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);  // a file system without locks
-    }
-    struct stat by_fd {
-    }, by_name{};
-    if (::fstat(fd, &by_fd) == 0 && ::stat(part.c_str(), &by_name) == 0 && by_fd.st_ino == by_name.st_ino) return fd;
-    ::close(fd);
-  }
-  Fail(ErrorKind::kResource, "{}: another process keeps replacing this file", part.string());
 }
 
 }  // namespace
@@ -259,60 +219,39 @@ RunRecord ReadRunRecord(const std::filesystem::path& path) {
   return record;
 }
 
-RunRecordWriter::RunRecordWriter(const std::filesystem::path& path, const RunHeader& header)
-    : path_(path), part_(path.string() + ".part") {
-  fd_ = OpenLocked(part_);
-  if (fd_ < 0) FailErrno("create", part_);
+RunRecordWriter::RunRecordWriter(const std::filesystem::path& path, const RunHeader& header, const OutputRules& rules)
+    : file_(path, rules, kBegin) {
+  const std::string text = file_.Text();
+  ParsedRun parsed;
+  bool usable = true;
   try {
-    const std::string text = ReadFile(part_);
-    ParsedRun parsed;
-    bool usable = true;
-    try {
-      parsed = ParseRun(text, part_);
-    } catch (const Error&) {
-      usable = false;
-    }
-    const bool same = usable && parsed.header && HeaderKey(*parsed.header) == HeaderKey(header);
-    if (same) {
-      if (::ftruncate(fd_, static_cast<off_t>(parsed.good_bytes)) != 0) FailErrno("truncate", part_);
-      if (::lseek(fd_, 0, SEEK_END) < 0) FailErrno("seek in", part_);
-      if (parsed.needs_newline) WriteAll(fd_, "\n", part_);
-      for (ExampleResult& result : parsed.examples)
-        if (result.error.empty()) resumed_.push_back(std::move(result));
-      count_ = static_cast<int64_t>(parsed.examples.size());
-      for (const ExampleResult& result : parsed.examples) written_.insert(result.id);
-    } else {
-      if (!text.empty()) WriteFileAtomically(part_.string() + ".stale", text);
-      if (::ftruncate(fd_, 0) != 0) FailErrno("truncate", part_);
-      if (::lseek(fd_, 0, SEEK_SET) < 0) FailErrno("seek in", part_);
-      WriteAll(fd_, DumpJson(ToJson(header)) + "\n", part_);
-    }
-  } catch (...) {
-    ::close(fd_);
-    throw;
+    parsed = ParseRun(text, file_.part());
+  } catch (const Error&) {
+    usable = false;
   }
-}
-
-RunRecordWriter::~RunRecordWriter() {
-  if (fd_ >= 0) ::close(fd_);
+  if (!usable || !parsed.header || HeaderKey(*parsed.header) != HeaderKey(header)) {
+    if (!text.empty()) set_aside_ = file_.SetAside();
+    file_.Append(DumpJson(ToJson(header)) + "\n");
+    return;
+  }
+  file_.Keep(parsed.good_bytes);
+  if (parsed.needs_newline) file_.Append("\n");
+  for (ExampleResult& result : parsed.examples)
+    if (result.error.empty()) resumed_.push_back(std::move(result));
+  count_ = static_cast<int64_t>(parsed.examples.size());
+  for (const ExampleResult& result : parsed.examples) written_.insert(result.id);
 }
 
 void RunRecordWriter::Add(const ExampleResult& result) {
-  ASSAY_CHECK(fd_ >= 0);
-  WriteAll(fd_, DumpJson(ToJson(result)) + "\n", part_);
+  file_.Append(DumpJson(ToJson(result)) + "\n");
   if (written_.insert(result.id).second) ++count_;
 }
 
 void RunRecordWriter::Finish() {
-  ASSAY_CHECK(fd_ >= 0);
   Json end;
   end["end"]["examples"] = count_;
-  WriteAll(fd_, DumpJson(end) + "\n", part_);
-  if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", part_);
-  // Renamed while locked, so that no other writer takes the finished file for a part of its own.
-  if (::rename(part_.c_str(), path_.c_str()) != 0) FailErrno("rename to its name", part_);
-  ::close(fd_);
-  fd_ = -1;
+  file_.Append(DumpJson(end) + "\n");
+  file_.Finish();
 }
 
 }  // namespace assay

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "system/growing_file.h"
 
 namespace assay {
 
@@ -90,19 +91,21 @@ RunRecord ReadRunRecord(const std::filesystem::path& path);
 
 /// Appends as examples finish, in any order; Finish writes the end line. The file is `path`.part until then. When
 /// `path`.part of an interrupted run with the same header (times apart) exists, its results are taken over, except
-/// those that were errors: see resumed(). A part with another header is moved aside to `path`.part.stale. Two writers
-/// of one path at once: the second throws Error{kResource}.
+/// those that were errors: see resumed(). A part of a run with another header is moved aside to `path`.part.stale; any
+/// other file of that name, and a file at `path` that `rules` keep, is refused. Two writers of one path at once: the
+/// second throws Error{kResource}.
 class RunRecordWriter {
  public:
-  RunRecordWriter(const std::filesystem::path& path, const RunHeader& header);
-  ~RunRecordWriter();
+  RunRecordWriter(const std::filesystem::path& path, const RunHeader& header, const OutputRules& rules = {});
   const std::vector<ExampleResult>& resumed() const { return resumed_; }
+  /// Where a part of another run was moved; empty: there was none.
+  const std::filesystem::path& set_aside() const { return set_aside_; }
   void Add(const ExampleResult& result);
   void Finish();
 
  private:
-  std::filesystem::path path_, part_;
-  int fd_ = -1;
+  GrowingFile file_;
+  std::filesystem::path set_aside_;
   std::vector<ExampleResult> resumed_;
   std::set<std::string> written_;
   int64_t count_ = 0;  // different ids

@@ -14,6 +14,9 @@
 namespace assay {
 namespace {
 
+constexpr std::string_view kDoctype = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+constexpr std::string_view kGenerator = "<meta name=\"generator\" content=\"assay\">\n";
+
 /// SHA-256 in base64, as a content security policy wants it.
 std::string Sha256Base64(std::string_view text) {
   constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -260,6 +263,10 @@ std::string_view VerdictMark(const Judgement& group, bool comparable) {
   return group.verdict == Verdict::kHolds ? "\xE2\x9C\x93" : group.verdict == Verdict::kCracks ? "\xE2\x9C\x97" : "?";
 }
 
+bool IsReport(std::string_view head) {
+  return head.starts_with(kDoctype) && head.substr(kDoctype.size()).starts_with(kGenerator);
+}
+
 std::string RenderHtml(const CheckRecord& record, std::span<const Comparison> comparisons) {
   ASSAY_CHECK(record.candidates.size() == comparisons.size());
   const std::string advice = Advice(record, comparisons);
@@ -267,7 +274,7 @@ std::string RenderHtml(const CheckRecord& record, std::span<const Comparison> co
   const size_t end = advice.find(". ");
   const std::string headline = end == std::string::npos ? advice : advice.substr(0, end + 1);
   const std::string rest = end == std::string::npos ? "" : advice.substr(end + 2);
-  std::string out = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+  std::string out = std::string(kDoctype) + std::string(kGenerator);
   // Whatever slips through the escaping may neither run nor load.
   out += fmt::format(
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; base-uri 'none'; form-action 'none'; "

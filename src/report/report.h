@@ -26,5 +26,7 @@ Json RenderJson(const CheckRecord& record, std::span<const Comparison> compariso
 
 /// One file without outside resources. Everything that came from a model or a task is escaped.
 std::string RenderHtml(const CheckRecord& record, std::span<const Comparison> comparisons);
+/// Whether a file that begins so is such a report.
+bool IsReport(std::string_view head);
 
 }  // namespace assay

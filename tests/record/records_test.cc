@@ -54,7 +54,8 @@ TEST(CheckRecord, RoundTrip) {
   EXPECT_EQ(back.examples[0].prompt[1].text, "<b>?");
 
   const auto path = std::filesystem::temp_directory_path() / ("assay_check_" + std::to_string(::getpid()) + ".json");
-  WriteCheckRecord(path, record);
+  WriteFileAtomically(path, DumpJson(ToJson(record)) + "\n");
+  EXPECT_TRUE(IsCheckRecord(ReadFile(path)));
   EXPECT_EQ(DumpJson(ToJson(ReadCheckRecord(path))), text);
   std::filesystem::remove(path);
 }
