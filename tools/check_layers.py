@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Holds every #include of src/ against the floors in cmake/house.cmake: a room may include itself and the rooms it is linked with,
 directly or through them; never a sibling on its floor, never upwards. Third-party headers of some libraries stay in .cc files,
-and only the console prints."""
+only the console prints, and files are made, renamed and removed by system/ alone, whose rules no user's file is lost by
+(system/output.h)."""
 import pathlib, re, sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
@@ -54,5 +55,17 @@ for path in sorted((root / "src").rglob("*")):
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if re.search(r"\b(fprintf|fputs|fputc|puts|printf)\s*\(|std::(cout|cerr|clog)\b|, std(out|err)\)|STD(OUT|ERR)_FILENO\b.*write", line):
             problems.append(f"{name}:{number}: only the console prints (Print, Note, PrintError in cli/command.h)")
+# What makes, renames or removes files. The database of results has a library of its own.
+WRITES = re.compile(r"\b(ofstream|fstream\b(?!>)|fopen|freopen|O_CREAT|O_RDWR|O_TRUNC|renameat2?|::rename|fs::rename|std::rename|::unlink|unlinkat|fs::remove|"
+                    r"std::remove\([^,]*\);|remove_all|filesystem::remove|rmdir|create_director\w+|mkdir|mkdtemp|mkstemp|copy_file|fs::copy|create_\w*link|::link\(|"
+                    r"symlink\(|f?truncate\(\w+,|resize_file)")
+OWN = {"src/cli/check.cc": "fs::remove_all(out, ignored);  // ours, and wrong"}  # an entry of the cache
+for path in sorted((root / "src").rglob("*")):
+    if path.suffix not in (".h", ".cc") or path.relative_to(root / "src").parts[0] == "system":
+        continue
+    name = str(path.relative_to(root))
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if WRITES.search(line.split("//")[0]) and line.strip() != OWN.get(name):
+            problems.append(f"{name}:{number}: files are written by system/ (output.h): {line.strip()}")
 print("\n".join(problems) if problems else f"layers: {len(uses)} rooms, no include goes up or sideways")
 sys.exit(1 if problems else 0)
