@@ -8,6 +8,8 @@
 namespace assay::jinja {
 namespace {
 
+constexpr size_t kIndexFrom = 8;  // variables of smaller scopes are searched in order
+
 struct MacroObject : CustomObject {
   const Macro* macro = nullptr;
   ScopePtr closure;
@@ -29,16 +31,35 @@ struct MacroObject : CustomObject {
 
 }  // namespace
 
+const Value* Scope::Find(int id) const {
+  if (variables_.size() > kIndexFrom) {
+    auto it = index_.find(id);
+    return it == index_.end() ? nullptr : &variables_[it->second].second;
+  }
+  for (const auto& variable : variables_)
+    if (variable.first == id) return &variable.second;
+  return nullptr;
+}
+
 void Scope::Set(int id, Value value) {
-  for (auto& variable : variables)
-    if (variable.first == id) {
-      variable.second = std::move(value);
-      return;
-    }
-  variables.emplace_back(id, std::move(value));
+  if (const Value* found = Find(id)) {
+    const_cast<Value&>(*found) = std::move(value);
+    return;
+  }
+  variables_.emplace_back(id, std::move(value));
+  if (variables_.size() == kIndexFrom + 1)
+    for (size_t i = 0; i < variables_.size(); ++i) index_.emplace(variables_[i].first, i);
+  else if (variables_.size() > kIndexFrom)
+    index_.emplace(id, variables_.size() - 1);
+}
+
+void Scope::Clear() {
+  variables_.clear();
+  index_.clear();
 }
 
 ScopePtr Runtime::NewScope(const ScopePtr& parent) {
+  ChargeMade(sizeof(Scope));
   auto scope = std::make_shared<Scope>();
   scope->parent = parent;
   return scope;
@@ -173,7 +194,8 @@ void Runtime::Assign(const Target& target, const Value& value, const ScopePtr& s
     if (!ns) Fail("cannot assign attribute on non-namespace object");
     if (target.attribute[0] == '_')
       Fail("attribute '{}' of a namespace may not begin with an underscore", target.attribute);
-    return ns->Set(target.attribute, value);
+    ns->attributes.Set(*this, Value::String(target.attribute), value);
+    return;
   }
   if (!IsIterable(value)) Fail("cannot unpack non-iterable {} object", TypeName(value));
   auto items = Collect(*this, value);
@@ -214,7 +236,7 @@ Flow Runtime::ExecFor(const Stmt& stmt, const Value& iterable, int depth, const 
   for (Value item; loop ? loop->Next(item) : source(item);) {
     // A scope that nothing else holds serves the next round too.
     if (inner && inner.use_count() == 1)
-      inner->variables.clear();
+      inner->Clear();
     else
       inner = NewScope(scope);
     Assign(stmt.targets[0], item, inner, inner);
@@ -240,17 +262,19 @@ Value Runtime::RecurseLoop(LoopObject& loop, const Value& iterable) {
 Value Runtime::CallMacro(const Macro& macro, const ScopePtr& closure, Arguments& arguments) {
   Nest nest(*this);
   auto scope = NewScope(closure);
-  auto& keywords = arguments.keywords;
+  const auto& keywords = arguments.keywords;
+  const KeywordIndex by_name(arguments);
+  std::vector<bool> taken(keywords.size(), false);
   auto take = [&](const std::string& name, Value& value) {
-    auto it =
-        std::find_if(keywords.begin(), keywords.end(), [&](const auto& keyword) { return keyword.first == name; });
-    if (it == keywords.end()) return false;
-    value = std::move(it->second);
-    keywords.erase(it);
+    const std::optional<size_t> found = by_name.Find(name);
+    if (!found || taken[*found]) return false;
+    value = keywords[*found].second;
+    taken[*found] = true;
     return true;
   };
   size_t count = macro.parameters.size(), first_default = count - macro.defaults.size();
   bool has_caller_parameter = false;
+  Step(count);
   std::vector<size_t> missing;
   for (size_t i = 0; i < count; ++i) {
     Value value;
@@ -268,11 +292,13 @@ Value Runtime::CallMacro(const Macro& macro, const ScopePtr& closure, Arguments&
   }
   if (macro.reads_kwargs) {
     auto dict = std::make_shared<DictObject>();
-    for (auto& [name, value] : keywords) dict->Set(*this, Value::String(name), value);
+    for (size_t i = 0; i < keywords.size(); ++i)
+      if (!taken[i]) dict->Set(*this, Value::String(keywords[i].first), keywords[i].second);
     if (std::find(macro.parameters.begin(), macro.parameters.end(), "kwargs") == macro.parameters.end())
       scope->Set(kwargs_id_, MakeDict(*this, std::move(dict)));
-  } else if (!keywords.empty()) {
-    Fail("macro '{}' takes no keyword argument '{}'", macro.name, keywords[0].first);
+  } else if (auto left = std::find(taken.begin(), taken.end(), false); left != taken.end()) {
+    Fail("macro '{}' takes no keyword argument '{}'", macro.name,
+         keywords[static_cast<size_t>(left - taken.begin())].first);
   }
   if (macro.reads_varargs) {
     auto from = arguments.positional.begin() + static_cast<ptrdiff_t>(std::min(count, arguments.positional.size()));
@@ -294,10 +320,12 @@ Value Runtime::CallMacro(const Macro& macro, const ScopePtr& closure, Arguments&
 // Expressions.
 
 Value Runtime::EvalName(const Expr& expr, const Scope* scope) {
-  for (; scope; scope = scope->parent.get())
-    for (const auto& [id, value] : scope->variables)
-      if (id == expr.name_id) return value;
+  for (uint64_t hops = 1; scope; scope = scope->parent.get(), ++hops) {
+    if (hops % 16 == 0) Step();
+    if (const Value* found = scope->Find(expr.name_id)) return *found;
+  }
   const std::string& name = template_.ast().names[static_cast<size_t>(expr.name_id)];
+  Step(name.size() / 32);
   if (const Value* global = FindGlobal(name)) return *global;
   if (IsLeftOut(name)) Throw(ErrorKind::kUnsupported, "global '" + name + "'");
   return Value::Undefined("'" + name + "' is undefined");
@@ -423,11 +451,13 @@ Arguments Runtime::EvalArguments(const Expr& expr, const ScopePtr& scope) {
   if (expr.star_star) {
     Value mapping = Eval(*expr.star_star, scope);
     if (!mapping.is(Type::kDict)) Fail("argument after ** must be a mapping, not {}", TypeName(mapping));
+    const Arguments stated = arguments;  // the keys of a mapping differ from each other
+    const KeywordIndex by_name(stated);
     for (const auto& [key, value] : mapping.as<DictObject>().entries) {
       if (!key.IsString()) Fail("keywords must be strings");
-      Step(arguments.keywords.size() / 16);
-      for (const auto& keyword : arguments.keywords)
-        if (keyword.first == key.text()) Fail("got multiple values for keyword argument '{}'", key.text());
+      if (by_name.Find(key.text())) Fail("got multiple values for keyword argument '{}'", key.text());
+      ChargeMade(key.text().size() + sizeof(Value));
+      Step(1 + key.text().size() / 32);
       arguments.keywords.emplace_back(key.text(), value);
     }
   }

@@ -120,7 +120,7 @@ Value FilterIndent(Runtime& runtime, const Value& input, Arguments& arguments) {
   if (input.IsUndefined()) runtime.Fail("{}", input.UndefinedMessage());
   if (!input.IsString()) runtime.Fail("indent() needs a string, found '{}'", TypeName(input));
   std::string text = input.text() + "\n";
-  runtime.ChargeBytes(text.size());
+  runtime.Step(text.size() / 8);
   auto lines = SplitLines(text, false);
   bool blank = bound.Flag(2, false);
   runtime.ChargeBytes(text.size() + lines.size() * std::min(indention.size(), SIZE_MAX / (lines.size() + 1) / 2));

@@ -239,8 +239,8 @@ Value FilterReverse(Runtime& runtime, const Value& input, Arguments& arguments) 
   Bound bound(runtime, arguments, "reverse", "", 0);
   if (input.IsString()) {
     std::string out;
+    runtime.Step(input.text().size());
     auto characters = Characters(input.text());
-    runtime.Step(characters.size());
     for (auto it = characters.rbegin(); it != characters.rend(); ++it) out += *it;
     return MakeText(runtime, std::move(out), input.IsMarkup());
   }

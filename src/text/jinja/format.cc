@@ -251,7 +251,7 @@ class PercentFormatter {
     if (end == std::string_view::npos) runtime_.Fail("incomplete format key");
     auto key = format_.substr(at_ + 1, end - at_ - 1);
     at_ = end + 1;
-    const Value* found = arguments_.as<DictObject>().Find(key);
+    const Value* found = arguments_.as<DictObject>().Find(runtime_, key);
     if (!found) runtime_.Fail("KeyError: {}", ReprText(key.substr(0, 100)));
     return *found;
   }
@@ -333,7 +333,7 @@ class PercentFormatter {
 class BraceFormatter {
  public:
   BraceFormatter(Runtime& runtime, Arguments& arguments, const Value* mapping)
-      : runtime_(runtime), arguments_(arguments), mapping_(mapping) {}
+      : runtime_(runtime), arguments_(arguments), keywords_(arguments), mapping_(mapping) {}
 
   std::string Run(std::string_view format, int depth) {
     if (depth > 2) runtime_.Fail("Max string recursion exceeded");
@@ -437,15 +437,15 @@ class BraceFormatter {
     if (mapping_) {
       Arguments get;
       if (!mapping_->is(Type::kDict)) runtime_.Fail("format_map() needs a mapping");
-      if (const Value* found = mapping_->as<DictObject>().Find(key.text())) return *found;
+      if (const Value* found = mapping_->as<DictObject>().Find(runtime_, key.text())) return *found;
     }
-    for (const auto& keyword : arguments_.keywords)
-      if (keyword.first == name) return keyword.second;
+    if (const std::optional<size_t> found = keywords_.Find(name)) return arguments_.keywords[*found].second;
     runtime_.Fail("KeyError: {}", ReprText(name.substr(0, 100)));
   }
 
   Runtime& runtime_;
   Arguments& arguments_;
+  const KeywordIndex keywords_;
   const Value* mapping_;
   int64_t automatic_ = 0;
 };

@@ -62,12 +62,12 @@ Value MakeNamespace(Runtime& runtime, Arguments& arguments) {
   auto dict = BuildDict(runtime, arguments);
   auto object = std::make_shared<NamespaceObject>();
   runtime.Step(dict->entries.size());
-  for (auto& [key, value] : dict->entries) {
+  for (const auto& [key, value] : dict->entries) {
     if (!key.IsString()) runtime.Fail("a namespace's names are strings, found '{}'", TypeName(key));
     if (!key.text().empty() && key.text()[0] == '_')
       runtime.Fail("attribute '{}' of a namespace may not begin with an underscore", key.text());
-    object->attributes.emplace_back(key.text(), value);
   }
+  object->attributes = std::move(*dict);
   runtime.Keep(object);
   return Value::Wrap(Type::kObject, std::move(object));
 }

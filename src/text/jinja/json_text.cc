@@ -157,7 +157,7 @@ class JsonWriter {
           i != std::string_view::npos) {
         out_ += '\\';
         out_ += kTo[i];
-      } else if (c < 0x20 || (ascii_ && c >= 0x7F && c < 0x10000 && c != 0x7F)) {
+      } else if (c < 0x20 || (ascii_ && c >= 0x7F && c < 0x10000)) {
         Unit(c);
       } else if (ascii_ && c >= 0x10000) {
         Unit(0xD800 + ((c - 0x10000) >> 10));

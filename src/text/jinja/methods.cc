@@ -21,7 +21,10 @@ struct BoundMethod : CustomObject {
   Value self;
   const MethodEntry* method = nullptr;
   bool Callable() const override { return true; }
-  Value Call(Runtime& runtime, Arguments& arguments) override { return method->function(runtime, self, arguments); }
+  Value Call(Runtime& runtime, Arguments& arguments) override {
+    runtime.ChargeTexts(self, arguments);
+    return method->function(runtime, self, arguments);
+  }
   std::string Repr(Runtime&) override {
     return fmt::format("<built-in method {} of {} object>", method->name, jinja::TypeName(self));
   }
@@ -65,17 +68,26 @@ Value StrSplit(Runtime& runtime, const Value& self, Arguments& arguments) {
   Bound bound(runtime, arguments, from_right ? "rsplit" : "split", "sep maxsplit", 0);
   int64_t limit = bound.Int(1, -1);
   const std::string& text = self.text();
-  runtime.ChargeBytes(text.size());
-  if (!bound.Has(0) || bound[0].IsNone())
+  // The parts are counted before they are made.
+  auto charge = [&](size_t count) {
+    if (limit >= 0) count = std::min(count, static_cast<size_t>(limit) + 1);
+    runtime.Step(count);
+    runtime.ChargeMade(count * sizeof(std::string_view));
+  };
+  if (!bound.Has(0) || bound[0].IsNone()) {
+    charge(CountWords(text));
     return TextList(runtime, self, from_right ? SplitWhiteRight(text, limit) : SplitWhite(text, limit));
+  }
   const std::string& separator = bound.Text(0);
   if (separator.empty()) runtime.Fail("empty separator");
   runtime.ChargeSearch(text.size(), separator.size());
+  charge(CountText(text, separator) + 1);
   return TextList(runtime, self, from_right ? SplitOnRight(text, separator, limit) : SplitOn(text, separator, limit));
 }
 
 Value StrSplitLines(Runtime& runtime, const Value& self, Arguments& arguments) {
   Bound bound(runtime, arguments, "splitlines", "keepends", 0);
+  runtime.Step(self.text().size() / 8);
   return TextList(runtime, self, SplitLines(self.text(), bound.Flag(0, false)));
 }
 
@@ -213,6 +225,7 @@ Value StrZeroFill(Runtime& runtime, const Value& self, Arguments& arguments) {
 Value StrExpandTabs(Runtime& runtime, const Value& self, Arguments& arguments) {
   Bound bound(runtime, arguments, "expandtabs", "tabsize", 0);
   int64_t size = bound.Int(0, 8), column = 0;
+  runtime.Step(self.text().size());
   runtime.CheckTextSize(static_cast<size_t>(std::max<int64_t>(size, 0)));
   std::string out;
   for (auto character : Characters(self.text())) {

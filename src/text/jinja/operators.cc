@@ -127,6 +127,7 @@ Value Repeat(Runtime& runtime, const Value& sequence, int64_t count) {
   const auto& items = sequence.items();
   if (items.empty()) return sequence;
   runtime.Step(times > (size_t{1} << 40) ? times : times * items.size());
+  runtime.ChargeMade(times * items.size() * sizeof(Value));
   std::vector<Value> out;
   out.reserve(times * items.size());
   for (size_t i = 0; i < times; ++i) out.insert(out.end(), items.begin(), items.end());
@@ -270,14 +271,16 @@ bool Runtime::Compare(Op op, const Value& a, const Value& b) {
 }
 
 Value Runtime::Attribute(const Value& object, std::string_view name) {
+  Step(1 + name.size() / 32);
   if (object.IsUndefined()) Fail("{}", object.UndefinedMessage());
   if (auto found = FindAttribute(*this, object, name)) return *found;
   if (object.is(Type::kDict))
-    if (const Value* found = object.as<DictObject>().Find(name)) return *found;
+    if (const Value* found = object.as<DictObject>().Find(*this, name)) return *found;
   return Value::Undefined(fmt::format("'{}' has no attribute '{}'", Described(object), name));
 }
 
 Value Runtime::Item(const Value& object, const Value& key) {
+  Step();
   if (object.IsUndefined()) Fail("{}", object.UndefinedMessage());
   if (auto found = Subscript(*this, object, key)) return *found;
   if (key.IsString()) {
@@ -333,8 +336,8 @@ Value Runtime::Slice(const Value& object, const Value& start, const Value& stop,
       return Value::String(std::string(rest.substr(0, ByteOffset(rest, static_cast<size_t>(count), text.ascii))),
                            text.markup);
     }
+    Step(text.text.size());
     auto characters = Characters(text.text);
-    Step(characters.size() / 4);
     std::string out;
     for (int64_t i = 0; i < count; ++i) out += characters[static_cast<size_t>(places.start + i * stride)];
     return MakeText(*this, std::move(out), text.markup);

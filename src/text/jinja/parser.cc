@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <initializer_list>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "text/jinja/lexer.h"
@@ -264,6 +265,7 @@ class Parser {
 
   void Signature(Macro& macro) {
     ExpectOp("(");
+    std::unordered_set<std::string> names;
     while (!IsOp(")")) {
       if (!macro.parameters.empty()) ExpectOp(",");
       int line = Current().line;
@@ -272,8 +274,7 @@ class Parser {
         macro.defaults.push_back(Expression());
       else if (!macro.defaults.empty())
         Bad("parameter without a default after one with", line);
-      if (std::find(macro.parameters.begin(), macro.parameters.end(), name) != macro.parameters.end())
-        Bad("parameter '" + name + "' twice", line);
+      if (!names.insert(name).second) Bad("parameter '" + name + "' twice", line);
       macro.parameter_ids.push_back(ast_->Id(name));
       macro.parameters.push_back(std::move(name));
     }
@@ -675,6 +676,7 @@ class Parser {
     Nest nest(*this);
     int line = Current().line;
     ExpectOp("(");
+    std::unordered_set<std::string> keywords;
     bool first = true;
     while (!IsOp(")")) {
       if (!first) {
@@ -696,8 +698,7 @@ class Parser {
         if (call.star_star) Bad("wrong arguments", line);
         std::string name = Take().text;
         Take();
-        for (const Keyword& keyword : call.keywords)
-          if (keyword.name == name) Bad("argument '" + name + "' twice", line);
+        if (!keywords.insert(name).second) Bad("argument '" + name + "' twice", line);
         auto value = Expression();
         Deepen(call, *value);
         call.keywords.push_back({std::move(name), std::move(value)});

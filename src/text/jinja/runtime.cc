@@ -1,6 +1,7 @@
 #include "text/jinja/runtime.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/strings.h"
 #include "text/jinja/lexer.h"
@@ -10,6 +11,14 @@ namespace assay::jinja {
 namespace {
 
 constexpr uint32_t kMaxContainerDepth = 600;
+constexpr uint64_t kStepsPerLook = 4096;  // at the clock: some tenths of a millisecond
+constexpr size_t kIndexFrom = 8;          // fewer keyword arguments are searched in order
+
+double ThreadSeconds() {
+  std::timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
 
 }  // namespace
 
@@ -39,7 +48,7 @@ bool Template::Reads(std::string_view variable) const {
 // Runtime.
 
 Runtime::Runtime(const Template& parsed, const Limits& limits, int64_t now_unix_s)
-    : template_(parsed), limits_(limits), now_unix_s_(now_unix_s) {
+    : template_(parsed), limits_(limits), now_unix_s_(now_unix_s), started_s_(ThreadSeconds()) {
   const auto& ids = parsed.ast().ids;
   loop_id_ = ids.at("loop");
   caller_id_ = ids.at("caller");
@@ -50,7 +59,7 @@ Runtime::Runtime(const Template& parsed, const Limits& limits, int64_t now_unix_
 Runtime::~Runtime() {
   // Templates can tie knots (a namespace that holds itself, a macro in the scope it refers to). All that can be part of
   // one is held here and emptied before anything goes.
-  for (auto& scope : kept_scopes_) scope->variables.clear();
+  for (auto& scope : kept_scopes_) scope->Clear();
   for (auto& object : kept_objects_) object->Clear();
 }
 
@@ -73,6 +82,19 @@ void Runtime::Step(uint64_t count) {
   steps_ += count;
   if (steps_ > limits_.steps)
     Throw(ErrorKind::kResource, fmt::format("the template takes more than {} steps", limits_.steps));
+  if (steps_ >= next_look_) LookAtClock();
+}
+
+void Runtime::LookAtClock() {
+  next_look_ = steps_ + kStepsPerLook;
+  if (ThreadSeconds() - started_s_ > limits_.seconds)
+    Throw(ErrorKind::kResource, fmt::format("the template takes more than {} seconds", limits_.seconds));
+}
+
+void Runtime::ChargeMade(uint64_t bytes) {
+  made_bytes_ += bytes;
+  if (made_bytes_ > limits_.made_bytes)
+    Throw(ErrorKind::kResource, fmt::format("the template makes more than {} bytes of values", limits_.made_bytes));
 }
 
 void Runtime::CheckTextSize(size_t bytes) {
@@ -82,6 +104,14 @@ void Runtime::CheckTextSize(size_t bytes) {
 
 void Runtime::ChargeBytes(size_t bytes) {
   CheckTextSize(bytes);
+  Step(bytes / 32);
+  ChargeMade(bytes);
+}
+
+void Runtime::ChargeTexts(const Value& self, const Arguments& arguments) {
+  uint64_t bytes = self.IsString() ? self.text().size() : 0;
+  for (const Value& value : arguments.positional) bytes += value.IsString() ? value.text().size() : 0;
+  for (const auto& [name, value] : arguments.keywords) bytes += value.IsString() ? value.text().size() : 0;
   Step(bytes / 32);
 }
 
@@ -116,37 +146,26 @@ Value Runtime::CallFilter(std::string_view name, const Value& input, Arguments& 
   if (!filter && IsLeftOut(name)) Throw(ErrorKind::kUnsupported, fmt::format("filter '{}'", name));
   if (!filter) Fail("no filter named '{}'", name);
   Nest nest(*this);
+  ChargeTexts(input, arguments);
   return filter->function(*this, input, arguments);
 }
 
 bool Runtime::CallTest(std::string_view name, const Value& input, Arguments& arguments) {
   const TestEntry* test = FindTest(name);
   if (!test) Fail("no test named '{}'", name);
+  ChargeTexts(input, arguments);
   return test->function(*this, input, arguments);
 }
 
 // Namespaces and functions.
 
-void NamespaceObject::Set(const std::string& name, Value value) {
-  for (auto& attribute : attributes)
-    if (attribute.first == name) {
-      attribute.second = std::move(value);
-      return;
-    }
-  attributes.emplace_back(name, std::move(value));
-}
-
 std::optional<Value> NamespaceObject::Attribute(Runtime& runtime, std::string_view name) {
-  runtime.Step(attributes.size() / 16);
-  for (const auto& attribute : attributes)
-    if (attribute.first == name) return attribute.second;
-  return std::nullopt;
+  const Value* found = attributes.Find(runtime, name);
+  return found ? std::optional<Value>(*found) : std::nullopt;
 }
 
 std::string NamespaceObject::Repr(Runtime& runtime) {
-  auto dict = std::make_shared<DictObject>();
-  for (const auto& [name, value] : attributes) dict->Set(runtime, Value::String(name), value);
-  return "<Namespace " + jinja::Repr(runtime, MakeDict(runtime, std::move(dict))) + ">";
+  return "<Namespace " + jinja::Repr(runtime, MakeDict(runtime, std::make_shared<DictObject>(attributes))) + ">";
 }
 
 Value MakeFunction(std::string name, std::function<Value(Runtime&, Arguments&)> function) {
@@ -157,6 +176,22 @@ Value MakeFunction(std::string name, std::function<Value(Runtime&, Arguments&)> 
 }
 
 // Binding.
+
+KeywordIndex::KeywordIndex(const Arguments& arguments) : arguments_(arguments) {
+  if (arguments.keywords.size() <= kIndexFrom) return;
+  for (size_t i = 0; i < arguments.keywords.size(); ++i) index_.emplace(arguments.keywords[i].first, i);
+}
+
+std::optional<size_t> KeywordIndex::Find(std::string_view name) const {
+  const auto& keywords = arguments_.keywords;
+  if (keywords.size() > kIndexFrom) {
+    auto it = index_.find(name);
+    return it == index_.end() ? std::nullopt : std::optional<size_t>(it->second);
+  }
+  for (size_t i = 0; i < keywords.size(); ++i)
+    if (keywords[i].first == name) return i;
+  return std::nullopt;
+}
 
 Bound::Bound(Runtime& runtime, Arguments& arguments, std::string_view function, std::string_view names, size_t required)
     : runtime_(runtime), function_(function) {

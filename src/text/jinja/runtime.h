@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
@@ -17,9 +18,14 @@ namespace assay::jinja {
 
 struct Scope {
   std::shared_ptr<Scope> parent;
-  std::vector<std::pair<int, Value>> variables;
   bool kept = false;  // a macro refers to it: the rendering keeps it, and empties it at the end
   void Set(int id, Value value);
+  const Value* Find(int id) const;
+  void Clear();
+
+ private:
+  std::vector<std::pair<int, Value>> variables_;
+  std::unordered_map<int, size_t> index_;  // id to variable, kept once there are more than a few
 };
 using ScopePtr = std::shared_ptr<Scope>;
 
@@ -38,8 +44,11 @@ class Runtime {
 
   // Limits and errors.
   void Step(uint64_t count = 1);
-  void ChargeBytes(size_t bytes);  // of a text about to exist
+  void ChargeBytes(size_t bytes);   // of a text about to exist
+  void ChargeMade(uint64_t bytes);  // of a value about to exist
   void CheckTextSize(size_t bytes);
+  /// Charges the texts that a function is about to read; what it makes is charged where it is made.
+  void ChargeTexts(const Value& self, const Arguments& arguments);
   void ChargeSearch(size_t text_bytes, size_t needle_bytes);
   void CheckDepth(uint32_t container_depth);
   template <typename... Args>
@@ -90,6 +99,7 @@ class Runtime {
   Value EvalFilter(const Expr& expr, const Value& input, const ScopePtr& scope);
   Value EvalOperation(const Expr& expr, const ScopePtr& scope);
   Arguments EvalArguments(const Expr& expr, const ScopePtr& scope);
+  void LookAtClock();
   Flow Exec(const Body& body, const ScopePtr& scope, std::string& out);
   Flow ExecOne(const Stmt& stmt, const ScopePtr& scope, std::string& out);
   Flow ExecIf(const Stmt& stmt, const ScopePtr& scope, std::string& out);
@@ -105,7 +115,8 @@ class Runtime {
   const Template& template_;
   const Limits limits_;
   const int64_t now_unix_s_;
-  uint64_t steps_ = 0;
+  uint64_t steps_ = 0, next_look_ = 0, made_bytes_ = 0;
+  double started_s_ = 0;
   uint32_t nesting_ = 0;
   int line_ = 1;
   int loop_id_ = -1, caller_id_ = -1, kwargs_id_ = -1, varargs_id_ = -1;
@@ -114,12 +125,11 @@ class Runtime {
 };
 
 struct NamespaceObject : CustomObject {
-  std::vector<std::pair<std::string, Value>> attributes;
-  void Set(const std::string& name, Value value);
+  DictObject attributes;
   std::optional<Value> Attribute(Runtime& runtime, std::string_view name) override;
   std::string Repr(Runtime& runtime) override;
   const char* TypeName() const override { return "TemplateNamespace"; }
-  void Clear() override { attributes.clear(); }
+  void Clear() override { attributes = {}; }
 };
 
 /// A function made of a lambda.
@@ -132,6 +142,18 @@ struct FunctionObject : CustomObject {
   const char* TypeName() const override { return "function"; }
 };
 Value MakeFunction(std::string name, std::function<Value(Runtime&, Arguments&)> function);
+
+/// Keyword arguments by name.
+class KeywordIndex {
+ public:
+  explicit KeywordIndex(const Arguments& arguments);
+  /// The place among the keywords.
+  std::optional<size_t> Find(std::string_view name) const;
+
+ private:
+  const Arguments& arguments_;
+  std::unordered_map<std::string_view, size_t> index_;  // empty while there are few
+};
 
 /// Python's binding of arguments to parameters: one value per name, `missing` where absent.
 class Bound {

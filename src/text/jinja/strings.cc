@@ -391,6 +391,17 @@ std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends) 
   return lines;
 }
 
+size_t CountWords(std::string_view text) {
+  size_t count = 0;
+  bool inside = false;
+  for (size_t at = 0; at < text.size();) {
+    const bool space = IsSpace(NextCodePoint(text, at));
+    count += !space && !inside;
+    inside = !space;
+  }
+  return count;
+}
+
 size_t CountText(std::string_view text, std::string_view needle) {
   if (needle.empty()) return CountCodePoints(text) + 1;
   size_t count = 0;

@@ -46,6 +46,8 @@ std::vector<std::string_view> SplitWhiteRight(std::string_view text, int64_t lim
 std::vector<std::string_view> SplitOn(std::string_view text, std::string_view separator, int64_t limit);
 std::vector<std::string_view> SplitOnRight(std::string_view text, std::string_view separator, int64_t limit);
 std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends);
+/// What SplitWhite without a limit counts.
+size_t CountWords(std::string_view text);
 /// Occurrences, not overlapping; an empty needle counts the gaps.
 size_t CountText(std::string_view text, std::string_view needle);
 std::string ReplaceText(std::string_view text, std::string_view from, std::string_view to, int64_t limit);

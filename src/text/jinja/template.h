@@ -17,9 +17,11 @@ namespace assay::jinja {
 
 /// What one rendering may use. A template is somebody else's program.
 struct Limits {
-  uint64_t steps = 20'000'000;             // expressions, statements, items and 32-byte pieces of text
-  uint32_t depth = 1000;                   // nested evaluation, macros included
-  size_t output_bytes = size_t{64} << 20;  // of any text, the result included
+  uint64_t steps = 20'000'000;              // expressions, statements, items and 32-byte pieces of text
+  uint32_t depth = 1000;                    // nested evaluation, macros included
+  size_t output_bytes = size_t{64} << 20;   // of any text, the result included
+  uint64_t made_bytes = uint64_t{1} << 30;  // of all values made on the way, whether they are still held or not
+  double seconds = 10.0;                    // of this thread's processor time
 };
 
 struct Ast;

@@ -10,6 +10,8 @@ namespace assay::jinja {
 namespace {
 
 constexpr size_t kIndexFrom = 8;  // smaller dicts are searched in order
+// What values take beside their texts, about.
+constexpr uint64_t kEntryBytes = 2 * sizeof(Value) + 48, kTextBytes = sizeof(StringObject) + 16;
 
 void Deepen(Object& object, const Value& child) {
   object.depth = std::max(object.depth, child.Depth() + 1);
@@ -88,16 +90,19 @@ const Value* DictObject::Find(Runtime& runtime, const Value& key) const {
   return at < entries.size() ? &entries[at].second : nullptr;
 }
 
-const Value* DictObject::Find(std::string_view key) const {
+const Value* DictObject::Find(Runtime& runtime, std::string_view key) const {
+  runtime.Step(key.size() / 256);
   if (entries.size() <= kIndexFrom) {
     for (const auto& entry : entries)
       if (entry.first.IsString() && entry.first.text() == key) return &entry.second;
     return nullptr;
   }
   auto [begin, end] = index_.equal_range(std::hash<std::string_view>()(key));
-  for (auto it = begin; it != end; ++it)
+  for (auto it = begin; it != end; ++it) {
+    runtime.Step();
     if (entries[it->second].first.IsString() && entries[it->second].first.text() == key)
       return &entries[it->second].second;
+  }
   return nullptr;
 }
 
@@ -113,6 +118,7 @@ void DictObject::Set(Runtime& runtime, Value key, Value value) {
     return;
   }
   runtime.Step();
+  runtime.ChargeMade(kEntryBytes);
   entries.emplace_back(std::move(key), std::move(value));
   if (entries.size() == kIndexFrom + 1) {
     for (size_t i = 0; i < entries.size(); ++i) {
@@ -136,6 +142,7 @@ Value DictViewObject::At(Runtime& runtime, size_t i) const {
 
 Value MakeList(Runtime& runtime, std::vector<Value> items, Type type) {
   runtime.Step(items.size());
+  runtime.ChargeMade(items.size() * sizeof(Value) + sizeof(ListObject));
   auto list = std::make_shared<ListObject>();
   for (const Value& item : items) Deepen(*list, item);
   runtime.CheckDepth(list->depth);
@@ -167,6 +174,7 @@ Value MakeGenerator(Runtime& runtime, const Value& source, std::function<bool(Va
 }
 Value MakeText(Runtime& runtime, std::string text, bool markup) {
   runtime.ChargeBytes(text.size());
+  runtime.ChargeMade(kTextBytes);
   return Value::String(std::move(text), markup);
 }
 

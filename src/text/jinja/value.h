@@ -137,7 +137,7 @@ struct DictObject : Object {
   std::vector<std::pair<Value, Value>> entries;  // in order of insertion
   /// The key must be hashable (see Hash).
   const Value* Find(Runtime& runtime, const Value& key) const;
-  const Value* Find(std::string_view key) const;
+  const Value* Find(Runtime& runtime, std::string_view key) const;
   void Set(Runtime& runtime, Value key, Value value);
 
  private:
