@@ -32,9 +32,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(rest.data()), rest.size());
   try {
     if (data[0] % 2 == 0) {
-      assay::TokenizerSpec spec = assay::TokenizerSpecFromJson(text, "", "fuzz");
+      assay::TokenizerSpec spec = assay::TokenizerSpecFromJson(text, {}, "fuzz");
       Use(spec);
-      Use(assay::TokenizerSpecFromJson(assay::TokenizerJsonFromSpec(spec), "", "written"));
+      Use(assay::TokenizerSpecFromJson(assay::TokenizerJsonFromSpec(spec), {}, "written"));
     } else {
       Use(assay::TokenizerSpecFromSentencePiece(std::as_bytes(rest), "fuzz"));
     }

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/strings.h"
 #include "checkpoint/gguf_checkpoint.h"
+#include "checkpoint/gguf_config.h"
 #include "checkpoint/hf_checkpoint.h"
 #include "system/file.h"
 #include "system/threads.h"
@@ -86,6 +87,11 @@ std::shared_ptr<const Checkpoint> OpenFolder(const fs::path& path) {
   Fail(ErrorKind::kNotFound, "{}: neither config.json nor a .gguf file in this folder", path.string());
 }
 
+/// Whether a file of this name stands for the folder that it lies in.
+bool IsFileOfFolder(const std::string& name) {
+  return name.ends_with(".safetensors") || name == "config.json" || name.ends_with(".safetensors.index.json");
+}
+
 }  // namespace
 
 std::shared_ptr<const Checkpoint> Checkpoint::Open(const fs::path& path) {
@@ -95,9 +101,23 @@ std::shared_ptr<const Checkpoint> Checkpoint::Open(const fs::path& path) {
     Fail(ErrorKind::kNotFound, "{}: no such file or folder", path.string());
   if (status.type() == fs::file_type::directory) return OpenFolder(ResolveSnapshot(path));
   std::string name = path.filename().string();
-  if (name.ends_with(".safetensors") || name == "config.json" || name.ends_with(".safetensors.index.json"))
-    return OpenFolder(path.has_parent_path() ? path.parent_path() : fs::path("."));
+  if (IsFileOfFolder(name)) return OpenFolder(path.has_parent_path() ? path.parent_path() : fs::path("."));
   return GgufCheckpoint::Open(path);
+}
+
+TokenizerSpec Checkpoint::OpenTokenizer(const fs::path& path) {
+  std::error_code ignored;
+  fs::path folder = path;
+  if (!fs::is_directory(path, ignored)) {
+    const std::string name = path.filename().string();
+    if (!IsFileOfFolder(name) && !name.starts_with("tokenizer")) {
+      MappedFile mapped = MappedFile::Open(path);
+      return GgufTokenizer(GgufFile::Parse(mapped.bytes(), path.string()));
+    }
+    folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  }
+  folder = ResolveSnapshot(folder);
+  return HasTokenizerFiles(folder) ? ReadHuggingFaceTokenizer(folder) : Open(path)->tokenizer();
 }
 
 const Tensor* Checkpoint::Find(std::string_view name) const {

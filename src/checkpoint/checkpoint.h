@@ -40,6 +40,8 @@ class Checkpoint {
   /// `path`: a .gguf file (the first of a split set opens them all), a .safetensors file's folder, or a Hugging Face
   /// snapshot folder. Errors name file, tensor, expected and found.
   static std::shared_ptr<const Checkpoint> Open(const std::filesystem::path& path);
+  /// The tokenizer alone, of files that need not hold a model: a vocabulary-only GGUF, a folder of tokenizer files.
+  static TokenizerSpec OpenTokenizer(const std::filesystem::path& path);
   virtual ~Checkpoint() = default;
 
   Container container() const { return container_; }

@@ -193,9 +193,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   CheckTables(config_, tensors_, head.where);
 
   tokenizer_ = GgufTokenizer(head);
-  for (TokenId id : {tokenizer_.eos, tokenizer_.eot, tokenizer_.eom})
-    if (id >= 0 && std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), id) == config_.stop_tokens.end())
-      config_.stop_tokens.push_back(id);
+  config_.stop_tokens = tokenizer_.ends;
   LeaveDrafts(drafts, draft_bytes);
   chat_template_ = GgufChatTemplate(head);
   extra_chat_templates_ = GgufExtraChatTemplates(head);

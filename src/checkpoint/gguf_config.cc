@@ -1,11 +1,12 @@
 #include "checkpoint/gguf_config.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/layout.h"
+#include "text/gguf_pretokenizers.h"
+#include "text/unicode.h"
 
 namespace assay {
 namespace {
@@ -52,28 +53,27 @@ RopeScaling ReadRopeScaling(const GgufFile& file, const std::string& prefix, int
   return rope;
 }
 
-/// Byte-level BPE vocabularies whose engine puts BOS in front unless the file says otherwise.
-constexpr std::array<std::string_view, 9> kBosByDefault = {"llama3",  "llama-v3", "llama-bpe", "falcon3",  "falcon-h1",
-                                                           "pixtral", "midm-2.0", "tekken",    "chameleon"};
+/// -1 when the file states none; `fallback` when it says nothing.
+TokenId TokenOf(const GgufFile& file, std::string_view name, const TokenizerSpec& spec, TokenId fallback = -1) {
+  std::string key = fmt::format("tokenizer.ggml.{}_token_id", name);
+  const GgufValue* value = file.Find(key);
+  if (!value) return fallback < static_cast<TokenId>(spec.tokens.size()) ? fallback : -1;
+  int64_t number = file.Int(key);
+  if (number == static_cast<int64_t>(UINT32_MAX) || number == -1) return -1;
+  if (number < 0 || number >= static_cast<int64_t>(spec.tokens.size()))
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}: token {} of {}", file.where, key, number, spec.tokens.size());
+  return static_cast<TokenId>(number);
+}
 
 void ReadIds(const GgufFile& file, TokenizerSpec& spec) {
-  auto id = [&](std::string_view name, TokenId fallback) -> TokenId {
-    std::string key = fmt::format("tokenizer.ggml.{}_token_id", name);
-    const GgufValue* value = file.Find(key);
-    if (!value) return fallback < static_cast<TokenId>(spec.tokens.size()) ? fallback : -1;
-    int64_t number = file.Int(key);
-    if (number == static_cast<int64_t>(UINT32_MAX) || number == -1) return -1;
-    if (number < 0 || number >= static_cast<int64_t>(spec.tokens.size()))
-      Fail(ErrorKind::kCorrupt, "{}: metadata {}: token {} of {}", file.where, key, number, spec.tokens.size());
-    return static_cast<TokenId>(number);
-  };
-  bool sentencepiece = spec.model == TokenizerModel::kSentencePieceBpe;
-  spec.bos = id("bos", sentencepiece ? 1 : -1);
-  spec.eos = id("eos", sentencepiece ? 2 : spec.model == TokenizerModel::kUnigram ? 1 : -1);
-  spec.unk = id("unknown", sentencepiece ? 0 : spec.model == TokenizerModel::kUnigram ? 2 : -1);
-  spec.pad = id("padding", -1);
-  spec.eot = id("eot", -1);
-  spec.eom = id("eom", -1);
+  spec.bos = TokenOf(file, "bos", spec, spec.bos);
+  // BERT's [SEP] stands where others have EOS.
+  const bool separator = spec.model == TokenizerModel::kWordPiece && file.Find("tokenizer.ggml.seperator_token_id");
+  spec.eos = TokenOf(file, separator ? "seperator" : "eos", spec, spec.eos);
+  spec.unk = TokenOf(file, "unknown", spec, spec.unk);
+  spec.pad = TokenOf(file, "padding", spec, spec.pad);
+  spec.eot = TokenOf(file, "eot", spec);
+  spec.eom = TokenOf(file, "eom", spec);
 }
 
 void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
@@ -84,16 +84,19 @@ void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
     Fail(ErrorKind::kUnsupported, "{}: a vocabulary of {} tokens", file.where, tokens->count);
   spec.tokens.assign(tokens->strings.begin(), tokens->strings.end());
   size_t n = spec.tokens.size();
+  const bool by_merges = HasMergesOfMarkedText(spec.pre);
   auto same_count = [&](std::string_view key, const GgufValue* array) {
     if (array->count != n)
       Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected {} items, one a token, found {}", file.where, key, n,
            array->count);
   };
+  const bool scored =
+      (spec.model == TokenizerModel::kSentencePieceBpe && !by_merges) || spec.model == TokenizerModel::kUnigram;
   if (const GgufValue* scores = file.Array("tokenizer.ggml.scores", GgufType::kFloat32)) {
     same_count("tokenizer.ggml.scores", scores);
-    if (spec.model != TokenizerModel::kByteLevelBpe)
+    if (scored)
       for (size_t i = 0; i < n; ++i) spec.scores.push_back(static_cast<float>(scores->ItemNumber(i)));
-  } else if (spec.model != TokenizerModel::kByteLevelBpe) {
+  } else if (scored) {
     Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.scores is missing", file.where);
   }
   spec.types.assign(n, TokenType::kNormal);
@@ -109,8 +112,18 @@ void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
       spec.types[i] = type == 0 ? TokenType::kNormal : static_cast<TokenType>(type);
     }
   }
-  if (const GgufValue* merges = file.Array("tokenizer.ggml.merges", GgufType::kString))
+  if (const GgufValue* merges = file.Array("tokenizer.ggml.merges", GgufType::kString)) {
     spec.merges.assign(merges->strings.begin(), merges->strings.end());
+  } else if (spec.model == TokenizerModel::kByteLevelBpe || by_merges) {
+    Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.merges is missing: BPE cannot be done without", file.where);
+  }
+  if (by_merges || spec.model != TokenizerModel::kByteLevelBpe || !spec.merges.empty()) return;
+  // With nothing to merge, tokens of several bytes would never be found.
+  std::string bytes;
+  for (size_t i = 0; i < n; ++i)
+    if (spec.types[i] == TokenType::kNormal && ByteAlphabetDecode(spec.tokens[i], bytes) && bytes.size() > 1)
+      Fail(ErrorKind::kCorrupt, "{}: metadata tokenizer.ggml.merges is empty, but token {} has {} bytes", file.where, i,
+           bytes.size());
 }
 
 }  // namespace
@@ -221,28 +234,15 @@ ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables) {
 }
 
 TokenizerSpec GgufTokenizer(const GgufFile& file) {
-  TokenizerSpec spec;
-  std::string model(file.String("tokenizer.ggml.model"));
-  if (model == "gpt2") {
-    spec.model = TokenizerModel::kByteLevelBpe;
-  } else if (model == "llama" || model == "gemma4") {
-    spec.model = TokenizerModel::kSentencePieceBpe;
-  } else if (model == "t5") {
-    spec.model = TokenizerModel::kUnigram;
-  } else {
-    Fail(ErrorKind::kUnsupported, "{}: tokenizer.ggml.model is {}; supported: gpt2, llama, t5, gemma4", file.where,
-         model);
-  }
-  bool bytes = spec.model == TokenizerModel::kByteLevelBpe;
-  spec.pre = std::string(file.String("tokenizer.ggml.pre", bytes ? "default" : ""));
-  if (model == "gemma4") spec.pre = model;  // BPE by merges, not by scores
+  const std::string_view model = file.String("tokenizer.ggml.model");
+  TokenizerSpec spec = GgufTokenizerDefaults(model, file.String("tokenizer.ggml.pre", ""), file.where);
   ReadVocabulary(file, spec);
   ReadIds(file, spec);
-  bool bos_default = spec.model == TokenizerModel::kSentencePieceBpe ||
-                     (bytes && std::find(kBosByDefault.begin(), kBosByDefault.end(), spec.pre) != kBosByDefault.end());
-  spec.add_bos = file.Bool("tokenizer.ggml.add_bos_token", bos_default);
-  spec.add_eos = file.Bool("tokenizer.ggml.add_eos_token", spec.model == TokenizerModel::kUnigram);
-  spec.add_space_prefix = file.Bool("tokenizer.ggml.add_space_prefix", !bytes && model != "gemma4");
+  spec.add_bos = file.Bool("tokenizer.ggml.add_bos_token", spec.add_bos);
+  spec.add_eos = file.Bool("tokenizer.ggml.add_eos_token", spec.add_eos);
+  // llama.cpp always puts it before Gemma 4's, whatever the file says.
+  if (spec.pre == "gemma4" || spec.pre == "granite-embed-multi-311m") spec.add_bos = spec.bos >= 0;
+  spec.add_space_prefix = file.Bool("tokenizer.ggml.add_space_prefix", spec.add_space_prefix);
   spec.remove_extra_whitespaces = file.Bool("tokenizer.ggml.remove_extra_whitespaces", false);
   if (const GgufValue* map = file.Find("tokenizer.ggml.precompiled_charsmap")) {
     if (map->type != GgufType::kArray || GgufTypeBytes(map->element) != 1)
@@ -250,7 +250,11 @@ TokenizerSpec GgufTokenizer(const GgufFile& file) {
            file.where);
     spec.precompiled_charsmap.assign(reinterpret_cast<const char*>(map->items.data()), map->items.size());
   }
-  CompleteGgufSpec(spec, file.where);
+  GgufExtras extras{file.String("general.name", ""), file.String("general.architecture", "")};
+  extras.fim_pad = TokenOf(file, "fim_pad", spec);
+  extras.fim_rep = TokenOf(file, "fim_rep", spec);
+  extras.fim_sep = TokenOf(file, "fim_sep", spec);
+  CompleteGgufSpec(spec, file.where, extras);
   return spec;
 }
 

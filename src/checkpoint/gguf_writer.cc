@@ -42,6 +42,12 @@ class GgufWriter : public CheckpointWriter {
           "{}GGUF states one token at most before a text: the {} that this tokenizer puts before "
           "every text are left to the chat template",
           left_out_.empty() ? "" : "; ", source.tokenizer().after_bos.size() + 1);
+    if (source.container() == Container::kHuggingFace) {
+      const ModelConfig& config = source.config();
+      const GgufExtras extras{config.name, GgufName(*FindArchitecture(config.architecture))};
+      if (std::string losses = GgufLosses(source.tokenizer(), extras, config.stop_tokens); !losses.empty())
+        left_out_ += (left_out_.empty() ? "" : "; ") + losses;
+    }
     Distribute(shard_bytes, out);
     for (size_t i = 0; i < shards_.size(); ++i) {
       Shard& shard = shards_[i];

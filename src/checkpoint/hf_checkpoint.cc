@@ -101,82 +101,8 @@ void CheckIndex(const fs::path& folder, const std::vector<SafetensorsFile>& file
            file.get<std::string>());
 }
 
-TokenId AddedId(const TokenizerSpec& spec, const std::string& content) {
-  for (const AddedToken& token : spec.added)
-    if (token.content == content) return token.id;
-  auto it = std::find(spec.tokens.begin(), spec.tokens.end(), content);
-  return it == spec.tokens.end() ? -1 : static_cast<TokenId>(it - spec.tokens.begin());
-}
-
-/// tokenizer_config.json's added tokens and flags on top of a SentencePiece model.
-void ApplyTokenizerConfig(const Json& config, TokenizerSpec& spec, const std::string& where) {
-  spec.add_bos = true;
-  if (!config.is_object()) return;
-  spec.add_bos = JsonBool(config, "add_bos_token", where, true);
-  spec.add_eos = JsonBool(config, "add_eos_token", where, false);
-  auto decoder = config.find("added_tokens_decoder");
-  if (decoder != config.end() && decoder->is_object()) {
-    for (const auto& [key, value] : decoder->items()) {
-      if (key.empty() || key.size() > 8 || key.find_first_not_of("0123456789") != std::string::npos)
-        Fail(ErrorKind::kCorrupt, "{}: added_tokens_decoder: \"{}\" is not a token id", where, key);
-      AddedToken token;
-      token.id = static_cast<TokenId>(std::stol(key));
-      token.content = JsonString(value, "content", where);
-      token.special = JsonBool(value, "special", where, false);
-      token.lstrip = JsonBool(value, "lstrip", where, false);
-      token.rstrip = JsonBool(value, "rstrip", where, false);
-      token.single_word = JsonBool(value, "single_word", where, false);
-      token.normalized = JsonBool(value, "normalized", where, !token.special);
-      if (token.id > (1 << 24)) Fail(ErrorKind::kCorrupt, "{}: added_tokens_decoder: token id {}", where, token.id);
-      std::erase_if(spec.added,
-                    [&](const AddedToken& old) { return old.id == token.id || old.content == token.content; });
-      spec.added.push_back(token);
-      size_t at = static_cast<size_t>(token.id);
-      while (spec.tokens.size() <= at) {
-        spec.tokens.push_back(fmt::format("[PAD{}]", spec.tokens.size()));
-        spec.types.push_back(TokenType::kUnused);
-        if (!spec.scores.empty()) spec.scores.push_back(0.0f);
-      }
-      spec.tokens[at] = token.content;
-      spec.types[at] = token.special ? TokenType::kControl : TokenType::kUserDefined;
-    }
-  }
-  auto named = [&](const char* key, TokenId& id) {
-    auto it = config.find(key);
-    if (it == config.end()) return;
-    std::string content = it->is_string()   ? it->get<std::string>()
-                          : it->is_object() ? JsonString(*it, "content", where, "")
-                                            : "";
-    if (TokenId found = content.empty() ? -1 : AddedId(spec, content); found >= 0) id = found;
-  };
-  named("bos_token", spec.bos);
-  named("eos_token", spec.eos);
-  named("unk_token", spec.unk);
-  named("pad_token", spec.pad);
-}
-
-TokenizerSpec ReadTokenizer(const fs::path& folder) {
-  std::string config_text = ReadIfThere(folder / "tokenizer_config.json", kMaxConfigBytes);
-  std::string json = ReadIfThere(folder / "tokenizer.json", kMaxTokenizerBytes);
-  if (!json.empty()) return TokenizerSpecFromJson(json, config_text, (folder / "tokenizer.json").string());
-  for (const char* name : {"tiktoken.model", "qwen.tiktoken"})
-    if (std::string ranks = ReadIfThere(folder / name, kMaxTokenizerBytes); !ranks.empty())
-      return TokenizerSpecFromTiktoken(ranks, config_text, (folder / name).string());
-  std::string proto = ReadIfThere(folder / "tokenizer.model", kMaxTokenizerBytes);
-  if (proto.empty()) {
-    std::string tekken = ReadIfThere(folder / "tekken.json", kMaxTokenizerBytes);
-    if (!tekken.empty()) return TokenizerSpecFromTekken(tekken, (folder / "tekken.json").string());
-    Fail(ErrorKind::kNotFound, "{}: neither tokenizer.json nor tokenizer.model, tiktoken.model or tekken.json",
-         folder.string());
-  }
-  // Llama 3's own release and GLM-4 ship ranks under this name: text, where a SentencePiece model begins with a tag.
-  if (proto[0] != '\n') return TokenizerSpecFromTiktoken(proto, config_text, (folder / "tokenizer.model").string());
-  TokenizerSpec spec =
-      TokenizerSpecFromSentencePiece(std::as_bytes(std::span(proto)), (folder / "tokenizer.model").string());
-  Json config = config_text.empty() ? Json() : ParseJson(config_text, (folder / "tokenizer_config.json").string());
-  ApplyTokenizerConfig(config, spec, (folder / "tokenizer_config.json").string());
-  return spec;
-}
+constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tiktoken.model", "qwen.tiktoken", "tokenizer.model",
+                                           "tekken.json"};
 
 void ReadChatTemplates(const fs::path& folder, std::string& main, std::map<std::string, std::string>& extra) {
   main = ReadIfThere(folder / "chat_template.jinja", kMaxConfigBytes);
@@ -251,7 +177,7 @@ class HfCheckpoint : public Checkpoint {
         tensor.source_name = it->second;
     CheckBiases(config_where);
 
-    tokenizer_ = ReadTokenizer(folder);
+    tokenizer_ = ReadHuggingFaceTokenizer(folder);
     CheckVocabulary();
     if (tokenizer_.eos >= 0 &&
         std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), tokenizer_.eos) == config_.stop_tokens.end())
@@ -317,6 +243,33 @@ class HfCheckpoint : public Checkpoint {
 };
 
 }  // namespace
+
+bool HasTokenizerFiles(const fs::path& folder) {
+  return std::any_of(std::begin(kTokenizerFiles), std::end(kTokenizerFiles), [&](const char* name) {
+    std::error_code ignored;
+    return fs::exists(folder / name, ignored);
+  });
+}
+
+TokenizerSpec ReadHuggingFaceTokenizer(const fs::path& folder) {
+  const std::string config = ReadIfThere(folder / "tokenizer_config.json", kMaxConfigBytes),
+                    added = ReadIfThere(folder / "added_tokens.json", kMaxConfigBytes),
+                    special_map = ReadIfThere(folder / "special_tokens_map.json", kMaxConfigBytes);
+  const TokenizerSettings settings{config, added, special_map};
+  for (const std::string name : kTokenizerFiles) {
+    const std::string text = ReadIfThere(folder / name, kMaxTokenizerBytes), where = (folder / name).string();
+    if (text.empty()) continue;
+    if (name == "tokenizer.json") return TokenizerSpecFromJson(text, settings, where);
+    if (name == "tekken.json") return TokenizerSpecFromTekken(text, where);
+    // Llama 3's own release and GLM-4 ship ranks as tokenizer.model: text, where a SentencePiece model begins with a
+    // tag.
+    if (name == "tokenizer.model" && text[0] == '\n')
+      return TokenizerSpecFromSentencePiece(std::as_bytes(std::span(text)), settings, where);
+    return TokenizerSpecFromTiktoken(text, settings, where);
+  }
+  Fail(ErrorKind::kNotFound, "{}: neither tokenizer.json nor tokenizer.model, tiktoken.model or tekken.json",
+       folder.string());
+}
 
 std::shared_ptr<const Checkpoint> OpenHuggingFace(const fs::path& folder) {
   return std::make_shared<HfCheckpoint>(folder);

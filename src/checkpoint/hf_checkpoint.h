@@ -11,4 +11,8 @@ namespace assay {
 /// `folder` holds config.json, safetensors and a tokenizer. Throws Error.
 std::shared_ptr<const Checkpoint> OpenHuggingFace(const std::filesystem::path& folder);
 
+/// Whether `folder` holds a tokenizer, and that tokenizer with what the files beside it say.
+bool HasTokenizerFiles(const std::filesystem::path& folder);
+TokenizerSpec ReadHuggingFaceTokenizer(const std::filesystem::path& folder);
+
 }  // namespace assay

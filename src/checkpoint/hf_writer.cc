@@ -402,7 +402,8 @@ class HfWriter : public CheckpointWriter {
   }
 
   void WriteGeneratedTokenizer(const Checkpoint& source) {
-    const TokenizerSpec& spec = source.tokenizer();
+    TokenizerSpec spec = source.tokenizer();
+    UseMakersRules(spec);
     folder_->Write("tokenizer.json", TokenizerJsonFromSpec(spec));
     Json config;
     auto name = [&](const char* key, TokenId id) {

@@ -14,15 +14,14 @@ std::function<int()> AddTokenize(CLI::App& command, CommonFlags& flags) {
     bool plain = false, bos = false;
   };
   auto o = std::make_shared<Options>();
-  command.add_option("MODEL", o->model, "model file or folder")->required();
+  command.add_option("MODEL", o->model, "model file or folder; the tokenizer alone is enough")->required();
   auto* text = command.add_option("TEXT", o->text, "the text");
   command.add_option("--file", o->file, "read the text from a file")->excludes(text);
   command.add_flag("--plain", o->plain, "special tokens in the text are just text");
   command.add_flag("--bos", o->bos, "begin (and end) as the model does");
   return [o, &flags, text] {
     if (o->file.empty() && text->count() == 0) Fail(ErrorKind::kInvalid, "tokenize: give a TEXT or --file");
-    auto checkpoint = Checkpoint::Open(ResolveModel(o->model));
-    auto tokenizer = Tokenizer::Create(checkpoint->tokenizer(), o->model);
+    auto tokenizer = Tokenizer::Create(Checkpoint::OpenTokenizer(ResolveModel(o->model)), o->model);
     std::string input = o->file.empty() ? o->text : ReadFile(o->file);
     std::vector<TokenId> ids = tokenizer->Encode(input, !o->plain, o->bos);
     if (flags.json) {

@@ -79,11 +79,12 @@ std::vector<AddedTokenMatcher::Part> AddedTokenMatcher::Find(std::string_view te
       if (IsWordChar(CharacterBefore(text, begin, step))) continue;
       if (end < text.size() && IsWordChar(CharacterAt(text, end, step))) continue;
     }
+    if (found->lstrip) begin = std::max(begin, done);
     while (found->lstrip && begin > done && IsWhiteSpace(CharacterBefore(text, begin, step))) begin -= step;
     while (found->rstrip && end < text.size() && IsWhiteSpace(CharacterAt(text, end, step))) end += step;
     if (done < begin) parts.push_back({done, begin, -1});
-    parts.push_back({begin, end, found->id});
-    done = i = end;
+    if (begin < end) parts.push_back({begin, end, found->id});
+    done = end;  // the search goes on behind the token, in what it swallowed too
   }
   if (done < text.size()) parts.push_back({done, text.size(), -1});
   return parts;

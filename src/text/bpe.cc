@@ -76,7 +76,7 @@ BpeModel::BpeModel(const TokenizerSpec& spec, std::string_view where)
   spellings_.assign(std::bit_ceil(std::max<size_t>(16, spec.tokens.size() * 2)), {});
   spelling_mask_ = spellings_.size() - 1;
   std::string bytes;
-  for (size_t i = 0; i < spec.tokens.size(); ++i) {
+  for (size_t i = 0; i < ModelTokens(spec); ++i) {
     TokenId id = static_cast<TokenId>(i);
     const std::string& token = spec.tokens[i];
     TokenType type = spec.types[i];
@@ -86,9 +86,10 @@ BpeModel::BpeModel(const TokenizerSpec& spec, std::string_view where)
     }
     if (type == TokenType::kControl || type == TokenType::kUnknown || token.empty()) continue;
     if (byte_level_) {
-      // User-defined tokens are plain text, which may look like the byte alphabet; they are found before this model
-      // sees the text.
-      if (type == TokenType::kUserDefined || !ByteAlphabetDecode(token, bytes)) continue;
+      // GGUF's user-defined tokens are plain text, which may look like the byte alphabet; they are found before this
+      // model sees the text.
+      if (type == TokenType::kUserDefined && spec.model_tokens < 0) continue;
+      if (!ByteAlphabetDecode(token, bytes)) continue;
       if (bytes.size() == 1) byte_ids_[static_cast<unsigned char>(bytes[0])] = id;
       AddSpelling(bytes, id);
     } else {

@@ -189,7 +189,10 @@ std::string Normalizer::Apply(std::string_view text) const {
         now = LowercaseUnicode(now);
         break;
       case NormalizerStep::Kind::kStripAccents:
-        now = StripAccents(now);
+        now = StripMarks(now);
+        break;
+      case NormalizerStep::Kind::kBertAccents:
+        now = StripNonspacingMarks(Normalize(now, NormalForm::kNfd));
         break;
       case NormalizerStep::Kind::kCleanText:
       case NormalizerStep::Kind::kSpaceIdeographs:

@@ -17,7 +17,8 @@ namespace {
 
 constexpr size_t kMaxSteps = 64;
 constexpr size_t kMaxPatternBytes = 1 << 16;
-constexpr std::string_view kWhitespaceRegex = "\\w+|[^\\w\\s]+";
+// Rust's \w has the joiners that Oniguruma's has not.
+constexpr std::string_view kWhitespaceRegex = "[\\w\\x{200c}\\x{200d}]+|[^\\w\\s\\x{200c}\\x{200d}]+";
 
 struct Span {
   size_t begin, end;
@@ -168,7 +169,7 @@ PreTokenizer::Words PreTokenizer::Apply(std::string_view text, bool at_start) co
   Words words;
   if (text.empty()) return words;
   words.pieces.push_back(text);
-  bool in_byte_alphabet = false;
+  bool in_byte_alphabet = false, begins = at_start;  // begins: the first word does, nothing in front was removed
   std::vector<std::string_view> next;
   auto rewrite = [&](std::string&& s) { return std::string_view(words.rewritten.emplace_back(std::move(s))); };
   for (size_t i = 0; i < steps_.size(); ++i) {
@@ -186,7 +187,7 @@ PreTokenizer::Words PreTokenizer::Apply(std::string_view text, bool at_start) co
         std::string replaced;
         for (char c : piece) c == ' ' ? replaced += step.pattern : replaced += c;
         bool prepend =
-            step.prepend == PrependScheme::kAlways || (step.prepend == PrependScheme::kFirst && at_start && p == 0);
+            step.prepend == PrependScheme::kAlways || (step.prepend == PrependScheme::kFirst && begins && p == 0);
         if (prepend && !replaced.starts_with(step.pattern)) replaced.insert(0, step.pattern);
         piece = rewrite(std::move(replaced));
       }
@@ -196,6 +197,7 @@ PreTokenizer::Words PreTokenizer::Apply(std::string_view text, bool at_start) co
       } else {
         next.push_back(piece);
       }
+      if (p == 0) begins = begins && !next.empty() && next.front().data() == piece.data();
     }
     if (byte_level && !last && !in_byte_alphabet) {
       in_byte_alphabet = true;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_files.h"
 #include "text/unicode.h"
 #include "text/unigram.h"
 
@@ -204,8 +205,31 @@ TokenizerSpec TokenizerSpecFromSentencePiece(std::span<const std::byte> model_pr
   spec.pad = in_range(settings.pad);
   spec.drop_unknown = spec.unk < 0;
   spec.pre = "default";
-  CompleteGgufSpec(spec, where);
+  CompleteSpec(spec, where);
   spec.byte_fallback = settings.byte_fallback;
+  return spec;
+}
+
+TokenizerSpec TokenizerSpecFromSentencePiece(std::span<const std::byte> model_proto, const TokenizerSettings& settings,
+                                             std::string_view where) {
+  TokenizerSpec spec = TokenizerSpecFromSentencePiece(model_proto, where);
+  TokenAdder adder(spec, spec.tokens.size(), TokenAdder::Ids::kRenaming);
+  const Json json = ApplySettings(settings, spec, adder, where);
+  const Node config(json, std::string(where) + ": tokenizer_config.json");
+  if (!config.Find("add_bos_token")) spec.add_bos = spec.bos >= 0;
+  const bool prefix = config.Bool("add_prefix_space", spec.add_space_prefix);
+  const bool first_only = !config.Bool("legacy", true);
+  spec.add_space_prefix = prefix && !first_only;
+  spec.normalizer = SentencePieceNormalizer(spec);
+  if (!first_only) return spec;
+  // A mark in front of the text, where it does not begin with a space, and none after special tokens.
+  spec.normalizer.pop_back();
+  PreTokenizerStep marks{PreTokenizerStep::Kind::kMetaspace};
+  marks.pattern = "\xe2\x96\x81";  // ▁
+  marks.split = spec.model == TokenizerModel::kUnigram;
+  marks.prepend = prefix ? PrependScheme::kFirst : PrependScheme::kNever;
+  spec.pre_steps = {marks};
+  spec.add_space_prefix = prefix;
   return spec;
 }
 

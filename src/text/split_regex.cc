@@ -21,9 +21,39 @@ constexpr uint32_t kHeapLimitKib = 1 << 16;
 // Unicode's White_Space and Oniguruma's word characters.
 constexpr std::string_view kSpaceSet =
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
-constexpr std::string_view kWordSet =
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{"
-    "1f189}";
+#define ASSAY_WORD_SET                                                                                            \
+  "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{" \
+  "1f189}"
+constexpr std::string_view kWordSet = ASSAY_WORD_SET;
+// Outside of sets Oniguruma goes by a table of Latin-1, in which ² ³ ¹ ¼ ½ ¾ are word characters too.
+#define ASSAY_WORDS ASSAY_WORD_SET "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}]"
+#define ASSAY_WORD "[" ASSAY_WORDS
+#define ASSAY_NO_WORD "[^" ASSAY_WORDS
+constexpr std::string_view kWord = ASSAY_WORD, kNoWord = ASSAY_NO_WORD,
+                           kBoundary =
+                               "(?:(?<=" ASSAY_WORD ")(?!" ASSAY_WORD ")|(?<!" ASSAY_WORD ")(?=" ASSAY_WORD "))",
+                           kNoBoundary =
+                               "(?:(?<=" ASSAY_WORD ")(?=" ASSAY_WORD ")|(?<!" ASSAY_WORD ")(?!" ASSAY_WORD "))";
+#undef ASSAY_WORD
+#undef ASSAY_NO_WORD
+#undef ASSAY_WORDS
+#undef ASSAY_WORD_SET
+
+// [:name:] as Oniguruma has it, contents of a class.
+constexpr std::pair<std::string_view, std::string_view> kNamedSets[] = {
+    {"alpha", "\\p{Alphabetic}"},
+    {"upper", "\\p{Uppercase}"},
+    {"lower", "\\p{Lowercase}"},
+    {"digit", "\\p{Nd}"},
+    {"alnum", "\\p{Alphabetic}\\p{Nd}"},
+    {"space", kSpaceSet},
+    {"punct", "\\p{P}\\p{S}"},
+    {"word", kWordSet},
+    {"xdigit", "0-9A-Fa-f"},
+    {"cntrl", "\\p{Cc}"},
+    {"blank", "\\x{9}\\p{Zs}"},
+    {"ascii", "\\x{0}-\\x{7f}"},
+};
 
 // \p{Han} is the script in Oniguruma and in Rust; in PCRE2 since 10.40 also what is used with it (Script_Extensions).
 // `rest` begins at \p or \P.
@@ -73,7 +103,9 @@ std::string Translate(std::string_view pattern, std::string_view where) {
                              : next == 'w' || next == 'W' ? kWordSet
                                                           : std::string_view{};
       bool negated = next == 'S' || next == 'W';
-      if (set.empty() || (in_class && negated)) {
+      if (!in_class && (next == 'b' || next == 'B')) {
+        out += next == 'b' ? kBoundary : kNoBoundary;
+      } else if (set.empty() || (in_class && negated)) {
         if (next == 'h' || next == 'H')
           Fail(ErrorKind::kUnsupported, "{}: \\{} in the regular expression", where, next);
         std::string property = next == 'p' || next == 'P' ? Property(pattern.substr(i - 1)) : "";
@@ -86,6 +118,8 @@ std::string Translate(std::string_view pattern, std::string_view where) {
         }
       } else if (in_class) {
         out += set;
+      } else if (next == 'w' || next == 'W') {
+        out.append(negated ? kNoWord : kWord);
       } else {
         out.append(negated ? "[^" : "[").append(set).append("]");
       }
@@ -101,7 +135,12 @@ std::string Translate(std::string_view pattern, std::string_view where) {
         size_t end = pattern.find(":]", i);
         if (end == std::string_view::npos)
           Fail(ErrorKind::kCorrupt, "{}: unterminated [: in the regular expression", where);
-        out += pattern.substr(i, end + 2 - i);
+        std::string_view name = pattern.substr(i + 2, end - i - 2);
+        auto known =
+            std::find_if(std::begin(kNamedSets), std::end(kNamedSets), [&](auto& s) { return s.first == name; });
+        if (known == std::end(kNamedSets))
+          Fail(ErrorKind::kUnsupported, "{}: [:{}:] in the regular expression", where, name);
+        out += known->second;
         i = end + 1;
         continue;
       }
@@ -186,8 +225,8 @@ void SplitRegex::ForEach(std::string_view text, const std::function<void(size_t,
       std::min<uint64_t>(kMatchLimit + kMatchLimitPerByte * uint64_t{text.size()}, kMaxMatchLimit));
   pcre2_set_match_limit(scratch.context, limit);
   pcre2_set_depth_limit(scratch.context, limit);
-  size_t start = 0;
-  while (start < text.size()) {
+  size_t start = 0, last = std::string_view::npos;  // where the last match ended
+  while (start <= text.size()) {
     int count =
         pcre2_match(state_->code, subject, text.size(), start, PCRE2_NO_UTF_CHECK, scratch.data, scratch.context);
     if (count == PCRE2_ERROR_NOMATCH) return;
@@ -199,14 +238,14 @@ void SplitRegex::ForEach(std::string_view text, const std::function<void(size_t,
     }
     const size_t* ends = pcre2_get_ovector_pointer(scratch.data);
     size_t begin = ends[0], end = ends[1];
-    if (begin < start || end <= begin) {  // nothing matched (or \K moved the start): one character on
-      size_t next = std::max(start, std::max(begin, end));
+    if (begin > end || end < start || (begin == end && end == last)) {  // \K moved the start, or nothing new: go on
+      const size_t next = std::max(start, end);
       if (next >= text.size()) return;
       start = next + std::max<size_t>(1, Utf8SequenceLength(text.substr(next)));
       continue;
     }
     found(begin, end);
-    start = end;
+    start = last = end;
   }
 }
 

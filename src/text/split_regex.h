@@ -19,8 +19,8 @@ class SplitRegex {
   SplitRegex(SplitRegex&&) noexcept;
   SplitRegex& operator=(SplitRegex&&) noexcept;
 
-  /// Calls `found(begin, end)` for every non-overlapping match, left to right; empty matches are skipped. `text` must
-  /// be valid UTF-8. Throws Error{kResource} when the match limit is hit.
+  /// Calls `found(begin, end)` for every non-overlapping match, left to right; empty ones too, but right behind another
+  /// match. `text` must be valid UTF-8. Throws Error{kResource} when the match limit is hit.
   void ForEach(std::string_view text, const std::function<void(size_t, size_t)>& found) const;
   /// Every match replaced by the literal `replacement`.
   std::string Replace(std::string_view text, std::string_view replacement) const;

@@ -24,13 +24,6 @@ constexpr size_t kMaxAdded = 200'000;
 // Distinct lengths of added tokens cost a look-up each wherever their first byte stands.
 constexpr size_t kMaxAddedBytes = 1024;
 
-// Names of the tokens that end an answer or a turn, for files that do not say so; those that llama.cpp knows too.
-constexpr std::string_view kEndNames[] = {
-    "<|eot_id|>",         "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>", "<|endoftext|>",
-    "<|end_of_text|>",    "<|eom_id|>", "<EOT>",   "_<EOT>",     "[EOT]",    "[EOS]",         "<｜end▁of▁sentence｜>",
-    "<end_of_utterance>", "</s>",       "<|eos|>", "<eos>",
-};
-
 void ValidateSpec(const TokenizerSpec& spec, std::string_view where) {
   size_t n = spec.tokens.size();
   if (n == 0) Fail(ErrorKind::kCorrupt, "{}: the vocabulary is empty", where);
@@ -55,6 +48,9 @@ void ValidateSpec(const TokenizerSpec& spec, std::string_view where) {
   in_range(spec.bos, "BOS"), in_range(spec.eos, "EOS"), in_range(spec.unk, "unknown"), in_range(spec.pad, "padding");
   in_range(spec.eot, "end-of-turn"), in_range(spec.eom, "end-of-message");
   for (const TokenId id : spec.after_bos) in_range(id, "second BOS");
+  for (const TokenId id : spec.ends) in_range(id, "end-of-generation");
+  if (spec.model_tokens > static_cast<int64_t>(n))
+    Fail(ErrorKind::kCorrupt, "{}: {} tokens of the model in a vocabulary of {}", where, spec.model_tokens, n);
   if (spec.add_bos && spec.bos < 0)
     Fail(ErrorKind::kCorrupt, "{}: a BOS token is to be added, but there is none", where);
   if (spec.add_eos && spec.eos < 0)
@@ -92,8 +88,7 @@ struct Tokenizer::Impl {
   std::variant<std::monostate, BpeModel, UnigramModel, WordPieceModel> model;
   AddedTokenMatcher added_raw, added_normalized;
   std::unordered_map<std::string_view, TokenId> by_name;  // views into spec
-  std::vector<TokenId> end_tokens;
-  std::vector<uint8_t> flags;  // [n] kSpecial | kAdded
+  std::vector<uint8_t> flags;                             // [n] kSpecial | kAdded
   bool strip_leading_space = false, cut_at_marks = false;
 
   static constexpr uint8_t kSpecial = 1, kAdded = 2;
@@ -153,22 +148,6 @@ struct Tokenizer::Impl {
         if (id < 0 && !spec.drop_unknown) id = spec.unk;
         if (id >= 0) out.push_back(id);
       }
-    }
-  }
-
-  void FindEndTokens() {
-    auto add = [&](TokenId id) {
-      if (id >= 0 && std::find(end_tokens.begin(), end_tokens.end(), id) == end_tokens.end()) end_tokens.push_back(id);
-    };
-    // Where answers end in <|return|> or <|call|>, <|end|> only ends a part of one.
-    const bool parts = by_name.contains("<|return|>") && by_name.contains("<|call|>");
-    auto only_a_part = [&](TokenId id) { return parts && id >= 0 && spec.tokens[id] == "<|end|>"; };
-    add(spec.eos), add(spec.eom);
-    if (!only_a_part(spec.eot)) add(spec.eot);
-    for (std::string_view name : kEndNames) {
-      auto it = by_name.find(name);
-      if (it == by_name.end() || only_a_part(it->second)) continue;
-      if (flags[it->second] & (kSpecial | kAdded)) add(it->second);
     }
   }
 
@@ -236,7 +215,8 @@ std::shared_ptr<const Tokenizer> Tokenizer::Create(TokenizerSpec spec, std::stri
   for (const AddedToken& added : s.added) {
     impl.by_name.emplace(added.content, added.id);
     impl.flags[added.id] |= added.special ? Impl::kSpecial | Impl::kAdded : Impl::kAdded;
-    if (added.normalized && !impl.normalizer->empty() && IsValidUtf8(added.content)) {
+    // Two passes, also where there is nothing to normalize.
+    if (added.normalized && IsValidUtf8(added.content)) {
       impl.added_normalized.Add(impl.normalizer->Apply(added.content), added);
     } else {
       impl.added_raw.Add(added.content, added);
@@ -249,7 +229,6 @@ std::shared_ptr<const Tokenizer> Tokenizer::Create(TokenizerSpec spec, std::stri
     metaspace = metaspace || (step.kind == PreTokenizerStep::Kind::kMetaspace && step.prepend != PrependScheme::kNever);
   impl.strip_leading_space = s.model != TokenizerModel::kByteLevelBpe && (s.add_space_prefix || metaspace);
   impl.cut_at_marks = s.model == TokenizerModel::kSentencePieceBpe;
-  impl.FindEndTokens();
   return made;
 }
 
@@ -301,13 +280,6 @@ bool Tokenizer::IsSpecial(TokenId id) const {
   return id >= 0 && id < vocab_size() && (impl_->flags[id] & Impl::kSpecial) != 0;
 }
 
-bool Tokenizer::IsEnd(TokenId id) const {
-  return std::find(impl_->end_tokens.begin(), impl_->end_tokens.end(), id) != impl_->end_tokens.end();
-}
-
-const std::vector<TokenId>& Tokenizer::end_tokens() const {
-  return impl_->end_tokens;
-}
 int Tokenizer::vocab_size() const {
   return static_cast<int>(impl_->spec.tokens.size());
 }

@@ -44,13 +44,14 @@ struct NormalizerStep {
     kNfkc,
     kNfkd,
     kLowercase,
-    kStripAccents,
+    kStripAccents,     // marks out (Mn, Mc, Me)
     kCleanText,        // BERT: control characters out, every white space a space
     kSpaceIdeographs,  // BERT: spaces around Chinese characters
     kPrepend,          // `content` before every non-empty piece of text
     kReplace,          // `pattern` (literal, or a regex) by `content`
     kStrip,            // white space at the ends, `left` / `right`
     kPrecompiled,      // SentencePiece's compiled character map, its bytes in `content`
+    kBertAccents,      // BERT: NFD, nonspacing marks (Mn) out
   };
   Kind kind;
   std::string pattern = {}, content = {};
@@ -67,7 +68,7 @@ struct PreTokenizerStep {
     kSplit,            // at matches of `pattern` (regex, or literal), `behavior`, `invert`
     kDigits,           // numeric characters apart (Unicode Nd, Nl, No); one by one when `individual`
     kPunctuation,      // `behavior`
-    kWhitespace,       // \w+|[^\w\s]+, the rest removed
+    kWhitespace,       // \w+|[^\w\s]+ of Rust's regular expressions, the rest removed
     kWhitespaceSplit,  // at white space, which is removed
     kByteLevel,        // GPT-2's regex first when `use_regex`; a space in front when `add_prefix_space`
     kMetaspace,        // space to `pattern` (▁), one in front by `prepend`, cut before each when `split`
@@ -103,7 +104,14 @@ struct TokenizerSpec {
   bool remove_extra_whitespaces = false;  // GGUF `remove_extra_whitespaces` (unigram)
   std::string precompiled_charsmap;       // GGUF `precompiled_charsmap` (unigram)
   TokenId bos = -1, eos = -1, unk = -1, pad = -1, eot = -1, eom = -1;
+  TokenId model_tokens = -1;  // ids from here on are only found as added tokens, not by the model; -1: there are none
+  std::vector<TokenId> ends;  // GGUF: what ends an answer, as llama.cpp derives it
 };
+
+/// How many tokens the model itself may use.
+inline size_t ModelTokens(const TokenizerSpec& spec) {
+  return spec.model_tokens < 0 ? spec.tokens.size() : static_cast<size_t>(spec.model_tokens);
+}
 
 // All of them, for a model's fingerprint.
 ASSAY_FIELDS(AddedToken, content, id, special, lstrip, rstrip, single_word, normalized)
@@ -112,7 +120,7 @@ ASSAY_FIELDS(PreTokenizerStep, kind, pattern, regex, invert, individual, use_reg
              prepend)
 ASSAY_FIELDS(TokenizerSpec, model, tokens, scores, types, merges, pre, normalizer, pre_steps, added, add_bos, add_eos,
              after_bos, add_space_prefix, byte_fallback, ignore_merges, fuse_unk, drop_unknown,
-             remove_extra_whitespaces, precompiled_charsmap, bos, eos, unk, pad, eot, eom)
+             remove_extra_whitespaces, precompiled_charsmap, bos, eos, unk, pad, eot, eom, model_tokens, ends)
 
 /// Const after construction, shareable between threads.
 class Tokenizer {
@@ -140,9 +148,6 @@ class Tokenizer {
   std::string TokenBytes(TokenId id) const;
 
   bool IsSpecial(TokenId id) const;  // control or unknown
-  /// Ends an answer: eos, eot, eom and the names models use for these.
-  bool IsEnd(TokenId id) const;
-  const std::vector<TokenId>& end_tokens() const;
   int vocab_size() const;
   const TokenizerSpec& spec() const;
   /// The token with exactly this vocabulary string (or added content).
@@ -166,19 +171,27 @@ class Utf8Stream {
   std::string held_;
 };
 
-/// Reads a Hugging Face tokenizer.json; tokenizer_config.json (may be empty) adds the names of BOS, EOS, … and
-/// add_bos_token. Throws Error{kCorrupt|kUnsupported}.
-TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string_view tokenizer_config_json_or_empty,
+/// What stands beside a Hugging Face tokenizer's own file: the texts of tokenizer_config.json, added_tokens.json and
+/// special_tokens_map.json, empty where there is none.
+struct TokenizerSettings {
+  std::string_view config = {}, added = {}, special_map = {};
+};
+
+/// Reads a Hugging Face tokenizer.json and what its folder adds to it. Throws Error{kCorrupt|kUnsupported}.
+TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, const TokenizerSettings& settings,
                                     std::string_view where);
 
-/// Reads a SentencePiece tokenizer.model (protobuf ModelProto; BPE and unigram).
+/// Reads a SentencePiece tokenizer.model (protobuf ModelProto; BPE and unigram) alone, as SentencePiece does.
 TokenizerSpec TokenizerSpecFromSentencePiece(std::span<const std::byte> model_proto, std::string_view where);
+/// The same as transformers does, with what its folder adds to it.
+TokenizerSpec TokenizerSpecFromSentencePiece(std::span<const std::byte> model_proto, const TokenizerSettings& settings,
+                                             std::string_view where);
 
 /// Reads a tiktoken file (a token in base64 and its rank per line: `tokenizer.model` of Llama 3 and 4 and Kimi K2,
 /// `qwen.tiktoken`, …). Its splitting expression and special tokens stand in the tokenizer's code, not in the file:
 /// they are known by tokenizer_config.json's `tokenizer_class` or by the number of ranks; Error{kUnsupported} for
 /// others.
-TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, std::string_view tokenizer_config_json_or_empty,
+TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, const TokenizerSettings& settings,
                                         std::string_view where);
 
 /// Reads Mistral's tekken.json.
@@ -188,9 +201,24 @@ TokenizerSpec TokenizerSpecFromTekken(std::string_view tekken_json, std::string_
 /// reads the metadata then sets tokens, ids and the flags that the file states. Error{kUnsupported} for other models.
 TokenizerSpec GgufTokenizerDefaults(std::string_view ggml_model, std::string_view pre, std::string_view where);
 
-/// Fills normalizer, pre_steps, added and the end-of-turn ids of a spec that holds only what GGUF metadata states
-/// (model, tokens, scores, types, merges, pre, ids, flags). An unknown `pre` is Error{kUnsupported}.
-void CompleteGgufSpec(TokenizerSpec& spec, std::string_view where);
+/// What a GGUF file states elsewhere and llama.cpp's tokenizer reads: general.name, general.architecture and the
+/// `tokenizer.ggml.fim_…_token_id`.
+struct GgufExtras {
+  std::string_view name = {}, architecture = {};
+  TokenId fim_pad = -1, fim_rep = -1, fim_sep = -1;
+};
+
+/// Fills normalizer, pre_steps, added, the end-of-turn ids and `ends` of a spec that holds only what GGUF metadata
+/// states (model, tokens, scores, types, merges, pre, ids, flags), as llama.cpp does. An unknown `pre` is
+/// Error{kUnsupported}.
+void CompleteGgufSpec(TokenizerSpec& spec, std::string_view where, const GgufExtras& extras = {});
+
+/// Gives a spec from GGUF the normalizer and pre-tokenizer that the model's own tokenizer states, where `pre` names it
+/// and llama.cpp's differ.
+void UseMakersRules(TokenizerSpec& spec);
+
+/// What a GGUF file cannot say of `spec`, for people; empty: nothing is lost. `stops` end an answer.
+std::string GgufLosses(const TokenizerSpec& spec, const GgufExtras& extras, std::span<const TokenId> stops);
 
 /// `spec` is one that Create accepts. A tokenizer.json that gives the same ids in Hugging Face `tokenizers`.
 std::string TokenizerJsonFromSpec(const TokenizerSpec& spec);

@@ -16,6 +16,7 @@ namespace assay {
 namespace {
 
 constexpr int kMaxNesting = 8;
+constexpr size_t kMaxAround = 64;                   // tokens that a post-processor puts around a text
 constexpr std::string_view kMark = "\xe2\x96\x81";  // ▁
 
 // `pattern` is {"String": …} or {"Regex": …}.
@@ -43,7 +44,7 @@ void ReadNormalizer(const Node& node, TokenizerSpec& spec, int depth) {
   using Kind = NormalizerStep::Kind;
   std::string type = node.String("type");
   if (type == "Sequence") {
-    const Dom& list = node.Array("normalizers");
+    const Json& list = node.Array("normalizers");
     for (size_t i = 0; i < list.size(); ++i)
       ReadNormalizer(Node(list[i], node.name() + "[" + std::to_string(i) + "]"), spec, depth + 1);
     return;
@@ -65,8 +66,7 @@ void ReadNormalizer(const Node& node, TokenizerSpec& spec, int depth) {
     bool lowercase = node.Bool("lowercase", true);
     if (node.Bool("clean_text", true)) spec.normalizer.push_back({Kind::kCleanText});
     if (node.Bool("handle_chinese_chars", true)) spec.normalizer.push_back({Kind::kSpaceIdeographs});
-    if (node.Bool("strip_accents", lowercase))
-      spec.normalizer.insert(spec.normalizer.end(), {{Kind::kNfd}, {Kind::kStripAccents}});
+    if (node.Bool("strip_accents", lowercase)) spec.normalizer.push_back({Kind::kBertAccents});
     if (lowercase) spec.normalizer.push_back({Kind::kLowercase});
     return;
   }
@@ -107,7 +107,7 @@ void ReadPreTokenizer(const Node& node, TokenizerSpec& spec, int depth) {
   std::string type = node.String("type");
   PreTokenizerStep step{Kind::kSplit};
   if (type == "Sequence") {
-    const Dom& list = node.Array("pretokenizers");
+    const Json& list = node.Array("pretokenizers");
     for (size_t i = 0; i < list.size(); ++i)
       ReadPreTokenizer(Node(list[i], node.name() + "[" + std::to_string(i) + "]"), spec, depth + 1);
     return;
@@ -161,7 +161,7 @@ void SetToken(TokenizerSpec& spec, std::vector<bool>& taken, TokenId id, std::st
 }
 
 void ReadVocabulary(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
-  const Dom& vocabulary = model.Get("vocab");
+  const Json& vocabulary = model.Get("vocab");
   if (!vocabulary.is_object()) model.Wrong("vocab", "an object", vocabulary);
   // Ids may have holes but not many: what a small file says must not reserve a large table.
   int64_t limit = static_cast<int64_t>(vocabulary.size()) * 4 + 100'000;
@@ -175,7 +175,7 @@ void ReadVocabulary(const Node& model, TokenizerSpec& spec, std::vector<bool>& t
 }
 
 void ReadBpe(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
-  if (const Dom* dropout = model.Find("dropout"); dropout && !(dropout->is_number() && dropout->get<double>() == 0))
+  if (const Json* dropout = model.Find("dropout"); dropout && !(dropout->is_number() && dropout->get<double>() == 0))
     Fail(ErrorKind::kUnsupported, "{}: BPE dropout", model.name());
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!model.String(key, "").empty())
@@ -184,11 +184,11 @@ void ReadBpe(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
   spec.ignore_merges = model.Bool("ignore_merges", false);
   spec.fuse_unk = model.Bool("fuse_unk", false);
   ReadVocabulary(model, spec, taken);
-  const Dom& merges = model.Array("merges");
+  const Json& merges = model.Array("merges");
   if (merges.size() > static_cast<size_t>(kMaxFileTokens))
     Fail(ErrorKind::kCorrupt, "{}: {} merges", model.name(), merges.size());
   spec.merges.reserve(merges.size());
-  for (const Dom& merge : merges) {
+  for (const Json& merge : merges) {
     if (merge.is_string()) {
       spec.merges.push_back(merge.get<std::string>());
     } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
@@ -210,11 +210,11 @@ void ReadWordPiece(const Node& model, TokenizerSpec& spec, std::vector<bool>& ta
 
 void ReadUnigram(const Node& model, TokenizerSpec& spec, std::vector<bool>& taken) {
   spec.byte_fallback = model.Bool("byte_fallback", false);
-  const Dom& vocabulary = model.Array("vocab");
+  const Json& vocabulary = model.Array("vocab");
   if (vocabulary.size() > static_cast<size_t>(kMaxFileTokens))
     Fail(ErrorKind::kCorrupt, "{}: {} tokens", model.name(), vocabulary.size());
   for (size_t i = 0; i < vocabulary.size(); ++i) {
-    const Dom& entry = vocabulary[i];
+    const Json& entry = vocabulary[i];
     if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number())
       model.Wrong("vocab", "[token, score]", entry);
     SetToken(spec, taken, static_cast<TokenId>(i), entry[0].get<std::string>(), model.name() + ".vocab");
@@ -228,24 +228,14 @@ void ReadUnigram(const Node& model, TokenizerSpec& spec, std::vector<bool>& take
   }
 }
 
-void ReadAdded(const Node& root, TokenizerSpec& spec, std::vector<bool>& taken) {
+void ReadAdded(const Node& root, TokenAdder& adder) {
   if (!root.Find("added_tokens")) return;
-  const Dom& list = root.Array("added_tokens");
-  int64_t limit = static_cast<int64_t>(spec.tokens.size()) + 4 * static_cast<int64_t>(list.size()) + 100'000;
+  const Json& list = root.Array("added_tokens");
   for (size_t i = 0; i < list.size(); ++i) {
     Node node(list[i], root.name() + ": added_tokens[" + std::to_string(i) + "]");
-    AddedToken added;
-    added.content = node.String("content");
+    AddedToken added = ReadAddedToken(node);
     added.id = node.Id("id");
-    added.special = node.Bool("special", false);
-    added.lstrip = node.Bool("lstrip", false);
-    added.rstrip = node.Bool("rstrip", false);
-    added.single_word = node.Bool("single_word", false);
-    added.normalized = node.Bool("normalized", !added.special);
-    if (added.id >= limit)
-      Fail(ErrorKind::kCorrupt, "{}: id {} in a vocabulary of {} tokens", node.name(), added.id, spec.tokens.size());
-    SetToken(spec, taken, added.id, added.content, node.name());
-    spec.added.push_back(std::move(added));
+    adder.Add(std::move(added), node.name());
   }
 }
 
@@ -261,13 +251,16 @@ void ReadPostProcessor(const Node& node, TokenizerSpec& spec, int depth) {
     (before ? spec.bos : spec.eos) = id;
   };
   if (type == "Sequence") {
-    const Dom& list = node.Array("processors");
+    const Json& list = node.Array("processors");
     for (size_t i = 0; i < list.size(); ++i)
       ReadPostProcessor(Node(list[i], node.name() + "[" + std::to_string(i) + "]"), spec, depth + 1);
   } else if (type == "TemplateProcessing") {
     bool before = true;
-    const Dom& single = node.Array("single");
-    for (const Dom& item : single) {
+    const Json& single = node.Array("single");
+    if (single.size() > kMaxAround)
+      Fail(ErrorKind::kUnsupported, "{}: {} pieces around a text, at most {} expected", node.name(), single.size(),
+           kMaxAround);
+    for (const Json& item : single) {
       Node piece(item, node.name() + ".single");
       if (piece.Find("Sequence")) {
         before = false;
@@ -276,14 +269,14 @@ void ReadPostProcessor(const Node& node, TokenizerSpec& spec, int depth) {
       std::string name = Node(piece.Get("SpecialToken"), piece.name()).String("id");
       Node specials(node.Get("special_tokens"), node.name() + ".special_tokens");
       Node special(specials.Get(name.c_str()), specials.name() + "." + name);
-      const Dom& ids = special.Array("ids");
+      const Json& ids = special.Array("ids");
       if (ids.size() != 1)
         Fail(ErrorKind::kUnsupported, "{}: {} ids for one special token", special.name(), ids.size());
       around(special.AsId(ids[0], "ids"), before);
     }
   } else if (type == "RobertaProcessing" || type == "BertProcessing") {
     for (const char* key : {"cls", "sep"}) {
-      const Dom& pair = node.Array(key);
+      const Json& pair = node.Array(key);
       if (pair.size() != 2) node.Wrong(key, "[token, id]", pair);
       around(node.AsId(pair[1], key), std::string_view(key) == "cls");
     }
@@ -292,14 +285,14 @@ void ReadPostProcessor(const Node& node, TokenizerSpec& spec, int depth) {
   }
 }
 
-bool HasDecoder(const Dom& decoder, std::string_view wanted, int depth = 0) {
+bool HasDecoder(const Json& decoder, std::string_view wanted, int depth = 0) {
   if (!decoder.is_object() || depth > kMaxNesting) return false;
   if (auto type = decoder.find("type");
       type != decoder.end() && type->is_string() && type->get<std::string>() == wanted)
     return true;
   auto list = decoder.find("decoders");
   if (list == decoder.end() || !list->is_array()) return false;
-  return std::any_of(list->begin(), list->end(), [&](const Dom& d) { return HasDecoder(d, wanted, depth + 1); });
+  return std::any_of(list->begin(), list->end(), [&](const Json& d) { return HasDecoder(d, wanted, depth + 1); });
 }
 
 void SetTypes(TokenizerSpec& spec, const std::vector<bool>& taken) {
@@ -312,19 +305,22 @@ void SetTypes(TokenizerSpec& spec, const std::vector<bool>& taken) {
       spec.types[i] = TokenType::kByte;
     }
   }
-  for (const AddedToken& added : spec.added)
-    spec.types[added.id] = added.special ? TokenType::kControl : TokenType::kUserDefined;
-  bool by_model = spec.unk >= 0 && static_cast<size_t>(spec.unk) < spec.tokens.size() && !spec.drop_unknown;
-  if (by_model && spec.model != TokenizerModel::kByteLevelBpe) spec.types[spec.unk] = TokenType::kUnknown;
-  if (!spec.scores.empty()) spec.scores.resize(spec.tokens.size(), 0.0f);
+}
+
+void SetUnknown(TokenizerSpec& spec, const std::string& unk_token, const TokenAdder& adder, std::string_view where) {
+  if (!unk_token.empty()) {
+    spec.unk = adder.Find(unk_token);
+    if (spec.unk < 0) Fail(ErrorKind::kCorrupt, "{}: unk_token \"{}\" is not in the vocabulary", where, unk_token);
+  }
+  spec.drop_unknown = spec.unk < 0;
 }
 
 }  // namespace
 
-TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string_view tokenizer_config_json_or_empty,
+TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, const TokenizerSettings& settings,
                                     std::string_view where) {
   std::string place(where);
-  Dom dom = ParseTokenizerFile(tokenizer_json, where);
+  Json dom = ParseTokenizerFile(tokenizer_json, where);
   Node root(dom, place);
   Node model(root.Get("model"), place + ": model");
   TokenizerSpec spec;
@@ -332,7 +328,7 @@ TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string
   if (root.Find("pre_tokenizer")) ReadPreTokenizer(Node(root.Get("pre_tokenizer"), place + ": pre_tokenizer"), spec, 0);
   auto is_byte_level = [](const PreTokenizerStep& s) { return s.kind == PreTokenizerStep::Kind::kByteLevel; };
   bool byte_level = std::any_of(spec.pre_steps.begin(), spec.pre_steps.end(), is_byte_level);
-  const Dom* decoder = root.Find("decoder");
+  const Json* decoder = root.Find("decoder");
   if (!byte_level && decoder && HasDecoder(*decoder, "ByteLevel"))
     Fail(ErrorKind::kUnsupported, "{}: ByteLevel decoder without a ByteLevel pre-tokenizer", where);
   std::vector<bool> taken;
@@ -352,16 +348,13 @@ TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string
   } else {
     Fail(ErrorKind::kUnsupported, "{}: model type \"{}\" (supported: BPE, Unigram, WordPiece)", where, type);
   }
-  ReadAdded(root, spec, taken);
-  if (spec.tokens.empty()) Fail(ErrorKind::kCorrupt, "{}: the vocabulary is empty", where);
-  if (!unk_token.empty()) {
-    auto it = std::find(spec.tokens.begin(), spec.tokens.end(), unk_token);
-    if (it == spec.tokens.end())
-      Fail(ErrorKind::kCorrupt, "{}: unk_token \"{}\" is not in the vocabulary", where, unk_token);
-    spec.unk = static_cast<TokenId>(it - spec.tokens.begin());
-  }
-  spec.drop_unknown = spec.unk < 0;
   SetTypes(spec, taken);
+  spec.model_tokens = static_cast<TokenId>(spec.tokens.size());
+  TokenAdder adder(spec, static_cast<size_t>(std::count(taken.begin(), taken.end(), true)), TokenAdder::Ids::kCounted);
+  ReadAdded(root, adder);
+  if (spec.tokens.empty()) Fail(ErrorKind::kCorrupt, "{}: the vocabulary is empty", where);
+  SetUnknown(spec, unk_token, adder, where);
+  const TokenId model_unk = spec.unk;
   if (root.Find("post_processor"))
     ReadPostProcessor(Node(root.Get("post_processor"), place + ": post_processor"), spec, 0);
   for (const NormalizerStep& step : spec.normalizer) {
@@ -372,7 +365,9 @@ TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, std::string
   for (const PreTokenizerStep& step : spec.pre_steps)
     if (step.kind == PreTokenizerStep::Kind::kMetaspace && step.prepend != PrependScheme::kNever)
       spec.add_space_prefix = true;
-  if (!tokenizer_config_json_or_empty.empty()) ReadTokenizerConfig(tokenizer_config_json_or_empty, spec, where);
+  ApplySettings(settings, spec, adder, where);
+  if (model_unk >= 0 && spec.model != TokenizerModel::kByteLevelBpe)
+    spec.types[static_cast<size_t>(model_unk)] = TokenType::kUnknown;
   return spec;
 }
 

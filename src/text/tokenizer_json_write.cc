@@ -68,10 +68,11 @@ Json NormalizerJson(const TokenizerSpec& spec) {
         break;
       case Kind::kCleanText:
       case Kind::kSpaceIdeographs:
+      case Kind::kBertAccents:
         json = Json{{"type", "BertNormalizer"},
                     {"clean_text", step.kind == Kind::kCleanText},
                     {"handle_chinese_chars", step.kind == Kind::kSpaceIdeographs},
-                    {"strip_accents", false},
+                    {"strip_accents", step.kind == Kind::kBertAccents},
                     {"lowercase", false}};
         break;
       case Kind::kPrepend:

@@ -20,6 +20,7 @@ namespace {
 
 constexpr size_t kMaxRankedBytes = 1024;            // of one token
 constexpr uint64_t kMaxMergeSteps = 2'000'000'000;  // of one file: pairs looked at
+constexpr const char* kBeginOfText = "<|begin_of_text|>";
 constexpr std::string_view kReserved = "<|reserved_special_token_";
 
 // What a tiktoken file does not say, its tokenizer's code does: the splitting expression (here the GGUF name of its
@@ -162,27 +163,14 @@ void AddSpecial(TokenizerSpec& spec, TokenId id, std::string content, bool speci
 void Complete(TokenizerSpec& spec, std::string_view pre, std::string_view where) {
   spec.model = TokenizerModel::kByteLevelBpe;
   spec.pre = pre;
-  CompleteGgufSpec(spec, where);
+  CompleteSpec(spec, where);
+  UseMakersRules(spec);
   spec.ignore_merges = true;  // a word that has a rank is never merged
-}
-
-void ReadAddedTokens(const Node& config, size_t ranks, TokenizerSpec& spec) {
-  const Dom* list = config.Find("added_tokens_decoder");
-  if (!list) return;
-  Node decoder(*list, config.name() + ": added_tokens_decoder");
-  for (const auto& [key, value] : list->items()) {
-    int64_t id = -1;
-    auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-    if (error != std::errc() || end != key.data() + key.size() || id < 0 || id > static_cast<int64_t>(ranks) + 200'000)
-      Fail(ErrorKind::kCorrupt, "{}: \"{}\" is not a token id", decoder.name(), key);
-    Node token(value, decoder.name() + "." + key);
-    AddSpecial(spec, static_cast<TokenId>(id), token.String("content"), token.Bool("special", false));
-  }
 }
 
 }  // namespace
 
-TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, std::string_view tokenizer_config_json_or_empty,
+TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, const TokenizerSettings& settings,
                                         std::string_view where) {
   std::vector<std::string> ranked;
   size_t line = 0;
@@ -204,8 +192,8 @@ TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, std::string_view 
   }
   if (ranked.empty()) Fail(ErrorKind::kCorrupt, "{}: no ranks", where);
   std::string config_name = std::string(where) + ": tokenizer_config.json", tokenizer_class;
-  Dom dom = Dom::object();
-  if (!tokenizer_config_json_or_empty.empty()) dom = ParseTokenizerFile(tokenizer_config_json_or_empty, config_name);
+  Json dom = Json::object();
+  if (!settings.config.empty()) dom = ParseTokenizerFile(settings.config, config_name);
   Node config(dom, config_name);
   const Family& family = FamilyOf(config.String("tokenizer_class", ""), ranked.size(), where);
   TokenizerSpec spec;
@@ -213,26 +201,25 @@ TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, std::string_view 
   std::vector<std::string> specials = family.specials(ranked.size());
   for (size_t i = 0; i < specials.size(); ++i)
     AddSpecial(spec, static_cast<TokenId>(ranked.size() + i), std::move(specials[i]));
-  ReadAddedTokens(config, ranked.size(), spec);
   Complete(spec, family.pre, where);
-  auto named = [&](TokenId& id, std::string_view name) {
-    for (const AddedToken& added : spec.added)
-      if (id < 0 && added.content == name) id = added.id;
+  TokenAdder adder(spec, spec.tokens.size(), TokenAdder::Ids::kStated);
+  ApplySettings(settings, spec, adder, where);
+  auto named = [&](TokenId& id, const char* name) {
+    if (id < 0) id = adder.Find(name);
   };
-  named(spec.bos, "<|begin_of_text|>"), named(spec.eos, "<|end_of_text|>"), named(spec.eos, "<|endoftext|>");
+  named(spec.bos, kBeginOfText), named(spec.eos, "<|end_of_text|>"), named(spec.eos, "<|endoftext|>");
   named(spec.eot, "<|eot|>"), named(spec.eom, "<|eom|>");
-  spec.add_bos = spec.bos >= 0;
-  if (!tokenizer_config_json_or_empty.empty()) ReadTokenizerConfig(tokenizer_config_json_or_empty, spec, where);
+  if (!config.Find("add_bos_token")) spec.add_bos = spec.bos >= 0 && spec.bos == adder.Find(kBeginOfText);
   return spec;
 }
 
 TokenizerSpec TokenizerSpecFromTekken(std::string_view tekken_json, std::string_view where) {
-  Dom dom = ParseTokenizerFile(tekken_json, where);
+  Json dom = ParseTokenizerFile(tekken_json, where);
   Node root(dom, std::string(where));
   Node config(root.Get("config"), root.name() + ": config");
   auto size = static_cast<size_t>(config.Id("default_vocab_size"));
   auto special_count = static_cast<size_t>(config.Id("default_num_special_tokens"));
-  const Dom& vocabulary = root.Array("vocab");
+  const Json& vocabulary = root.Array("vocab");
   if (special_count >= size || size - special_count > vocabulary.size())
     Fail(ErrorKind::kCorrupt, "{}: a vocabulary of {}, of which {} special, out of {} ranks", where, size,
          special_count, vocabulary.size());
@@ -265,7 +252,7 @@ TokenizerSpec TokenizerSpecFromTekken(std::string_view tekken_json, std::string_
                                        "[MIDDLE]",
                                        "[SUFFIX]"};
   if (root.Find("special_tokens")) {
-    const Dom& list = root.Array("special_tokens");
+    const Json& list = root.Array("special_tokens");
     if (!list.empty()) specials.clear();
     for (size_t i = 0; i < list.size(); ++i) {
       Node entry(list[i], root.name() + ": special_tokens[" + std::to_string(i) + "]");

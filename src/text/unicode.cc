@@ -169,6 +169,14 @@ bool IsIdeograph(char32_t c) {
 
 bool IsWordChar(char32_t c) {
   if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  constexpr std::pair<char32_t, char32_t> kOthers[] = {// join controls; letters in circles and squares
+                                                       {0x200c, 0x200d},
+                                                       {0x24b6, 0x24e9},
+                                                       {0x1f130, 0x1f149},
+                                                       {0x1f150, 0x1f169},
+                                                       {0x1f170, 0x1f189}};
+  for (const auto& [first, last] : kOthers)
+    if (c >= first && c <= last) return true;
   auto category = Category(c);
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_ND) || category == UTF8PROC_CATEGORY_NL ||
          category == UTF8PROC_CATEGORY_PC;
@@ -210,16 +218,29 @@ std::string LowercaseUnicode(std::string_view text) {
   return out;
 }
 
-std::string StripAccents(std::string_view text) {
+namespace {
+
+template <typename Predicate>
+std::string Without(std::string_view text, Predicate is) {
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size();) {
     size_t length = Utf8SequenceLength(text.substr(i));
     size_t step = length == 0 ? 1 : length;
-    if (length < 2 || Category(Utf8Decode(text.substr(i, length))) != UTF8PROC_CATEGORY_MN) out += text.substr(i, step);
+    if (length < 2 || !is(Category(Utf8Decode(text.substr(i, length))))) out += text.substr(i, step);
     i += step;
   }
   return out;
+}
+
+}  // namespace
+
+std::string StripMarks(std::string_view text) {
+  return Without(text, [](utf8proc_category_t c) { return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME; });
+}
+
+std::string StripNonspacingMarks(std::string_view text) {
+  return Without(text, [](utf8proc_category_t c) { return c == UTF8PROC_CATEGORY_MN; });
 }
 
 std::string ByteAlphabetEncode(std::string_view bytes) {

@@ -29,14 +29,15 @@ bool IsNumeric(char32_t c);      // general categories Nd, Nl, No
 bool IsPunctuation(char32_t c);  // ASCII punctuation and categories P*
 bool IsControl(char32_t c);      // categories C*, but not tab and the line ends
 bool IsIdeograph(char32_t c);    // the blocks that BERT calls Chinese characters
-bool IsWordChar(char32_t c);     // \w of Unicode regular expressions: letters, marks, digits, connector punctuation
+// \w of Unicode regular expressions (UTS #18): alphabetic characters, marks, digits, connectors, U+200C and U+200D.
+bool IsWordChar(char32_t c);
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 /// `text` must be valid UTF-8.
 std::string Normalize(std::string_view text, NormalForm form);
 std::string LowercaseUnicode(std::string_view text);
-/// Removes nonspacing marks (category Mn).
-std::string StripAccents(std::string_view text);
+std::string StripMarks(std::string_view text);            // categories Mn, Mc, Me
+std::string StripNonspacingMarks(std::string_view text);  // Mn only
 
 /// GPT-2's byte alphabet: every byte as a printable character. Encode never fails; Decode returns false (and leaves
 /// `bytes` unspecified) when a character does not belong to the alphabet.

@@ -38,7 +38,7 @@ UnigramModel::UnigramModel(const TokenizerSpec& spec, std::string_view where)
          spec.tokens.size(), scores_.size());
   std::fill(std::begin(byte_ids_), std::end(byte_ids_), -1);
   double worst = std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < spec.tokens.size(); ++i) {
+  for (size_t i = 0; i < ModelTokens(spec); ++i) {
     TokenType type = spec.types[i];
     int byte = type == TokenType::kByte ? ByteTokenValue(spec.tokens[i]) : -1;
     if (byte >= 0) byte_ids_[byte] = static_cast<TokenId>(i);

@@ -15,7 +15,7 @@ bool IsCharacterStart(char c) {
 }  // namespace
 
 WordPieceModel::WordPieceModel(const TokenizerSpec& spec) : unk_(spec.drop_unknown ? -1 : spec.unk) {
-  for (size_t i = 0; i < spec.tokens.size(); ++i) {
+  for (size_t i = 0; i < ModelTokens(spec); ++i) {
     std::string_view token = spec.tokens[i];
     if (spec.types[i] == TokenType::kUnused || token.empty()) continue;
     longest_ = std::max(longest_, token.size());

@@ -68,13 +68,13 @@ void CompareAll(const Tokenizer& tokenizer, const std::string& name) {
 
 TEST_P(FromJson, IdsAndTextsAreThoseOfTheReference) {
   std::string name = GetParam();
-  CompareAll(*Tokenizer::Create(TokenizerSpecFromJson(TokenizerJson(name), "", name), name), name);
+  CompareAll(*Tokenizer::Create(TokenizerSpecFromJson(TokenizerJson(name), {}, name), name), name);
 }
 
 TEST_P(FromJson, WrittenAndReadBackGivesTheSameIds) {
   std::string name = GetParam();
-  TokenizerSpec spec = TokenizerSpecFromJson(TokenizerJson(name), "", name);
-  CompareAll(*Tokenizer::Create(TokenizerSpecFromJson(TokenizerJsonFromSpec(spec), "", name), name), name);
+  TokenizerSpec spec = TokenizerSpecFromJson(TokenizerJson(name), {}, name);
+  CompareAll(*Tokenizer::Create(TokenizerSpecFromJson(TokenizerJsonFromSpec(spec), {}, name), name), name);
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, FromJson,
@@ -90,7 +90,7 @@ TEST_P(FromSentencePiece, IdsAreThoseOfTheReference) {
   std::string model = ReadFile(kFolder + name + ".model");
   TokenizerSpec spec = TokenizerSpecFromSentencePiece(std::as_bytes(std::span(model)), name);
   auto tokenizer = Tokenizer::Create(spec, name);
-  auto written = Tokenizer::Create(TokenizerSpecFromJson(TokenizerJsonFromSpec(spec), "", name), name);
+  auto written = Tokenizer::Create(TokenizerSpecFromJson(TokenizerJsonFromSpec(spec), {}, name), name);
   auto expected = Data().expected[name]["plain"].get<std::vector<std::vector<TokenId>>>();
   for (size_t i = 0; i < expected.size(); ++i) {
     const std::string& text = Data().texts[i];
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(Golden, FromSentencePiece, testing::Values("spm_bpe", "
                          [](const auto& test) { return std::string(test.param); });
 
 std::string NameOf(const std::string& golden) {
-  return PreTokenizerName(TokenizerSpecFromJson(TokenizerJson(golden), "", golden));
+  return PreTokenizerName(TokenizerSpecFromJson(TokenizerJson(golden), {}, golden));
 }
 
 TEST(PreTokenizerName, IsFoundByTheRules) {
@@ -119,7 +119,7 @@ TEST(PreTokenizerName, IsFoundByTheRules) {
   EXPECT_THROW(NameOf("llama3"), Error);  // with NFC, which llama-bpe has not
   EXPECT_THROW(NameOf("falcon"), Error);  // with a space in front, which falcon has not
   EXPECT_THROW(NameOf("splits"), Error);
-  TokenizerSpec llama3 = TokenizerSpecFromJson(TokenizerJson("llama3"), "", "llama3");
+  TokenizerSpec llama3 = TokenizerSpecFromJson(TokenizerJson("llama3"), {}, "llama3");
   llama3.normalizer.clear();
   EXPECT_EQ(PreTokenizerName(llama3), "llama-bpe");
   llama3.ignore_merges = false;
@@ -129,7 +129,7 @@ TEST(PreTokenizerName, IsFoundByTheRules) {
 TEST(DemoTokenizer, LoadsAndRoundTrips) {
   std::string folder = std::string(ASSAY_SOURCE) + "/examples/demo/";
   std::string json = ReadFile(folder + "tokenizer.json");
-  TokenizerSpec spec = TokenizerSpecFromJson(json, ReadFile(folder + "tokenizer_config.json"), "demo");
+  TokenizerSpec spec = TokenizerSpecFromJson(json, {ReadFile(folder + "tokenizer_config.json")}, "demo");
   EXPECT_NO_THROW(PreTokenizerName(spec));
   EXPECT_GE(spec.eos, 0);
   auto tokenizer = Tokenizer::Create(spec, "demo");

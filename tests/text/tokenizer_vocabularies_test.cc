@@ -145,13 +145,15 @@ TEST_P(Vocabulary, IdsAreThoseOfLlamaCpp) {
     for (const std::string& id : Split(lines[i], ' '))
       if (!id.empty()) expected.push_back(std::stoi(id));
     EXPECT_EQ(tokenizer->Encode(texts[i], false), expected) << texts[i];
-    EXPECT_EQ(tokenizer->Decode(expected), texts[i]);
+    if (spec.model != TokenizerModel::kWordPiece) EXPECT_EQ(tokenizer->Decode(expected), texts[i]);
   }
-  EXPECT_NO_THROW(PreTokenizerName(spec));
+  if (spec.model != TokenizerModel::kWordPiece) EXPECT_NO_THROW(PreTokenizerName(spec));
 }
 
 INSTANTIATE_TEST_SUITE_P(Real, Vocabulary,
-                         testing::Values("gpt-2", "llama-spm", "phi-3", "falcon", "refact", "deepseek-llm"),
+                         testing::Values("gpt-2", "llama-spm", "phi-3", "falcon", "refact", "deepseek-llm",
+                                         "deepseek-coder", "qwen2", "qwen35", "command-r", "llama-bpe", "mpt",
+                                         "starcoder", "gemma-4", "bert-bge"),
                          [](const auto& test) {
                            std::string name = test.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -168,7 +170,7 @@ TEST(SmolLM2, IdsAreThoseOfTheReference) {
   EXPECT_EQ(PreTokenizerName(spec), "smollm");
   auto tokenizer = Tokenizer::Create(spec, file);
   std::string json = TokenizerJsonFromSpec(spec);
-  auto written = Tokenizer::Create(TokenizerSpecFromJson(json, "", "written"), "written");
+  auto written = Tokenizer::Create(TokenizerSpecFromJson(json, {}, "written"), "written");
   int texts = 0;
   for (const std::string& line : Split(ReadFile(ids), '\n')) {
     if (line.empty()) continue;

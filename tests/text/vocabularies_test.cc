@@ -49,6 +49,7 @@ TokenizerSpec GgufSpec(const Json& data, const std::string& where) {
   spec.remove_extra_whitespaces = data.value("remove_extra_whitespaces", false);
   spec.precompiled_charsmap = DecodeBase64(data.value("precompiled_charsmap", ""), where);
   CompleteGgufSpec(spec, where);
+  UseMakersRules(spec);  // the ids are those of the models' own tokenizers
   return spec;
 }
 
@@ -63,10 +64,11 @@ TokenizerSpec TiktokenSpec(const Json& data, const std::string& where) {
   // Files whose rules are known by their number of ranks are no longer recognized when they are cut down: any class
   // reads the ranks, and the rules are put in its place.
   std::string config = R"({"tokenizer_class": ")" + data.value("class", "TikTokenTokenizer") + R"("})";
-  TokenizerSpec spec = TokenizerSpecFromTiktoken(file, config, where);
+  TokenizerSpec spec = TokenizerSpecFromTiktoken(file, {config}, where);
   if (!data.contains("pre")) return spec;
   spec.pre = data["pre"];
-  CompleteGgufSpec(spec, where);
+  CompleteSpec(spec, where);
+  UseMakersRules(spec);
   spec.ignore_merges = true;
   return spec;
 }
@@ -83,7 +85,7 @@ TokenizerSpec SpecOf(const Json& data, const std::string& where) {
   if (kind == "gguf") return GgufSpec(data["spec"], where);
   if (kind == "tiktoken") return TiktokenSpec(data, where);
   if (kind == "tekken") return TekkenSpec(data, where);
-  if (kind == "tokenizer.json") return TokenizerSpecFromJson(DumpJson(data["json"]), "", where);
+  if (kind == "tokenizer.json") return TokenizerSpecFromJson(DumpJson(data["json"]), {}, where);
   std::string model = DecodeBase64(data["model"].get<std::string>(), where);
   return TokenizerSpecFromSentencePiece(std::as_bytes(std::span(model)), where);
 }
