@@ -90,6 +90,7 @@ struct Tokenizer::Impl {
   std::unordered_map<std::string_view, TokenId> by_name;  // views into spec
   std::vector<uint8_t> flags;                             // [n] kSpecial | kAdded
   bool strip_leading_space = false, cut_at_marks = false;
+  bool marks_beginning = false;  // Metaspace, "first"
 
   static constexpr uint8_t kSpecial = 1, kAdded = 2;
 
@@ -132,7 +133,11 @@ struct Tokenizer::Impl {
         if (normalizer->empty()) {
           EncodeNormalized(run, at_start, parse_special, out);
         } else {
-          EncodeNormalized(normalizer->Apply(run), at_start, parse_special, out);
+          const std::string normalized = normalizer->Apply(run);
+          // The first character adds nothing: it was removed, and what is left does not begin the text.
+          const bool removed =
+              at_start && marks_beginning && normalized == normalizer->Apply(run.substr(Utf8SequenceLength(run)));
+          EncodeNormalized(normalized, at_start && !removed, parse_special, out);
         }
         text.remove_prefix(valid);
         at_start = false;
@@ -225,8 +230,11 @@ std::shared_ptr<const Tokenizer> Tokenizer::Create(TokenizerSpec spec, std::stri
   impl.added_raw.Finish();
   impl.added_normalized.Finish();
   bool metaspace = false;
-  for (const PreTokenizerStep& step : s.pre_steps)
-    metaspace = metaspace || (step.kind == PreTokenizerStep::Kind::kMetaspace && step.prepend != PrependScheme::kNever);
+  for (const PreTokenizerStep& step : s.pre_steps) {
+    if (step.kind != PreTokenizerStep::Kind::kMetaspace || step.prepend == PrependScheme::kNever) continue;
+    metaspace = true;
+    impl.marks_beginning = impl.marks_beginning || step.prepend == PrependScheme::kFirst;
+  }
   impl.strip_leading_space = s.model != TokenizerModel::kByteLevelBpe && (s.add_space_prefix || metaspace);
   impl.cut_at_marks = s.model == TokenizerModel::kSentencePieceBpe;
   return made;

@@ -228,7 +228,7 @@ std::vector<std::pair<std::string_view, std::string_view>> MergesFromScores(cons
 // equal tokens counts; `seen` gets them all.
 std::string VocabularyJson(const TokenizerSpec& spec, std::unordered_set<std::string_view>& seen) {
   std::string out = "{";
-  for (size_t i = 0; i < spec.tokens.size(); ++i) {
+  for (size_t i = 0; i < ModelTokens(spec); ++i) {
     if (!seen.insert(spec.tokens[i]).second) continue;
     if (out.back() != '{') out += ',';
     out += Quote(spec.tokens[i]) + ":" + std::to_string(i);
@@ -280,7 +280,7 @@ std::string UnigramJson(const TokenizerSpec& spec) {
   std::string out =
       "{\"type\":\"Unigram\",\"unk_id\":" + (spec.unk >= 0 && !spec.drop_unknown ? std::to_string(spec.unk) : "null") +
       ",\"byte_fallback\":" + (spec.byte_fallback ? "true" : "false") + ",\"vocab\":[";
-  for (size_t i = 0; i < spec.tokens.size(); ++i) {
+  for (size_t i = 0; i < ModelTokens(spec); ++i) {
     if (i > 0) out += ',';
     out += "[" + Quote(spec.tokens[i]) + "," + DumpJson(Json(static_cast<double>(spec.scores[i]))) + "]";
   }
