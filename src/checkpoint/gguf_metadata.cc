@@ -181,7 +181,7 @@ std::vector<float> ScoresFromMerges(const TokenizerSpec& spec, const std::vector
 }
 
 void AddTokenizer(GgufMetadata& out, const Checkpoint& source) {
-  const TokenizerSpec& spec = source.tokenizer();
+  const TokenizerSpec spec = TokenizerForGguf(source);
   const bool bytes = spec.model == TokenizerModel::kByteLevelBpe;
   out.AddString("tokenizer.ggml.model", bytes ? "gpt2" : spec.model == TokenizerModel::kUnigram ? "t5" : "llama");
   out.AddString("tokenizer.ggml.pre", PreTokenizerName(spec));
@@ -207,24 +207,13 @@ void AddTokenizer(GgufMetadata& out, const Checkpoint& source) {
   if (!bytes) out.AddFloats("tokenizer.ggml.scores", scores);
   out.AddInts("tokenizer.ggml.token_type", types);
   if (bytes) out.AddStrings("tokenizer.ggml.merges", spec.merges);
-  // Engines stop at three ids: eos, eot, eom; a model may have any of its own there.
-  std::vector<int32_t> stops = source.config().stop_tokens;
-  auto take = [&](TokenId stated) {
-    TokenId id = stated >= 0 ? stated : stops.empty() ? -1 : stops.front();
-    std::erase(stops, id);
-    return id;
-  };
-  TokenId eos = take(spec.eos);
-  std::erase(stops, spec.eot);
-  std::erase(stops, spec.eom);
-  TokenId eot = take(spec.eot), eom = take(spec.eom);
   auto id = [&](std::string_view name, TokenId value) {
     if (value >= 0) out.AddUint32(fmt::format("tokenizer.ggml.{}_token_id", name), static_cast<uint64_t>(value));
   };
   id("bos", spec.bos);
-  id("eos", eos);
-  id("eot", eot);
-  id("eom", eom);
+  id("eos", spec.eos);
+  id("eot", spec.eot);
+  id("eom", spec.eom);
   id("unknown", spec.unk);
   id("padding", spec.pad);
   out.AddBool("tokenizer.ggml.add_bos_token", spec.add_bos && spec.after_bos.empty());
@@ -263,6 +252,18 @@ bool AddWithoutDrafts(GgufMetadata& out, const GgufEntry& entry, const ModelConf
 }
 
 }  // namespace
+
+TokenizerSpec TokenizerForGguf(const Checkpoint& source) {
+  TokenizerSpec spec = source.tokenizer();
+  std::vector<int32_t> stops = source.config().stop_tokens;
+  for (TokenId* id : {&spec.eos, &spec.eot, &spec.eom}) std::erase(stops, *id);
+  for (TokenId* id : {&spec.eos, &spec.eot, &spec.eom}) {
+    if (*id >= 0 || stops.empty()) continue;
+    *id = stops.front();
+    stops.erase(stops.begin());
+  }
+  return spec;
+}
 
 GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, const Format& main_format) {
   GgufMetadata out;

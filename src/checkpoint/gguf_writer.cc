@@ -45,7 +45,7 @@ class GgufWriter : public CheckpointWriter {
     if (source.container() == Container::kHuggingFace) {
       const ModelConfig& config = source.config();
       const GgufExtras extras{config.name, GgufName(*FindArchitecture(config.architecture))};
-      if (std::string losses = GgufLosses(source.tokenizer(), extras, config.stop_tokens); !losses.empty())
+      if (std::string losses = GgufLosses(TokenizerForGguf(source), extras, config.stop_tokens); !losses.empty())
         left_out_ += (left_out_.empty() ? "" : "; ") + losses;
     }
     Distribute(shard_bytes, out);

@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kMark = "\xe2\x96\x81";  // ▁
 constexpr size_t kMaxTokens = 4'000'000;
 constexpr size_t kMaxTokenBytes = 4096;
-constexpr size_t kMaxAdded = 200'000;
+constexpr size_t kMaxAdded = 1'000'000;
 // Distinct lengths of added tokens cost a look-up each wherever their first byte stands.
 constexpr size_t kMaxAddedBytes = 1024;
 
