@@ -98,7 +98,8 @@ void AddRope(GgufMetadata& out, const ModelConfig& config, const std::string& p)
   const RopeScaling& rope = config.rope_scaling;
   switch (rope.kind) {
     case RopeScaling::Kind::kNone:
-    case RopeScaling::Kind::kLlama3:  // a tensor
+    case RopeScaling::Kind::kDynamic:  // nothing up to the context
+    case RopeScaling::Kind::kLlama3:   // a tensor
       return;
     case RopeScaling::Kind::kLinear:
       out.AddString(p + "rope.scaling.type", "linear");

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "checkpoint/arch/config_class.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/hf_config.h"
 #include "checkpoint/hf_tensors.h"
@@ -160,6 +161,7 @@ class HfCheckpoint : public Checkpoint {
     CheckIndex(folder, files);
     TextTensors text;
     if (wrapper) text = LeaveImages(*wrapper, whole, files);
+    NameUnknownKeys();
     if (!quantization) quantization = RecognizeHfQuantization(files, config_where);
     UntieQuantizedHead(files);
     for (const SafetensorsFile& file : files)
@@ -212,6 +214,17 @@ class HfCheckpoint : public Checkpoint {
     return text;
   }
 
+  /// What the class in transformers does not know acts on nothing there, nor here.
+  void NameUnknownKeys() {
+    const ConfigClass* type = FindConfigClass(JsonString(metadata_, "model_type", path_.string(), ""));
+    if (!type) return;
+    const std::vector<std::string> keys = UnknownKeys(metadata_, *type);
+    if (keys.empty()) return;
+    if (!unread_.empty()) unread_ += "; ";
+    unread_ += fmt::format("config.json states what the class of {} does not know, and nothing here reads: {}",
+                           type->model_type, Join(keys, ", "));
+  }
+
   /// ExLlamaV3 codes the head of a model whose config.json says tied, and keeps the embedding as it is.
   void UntieQuantizedHead(const std::vector<SafetensorsFile>& files) {
     if (!config_.tied_output) return;
@@ -223,15 +236,10 @@ class HfCheckpoint : public Checkpoint {
 
   /// Biases that the class would not create are weights that its library would ignore.
   void CheckBiases(const std::string& where) const {
-    bool attention = JsonBool(metadata_, "attention_bias", where, false),
-         mlp = JsonBool(metadata_, "mlp_bias", where, false);
     for (const TensorSlot& slot : TensorSlots(config_)) {
       if (slot.required || !slot.name.ends_with(".bias")) continue;
-      bool of_attention = slot.name.find(".attn_") != std::string::npos;
-      bool expected = of_attention ? attention : mlp;
-      if (expected) Get(slot.name);
-      const Tensor* found = Find(slot.name);
-      if (found && !expected)
+      const bool of_attention = slot.name.find(".attn_") != std::string::npos;
+      if (const Tensor* found = Find(slot.name))
         Fail(ErrorKind::kCorrupt, "{}: \"{}\" is false, but there is a tensor {}", where,
              of_attention ? "attention_bias" : "mlp_bias", found->source_name);
     }

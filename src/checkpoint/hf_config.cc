@@ -6,136 +6,36 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "checkpoint/arch/config_class.h"
 #include "checkpoint/arch/spec.h"
+#include "checkpoint/hf_rope.h"
 #include "checkpoint/layout.h"
 
 namespace assay {
 namespace {
 
-const ArchitectureSpec& SpecOf(const Json& config, std::string_view where) {
+struct Named {
+  const ArchitectureSpec& spec;
+  std::string_view hf_class, model_type;  // of the spec's
+};
+
+Named SpecOf(const Json& config, std::string_view where) {
   const HfFields in{config, std::string(where)};
   auto fits = [&](const ArchitectureSpec& spec) { return !spec.fits || spec.fits(in); };
   if (auto it = config.find("architectures");
       it != config.end() && it->is_array() && !it->empty() && (*it)[0].is_string()) {
     std::string name = (*it)[0].get<std::string>();
     for (const ArchitectureSpec& spec : ArchitectureSpecs())
-      if (std::find(spec.classes.begin(), spec.classes.end(), name) != spec.classes.end() && fits(spec)) return spec;
+      if (auto found = std::find(spec.classes.begin(), spec.classes.end(), name);
+          found != spec.classes.end() && fits(spec))
+        return {spec, *found, spec.TypeOf(*found)};
     RefuseArchitecture(where, name, true);
   }
   std::string type = JsonString(config, "model_type", where, "");
   for (const ArchitectureSpec& spec : ArchitectureSpecs())
-    if (std::find(spec.model_types.begin(), spec.model_types.end(), type) != spec.model_types.end() && fits(spec))
-      return spec;
+    for (size_t i = 0; i < spec.model_types.size(); ++i)
+      if (spec.model_types[i] == type && fits(spec)) return {spec, spec.classes[i], spec.model_types[i]};
   RefuseArchitecture(where, type.empty() ? "(none stated)" : type, true);
-}
-
-double MscaleYarn(double factor, double mscale) {
-  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
-}
-
-std::vector<float> ReadFactors(const Json& rope, const char* key, int64_t n, const std::string& where) {
-  auto it = rope.find(key);
-  if (it == rope.end() || !it->is_array() || static_cast<int64_t>(it->size()) != n)
-    Fail(ErrorKind::kCorrupt, "{}: {}: expected a list of {} numbers", where, key, n);
-  std::vector<float> out;
-  for (const Json& factor : *it) {
-    if (!factor.is_number() || !(factor.get<double>() > 1e-6 && factor.get<double>() < 1e6))
-      Fail(ErrorKind::kCorrupt, "{}: {}: {} is not a usable factor", where, key, DumpJson(factor));
-    out.push_back(factor.get<float>());
-  }
-  return out;
-}
-
-/// Two sets of factors, for sequences up to the original context and for longer ones.
-void ReadLongRope(const Json& rope, int64_t original, ModelConfig& out, const std::string& where) {
-  RopeScaling& scaling = out.rope_scaling;
-  scaling.kind = RopeScaling::Kind::kLong;
-  scaling.original_context = JsonInt(rope, "original_max_position_embeddings", where, original);
-  if (scaling.original_context < 2)
-    Fail(ErrorKind::kCorrupt, "{}: original_max_position_embeddings: found {}", where, scaling.original_context);
-  double original_context = static_cast<double>(scaling.original_context);
-  scaling.factor = static_cast<double>(out.context) / original_context;
-  if (auto it = rope.find("factor"); it != rope.end() && !it->is_null())
-    scaling.factor = JsonNumber(rope, "factor", where, 1.0);
-  scaling.attention_factor =
-      scaling.factor <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(scaling.factor) / std::log(original_context));
-  if (auto it = rope.find("attention_factor"); it != rope.end() && !it->is_null())
-    scaling.attention_factor = JsonNumber(rope, "attention_factor", where, 1.0);
-  out.rope_factors = ReadFactors(rope, "short_factor", out.rotary_dim / 2, where);
-  out.rope_long_factors = ReadFactors(rope, "long_factor", out.rotary_dim / 2, where);
-}
-
-/// `rope`: rope_scaling of older files, rope_parameters of transformers 5.
-RopeScaling ReadRopeScaling(const Json& rope, int64_t context, const std::string& where) {
-  RopeScaling out;
-  std::string type = JsonString(rope, "rope_type", where, JsonString(rope, "type", where, "default"));
-  if (type == "default" || type == "longrope" || type == "su") return out;
-  out.factor = JsonNumber(rope, "factor", where, std::numeric_limits<double>::quiet_NaN());
-  if (std::isnan(out.factor)) Fail(ErrorKind::kInvalid, "{}: \"factor\" is missing for type {}", where, type);
-  if (type == "linear") {
-    out.kind = RopeScaling::Kind::kLinear;
-  } else if (type == "llama3") {
-    out.kind = RopeScaling::Kind::kLlama3;
-    out.original_context = JsonInt(rope, "original_max_position_embeddings", where);
-    out.low_freq_factor = JsonNumber(rope, "low_freq_factor", where, 1.0);
-    out.high_freq_factor = JsonNumber(rope, "high_freq_factor", where, 4.0);
-  } else if (type == "yarn") {
-    out.kind = RopeScaling::Kind::kYarn;
-    out.original_context = JsonInt(rope, "original_max_position_embeddings", where, context);
-    out.beta_fast = JsonNumber(rope, "beta_fast", where, 32.0);
-    out.beta_slow = JsonNumber(rope, "beta_slow", where, 1.0);
-    out.attention_factor = JsonNumber(rope, "attention_factor", where, 0.0);
-    double mscale = JsonNumber(rope, "mscale", where, 0.0), all_dim = JsonNumber(rope, "mscale_all_dim", where, 0.0);
-    out.mscale_all_dim = all_dim;
-    if (out.attention_factor == 0.0 && mscale != 0.0 && all_dim != 0.0)
-      out.attention_factor = MscaleYarn(out.factor, mscale) / MscaleYarn(out.factor, all_dim);
-    out.truncate = JsonBool(rope, "truncate", where, true);
-  } else {
-    Fail(ErrorKind::kUnsupported,
-         "{}: RoPE type {} is not supported; supported: default, linear, llama3, yarn, longrope", where, type);
-  }
-  return out;
-}
-
-bool IsLongRope(const Json& rope, const std::string& where) {
-  std::string type = JsonString(rope, "rope_type", where, JsonString(rope, "type", where, ""));
-  return type == "longrope" || type == "su";
-}
-
-void ReadRope(const Json& config, ModelConfig& out, const std::string& where) {
-  double partial = JsonNumber(config, "partial_rotary_factor", where, 1.0);
-  out.rope_theta = JsonNumber(config, "rope_theta", where, out.rope_theta);
-  auto present = [&](const char* key) -> const Json* {
-    auto it = config.find(key);
-    if (it == config.end() || it->is_null()) return nullptr;
-    if (!it->is_object())
-      Fail(ErrorKind::kInvalid, "{}: \"{}\" should be an object, found {}", where, key, it->type_name());
-    // Where kinds of layers differ, this is the one without a window; descriptions read the other.
-    for (const char* kind : {"full_attention", "compress"})
-      if (auto full = it->find(kind); full != it->end() && full->is_object()) return &*full;
-    return &*it;
-  };
-  const Json* long_rope = nullptr;
-  if (const Json* rope = present("rope_parameters")) {
-    std::string place = where + ": rope_parameters";
-    out.rope_theta = JsonNumber(*rope, "rope_theta", place, out.rope_theta);
-    partial = JsonNumber(*rope, "partial_rotary_factor", place, partial);
-    out.rope_scaling = ReadRopeScaling(*rope, out.context, place);
-    if (IsLongRope(*rope, place)) long_rope = rope;
-  }
-  if (const Json* rope = present("rope_scaling")) {
-    RopeScaling scaling = ReadRopeScaling(*rope, out.context, where + ": rope_scaling");
-    if (out.rope_scaling.kind != RopeScaling::Kind::kNone && out.rope_scaling.kind != scaling.kind)
-      Fail(ErrorKind::kCorrupt, "{}: rope_parameters and rope_scaling contradict each other", where);
-    out.rope_scaling = scaling;
-    if (IsLongRope(*rope, where)) long_rope = rope;
-  }
-  if (!(partial > 0.0 && partial <= 1.0))
-    Fail(ErrorKind::kCorrupt, "{}: partial_rotary_factor: expected 0 to 1, found {}", where, partial);
-  if (out.rotary_dim == 0) out.rotary_dim = static_cast<int64_t>(static_cast<double>(out.head_dim) * partial);
-  if (long_rope)
-    ReadLongRope(*long_rope, JsonInt(config, "original_max_position_embeddings", where, out.context), out,
-                 where + ": longrope");
 }
 
 void ReadStopTokens(const Json& source, ModelConfig& out, std::string_view where) {
@@ -152,16 +52,21 @@ void ReadStopTokens(const Json& source, ModelConfig& out, std::string_view where
   }
 }
 
-/// The file under the names of Llama's keys.
-Json NormalizedConfig(const Json& config, const ArchitectureSpec& spec) {
-  Json out = config;
-  for (const auto& [theirs, ours] : spec.hf_keys)
-    if (out.contains(theirs) && !out[theirs].is_null() && !out.contains(ours)) out[ours] = out[theirs];
+/// The file with what its class takes for granted, under the names of Llama's keys.
+Json NormalizedConfig(const Json& config, const ArchitectureSpec& spec, const ConfigClass& type) {
+  Json out = CompleteConfig(config, type, false);
+  if (spec.rope_default && RopeObject({out, ""}).empty()) out["rope_parameters"] = ParseJson(spec.rope_default, "");
+  for (const auto& [theirs, ours] : spec.hf_keys) {
+    auto it = out.find(theirs);
+    const Json value = it == out.end() ? Json() : *it;
+    out.erase(ours);
+    if (!value.is_null()) out[ours] = value;
+  }
   return out;
 }
 
 double ReadEpsilon(const HfFields& in) {
-  for (const char* key : {"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps"})
+  for (const char* key : {"rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon"})
     if (in.Has(key)) return in.Number(key, 0.0);
   return 1e-6;
 }
@@ -183,8 +88,20 @@ void ReadSizes(const HfFields& in, ModelConfig& out) {
     out.feed_forward = in.Int(in.Has("intermediate_size") ? "intermediate_size" : "moe_intermediate_size");
   out.vocab = in.Int("vocab_size");
   out.context = in.Int("max_position_embeddings", 2048);
-  if (out.n_layers < 1 || out.n_layers > 4096)
-    Fail(ErrorKind::kCorrupt, "{}: layers: expected 1 to 4096, found {}", where, out.n_layers);
+  for (auto [value, limit, what] :
+       {std::tuple{out.n_layers, int64_t{4096}, "layers"},
+        {out.head_dim, int64_t{65536}, "head size"},
+        {out.context, int64_t{1} << 31, "context length"}})  // CheckConfig comes late for them
+    if (value < 1 || value > limit)
+      Fail(ErrorKind::kCorrupt, "{}: {}: expected 1 to {}, found {}", where, what, limit, value);
+}
+
+/// Optional ones are those that the file asks for; there are no others.
+void ReadBias(const HfFields& in, const char* key, Presence& biases) {
+  if (!in.Bool(key, false)) return;
+  if (biases == Presence::kNever)
+    Fail(ErrorKind::kUnsupported, "{}: {} true is not supported for {}", in.where, key, in.hf_class);
+  biases = Presence::kAlways;
 }
 
 }  // namespace
@@ -192,9 +109,12 @@ void ReadSizes(const HfFields& in, ModelConfig& out) {
 ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_view where_view) {
   const std::string where(where_view);
   if (!json.is_object()) Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", where, json.type_name());
-  const ArchitectureSpec& spec = SpecOf(json, where);
-  const Json config = NormalizedConfig(json, spec);
-  const HfFields in{config, where};
+  const auto [spec, hf_class, model_type] = SpecOf(json, where);
+  const ConfigClass* type = FindConfigClass(model_type);
+  ASSAY_CHECK(type != nullptr);
+  RefuseForeignKeys(json, *type, where);
+  const Json config = NormalizedConfig(json, spec, *type);
+  const HfFields in{config, where, hf_class};
   ModelConfig out;
   out.architecture = spec.name;
   out.rope_interleaved = spec.hf_interleaved;
@@ -205,10 +125,16 @@ ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_
   out.tied_output = in.Bool("tie_word_embeddings", out.tied_output);
   if (out.gated && out.activation == Activation::kSilu) out.activation = ReadActivation(in, "hidden_act", "silu");
   if (spec.from_hf) spec.from_hf(in, out);
-  ReadRope(config, out, where);
+  ReadBias(in, "attention_bias", out.qkv_bias);
+  if (out.o_bias == Presence::kOptional) out.o_bias = out.qkv_bias;
+  ReadBias(in, "mlp_bias", out.mlp_bias);
+  if (out.learned_positions)
+    out.rotary_dim = out.head_dim;
+  else
+    ReadRope(in, spec, out);
   if (spec.rope_from_hf) spec.rope_from_hf(in, out);
   CheckConfig(out, where);
-  ReadStopTokens(config, out, where);
+  ReadStopTokens(json, out, where);
   if (generation.is_object()) {
     std::string place = "generation_config.json";
     ReadStopTokens(generation, out, place);
@@ -232,14 +158,15 @@ Json OptionalId(int64_t id) {
   return id < 0 ? Json(nullptr) : Json(id);
 }
 
-Json RopeJson(const ModelConfig& config) {
-  const RopeScaling& rope = config.rope_scaling;
+Json RopeJson(const RopeScaling& rope) {
   switch (rope.kind) {
     case RopeScaling::Kind::kNone:
     case RopeScaling::Kind::kLong:  // its description says it
       return nullptr;
     case RopeScaling::Kind::kLinear:
       return {{"rope_type", "linear"}, {"factor", ShortFloat(rope.factor)}};
+    case RopeScaling::Kind::kDynamic:
+      return {{"rope_type", "dynamic"}, {"factor", ShortFloat(rope.factor)}};
     case RopeScaling::Kind::kLlama3:
       return {{"rope_type", "llama3"},
               {"factor", ShortFloat(rope.factor)},
@@ -287,9 +214,11 @@ Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attent
   out["num_key_value_heads"] = config.n_kv_heads;
   out["pad_token_id"] = OptionalId(pad);
   out[config.norm == Norm::kRms ? "rms_norm_eps" : "layer_norm_eps"] = ShortFloat(config.rms_epsilon);
-  out["rope_scaling"] = RopeJson(config);
+  out["rope_scaling"] = RopeJson(config.rope_scaling);
+  // Null would be what the class takes for granted.
+  if (spec.rope_default && out["rope_scaling"].is_null()) out["rope_scaling"] = {{"rope_type", "default"}};
   out["rope_theta"] = ShortFloat(config.rope_theta);
-  if (config.rotary_dim != config.head_dim && config.latent.kv_rank == 0)
+  if ((config.rotary_dim != config.head_dim || spec.partial_rotary > 0) && config.latent.kv_rank == 0)
     out["partial_rotary_factor"] = static_cast<double>(config.rotary_dim) / static_cast<double>(config.head_dim);
   out["tie_word_embeddings"] = config.tied_output;
   out["torch_dtype"] = dtype;

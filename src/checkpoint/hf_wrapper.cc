@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "checkpoint/arch/config_class.h"
 #include "checkpoint/arch/spec.h"
 
 namespace assay {
@@ -40,75 +41,34 @@ const std::vector<HfWrapper>& Wrappers() {
   return kTable;
 }
 
-/// What a nested configuration may leave out because it is its class's default. (A configuration of its own states
-/// all.)
-struct TextDefaults {
+/// The language model of ours that computes what a nested configuration describes.
+struct TextClass {
   std::string_view type;       // model_type of text_config
   const char *hf_class, *own;  // the language model's class and its model_type
-  std::vector<std::pair<const char*, double>> numbers;
+  const char* fixed = "{}";    // what the nested class has no key for, and the language model's does
 };
 
-const std::vector<TextDefaults>& Texts() {
-  auto sizes = [](double hidden, double ffn, double layers, double heads, double kv, double head_dim, double vocab,
-                  double context, double epsilon, double theta) {
-    std::vector<std::pair<const char*, double>> out = {{"hidden_size", hidden},
-                                                       {"intermediate_size", ffn},
-                                                       {"num_hidden_layers", layers},
-                                                       {"num_attention_heads", heads},
-                                                       {"num_key_value_heads", kv},
-                                                       {"vocab_size", vocab},
-                                                       {"max_position_embeddings", context},
-                                                       {"rms_norm_eps", epsilon},
-                                                       {"rope_theta", theta}};
-    if (head_dim > 0) out.emplace_back("head_dim", head_dim);
-    return out;
-  };
-  auto with = [](std::vector<std::pair<const char*, double>> out,
-                 std::initializer_list<std::pair<const char*, double>> more) {
-    out.insert(out.end(), more);
-    return out;
-  };
-  static const std::vector<TextDefaults> kTable = {
-      {"gemma3_text", "Gemma3ForCausalLM", "gemma3_text",
-       with(sizes(2304, 9216, 26, 8, 4, 256, 262208, 131072, 1e-6, 1e6),
-            {{"sliding_window", 4096}, {"query_pre_attn_scalar", 256}})},
-      {"llama4_text", "Llama4ForCausalLM", "llama4_text",
-       with(sizes(5120, 8192, 48, 40, 8, 128, 202048, 131072, 1e-5, 5e5), {{"intermediate_size_mlp", 16384},
-                                                                           {"num_local_experts", 16},
-                                                                           {"num_experts_per_tok", 1},
-                                                                           {"attention_chunk_size", 8192}})},
-      {"qwen3_5_text", "Qwen3_5ForCausalLM", "qwen3_5_text",
-       sizes(4096, 12288, 32, 16, 4, 256, 248320, 32768, 1e-6, 1e4)},
-      {"qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text",
-       with(sizes(2048, 0, 40, 16, 2, 256, 248320, 32768, 1e-6, 1e4), {{"num_experts", 256},
-                                                                       {"num_experts_per_tok", 8},
-                                                                       {"moe_intermediate_size", 512},
-                                                                       {"shared_expert_intermediate_size", 512}})},
-      {"mistral", "MistralForCausalLM", "mistral",
-       with(sizes(4096, 14336, 32, 32, 8, 0, 32000, 131072, 1e-6, 1e4), {{"sliding_window", 4096}})},
-      {"ministral3", "Ministral3ForCausalLM", "ministral3",
-       sizes(4096, 14336, 34, 32, 8, 128, 131072, 262144, 1e-5, 1e6)},
-      {"llama", "LlamaForCausalLM", "llama", sizes(4096, 11008, 32, 32, 0, 0, 32000, 2048, 1e-6, 1e4)},
-      {"qwen2", "Qwen2ForCausalLM", "qwen2", sizes(4096, 22016, 32, 32, 32, 0, 151936, 32768, 1e-6, 1e4)},
-      {"qwen2_vl_text", "Qwen2ForCausalLM", "qwen2", sizes(8192, 29568, 80, 64, 8, 0, 152064, 32768, 1e-5, 1e6)},
-      {"qwen2_5_vl_text", "Qwen2ForCausalLM", "qwen2", sizes(8192, 29568, 80, 64, 8, 0, 152064, 32768, 1e-5, 1e6)},
-      {"qwen3", "Qwen3ForCausalLM", "qwen3", sizes(4096, 22016, 32, 32, 32, 128, 151936, 32768, 1e-6, 1e4)},
-      {"qwen3_vl_text", "Qwen3ForCausalLM", "qwen3", sizes(4096, 22016, 32, 32, 32, 128, 151936, 128000, 1e-6, 5e5)},
-      {"qwen3_vl_moe_text", "Qwen3MoeForCausalLM", "qwen3_moe",
-       with(sizes(2048, 5632, 24, 16, 16, 128, 151936, 128000, 1e-6, 5e5),
-            {{"num_experts", 60}, {"num_experts_per_tok", 4}, {"moe_intermediate_size", 1408}})},
-      {"cohere2", "Cohere2ForCausalLM", "cohere2",
-       with(sizes(8192, 22528, 40, 64, 64, 128, 256000, 8192, 0, 1e4),
-            {{"layer_norm_eps", 1e-5}, {"sliding_window", 4096}})},
-      {"kimi_k2", "DeepseekV3ForCausalLM", "kimi_k2", sizes(7168, 18432, 61, 128, 128, 0, 129280, 4096, 1e-6, 1e4)},
-      {"deepseek_v3", "DeepseekV3ForCausalLM", "deepseek_v3",
-       sizes(7168, 18432, 61, 128, 128, 0, 129280, 4096, 1e-6, 1e4)},
-  };
-  return kTable;
-}
+constexpr TextClass kTexts[] = {
+    {"gemma3_text", "Gemma3ForCausalLM", "gemma3_text"},
+    {"llama4_text", "Llama4ForCausalLM", "llama4_text"},
+    {"qwen3_5_text", "Qwen3_5ForCausalLM", "qwen3_5_text"},
+    {"qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text"},
+    {"mistral", "MistralForCausalLM", "mistral"},
+    {"ministral3", "Ministral3ForCausalLM", "ministral3"},
+    {"llama", "LlamaForCausalLM", "llama"},
+    {"qwen2", "Qwen2ForCausalLM", "qwen2"},
+    {"qwen2_vl_text", "Qwen2ForCausalLM", "qwen2"},
+    {"qwen2_5_vl_text", "Qwen2ForCausalLM", "qwen2"},
+    {"qwen3", "Qwen3ForCausalLM", "qwen3"},
+    {"qwen3_vl_text", "Qwen3ForCausalLM", "qwen3"},
+    {"qwen3_vl_moe_text", "Qwen3MoeForCausalLM", "qwen3_moe", R"({"norm_topk_prob": true})"},
+    {"cohere2", "Cohere2ForCausalLM", "cohere2"},
+    {"kimi_k2", "DeepseekV3ForCausalLM", "kimi_k2"},
+    {"deepseek_v3", "DeepseekV3ForCausalLM", "deepseek_v3"},
+};
 
-const TextDefaults* FindText(std::string_view type) {
-  for (const TextDefaults& row : Texts())
+const TextClass* FindText(std::string_view type) {
+  for (const TextClass& row : kTexts)
     if (row.type == type) return &row;
   return nullptr;
 }
@@ -185,23 +145,19 @@ Json TextConfig(const HfWrapper& wrapper, const Json& config, std::string_view w
   const bool own = nested != config.end() && nested->is_object();
   Json out = own ? *nested : config;
   std::string type = own ? JsonString(out, "model_type", where, wrapper.text_type) : std::string(wrapper.text_type);
-  const TextDefaults* text = FindText(type);
+  const TextClass* text = FindText(type);
   if (!text) RefuseArchitecture(fmt::format("{}: text_config", where), type, true);
-  for (const auto& [key, value] : text->numbers) {
-    if (value == 0.0 || out.contains(key)) continue;
-    // Newer files have the frequency in rope_parameters.
-    if (std::string_view(key) == "rope_theta" && out.contains("rope_parameters")) continue;
-    if (value == static_cast<double>(static_cast<int64_t>(value)))
-      out[key] = static_cast<int64_t>(value);
-    else
-      out[key] = value;
-  }
   for (const char* key : {"eos_token_id", "bos_token_id", "pad_token_id", "dtype", "torch_dtype", "quantization_config",
                           "compression_config", "tie_word_embeddings"})
     if (config.contains(key) && (!out.contains(key) || out[key].is_null())) out[key] = config[key];
   for (const char* key : {"quantization_config", "compression_config"})
     if (out.contains(key)) out[key] = TextModuleNames(out[key]);
   for (const char* key : {"vision_config", "auto_map"}) out.erase(key);
+  const ConfigClass* config_class = FindConfigClass(type);
+  ASSAY_CHECK(config_class != nullptr);
+  out = CompleteConfig(out, *config_class, true);
+  const Json fixed = ParseJson(text->fixed, type);
+  for (const auto& [key, value] : fixed.items()) out[key] = value;
   if (text->own != text->type) DropImagePositions(out);
   out["architectures"] = {text->hf_class};
   out["model_type"] = text->own;

@@ -11,7 +11,7 @@
 namespace assay {
 
 struct RopeScaling {
-  enum class Kind { kNone, kLinear, kLlama3, kYarn, kLong } kind = Kind::kNone;
+  enum class Kind { kNone, kLinear, kLlama3, kYarn, kLong, kDynamic } kind = Kind::kNone;
   double factor = 1.0;
   int64_t original_context = 0;
   double low_freq_factor = 1.0, high_freq_factor = 4.0;              // llama3
@@ -24,9 +24,12 @@ struct RopeScaling {
 enum class Norm : uint8_t { kRms, kLayer };
 enum class Activation : uint8_t {
   kSilu,
-  kGelu,           // with the error function
-  kGeluTanh,       // the tanh approximation
-  kRelu2,          // relu(x)²
+  kGelu,      // with the error function
+  kGeluTanh,  // the tanh approximation
+  kRelu,
+  kRelu2,      // relu(x)²
+  kQuickGelu,  // x sigmoid(1.702 x)
+  kTanh,
   kClampedSilu,    // silu, gate and up clamped at swiglu_limit
   kClampedSwiglu,  // gpt-oss: clamped at swiglu_limit, sigmoid of 1.702 x, up + 1
 };
@@ -42,11 +45,12 @@ enum class Presence : uint8_t { kNever, kOptional, kAlways };
 
 /// What may differ from layer to layer.
 struct LayerConfig {
-  int64_t window = 0;         // a position sees the last `window` ones, itself included; 0: all
-  bool chunked = false;       // the window begins anew at each multiple of it instead of sliding
-  bool rope = true;           // false: no position encoding (NoPE)
-  bool local_rope = false;    // rotates by rope_local_theta
-  bool experts = false;       // a mixture instead of one feed-forward block
+  int64_t window = 0;            // a position sees the last `window` ones, itself included; 0: all
+  bool chunked = false;          // the window begins anew at each multiple of it instead of sliding
+  bool rope = true;              // false: no position encoding (NoPE)
+  bool local_rope = false;       // rotates by rope_local_theta
+  double attention_scale = 0.0;  // on query · key; 0: ModelConfig::attention_scale
+  bool experts = false;          // a mixture instead of one feed-forward block
   int64_t compress = 0;       // beside its window it sees an entry for every so many positions (DeepSeek V4); 0: none
   bool overlapped = false;    // those entries take in the one before too, and an indexer chooses among them
   bool hashed = false;        // a table of token ids chooses the experts
@@ -132,7 +136,8 @@ struct ModelConfig {
   std::vector<float>
       rope_factors;  // [rotary_dim / 2] divide the frequencies; empty: none. Only when rope_scaling cannot say it
   std::vector<float> rope_long_factors;  // [rotary_dim / 2] the same beyond rope_scaling.original_context (longrope)
-  double rope_local_theta = 0.0;         // of layers with local_rope; they are not scaled
+  double rope_local_theta = 0.0;         // of layers with local_rope
+  RopeScaling rope_local_scaling;        // of the same
   int64_t sliding_window = 0;            // of the layers that have one; 0: none
   bool tied_output = false;              // output.weight is token_embd.weight
   std::vector<LayerConfig> layers;       // [n_layers]; empty: all alike, with sliding_window
@@ -187,8 +192,8 @@ struct ModelConfig {
 // All of them, for the fingerprint.
 ASSAY_FIELDS(RopeScaling, kind, factor, original_context, low_freq_factor, high_freq_factor, beta_fast, beta_slow,
              attention_factor, mscale_all_dim, truncate)
-ASSAY_FIELDS(LayerConfig, window, chunked, rope, local_rope, experts, compress, overlapped, hashed, recurrent,
-             shared_index)
+ASSAY_FIELDS(LayerConfig, window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed,
+             recurrent, shared_index)
 ASSAY_FIELDS(ExpertConfig, count, used, feed_forward, shared_feed_forward, shared_gate, sigmoid, sqrt_softplus,
              renormalize, weigh_input, bias, correction, groups, groups_used, group_top2, scale)
 ASSAY_FIELDS(LatentConfig, q_rank, kv_rank, nope_dim, rope_dim, value_dim)
@@ -199,11 +204,11 @@ ASSAY_FIELDS(DeltaConfig, key_heads, value_heads, key_dim, value_dim, kernel, ti
 ASSAY_FIELDS(MambaConfig, heads, head_dim, state, groups, kernel)
 ASSAY_FIELDS(ModelConfig, architecture, name, n_layers, hidden, n_heads, n_kv_heads, head_dim, feed_forward, vocab,
              context, rms_epsilon, rope_theta, rotary_dim, rope_interleaved, rope_scaling, rope_factors,
-             rope_long_factors, rope_local_theta, sliding_window, tied_output, layers, norm, norm_bias, parallel,
-             shared_norm, post_norms, sub_norms, learned_positions, sinks, output_gate, gated, activation, qk_norm,
-             qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale, logit_scale, attention_scale,
-             attention_softcap, logit_softcap, temperature_scale, temperature_floor, temperature_rotated, swiglu_limit,
-             experts, latent, indexer, compressed, hyper, delta, mamba, extra_layers, fused_experts, stop_tokens,
-             temperature, top_p, top_k)
+             rope_long_factors, rope_local_theta, rope_local_scaling, sliding_window, tied_output, layers, norm,
+             norm_bias, parallel, shared_norm, post_norms, sub_norms, learned_positions, sinks, output_gate, gated,
+             activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale, logit_scale,
+             attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
+             temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, extra_layers,
+             fused_experts, stop_tokens, temperature, top_p, top_k)
 
 }  // namespace assay

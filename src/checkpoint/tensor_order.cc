@@ -61,7 +61,8 @@ TensorOrder OrderBetween(const ModelConfig& source, TensorOrders target, std::st
   const size_t dot = canonical_name.find('.', 4);
   if (dot == std::string_view::npos) return out;
   const std::string_view part = canonical_name.substr(dot + 1);
-  if (source.rope_interleaved != target.rope_interleaved)
+  // The turned part of a latent query stands apart, in the order of its files: GGUF has but one (DeepSeekToGguf).
+  if (source.rope_interleaved != target.rope_interleaved && source.latent.kv_rank == 0)
     for (std::string_view name : {"attn_q.weight", "attn_q.bias", "attn_k.weight", "attn_k.bias"})
       if (part == name)
         (part.ends_with("bias") ? out.cols : out.rows) = RopeRows(source, name[5] == 'q', target.rope_interleaved);

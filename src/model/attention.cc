@@ -129,8 +129,8 @@ float* Decoder::Attention(const Pass& pass, int64_t index) const {
     for (int64_t h = 0; h < n * c.n_heads; ++h)
       std::memcpy(q + h * c.head_dim, both + 2 * h * c.head_dim, static_cast<size_t>(c.head_dim) * 4);
   PrepareHeads(pass, index, q, k, v);
-  float scale =
-      c.attention_scale > 0 ? static_cast<float>(c.attention_scale) : 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  const double stated = layer.config.attention_scale > 0 ? layer.config.attention_scale : c.attention_scale;
+  const float scale = stated > 0 ? static_cast<float>(stated) : 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   Attend(pass, index, q, c.n_kv_heads, c.head_dim, false, scale, attended);
   if (c.output_gate)
     for (int64_t h = 0; h < n * c.n_heads; ++h)

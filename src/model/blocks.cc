@@ -117,11 +117,11 @@ RopeTable::RopeTable(const ModelConfig& config, Kind kind) {
   auto base = static_cast<float>(kind == Kind::kLocal ? config.rope_local_theta : config.rope_theta);
   for (size_t i = 0; i < half; ++i)
     frequencies_[i] = 1.0f / std::pow(base, static_cast<float>(2 * i) / static_cast<float>(dim));
-  if (kind == Kind::kLocal) return;
-  const RopeScaling& scaling = config.rope_scaling;
+  const RopeScaling& scaling = kind == Kind::kLocal ? config.rope_local_scaling : config.rope_scaling;
   double factor = scaling.factor;
   switch (scaling.kind) {
     case RopeScaling::Kind::kNone:
+    case RopeScaling::Kind::kDynamic:  // up to the original context
       break;
     case RopeScaling::Kind::kLong:
       magnitude_ = static_cast<float>(scaling.attention_factor);
@@ -145,9 +145,10 @@ RopeTable::RopeTable(const ModelConfig& config, Kind kind) {
       break;
     }
     case RopeScaling::Kind::kYarn:
-      Yarn(config);
+      Yarn(scaling, base);
       break;
   }
+  if (kind == Kind::kLocal) return;
   const std::vector<float>& factors = kind == Kind::kLong ? config.rope_long_factors : config.rope_factors;
   if (factors.empty()) return;
   ASSAY_CHECK(factors.size() == half);
@@ -155,12 +156,11 @@ RopeTable::RopeTable(const ModelConfig& config, Kind kind) {
 }
 
 // Peng et al. 2023, arXiv 2309.00071, section 3.2: frequencies that turn often are kept, slow ones are interpolated.
-void RopeTable::Yarn(const ModelConfig& config) {
-  const RopeScaling& scaling = config.rope_scaling;
-  const auto dim = static_cast<double>(config.rotary_dim);
+void RopeTable::Yarn(const RopeScaling& scaling, double base) {
+  const auto dim = static_cast<double>(2 * half());
   double context = static_cast<double>(scaling.original_context), factor = scaling.factor;
   auto dimension_of = [&](double rotations) {
-    return dim * std::log(context / (rotations * 2 * std::numbers::pi)) / (2 * std::log(config.rope_theta));
+    return dim * std::log(context / (rotations * 2 * std::numbers::pi)) / (2 * std::log(base));
   };
   double low = dimension_of(scaling.beta_fast), high = dimension_of(scaling.beta_slow);
   if (scaling.truncate) {
@@ -169,7 +169,7 @@ void RopeTable::Yarn(const ModelConfig& config) {
   }
   low = std::max(0.0, low);
   high = std::min(dim - 1, high);
-  if (high <= low) high = low + 0.001;
+  if (high == low) high += 0.001;
   for (size_t i = 0; i < frequencies_.size(); ++i) {
     double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
     frequencies_[i] = static_cast<float>(frequencies_[i] / factor * ramp + frequencies_[i] * (1 - ramp));

@@ -57,7 +57,7 @@ class RopeTable {
   enum class Kind {
     kMain,
     kLong,   // with rope_long_factors
-    kLocal,  // of layers with local_rope: rope_local_theta, not scaled
+    kLocal,  // of layers with local_rope: rope_local_theta, rope_local_scaling
   };
   RopeTable(const ModelConfig& config, Kind kind);
   /// cosine, sine: [rotary_dim / 2].
@@ -65,7 +65,7 @@ class RopeTable {
   int64_t half() const { return static_cast<int64_t>(frequencies_.size()); }
 
  private:
-  void Yarn(const ModelConfig& config);
+  void Yarn(const RopeScaling& scaling, double base);
   std::vector<float> frequencies_;
   float magnitude_ = 1.0f;
 };

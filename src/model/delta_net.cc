@@ -65,6 +65,7 @@ float* Decoder::DeltaAttention(const Pass& pass, int64_t index) const {
     // The last inputs of every channel stand behind the matrices.
     ConvolveStep(delta.convolution.data(), nullptr, channels, d.kernel, state + d.value_heads * d.key_dim * d.value_dim,
                  row);
+    Activate(row, nullptr, channels, row);
     const float scale = 1.0f / std::sqrt(static_cast<float>(d.key_dim));
     for (int64_t h = 0; h < d.key_heads; ++h) {
       UnitLength(row + h * d.key_dim, d.key_dim, scale);

@@ -16,6 +16,11 @@ float Sigmoid(float x) {
   return 1.0f / (1.0f + std::exp(-x));
 }
 
+template <typename F>
+void MulEach(const float* gate, const float* up, int64_t n, float* out, F f) {
+  for (int64_t i = 0; i < n; ++i) out[i] = up ? f(gate[i]) * up[i] : f(gate[i]);
+}
+
 }  // namespace
 
 /// `up` is null in blocks without a gate.
@@ -23,14 +28,19 @@ void Decoder::Activate(const float* gate, const float* up, int64_t n, float* out
   switch (config().activation) {
     case Activation::kSilu:
       if (up) return SiluMul(gate, up, n, out);
-      for (int64_t i = 0; i < n; ++i) out[i] = gate[i] * Sigmoid(gate[i]);
-      return;
+      return MulEach(gate, nullptr, n, out, [](float x) { return x * Sigmoid(x); });
     case Activation::kGeluTanh:
       return GeluTanhMul(gate, up, n, out);
     case Activation::kGelu:
       return GeluMul(gate, up, n, out);
+    case Activation::kRelu:
+      return MulEach(gate, up, n, out, [](float x) { return std::max(x, 0.0f); });
     case Activation::kRelu2:
       return Relu2Mul(gate, up, n, out);
+    case Activation::kQuickGelu:
+      return MulEach(gate, up, n, out, [](float x) { return x * Sigmoid(1.702f * x); });
+    case Activation::kTanh:
+      return MulEach(gate, up, n, out, [](float x) { return std::tanh(x); });
     case Activation::kClampedSilu: {
       ASSAY_CHECK(up != nullptr);
       const auto limit = static_cast<float>(config().swiglu_limit);

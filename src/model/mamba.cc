@@ -46,6 +46,7 @@ float* Decoder::Mamba(const Pass& pass, int64_t index) const {
     float* state = pass.batch[static_cast<size_t>(t)].sequence->State(index);
     ConvolveStep(mamba.convolution.data(), mamba.convolution_bias.data(), channels, m.kernel, state + inner * m.state,
                  row);
+    Activate(row, nullptr, channels, row);
   }
   float* out = workspace.Floats(kAttended, n * inner);
   pass.pool.For(m.heads, 1, [&](int64_t begin, int64_t end, int) {

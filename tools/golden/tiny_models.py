@@ -163,7 +163,31 @@ CASES = {
         shared_expert_intermediate_size=16, linear_num_key_heads=2, linear_num_value_heads=2, linear_key_head_dim=8, linear_value_head_dim=8,
         layer_types=["linear_attention", "full_attention"], rope_parameters=rope(partial_rotary_factor=0.25))),
     "bitnet": ("BitNetForCausalLM", lambda: config("BitNet")),
+    # Keys that few models use.
+    "gpt2_scaled": ("GPT2LMHeadModel", lambda: transformers.GPT2Config(
+        vocab_size=VOCAB, n_positions=128, n_embd=30, n_layer=3, n_head=2, n_inner=40, bos_token_id=0, eos_token_id=1, activation_function="relu",
+        scale_attn_by_inverse_layer_idx=True, scale_attn_weights=False, reorder_and_upcast_attn=True, tie_word_embeddings=False)),
+    "gemma3_two_ropes": ("Gemma3ForCausalLM", lambda: config(
+        "Gemma3Text", head_dim=16, query_pre_attn_scalar=20, sliding_window=8, attention_bias=True, attn_logit_softcapping=2.0,
+        layer_types=["sliding_attention", "full_attention"], rope_parameters={
+            "full_attention": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e6, "original_max_position_embeddings": 32},
+            "sliding_attention": {"rope_type": "linear", "factor": 3.0, "rope_theta": 1e4}})),
+    "deepseek_v3_halves": ("DeepseekV3ForCausalLM", lambda: config(
+        "DeepseekV3", num_key_value_heads=4, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, n_shared_experts=1, n_group=1,
+        topk_group=1, first_k_dense_replace=1, kv_lora_rank=16, q_lora_rank=None, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=12,
+        rope_interleave=False, norm_topk_prob=False, rope_parameters=rope())),
+    "qwen3_next_gelu": ("Qwen3NextForCausalLM", lambda: config(
+        "Qwen3Next", num_hidden_layers=2, head_dim=16, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, hidden_act="gelu",
+        shared_expert_intermediate_size=16, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=8,
+        layer_types=["linear_attention", "full_attention"], rope_parameters=rope(partial_rotary_factor=0.25))),
+    "llama_dynamic": ("LlamaForCausalLM", lambda: config("Llama", rope_parameters=rope() | {
+        "rope_type": "dynamic", "factor": 4.0, "partial_rotary_factor": 1.0})),
     # Models of text and images, asked in text alone.
+    "qwen3_vl_moe": ("Qwen3VLMoeForConditionalGeneration", lambda: transformers.Qwen3VLMoeConfig(
+        text_config=config("Qwen3VLMoeText", head_dim=16, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=16,
+                           rope_parameters=rope(5e6, mrope_section=[4, 2, 2], mrope_interleaved=True)).to_dict(),
+        vision_config=dict(hidden_size=16, intermediate_size=16, depth=1, num_heads=2, patch_size=4, out_hidden_size=32,
+                           num_position_embeddings=16, deepstack_visual_indexes=[0]), tie_word_embeddings=False, **IMAGES)),
     "gemma3_images": ("Gemma3ForConditionalGeneration", lambda: transformers.Gemma3Config(
         text_config=config("Gemma3Text", head_dim=16, query_pre_attn_scalar=16, sliding_window=8, rms_norm_eps=1e-6, num_hidden_layers=2,
                            layer_types=["sliding_attention", "full_attention"]).to_dict(),

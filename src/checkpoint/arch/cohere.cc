@@ -41,7 +41,10 @@ ArchitectureSpec CommandRSpec() {
   spec.classes = {"CohereForCausalLM"};
   spec.model_types = {"cohere"};
   spec.hf_interleaved = spec.gguf_interleaved = true;
-  spec.wire = WireCohere;
+  spec.wire = [](ModelConfig& c) {
+    WireCohere(c);
+    c.rope_theta = 500000.0;
+  };
   spec.from_hf = FromHf;
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     c.logit_scale = in.Number("logit_scale", 1.0);
@@ -65,7 +68,7 @@ ArchitectureSpec Cohere2Spec() {
   spec.wire = WireCohere;
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
     FromHf(in, c);
-    c.sliding_window = in.Int("sliding_window", 4096);
+    c.sliding_window = ReadWindow(in, 4096);
     ReadLayerTypes(in, c, in.Int("sliding_window_pattern", 4));
     NoRopeWithoutWindow(c);
   };

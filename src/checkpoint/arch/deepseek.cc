@@ -31,13 +31,12 @@ void ReadLatent(const HfFields& in, ModelConfig& c) {
   l.nope_dim = in.Int("qk_nope_head_dim", 128);
   l.rope_dim = in.Int("qk_rope_head_dim", 64);
   l.value_dim = in.Int("v_head_dim", 128);
-  double factor = 1.0, mscale = 0.0;
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    if (!in.Has(key) || !in.json[key].is_object()) continue;
-    factor = JsonNumber(in.json[key], "factor", in.where, 1.0);
-    mscale = JsonNumber(in.json[key], "mscale_all_dim", in.where, 0.0);
-  }
-  SetLatentScale(c, factor, mscale);
+  c.head_dim = l.nope_dim + l.rope_dim;
+  c.rotary_dim = l.rope_dim;
+}
+
+void LatentRopeFromHf(const HfFields&, ModelConfig& c) {
+  SetLatentScale(c, c.rope_scaling.factor, c.rope_scaling.mscale_all_dim);
 }
 
 void DeepSeekFromHf(const HfFields& in, ModelConfig& c) {
@@ -49,21 +48,19 @@ void DeepSeekFromHf(const HfFields& in, ModelConfig& c) {
   e.feed_forward = in.Int("moe_intermediate_size", 0);
   e.shared_feed_forward = e.feed_forward * in.Int("n_shared_experts", 0);
   e.scale = in.Number("routed_scaling_factor", 1.0);
-  const bool v3 = in.Text("model_type", "") != "deepseek_v2";
-  e.sigmoid = in.Text("scoring_func", v3 ? "sigmoid" : "softmax") == "sigmoid";
-  e.renormalize = in.Bool("norm_topk_prob", v3);
+  if (in.hf_class == "DeepseekV3ForCausalLM" || in.hf_class == "KimiK2ForCausalLM")
+    c.rope_interleaved = in.Bool("rope_interleave", true);
+  const bool v3 = in.hf_class != "DeepseekV2ForCausalLM";
+  e.sigmoid = v3;
+  e.renormalize = v3 && in.Bool("norm_topk_prob", true);  // V2's class does not read it
   if (e.sigmoid) e.correction = Presence::kAlways;
-  std::string method = in.Text("topk_method", v3 ? "noaux_tc" : "greedy");
-  if (method == "greedy") {
-    e.groups = e.groups_used = 1;
-  } else if (method == "group_limited_greedy" || method == "noaux_tc") {
+  e.group_top2 = v3;
+  const std::string method = v3 ? "noaux_tc" : in.Text("topk_method", "greedy");  // V3's class has but one
+  if (method == "group_limited_greedy" || v3) {
     e.groups = in.Int("n_group", 1);
     e.groups_used = in.Int("topk_group", e.groups);
-    e.group_top2 = method == "noaux_tc";
-  } else {
-    Fail(ErrorKind::kUnsupported,
-         "{}: topk_method {} is not supported; supported: greedy, group_limited_greedy, "
-         "noaux_tc",
+  } else if (method != "greedy") {
+    Fail(ErrorKind::kUnsupported, "{}: topk_method {} is not supported; supported: greedy, group_limited_greedy",
          in.where, method);
   }
   c.extra_layers = in.Int("num_nextn_predict_layers", 0);
@@ -72,6 +69,7 @@ void DeepSeekFromHf(const HfFields& in, ModelConfig& c) {
 
 void SparseFromHf(const HfFields& in, ModelConfig& c) {
   DeepSeekFromHf(in, c);
+  c.experts.count = in.Int("num_experts", c.experts.count);  // an older name
   if (in.Has("mlp_layer_types")) {
     const Json& types = in.json["mlp_layer_types"];
     if (!types.is_array() || static_cast<int64_t>(types.size()) != c.n_layers)
@@ -171,6 +169,9 @@ void GlmDsaFromGguf(const GgufFields& in, ModelConfig& c) {
 void DeepSeekToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
   const LatentConfig& l = c.latent;
   const ExpertConfig& e = c.experts;
+  if (!c.rope_interleaved)
+    Fail(ErrorKind::kUnsupported, "GGUF's readers of {} turn neighbouring pairs; this model turns halves",
+         c.architecture);
   auto number = [&](const char* key, int64_t value) { out.AddUint32(p + key, static_cast<uint64_t>(value)); };
   if (l.q_rank > 0) number("attention.q_lora_rank", l.q_rank);
   number("attention.kv_lora_rank", l.kv_rank);
@@ -222,6 +223,7 @@ void DeepSeekToHf(const ModelConfig& c, Json& out) {
     out["model_type"] = "deepseek_v3";
   }
   out.erase("head_dim");
+  if (!c.rope_interleaved) out["rope_interleave"] = false;
   out["num_nextn_predict_layers"] = 0;  // the class's default is 1
   out["q_lora_rank"] = l.q_rank > 0 ? Json(l.q_rank) : Json(nullptr);
   out["kv_lora_rank"] = l.kv_rank;
@@ -275,6 +277,7 @@ ArchitectureSpec DeepSeek2Spec() {
       {"ffn_down_shexp", "mlp.shared_experts.down_proj"},
   };
   spec.from_hf = DeepSeekFromHf;
+  spec.rope_from_hf = LatentRopeFromHf;
   spec.from_gguf = DeepSeekFromGguf;
   spec.to_gguf = DeepSeekToGguf;
   spec.to_hf = DeepSeekToHf;

@@ -61,8 +61,6 @@ void ReadExperts(const HfFields& in, ModelConfig& c) {
   e.feed_forward = in.Int("moe_intermediate_size");
   // The library builds one shared expert of this width, whatever n_shared_experts says.
   e.shared_feed_forward = e.feed_forward;
-  if (in.Int("n_shared_experts", 1) != 1)
-    Fail(ErrorKind::kUnsupported, "{}: n_shared_experts {}: supported is 1", in.where, in.Int("n_shared_experts", 1));
   e.scale = in.Number("routed_scaling_factor", 1.5);
   e.renormalize = true;
   e.correction = Presence::kAlways;
@@ -86,6 +84,7 @@ void ReadExperts(const HfFields& in, ModelConfig& c) {
 
 void FromHf(const HfFields& in, ModelConfig& c) {
   CompressedConfig& x = c.compressed;
+  c.n_kv_heads = 1;
   x.q_rank = in.Int("q_lora_rank");
   const double turned = static_cast<double>(c.head_dim) * in.Number("partial_rotary_factor", 0.125);
   x.rope_dim = in.Has("qk_rope_head_dim")      ? in.Int("qk_rope_head_dim")
@@ -101,24 +100,15 @@ void FromHf(const HfFields& in, ModelConfig& c) {
   c.hyper.iterations = in.Int("hc_sinkhorn_iters", 20);
   c.hyper.epsilon = in.Number("hc_eps", 1e-6);
   c.sliding_window = in.Int("sliding_window");
+  if (c.activation != Activation::kSilu)
+    Fail(ErrorKind::kUnsupported, "{}: hidden_act {} is not supported; supported: silu", in.where,
+         in.Text("hidden_act", ""));
   c.activation = Activation::kClampedSilu;
   c.swiglu_limit = in.Number("swiglu_limit", 10.0);
   c.extra_layers = in.Int("num_nextn_predict_layers", 0);
   SetAllLayers(c);
   ReadAttention(in, c);
   ReadExperts(in, c);
-}
-
-/// Layers with compressed entries turn by a base of their own, scaled; the others by rope_theta, not scaled.
-void RopeFromHf(const HfFields& in, ModelConfig& c) {
-  c.rope_local_theta = in.Number("rope_theta", 10000.0);
-  c.rope_theta = in.Number("compress_rope_theta", 160000.0);
-  // YaRN here leaves cosine and sine as they are.
-  if (c.rope_scaling.kind == RopeScaling::Kind::kYarn) c.rope_scaling.attention_factor = 1.0;
-  if (!in.Has("rope_parameters") || !in.json["rope_parameters"].is_object()) return;
-  const Json& rope = in.json["rope_parameters"];
-  for (auto [kind, theta] : {std::pair{"main", &c.rope_local_theta}, {"compress", &c.rope_theta}})
-    if (rope.contains(kind) && rope[kind].is_object()) *theta = JsonNumber(rope[kind], "rope_theta", in.where, *theta);
 }
 
 constexpr int64_t kSparseRate = 4, kHeavyRate = 128;  // those that GGUF's readers know
@@ -348,7 +338,10 @@ ArchitectureSpec DeepSeek4Spec() {
       {"ffn_up_shexp", "ffn.shared_experts.w3"},
   };
   spec.from_hf = FromHf;
-  spec.rope_from_hf = RopeFromHf;
+  spec.partial_rotary = 0.125;
+  spec.rope_main = {"compress", "compress_rope_theta"};
+  spec.rope_local = {"main"};
+  spec.rope_flat = true;
   spec.from_gguf = FromGguf;
   spec.to_gguf = ToGguf;
   spec.to_hf = ToHf;

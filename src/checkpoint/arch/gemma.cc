@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "checkpoint/arch/spec.h"
 
 namespace assay {
@@ -11,6 +12,7 @@ namespace {
 
 void WireGemma(ModelConfig& c) {
   c.post_norms = true;
+  c.qkv_bias = c.o_bias = Presence::kOptional;
   c.activation = Activation::kGeluTanh;
   c.tied_output = true;
 }
@@ -22,12 +24,11 @@ void ScaleEmbedding(ModelConfig& c) {
 void CommonFromHf(const HfFields& in, ModelConfig& c, int64_t pattern) {
   ScaleEmbedding(c);
   c.tied_output = in.Bool("tie_word_embeddings", true);
-  c.activation =
-      ReadActivation(in, in.Has("hidden_activation") ? "hidden_activation" : "hidden_act", "gelu_pytorch_tanh");
+  c.activation = ReadActivation(in, "hidden_activation", "gelu_pytorch_tanh");
   c.attention_scale = 1.0 / std::sqrt(in.Number("query_pre_attn_scalar", 256.0));
   c.attention_softcap = in.Number("attn_logit_softcapping", 0.0);
   c.logit_softcap = in.Number("final_logit_softcapping", 0.0);
-  c.sliding_window = in.Int("sliding_window", 4096);
+  c.sliding_window = ReadWindow(in, 4096);
   ReadLayerTypes(in, c, pattern);
 }
 
@@ -106,12 +107,12 @@ ArchitectureSpec Gemma3Spec() {
     c.qk_norm = QkNorm::kHead;
     c.rope_theta = 1000000.0;
   };
+  spec.rope_main = {"full_attention"};
+  spec.rope_local = {"sliding_attention", "rope_local_base_freq"};
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
     CommonFromHf(in, c, in.Int("sliding_window_pattern", 6));
-    double theta = in.Number("rope_local_base_freq", 10000.0);
-    if (in.Has("rope_parameters") && in.json["rope_parameters"].contains("sliding_attention"))
-      theta = JsonNumber(in.json["rope_parameters"]["sliding_attention"], "rope_theta", in.where, theta);
-    LocalRope(c, theta);
+    c.attention_softcap = 0.0;  // the reference does not read it
+    LocalRope(c, 10000.0);
   };
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     ScaleOfGguf(c, 62);
@@ -121,6 +122,8 @@ ArchitectureSpec Gemma3Spec() {
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     RequireActivation(c, Activation::kGeluTanh);
+    if (c.rope_local_scaling.kind != RopeScaling::Kind::kNone)
+      Fail(ErrorKind::kUnsupported, "GGUF cannot state a scaling of the rotation in layers with a window");
     AddWindowPattern(c, p, 6, out);
     if (c.logit_softcap > 0) out.AddFloat32(p + "final_logit_softcapping", c.logit_softcap);
     out.AddFloat32(p + "rope.freq_base_swa", c.rope_local_theta);

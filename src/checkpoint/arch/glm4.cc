@@ -18,6 +18,7 @@ ArchitectureSpec Glm4Spec() {
       {"ffn_up", "mlp.gate_up_proj"},
   };
   spec.gguf = {{"ffn_gate", "ffn_up"}, {"ffn_up", "ffn_up"}};
+  spec.partial_rotary = 0.5;
   spec.wire = [](ModelConfig& c) {
     c.post_norms = true;
     c.qkv_bias = Presence::kOptional;

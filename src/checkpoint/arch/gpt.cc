@@ -1,6 +1,9 @@
 // GPT-2: learned positions, LayerNorm and biases everywhere, weights stored [in, out]. GPT-NeoX and Pythia: rotation of
 // a part of each head, attention and feed-forward side by side, query, key and value of one head next to each other.
 
+#include <cmath>
+
+#include "base/error.h"
 #include "checkpoint/arch/spec.h"
 
 namespace assay {
@@ -12,6 +15,19 @@ void WireGpt(ModelConfig& c) {
   c.gated = false;
   c.activation = Activation::kGelu;
   c.qkv_bias = c.o_bias = c.mlp_bias = Presence::kAlways;
+}
+
+}  // namespace
+
+namespace {
+
+/// Scores divided by the square root of the head size, by the number of the layer (from 1), by both or by nothing.
+void ScaleScores(bool by_size, bool by_layer, ModelConfig& c) {
+  if (!by_size) c.attention_scale = 1.0;
+  if (!by_layer) return;
+  SetAllLayers(c);
+  const double scale = by_size ? 1.0 / std::sqrt(static_cast<double>(c.head_dim)) : 1.0;
+  for (size_t i = 0; i < c.layers.size(); ++i) c.layers[i].attention_scale = scale / static_cast<double>(i + 1);
 }
 
 }  // namespace
@@ -50,13 +66,18 @@ ArchitectureSpec Gpt2Spec() {
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
     c.activation = ReadActivation(in, "activation_function", "gelu_new");
     c.tied_output = in.Bool("tie_word_embeddings", true);
+    ScaleScores(in.Bool("scale_attn_weights", true), in.Bool("scale_attn_by_inverse_layer_idx", false), c);
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string&, GgufMetadata&) {
     RequireActivation(c, Activation::kGeluTanh);
+    if (c.attention_scale != 0.0 || c.Layer(0).attention_scale != 0.0)
+      Fail(ErrorKind::kUnsupported, "GGUF's readers of gpt2 scale scores by the head size alone; this model does not");
   };
   spec.to_hf = [](const ModelConfig& c, Json& out) {
     out["activation_function"] = c.activation == Activation::kGeluTanh ? "gelu_new" : ActivationName(c.activation);
     out["layer_norm_epsilon"] = out["layer_norm_eps"];
+    out["scale_attn_weights"] = c.attention_scale == 0.0;
+    out["scale_attn_by_inverse_layer_idx"] = c.Layer(0).attention_scale != 0.0;
     for (const char* key : {"layer_norm_eps", "hidden_act", "head_dim", "num_key_value_heads", "rope_theta",
                             "rope_scaling", "attention_bias", "mlp_bias"})
       out.erase(key);
@@ -83,6 +104,7 @@ ArchitectureSpec GptNeoXSpec() {
   };
   spec.gguf = {{"attn_q", "attn_qkv"}, {"attn_k", "attn_qkv"}, {"attn_v", "attn_qkv"}};
   spec.hf_keys = {{"rotary_pct", "partial_rotary_factor"}, {"rotary_emb_base", "rope_theta"}};
+  spec.partial_rotary = 0.25;
   spec.wire = [](ModelConfig& c) {
     WireGpt(c);
     c.parallel = true;
@@ -90,6 +112,9 @@ ArchitectureSpec GptNeoXSpec() {
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
     c.activation = ReadActivation(in, "hidden_act", "gelu");
     c.parallel = in.Bool("use_parallel_residual", true);
+    if (c.head_dim * c.n_heads != c.hidden)
+      Fail(ErrorKind::kUnsupported, "{}: head_dim {}: expected hidden_size / num_attention_heads, {} / {}", in.where,
+           c.head_dim, c.hidden, c.n_heads);
     if (!in.Bool("attention_bias", true)) c.qkv_bias = c.o_bias = Presence::kNever;
   };
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) { c.parallel = in.Bool("use_parallel_residual", true); };

@@ -52,9 +52,11 @@ ArchitectureSpec Granite4Spec() {
       {"ffn_up", "shared_mlp.input_linear"},
       {"ffn_down", "shared_mlp.output_linear"},
   };
+  spec.wire = [](ModelConfig& c) { c.qkv_bias = c.o_bias = Presence::kOptional; };
   spec.fits = [](const HfFields& in) {
-    const bool listed = in.Has("layer_types") && in.json["layer_types"].is_array();
-    for (const Json& type : listed ? in.json["layer_types"] : Json::array())
+    const char* key = in.Has("layers_block_type") ? "layers_block_type" : "layer_types";
+    const bool listed = in.Has(key) && in.json[key].is_array();
+    for (const Json& type : listed ? in.json[key] : Json::array())
       if (type != "attention" && type != "full_attention") return false;
     return listed && in.Int("num_local_experts", 8) == 0;
   };

@@ -11,13 +11,14 @@ namespace assay {
 ArchitectureSpec LlamaSpec() {
   ArchitectureSpec spec;
   spec.name = "llama";
-  spec.classes = {"LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM"};
+  spec.classes = {"LlamaForCausalLM", "MistralForCausalLM", "LLaMAForCausalLM"};
   spec.model_types = {"llama", "mistral"};
   spec.gguf_interleaved = true;
   spec.wire = [](ModelConfig& c) { c.qkv_bias = c.o_bias = c.mlp_bias = Presence::kOptional; };
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
-    c.sliding_window = in.Int("sliding_window", 0);
-    ReadLayerTypes(in, c, 0);
+    if (in.hf_class != "MistralForCausalLM") return;
+    c.sliding_window = ReadWindow(in, 4096);
+    c.qkv_bias = c.o_bias = c.mlp_bias = Presence::kNever;
   };
   spec.to_hf = [](const ModelConfig& c, Json& out) {
     if (c.sliding_window == 0) return;
@@ -31,14 +32,10 @@ ArchitectureSpec LlamaSpec() {
 namespace {
 
 void Ministral3FromHf(const HfFields& in, ModelConfig& c) {
-  c.sliding_window = in.Int("sliding_window", 0);
-  ReadLayerTypes(in, c, 0);
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    if (!in.Has(key) || !in.json[key].is_object()) continue;
-    const Json& rope = in.json[key];
-    c.temperature_scale = JsonNumber(rope, "llama_4_scaling_beta", in.where, c.temperature_scale);
-    c.temperature_floor = static_cast<double>(JsonInt(rope, "original_max_position_embeddings", in.where, c.context));
-  }
+  c.sliding_window = ReadWindow(in, 0);
+  const Json rope = RopeObject(in);
+  c.temperature_scale = JsonNumber(rope, "llama_4_scaling_beta", in.where, 0.0);
+  c.temperature_floor = static_cast<double>(JsonInt(rope, "original_max_position_embeddings", in.where, c.context));
   if (c.temperature_scale < 0 || (c.temperature_scale > 0 && c.temperature_floor < 1))
     Fail(ErrorKind::kCorrupt, "{}: llama_4_scaling_beta {} at every {} positions", in.where, c.temperature_scale,
          c.temperature_floor);
@@ -81,6 +78,9 @@ ArchitectureSpec Mistral3Spec() {
   spec.model_types = {"ministral3"};
   spec.gguf_interleaved = true;
   spec.wire = [](ModelConfig& c) { c.temperature_rotated = true; };
+  spec.rope_default =
+      R"({"type": "yarn", "rope_theta": 1000000.0, "factor": 16.0, "original_max_position_embeddings": 16384,
+          "beta_fast": 32.0, "beta_slow": 1.0, "mscale_all_dim": 1.0, "mscale": 1.0, "llama_4_scaling_beta": 0.1})";
   spec.from_hf = Ministral3FromHf;
   spec.from_gguf = Ministral3FromGguf;
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
@@ -112,16 +112,19 @@ ArchitectureSpec SmolLm3Spec() {
   spec.gguf_interleaved = true;
   spec.wire = [](ModelConfig& c) { c.qkv_bias = c.o_bias = c.mlp_bias = Presence::kOptional; };
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
-    if (in.Bool("use_sliding_window", false)) {
-      c.sliding_window = in.Int("sliding_window", 0);
-      ReadLayerTypes(in, c, 0);
+    if (in.Has("no_rope_layers")) {
+      const Json& list = in.json["no_rope_layers"];  // 0: does not rotate
+      if (!list.is_array() || static_cast<int64_t>(list.size()) != c.n_layers)
+        Fail(ErrorKind::kCorrupt, "{}: no_rope_layers: expected a list of {}, one a layer", in.where, c.n_layers);
+      SetAllLayers(c);
+      for (size_t i = 0; i < list.size(); ++i) c.layers[i].rope = list[i] != 0;
+    } else {
+      NoRopeEvery(c, in.Int("no_rope_layer_interval", 4));
     }
-    if (!in.Has("no_rope_layers")) return NoRopeEvery(c, in.Int("no_rope_layer_interval", 4));
-    const Json& list = in.json["no_rope_layers"];  // 1: rotates
-    if (!list.is_array() || static_cast<int64_t>(list.size()) != c.n_layers)
-      Fail(ErrorKind::kCorrupt, "{}: no_rope_layers: expected a list of {}, one a layer", in.where, c.n_layers);
-    SetAllLayers(c);
-    for (size_t i = 0; i < list.size(); ++i) c.layers[i].rope = list[i] == 1;
+    if (!in.Bool("use_sliding_window", false)) return;
+    c.sliding_window = ReadWindow(in, 0);
+    if (in.Has("layer_types")) return ReadLayerTypes(in, c, 0);
+    for (LayerConfig& layer : c.layers) layer.window = layer.rope ? 0 : c.sliding_window;
   };
   spec.from_gguf = [](const GgufFields&, ModelConfig& c) { NoRopeEvery(c, 4); };
   spec.to_gguf = [](const ModelConfig& c, const std::string&, GgufMetadata&) {

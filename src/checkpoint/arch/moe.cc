@@ -21,10 +21,7 @@ void ReadCounts(const GgufFields& in, ModelConfig& c) {
 }
 
 void QwenFromHf(const HfFields& in, ModelConfig& c) {
-  if (in.Bool("use_sliding_window", false)) {
-    c.sliding_window = in.Int("sliding_window", 4096);
-    ReadLayerTypes(in, c, 0);
-  }
+  if (in.Bool("use_sliding_window", false)) c.sliding_window = ReadWindow(in, 4096);
   c.experts.count = in.Has("num_experts") ? in.Int("num_experts") : in.Int("num_local_experts", 128);
   c.experts.used = in.Int("num_experts_per_tok", 8);
   c.experts.feed_forward = in.Int("moe_intermediate_size", 768);
@@ -80,9 +77,12 @@ ArchitectureSpec MixtralSpec() {
       {"expert_up", "block_sparse_moe.experts.{}.w3"},
       {"expert_down", "block_sparse_moe.experts.{}.w2"},
   };
-  spec.wire = [](ModelConfig& c) { c.experts.renormalize = true; };
+  spec.wire = [](ModelConfig& c) {
+    c.experts.renormalize = true;
+    c.rope_theta = 1000000.0;
+  };
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
-    c.sliding_window = in.Int("sliding_window", 0);
+    c.sliding_window = ReadWindow(in, 0);
     c.experts.count = in.Int("num_local_experts", 8);
     c.experts.used = in.Int("num_experts_per_tok", 2);
     c.experts.feed_forward = c.feed_forward;
@@ -105,6 +105,11 @@ ArchitectureSpec Qwen2MoeSpec() {
   };
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
     QwenFromHf(in, c);
+    if (in.Has("layer_types"))
+      ReadLayerTypes(in, c, 0);
+    else  // every other one of the first few
+      for (int64_t i = 0; i < c.n_layers; ++i)
+        if (i % 2 != 0 || i >= in.Int("max_window_layers", 28)) c.layers[static_cast<size_t>(i)].window = 0;
     if (!in.Bool("qkv_bias", true)) c.qkv_bias = Presence::kNever;
     c.experts.shared_feed_forward = in.Int("shared_expert_intermediate_size", 0);
   };
@@ -159,6 +164,8 @@ ArchitectureSpec GptOssSpec() {
       {"expert_down", "=mlp.experts.down_proj", StoredName::Order::kConcatenated, true},
   };
   spec.gguf = {{"ffn_norm", "post_attention_norm"}};
+  spec.rope_default = R"({"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false,
+                          "original_max_position_embeddings": 4096})";
   spec.wire = [](ModelConfig& c) {
     c.sinks = true;
     c.qkv_bias = c.o_bias = Presence::kAlways;
@@ -169,12 +176,13 @@ ArchitectureSpec GptOssSpec() {
   };
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
     c.experts.count = in.Int("num_local_experts", 128);
-    c.experts.used = in.Has("num_experts_per_tok") ? in.Int("num_experts_per_tok") : in.Int("experts_per_token", 4);
+    c.experts.used = in.Int("num_experts_per_tok", 4);
     c.experts.feed_forward = c.feed_forward;
     c.swiglu_limit = in.Number("swiglu_limit", 7.0);
     if (in.Number("swiglu_alpha", 1.702) != 1.702)
       Fail(ErrorKind::kUnsupported, "{}: swiglu_alpha {}; supported: 1.702", in.where, in.Number("swiglu_alpha", 0));
-    c.sliding_window = in.Int("sliding_window", 128);
+    if (!in.Bool("attention_bias", true)) c.qkv_bias = c.o_bias = Presence::kNever;
+    c.sliding_window = ReadWindow(in, 128);
     ReadLayerTypes(in, c, 2);
     AllExperts(c);
   };
@@ -205,6 +213,7 @@ namespace {
 
 void WireLlama4(ModelConfig& c) {
   c.experts.sigmoid = c.experts.weigh_input = true;
+  c.rope_theta = 500000.0;
 }
 
 void NoRopeEvery(ModelConfig& c, int64_t interval) {
@@ -249,6 +258,7 @@ void Llama4FromHf(const HfFields& in, ModelConfig& c) {
     NoRopeEvery(c, in.Int("no_rope_layer_interval", 4));
   }
   ChunksWhereRope(c);
+  ReadLayerTypes(in, c, 0);
 }
 
 void Llama4FromGguf(const GgufFields& in, ModelConfig& c) {

@@ -7,7 +7,7 @@ namespace {
 
 void ReadQwenWindow(const HfFields& in, ModelConfig& c) {
   if (!in.Bool("use_sliding_window", false)) return;
-  c.sliding_window = in.Int("sliding_window", 4096);
+  c.sliding_window = ReadWindow(in, 4096);
   if (in.Has("layer_types")) return ReadLayerTypes(in, c, 0);
   SetAllLayers(c);
   for (int64_t i = 0; i < in.Int("max_window_layers", 28) && i < c.n_layers; ++i)

@@ -19,12 +19,6 @@ void DeltaFromHf(const HfFields& in, ModelConfig& c) {
   c.delta = {in.Int("linear_num_key_heads", 16), in.Int("linear_num_value_heads", 32),
              in.Int("linear_key_head_dim", 128), in.Int("linear_value_head_dim", 128),
              in.Int("linear_conv_kernel_dim", 4)};
-  double partial = in.Number("partial_rotary_factor", 0.25);
-  if (in.Has("rope_parameters") && in.json["rope_parameters"].is_object())
-    partial = JsonNumber(in.json["rope_parameters"], "partial_rotary_factor", in.where, partial);
-  if (!(partial > 0.0 && partial <= 1.0))
-    Fail(ErrorKind::kCorrupt, "{}: partial_rotary_factor: expected 0 to 1, found {}", in.where, partial);
-  c.rotary_dim = static_cast<int64_t>(static_cast<double>(c.head_dim) * partial);
   SetAllLayers(c);
   if (in.Has("layer_types")) return ReadLayerTypes(in, c, 0);
   const int64_t interval = std::max<int64_t>(1, in.Int("full_attention_interval", 4));
@@ -89,6 +83,7 @@ void MixtureFromGguf(const GgufFields& in, ModelConfig& c) {
 }
 
 void DeltaToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
+  RequireActivation(c, Activation::kSilu);
   const DeltaConfig& d = c.delta;
   if (d.key_dim != d.value_dim)
     Fail(ErrorKind::kUnsupported,
@@ -151,6 +146,7 @@ ArchitectureSpec Common(std::string_view name, std::string_view hf_class, std::s
   spec.model_types = {model_type};
   spec.minus_one = true;
   spec.mtp = true;
+  spec.partial_rotary = 0.25;
   spec.gguf = {
       {"ssm_q", "attn_qkv"},
       {"ssm_k", "attn_qkv"},

@@ -38,13 +38,17 @@ struct ModuleRoots {
 struct HfFields {
   const Json& json;
   std::string where;
-  bool Has(const char* key) const;
-  int64_t Int(const char* key) const { return JsonInt(json, key, where); }
+  std::string_view hf_class = "";   // of its description's, the one that the file names
+  bool Has(const char* key) const;  // and is not null
+  bool Stated(const char* key) const { return json.contains(key); }  // null too
+  /// Refuses what is so large that the product of two does not fit.
+  int64_t Int(const char* key) const;
   int64_t Int(const char* key, int64_t fallback) const { return Has(key) ? Int(key) : fallback; }
   double Number(const char* key, double fallback) const {
     return Has(key) ? JsonNumber(json, key, where, fallback) : fallback;
   }
-  bool Bool(const char* key, bool fallback) const { return Has(key) ? JsonBool(json, key, where, fallback) : fallback; }
+  /// null is no, as Python has it.
+  bool Bool(const char* key, bool fallback) const { return JsonBool(json, key, where, Stated(key) ? false : fallback); }
   std::string Text(const char* key, const char* fallback) const {
     return Has(key) ? JsonString(json, key, where) : fallback;
   }
@@ -67,7 +71,7 @@ struct ArchitectureSpec {
   std::string_view name;                                  // GGUF's general.architecture; ours where llama.cpp has none
   std::string_view gguf_name = "";                        // where it differs
   std::vector<std::string_view> classes = {};             // Hugging Face's
-  std::vector<std::string_view> model_types = {};         // of a config.json that names no class
+  std::vector<std::string_view> model_types = {};         // of a config.json that names no class: of the first classes
   bool in_llama_cpp = true;                               // else no GGUF is read or written
   bool hf_interleaved = false, gguf_interleaved = false;  // ModelConfig::rope_interleaved of the container
   bool gguf_tiled_heads = false;                          // DeltaConfig::tiled of GGUF
@@ -78,7 +82,24 @@ struct ArchitectureSpec {
   bool mixture = false;    // has experts; of descriptions with the same gguf_name the one that fits is taken
   bool dense_too = false;  // mixture: or has none
   bool mtp = false;  // Hugging Face: may have tensors mtp.*, which draft further tokens, whatever config.json says
-  bool minus_one = false;  // Hugging Face stores the weights of RMS norms less one
+  bool minus_one = false;       // Hugging Face stores the weights of RMS norms less one
+  double partial_rotary = 0.0;  // Hugging Face: the part of a head that turns where the file states none; 0: all of it,
+                                // whatever partial_rotary_factor says
+  /// Hugging Face: what rope_parameters calls the rotations of the layers without and with local_rope, and the keys
+  /// that state their bases where it does not. Names empty: one for all.
+  struct RopeKind {
+    std::string_view name = "";
+    const char* theta = "rope_theta";
+  };
+  RopeKind rope_main = {}, rope_local = {};
+  const char* rope_default = nullptr;  // rope_parameters of a file that states no rotation
+  bool rope_flat = false;  // an object without these names is that of the main kind; the local one is not scaled
+  /// The model_type of one of the classes.
+  std::string_view TypeOf(std::string_view hf_class) const {
+    for (size_t i = 0; i < model_types.size(); ++i)
+      if (classes[i] == hf_class) return model_types[i];
+    return model_types.front();  // an older spelling of the first
+  }
   /// What all models of the architecture have in common; before anything is read.
   void (*wire)(ModelConfig&) = nullptr;
   /// What only this architecture's files say; after the common hyperparameters.
@@ -104,6 +125,10 @@ std::string_view GgufName(const ArchitectureSpec& spec);
 
 /// Qwen's: every decoder_sparse_step-th layer that is not in mlp_only_layers has experts.
 void ReadSparseLayers(const HfFields& in, ModelConfig& config);
+/// sliding_window, null: none; `fallback`: the class's default where the file does not state it.
+int64_t ReadWindow(const HfFields& in, int64_t fallback);
+/// The object that describes the rotation: rope_scaling, else rope_parameters, as transformers takes them; empty: none.
+Json RopeObject(const HfFields& in);
 /// layer_types of config.json, else the last of every `pattern` layers is full and the others have the window. 0: leave
 /// all alike.
 void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern);

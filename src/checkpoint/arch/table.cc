@@ -47,14 +47,24 @@ void RefuseArchitecture(std::string_view where, std::string_view name, bool hugg
   if (const ArchitectureSpec* spec = FindArchitecture(name); spec && !hugging_face && !spec->in_llama_cpp)
     Fail(ErrorKind::kUnsupported, "{}: GGUF of architecture {} is not supported; a Hugging Face folder of {} is", where,
          name, spec->classes.front());
-  std::string nearest = Nearest(name, known);
-  Fail(ErrorKind::kUnsupported, "{}: architecture {} is not supported; nearest supported: {}; all: {}", where, name,
-       nearest.empty() ? known.front() : nearest, Join(known, ", "));
+  Fail(ErrorKind::kUnsupported, "{}: architecture {} is not supported; supported: {}", where, name, Join(known, ", "));
 }
 
 bool HfFields::Has(const char* key) const {
   auto it = json.find(key);
   return it != json.end() && !it->is_null();
+}
+
+int64_t ReadWindow(const HfFields& in, int64_t fallback) {
+  return in.Stated("sliding_window") ? in.Int("sliding_window", 0) : fallback;
+}
+
+int64_t HfFields::Int(const char* key) const {
+  constexpr int64_t kLimit = 3'037'000'499;
+  const int64_t value = JsonInt(json, key, where);
+  if (value < -kLimit || value > kLimit)
+    Fail(ErrorKind::kCorrupt, "{}: {}: expected at most {}, found {}", where, key, kLimit, value);
+  return value;
 }
 
 void SetAllLayers(ModelConfig& config) {
@@ -147,8 +157,14 @@ const char* ActivationName(Activation activation) {
       return "gelu";
     case Activation::kGeluTanh:
       return "gelu_pytorch_tanh";
+    case Activation::kRelu:
+      return "relu";
     case Activation::kRelu2:
       return "relu2";
+    case Activation::kQuickGelu:
+      return "quick_gelu";
+    case Activation::kTanh:
+      return "tanh";
   }
   return "silu";
 }
@@ -176,8 +192,12 @@ Activation ReadActivation(const HfFields& in, const char* key, const char* fallb
   if (name == "silu" || name == "swish") return Activation::kSilu;
   if (name == "gelu") return Activation::kGelu;
   if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return Activation::kGeluTanh;
+  if (name == "relu") return Activation::kRelu;
   if (name == "relu2" || name == "relu_squared") return Activation::kRelu2;
-  Fail(ErrorKind::kUnsupported, "{}: {} {} is not supported; supported: silu, gelu, gelu_new, gelu_pytorch_tanh, relu2",
+  if (name == "quick_gelu") return Activation::kQuickGelu;
+  if (name == "tanh") return Activation::kTanh;
+  Fail(ErrorKind::kUnsupported,
+       "{}: {} {} is not supported; supported: silu, gelu, gelu_new, gelu_pytorch_tanh, relu, relu2, quick_gelu, tanh",
        in.where, key, name);
 }
 

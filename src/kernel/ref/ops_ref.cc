@@ -83,7 +83,7 @@ void ConvolveStep(const float* weights, const float* bias, int64_t channels, int
     for (int64_t i = 0; i < past; ++i) sum += weights[ch * kernel + i] * history[i * channels + ch];
     sum += weights[ch * kernel + past] * now;
     if (bias) sum += bias[ch];
-    x[ch] = sum / (1.0f + std::exp(-sum));
+    x[ch] = sum;
     for (int64_t i = 0; i + 1 < past; ++i) history[i * channels + ch] = history[(i + 1) * channels + ch];
     if (past > 0) history[(past - 1) * channels + ch] = now;
   }
