@@ -113,7 +113,7 @@ TEST(DeepSeek4, MetadataThatContradictsOrGoesBeyondIsRefused) {
               [] { OpenChanged<float>("deepseek4.swiglu_clamp_exp", 16, 2.5f); });
   ExpectError(ErrorKind::kUnsupported, "expert_shared_count 2: supported is 1",
               [] { OpenChanged<uint32_t>("deepseek4.expert_shared_count", 4, 2); });
-  ExpectError(ErrorKind::kCorrupt, "residual streams: expected 1 to 16, found 17",
+  ExpectError(ErrorKind::kCorrupt, "residual streams: expected 0 to 16, found 17",
               [] { OpenChanged<uint32_t>("deepseek4.hyper_connection.count", 4, 17); });
   ExpectError(ErrorKind::kCorrupt, "blk.1.ffn_gate_tid2eid.weight",
               [] { OpenChanged<uint32_t>("deepseek4.hash_layer_count", 4, 2); });
