@@ -174,6 +174,11 @@ std::string Checkpoint::fingerprint() const {
     ModelConfig config = config_;
     config.name.clear();  // says where it came from
     AddFields(hasher, config);
+    if (as_made_) {
+      ModelConfig made = *as_made_;
+      made.name.clear();
+      AddFields(hasher, made);
+    }
     AddFields(hasher, tokenizer_);
     hasher.AddText(chat_template_);
     AddTensors(hasher, tensors_);

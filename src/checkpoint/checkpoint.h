@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,7 +47,12 @@ class Checkpoint {
 
   Container container() const { return container_; }
   const std::filesystem::path& path() const { return path_; }
+  /// As the engine that the container is made for runs it.
   const ModelConfig& config() const { return config_; }
+  /// As its maker means it, which `reference` arithmetic runs. The same, but where differences() has an entry.
+  const ModelConfig& as_made() const { return as_made_ ? *as_made_ : config_; }
+  /// What the engine does otherwise than the maker, and why it would not load the files, a sentence each; for people.
+  const std::vector<std::string>& differences() const { return differences_; }
   const TokenizerSpec& tokenizer() const { return tokenizer_; }
   /// Empty when the model ships none.
   const std::string& chat_template() const { return chat_template_; }
@@ -86,6 +92,8 @@ class Checkpoint {
   Container container_ = Container::kGguf;
   std::filesystem::path path_;
   ModelConfig config_;
+  std::optional<ModelConfig> as_made_;
+  std::vector<std::string> differences_;
   TokenizerSpec tokenizer_;
   std::string chat_template_;
   std::map<std::string, std::string> extra_chat_templates_;

@@ -1,6 +1,7 @@
 #include "checkpoint/gguf_checkpoint.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -43,9 +44,12 @@ std::optional<SplitName> ParseSplitName(const std::string& name) {
 
 /// Layers behind the last that draft further tokens.
 bool InExtraLayer(const ModelConfig& config, std::string_view name) {
-  for (int64_t i = 0; i < config.extra_layers; ++i)
-    if (name.starts_with(fmt::format("blk.{}.", config.n_layers + i))) return true;
-  return false;
+  if (config.extra_layers == 0 || !name.starts_with("blk.")) return false;
+  int64_t layer = -1;
+  name.remove_prefix(4);
+  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
+  return error == std::errc() && end != name.data() + name.size() && *end == '.' && layer >= config.n_layers &&
+         layer < config.n_layers + config.extra_layers;
 }
 
 RopeTables ReadRopeTables(const std::vector<GgufFile>& files) {
@@ -148,7 +152,12 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   path_ = std::move(path);
   CheckSplit();
   const GgufFile& head = files_.front();
-  config_ = GgufModelConfig(head, ReadRopeTables(files_));
+  const bool tied = std::none_of(files_.begin(), files_.end(),
+                                 [](const GgufFile& file) { return file.FindTensor("output.weight") != nullptr; });
+  GgufModel model = ReadGgufModel(head, ReadRopeTables(files_), tied);
+  config_ = std::move(model.config);
+  as_made_ = std::move(model.as_made);
+  differences_ = std::move(model.differences);
   GgufScales scales;
   bool i2s = false;
   uint64_t drafts = 0, draft_bytes = 0;
@@ -183,7 +192,6 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
       tensors_.push_back(std::move(tensor));
     }
   }
-  config_.tied_output = !names.contains("output.weight");
   // Newer files of deepseek2 may carry it beside the two.
   if (!names.contains("blk.0.attn_k_b.weight")) SplitLatent(config_, tensors_, split_, head.where);
   SplitStored(config_, container_, tensors_, split_, head.where);
@@ -194,6 +202,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
 
   tokenizer_ = GgufTokenizer(head);
   config_.stop_tokens = tokenizer_.ends;
+  if (as_made_) as_made_->stop_tokens = config_.stop_tokens;
   LeaveDrafts(drafts, draft_bytes);
   chat_template_ = GgufChatTemplate(head);
   extra_chat_templates_ = GgufExtraChatTemplates(head);

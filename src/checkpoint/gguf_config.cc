@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "checkpoint/arch/spec.h"
+#include "checkpoint/arch/llama_cpp.h"
 #include "checkpoint/layout.h"
 #include "text/gguf_pretokenizers.h"
 #include "text/unicode.h"
@@ -35,19 +35,25 @@ RopeScaling ReadRopeScaling(const GgufFile& file, const std::string& prefix, int
   rope.factor = file.Number(prefix + "rope.scaling.factor", file.Number(prefix + "rope.scale_linear", 0.0));
   if (rope.factor == 0.0) rope.factor = 1.0;
   rope.original_context = file.Int(prefix + "rope.scaling.original_context_length", context);
+  const double relative = file.Number(prefix + "rope.scaling.attn_factor", 1.0);
   if (kind == "linear" || (kind.empty() && rope.factor != 1.0)) {
     rope.kind = RopeScaling::Kind::kLinear;
   } else if (kind == "yarn") {
     rope.kind = RopeScaling::Kind::kYarn;
     rope.beta_fast = file.Number(prefix + "rope.scaling.yarn_beta_fast", 32.0);
     rope.beta_slow = file.Number(prefix + "rope.scaling.yarn_beta_slow", 1.0);
-    // Relative to YaRN's own factor; engines do not read yarn_attn_factor.
-    double relative = file.Number(prefix + "rope.scaling.attn_factor", 1.0);
+    // Relative to YaRN's own factor; llama.cpp does not read yarn_attn_factor.
     if (relative != 1.0) rope.attention_factor = relative * DefaultYarnAttention(rope.factor);
+  } else if (kind == "longrope" && rope.factor != 1.0) {
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.scaling.factor {} beside the factors of longrope", file.where,
+         prefix, rope.factor);
   } else if (!kind.empty() && kind != "none" && kind != "longrope") {
     Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.scaling.type: expected none, linear, yarn or longrope, found {}",
          file.where, prefix, kind);
   }
+  if (relative != 1.0 && (rope.kind == RopeScaling::Kind::kLinear || kind == "none"))
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.scaling.attn_factor {} without YaRN or longrope", file.where,
+         prefix, relative);
   if (rope.kind == RopeScaling::Kind::kNone) rope = RopeScaling{};
   if (rope.kind == RopeScaling::Kind::kLinear) rope.original_context = 0;
   return rope;
@@ -164,6 +170,23 @@ void ReadSizes(const GgufFields& in, ModelConfig& config) {
          config.vocab, tokens->count);
 }
 
+/// Keys that llama.cpp reads for every architecture and that change what it runs in a way that is not run here.
+void RefuseUnsupported(const GgufFields& in, const ModelConfig& config) {
+  if (!in.Bool("attention.causal", true))
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}attention.causal: a model whose tokens see what follows them",
+         in.file.where, in.prefix);
+  if (in.Has("rope.freq_base_swa") && config.rope_local_theta == 0.0 &&
+      in.Number("rope.freq_base_swa", 0.0) != config.rope_theta)
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.freq_base_swa {}: layers with a window that rotate otherwise",
+         in.file.where, in.prefix, in.Number("rope.freq_base_swa", 0.0));
+  for (auto [key, expected] : {std::pair{"attention.key_length_swa", config.head_dim},
+                               {"attention.value_length_swa", config.head_dim},
+                               {"rope.dimension_count_swa", config.rotary_dim}})
+    if (in.Int(key, expected) != expected)
+      Fail(ErrorKind::kUnsupported, "{}: metadata {}{} {}: layers with a window that differ from the others ({})",
+           in.file.where, in.prefix, key, in.Int(key), expected);
+}
+
 void CheckFactors(const GgufFile& file, std::string_view name, const std::vector<float>& factors, int64_t n) {
   if (static_cast<int64_t>(factors.size()) != n)
     Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {} factors, found {}", file.where, name, n, factors.size());
@@ -200,8 +223,9 @@ void ApplyRopeTables(const GgufFile& file, const RopeTables& tables, const std::
 
 }  // namespace
 
-ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables) {
-  ModelConfig config;
+GgufModel ReadGgufModel(const GgufFile& file, const RopeTables& tables, bool tied) {
+  GgufModel out;
+  ModelConfig& config = out.config;
   const std::string name(file.String("general.architecture"));
   const GgufFields in{file, name + "."};
   const bool experts = in.Int("expert_count", 0) > 0;
@@ -210,6 +234,7 @@ ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables) {
     Fail(ErrorKind::kUnsupported, "{}: a model of architecture {} with {} experts is not supported", file.where, name,
          in.Int("expert_count", 0));
   if (!spec) RefuseArchitecture(file.where, name, false);
+  const EngineRow& engine = EngineOf(name);
   config.architecture = spec->name;
   config.name = std::string(file.String("general.name", ""));
   config.rope_interleaved = spec->gguf_interleaved;
@@ -217,20 +242,40 @@ ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables) {
   if (spec->wire) spec->wire(config);
   const std::string& p = in.prefix;
   ReadSizes(in, config);
-  // Engines run architecture llama without a window; files of Mistral 7B v0.1 carry the key all the same.
-  config.sliding_window = 0;
+  config.sliding_window = 0;  // descriptions of architectures that llama.cpp runs with one read it
+  config.tied_output = tied;
   config.rope_scaling = ReadRopeScaling(file, p, config.context);
   if (spec->from_gguf) spec->from_gguf(in, config);
-  int64_t value_length = in.Int("attention.value_length", config.head_dim);
+  ApplyEngine(engine, config);
+  const int64_t value_length = in.Int("attention.value_length", config.hidden / config.n_heads);
   if (config.latent.kv_rank == 0 && value_length != config.head_dim)
     Fail(ErrorKind::kUnsupported, "{}: keys of length {} and values of length {}", file.where, config.head_dim,
          value_length);
+  RefuseUnsupported(in, config);
   CheckConfig(config, file.where);
   ApplyRopeTables(file, tables, p, config);
   config.temperature = file.Number("general.sampling.temp", 0.0);
   config.top_p = file.Number("general.sampling.top_p", 1.0);
   config.top_k = file.Int("general.sampling.top_k", 0);
-  return config;
+
+  ModelConfig made = config;
+  ApplyUnread(engine, in, made, out.differences);
+  if (spec->as_made) spec->as_made(in, made, out.differences);
+  if (!out.differences.empty()) {
+    CheckConfig(made, file.where);
+    out.as_made = std::move(made);
+  }
+  for (const std::string& why : WhyLlamaCppRefuses(config, tables))
+    out.differences.push_back(fmt::format("llama.cpp does not run this file as it is: its {} {}", name, why));
+  return out;
+}
+
+std::vector<std::string> WhyLlamaCppRefuses(const ModelConfig& config, const RopeTables& tables) {
+  std::vector<std::string_view> names;
+  if (!tables.freqs.empty()) names.push_back("rope_freqs.weight");
+  if (!tables.long_factors.empty()) names.push_back("rope_factors_long.weight");
+  if (!tables.short_factors.empty()) names.push_back("rope_factors_short.weight");
+  return WhyNotLoaded(EngineOf(GgufName(*FindArchitecture(config.architecture))), config, names);
 }
 
 TokenizerSpec GgufTokenizer(const GgufFile& file) {

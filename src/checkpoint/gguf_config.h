@@ -2,6 +2,7 @@
 // GGUF metadata ↔ model configuration, tokenizer and chat templates.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +19,17 @@ struct RopeTables {
   std::vector<float> freqs, short_factors, long_factors;
 };
 
-/// Reads general.* and the architecture's keys. Throws Error{kUnsupported} for an unknown architecture. tied_output is
-/// left to the caller.
-ModelConfig GgufModelConfig(const GgufFile& file, const RopeTables& tables);
+/// What a file describes: as llama.cpp runs it and, where that differs, as its maker means it (Checkpoint::as_made).
+struct GgufModel {
+  ModelConfig config;
+  std::optional<ModelConfig> as_made;
+  std::vector<std::string> differences;
+};
+/// Reads general.* and the architecture's keys. Throws Error{kUnsupported} for an unknown architecture. `tied` says
+/// whether there is no output.weight.
+GgufModel ReadGgufModel(const GgufFile& file, const RopeTables& tables, bool tied);
+/// Why llama.cpp does not load a model of this configuration with these tables (arch/llama_cpp.h).
+std::vector<std::string> WhyLlamaCppRefuses(const ModelConfig& config, const RopeTables& tables);
 
 /// Reads tokenizer.ggml.* and completes the spec; works for vocabulary-only files too.
 TokenizerSpec GgufTokenizer(const GgufFile& file);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -287,9 +286,13 @@ int64_t GgufValue::ItemInteger(uint64_t i) const {
 }
 
 const GgufValue* GgufFile::Find(std::string_view key) const {
-  for (const GgufEntry& entry : metadata)
-    if (entry.key == key) return &entry.value;
-  return nullptr;
+  auto found = key_index.find(key);
+  return found == key_index.end() ? nullptr : &metadata[found->second].value;
+}
+
+const GgufTensor* GgufFile::FindTensor(std::string_view name) const {
+  auto found = tensor_index.find(name);
+  return found == tensor_index.end() ? nullptr : &tensors[found->second];
 }
 
 namespace {
@@ -362,7 +365,6 @@ GgufFile GgufFile::Parse(std::span<const std::byte> bytes, std::string where) {
   uint64_t n_tensors = 0, n_entries = 0;
   ReadHeader(reader, file, n_tensors, n_entries);
 
-  std::unordered_set<std::string_view> keys;
   for (uint64_t i = 0; i < n_entries; ++i) {
     GgufEntry entry;
     entry.offset = reader.position();
@@ -371,7 +373,7 @@ GgufFile GgufFile::Parse(std::span<const std::byte> bytes, std::string where) {
       Fail(ErrorKind::kCorrupt, "{}: metadata key {} at byte {}: {} characters", file.where, i, entry.offset,
            entry.key.size());
     entry.value = reader.Value(fmt::format("metadata {}", Shown(entry.key)));
-    if (!keys.insert(entry.key).second)
+    if (!file.key_index.emplace(entry.key, file.metadata.size()).second)
       Fail(ErrorKind::kCorrupt, "{}: metadata {} at byte {} is there twice", file.where, Shown(entry.key),
            entry.offset);
     file.metadata.push_back(std::move(entry));
@@ -384,10 +386,9 @@ GgufFile GgufFile::Parse(std::span<const std::byte> bytes, std::string where) {
   file.alignment = static_cast<uint64_t>(alignment);
 
   std::vector<Directory> entries;
-  std::unordered_set<std::string_view> names;
   for (uint64_t i = 0; i < n_tensors; ++i) {
     entries.push_back(ReadTensorInfo(reader, file, i));
-    if (!names.insert(entries.back().tensor.name).second)
+    if (!file.tensor_index.emplace(entries.back().tensor.name, i).second)
       Fail(ErrorKind::kCorrupt, "{}: tensor {} at byte {} is there twice", file.where,
            Shown(entries.back().tensor.name), entries.back().info_at);
   }
@@ -425,7 +426,8 @@ Json ValueJson(const GgufValue& value) {
 
 Json GgufMetadataJson(const GgufFile& file) {
   Json out = Json::object();
-  for (const GgufEntry& entry : file.metadata) out[std::string(entry.key)] = ValueJson(entry.value);
+  auto& members = out.get_ref<Json::object_t&>();  // keys differ: no need to look each up
+  for (const GgufEntry& entry : file.metadata) members.emplace_back(std::string(entry.key), ValueJson(entry.value));
   return out;
 }
 

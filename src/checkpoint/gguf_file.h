@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
@@ -77,7 +78,9 @@ struct GgufFile {
   std::vector<GgufEntry> metadata;  // in file order
   std::vector<GgufTensor> tensors;  // in file order
   uint64_t file_bytes = 0;
+  std::unordered_map<std::string_view, size_t> key_index, tensor_index;  // of metadata and tensors, by name
 
+  const GgufTensor* FindTensor(std::string_view name) const;
   const GgufValue* Find(std::string_view key) const;
 
   // Typed look-up; each throws Error{kCorrupt} naming file, key, expected and found type. With a default: the key may

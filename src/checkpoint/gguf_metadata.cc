@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "checkpoint/arch/spec.h"
+#include "checkpoint/arch/llama_cpp.h"
 #include "checkpoint/gguf_checkpoint.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/layout.h"
@@ -106,6 +106,7 @@ void AddRope(GgufMetadata& out, const ModelConfig& config, const std::string& p)
       out.AddFloat32(p + "rope.scaling.factor", rope.factor);
       return;
     case RopeScaling::Kind::kLong:  // two tensors
+      out.AddString(p + "rope.scaling.type", "longrope");
       out.AddUint32(p + "rope.scaling.original_context_length", static_cast<uint64_t>(rope.original_context));
       out.AddFloat32(p + "rope.scaling.attn_factor", rope.attention_factor);
       return;
@@ -151,6 +152,7 @@ void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSp
   }
   if (config.sliding_window > 0)
     out.AddUint32(p + "attention.sliding_window", static_cast<uint64_t>(config.sliding_window));
+  if (!EngineOf(GgufName(spec)).windows && config.sliding_window > 0) AddWindowPattern(config, p, 0, out);
   AddRope(out, config, p);
   if (const ExpertConfig& e = config.experts; e.count > 0) {
     out.AddUint32(p + "expert_count", static_cast<uint64_t>(e.count));

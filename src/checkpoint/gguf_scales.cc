@@ -19,8 +19,7 @@ std::string Replaced(std::string_view name, std::string_view end, std::string_vi
 
 const GgufTensor* FindTensor(const std::vector<GgufFile>& files, std::string_view name) {
   for (const GgufFile& file : files)
-    for (const GgufTensor& tensor : file.tensors)
-      if (tensor.name == name) return &tensor;
+    if (const GgufTensor* tensor = file.FindTensor(name)) return tensor;
   return nullptr;
 }
 

@@ -1,15 +1,20 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "checkpoint/arch/spec.h"
+#include "checkpoint/gguf_config.h"
 #include "checkpoint/gguf_metadata.h"
 #include "checkpoint/gguf_scales.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/model_facts.h"
 #include "checkpoint/writer_base.h"
 #include "format/nvfp4.h"
 #include "system/file.h"
@@ -29,29 +34,84 @@ void Append(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
+std::string Joined(std::string_view a, std::string_view b) {
+  return fmt::format("{}{}{}", a, a.empty() || b.empty() ? "" : "; ", b);
+}
+
+/// What llama.cpp has no place for, or misses.
+std::vector<std::string> WrongTensors(const ModelConfig& config, const std::vector<OutputTensor>& tensors) {
+  std::unordered_map<std::string, bool> places;  // whether it is required
+  for (const TensorSlot& slot : TensorSlots(config)) places.emplace(slot.name, slot.required);
+  std::vector<std::string> out;
+  for (const OutputTensor& tensor : tensors) {
+    auto place = places.find(tensor.name);
+    if (place != places.end())
+      place->second = false;
+    else if (!IsRopeTable(tensor.name))
+      out.push_back(fmt::format("has no place for tensor {}", tensor.name));
+  }
+  for (const auto& [name, missing] : places)
+    if (missing) out.push_back(fmt::format("wants a tensor {}", name));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// Reads the metadata as llama.cpp will. Throws Error{kUnsupported} where it would not load the model, or run another
+/// one; what it is known to run otherwise than the maker (Checkpoint::differences) is returned, for people.
+std::string RequireSameModel(const ModelConfig& source, const GgufMetadata& metadata, const RopeTables& tables,
+                             const std::vector<OutputTensor>& tensors, const std::string& where) {
+  std::string head = "GGUF";
+  Append<uint32_t>(head, 3);
+  Append<uint64_t>(head, 0);
+  Append<uint64_t>(head, metadata.count());
+  head += metadata.bytes();
+  GgufFile file = GgufFile::Parse(std::as_bytes(std::span(head)), where);
+  for (const OutputTensor& tensor : tensors) {
+    file.tensor_index.emplace(tensor.name, file.tensors.size());
+    file.tensors.emplace_back().name = tensor.name;
+  }
+  const std::string_view engine = file.String("general.architecture");
+  const GgufModel read = ReadGgufModel(file, tables, !file.FindTensor("output.weight"));
+  auto refuse = [&](std::string_view why) {
+    Fail(ErrorKind::kUnsupported,
+         "{}: GGUF cannot hold this model: llama.cpp's {} {}; write a Hugging Face folder instead", where, engine, why);
+  };
+  for (const std::string& why : WhyLlamaCppRefuses(read.config, tables)) refuse(why);
+  for (const std::string& why : WrongTensors(read.config, tensors)) refuse(why);
+  const std::vector<std::string> apart = ModelDifferences(read.config, source);
+  if (apart.empty()) return "";
+  if (!read.as_made || !ModelDifferences(*read.as_made, source).empty())
+    refuse(fmt::format("runs another: {}",
+                       fmt::join(apart.begin(), apart.begin() + std::min<ptrdiff_t>(3, std::ssize(apart)), "; ")));
+  return fmt::format("{}", fmt::join(read.differences, "; "));
+}
+
 class GgufWriter : public CheckpointWriter {
  public:
   GgufWriter(const std::filesystem::path& out, const Checkpoint& source, std::string_view preset,
              const std::vector<OutputTensor>& tensors, MergePlan plan, uint64_t shard_bytes, const OutputRules& rules)
       : tensors_(tensors), plan_(std::move(plan)), cursor_(tensors_) {
-    AddRopeTables(source.config());
+    const RopeTables tables = AddRopeTables(source.config());
     AddScales();
+    const GgufMetadata metadata = GgufMetadataOf(source, preset, MainFormat());
     left_out_ = CacheScalesText(source);
+    // What comes out of a GGUF says of itself how it differs.
+    if (source.container() != Container::kGguf)
+      left_out_ = Joined(left_out_, RequireSameModel(source.config(), metadata, tables, tensors_, out.string()));
     if (!source.tokenizer().after_bos.empty())
-      left_out_ += fmt::format(
-          "{}GGUF states one token at most before a text: the {} that this tokenizer puts before "
-          "every text are left to the chat template",
-          left_out_.empty() ? "" : "; ", source.tokenizer().after_bos.size() + 1);
+      left_out_ =
+          Joined(left_out_, fmt::format("GGUF states one token at most before a text: the {} that this tokenizer "
+                                        "puts before every text are left to the chat template",
+                                        source.tokenizer().after_bos.size() + 1));
     if (source.container() == Container::kHuggingFace) {
       const ModelConfig& config = source.config();
       const GgufExtras extras{config.name, GgufName(*FindArchitecture(config.architecture))};
-      if (std::string losses = GgufLosses(TokenizerForGguf(source), extras, config.stop_tokens); !losses.empty())
-        left_out_ += (left_out_.empty() ? "" : "; ") + losses;
+      left_out_ = Joined(left_out_, GgufLosses(TokenizerForGguf(source), extras, config.stop_tokens));
     }
     Distribute(shard_bytes, out);
     for (size_t i = 0; i < shards_.size(); ++i) {
       Shard& shard = shards_[i];
-      std::string head = Head(i, source, preset);
+      std::string head = Head(i, metadata);
       shard.data_begin = Padded(head.size());
       head.resize(shard.data_begin, '\0');
       shard.file = std::make_unique<AtomicFile>(ShardPath(out, i), rules);
@@ -190,27 +250,29 @@ class GgufWriter : public CheckpointWriter {
   }
 
   /// The llama3 scaling of RoPE and the factors of longrope have no metadata: GGUF keeps them as tensors.
-  void AddRopeTables(const ModelConfig& config) {
-    for (const OutputTensor& tensor : tensors_)
-      if (IsRopeTable(tensor.name)) return;
-    auto add = [&](const char* name, std::vector<float> factors) {
-      if (!factors.empty()) side_tensors_.push_back({name, std::move(factors)});
-    };
+  RopeTables AddRopeTables(const ModelConfig& config) {
+    RopeTables tables;
     if (config.rope_scaling.kind == RopeScaling::Kind::kLong) {
-      add("rope_factors_long.weight", config.rope_long_factors);
-      add("rope_factors_short.weight", config.rope_factors);
-    } else if (config.rope_scaling.kind == RopeScaling::Kind::kLlama3) {
-      add("rope_freqs.weight", Llama3RopeFactors(config));
+      tables.long_factors = config.rope_long_factors;
+      tables.short_factors = config.rope_factors;
     } else {
-      add("rope_freqs.weight", config.rope_factors);
+      tables.freqs =
+          config.rope_scaling.kind == RopeScaling::Kind::kLlama3 ? Llama3RopeFactors(config) : config.rope_factors;
     }
+    for (const OutputTensor& tensor : tensors_)
+      if (IsRopeTable(tensor.name)) return tables;
+    for (auto [name, factors] : {std::pair{"rope_factors_long.weight", &tables.long_factors},
+                                 {"rope_factors_short.weight", &tables.short_factors},
+                                 {"rope_freqs.weight", &tables.freqs}})
+      if (!factors->empty()) side_tensors_.push_back({name, *factors});
+    return tables;
   }
 
   /// The first file has the metadata, and the side tensors.
-  std::string Head(size_t index, const Checkpoint& source, std::string_view preset) {
+  std::string Head(size_t index, const GgufMetadata& all) {
     Shard& shard = shards_[index];
     const size_t n_sides = index == 0 ? side_tensors_.size() : 0;
-    GgufMetadata metadata = index == 0 ? GgufMetadataOf(source, preset, MainFormat()) : GgufMetadata();
+    GgufMetadata metadata = index == 0 ? all : GgufMetadata();
     if (shards_.size() > 1) {
       metadata.AddUint16("split.no", static_cast<uint16_t>(index));
       metadata.AddUint16("split.count", static_cast<uint16_t>(shards_.size()));
@@ -284,9 +346,6 @@ std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& 
   if (!FindArchitecture(config.architecture)->in_llama_cpp)
     Fail(ErrorKind::kUnsupported, "{}: GGUF has no architecture {}; write a Hugging Face folder instead", out.string(),
          config.architecture);
-  if (config.architecture == "llama" && config.rotary_dim != config.head_dim)
-    Fail(ErrorKind::kUnsupported, "{}: GGUF's llama turns whole heads; this model turns {} of {} dimensions",
-         out.string(), config.rotary_dim, config.head_dim);
   MergePlan plan = PlanMerge(config, Container::kGguf, tensors, out.string());
   return std::make_unique<GgufWriter>(out, source, preset, tensors, std::move(plan), shard_bytes, rules);
 }

@@ -398,7 +398,7 @@ class HfWriter : public CheckpointWriter {
         Fail(ErrorKind::kUnsupported, "{}: config.json cannot say that some layers have biases and {} is missing",
              out_.string(), name);
     });
-    return HfConfigJson(source.config(), dtype_, attention, mlp, source.tokenizer().bos, source.tokenizer().pad);
+    return HfConfigJson(source.as_made(), dtype_, attention, mlp, source.tokenizer().bos, source.tokenizer().pad);
   }
 
   void WriteGeneratedTokenizer(const Checkpoint& source) {

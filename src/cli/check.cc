@@ -197,7 +197,7 @@ class Checking {
 
   void AddCandidate(const std::string& path, std::string_view name) {
     LoadedArm candidate = LoadArm(path, name, o_.model_flags, o_.engine, pool_, flags_);
-    WarnOfLostWindow(base_.model->config(), candidate.model->config(), flags_);
+    for (const std::string& line : candidate.model->checkpoint().differences()) Note(flags_, line);
     record_.candidates.push_back(Measure(candidate, &base_));
   }
 

@@ -95,10 +95,6 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags);
 /// Tells what there is to tell of a preset before it is used.
 void WarnOf(const Preset& preset, const CommonFlags& flags);
 
-/// Tells when `result`, written from `source`, attends without windows that the source has: engines run some
-/// architectures so from GGUF, and answers change beyond the window.
-void WarnOfLostWindow(const ModelConfig& source, const ModelConfig& result, const CommonFlags& flags);
-
 /// How commands that write a model write it.
 struct OutputFlags {
   bool force = false;

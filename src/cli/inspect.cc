@@ -106,6 +106,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
                   {"architecture", c.architecture},
                   {"scheme", checkpoint->scheme()},
                   {"unread", checkpoint->unread()},
+                  {"differences", checkpoint->differences()},
                   {"side_scales", checkpoint->side_scales()},
                   {"fp8_cache", checkpoint->fp8_cache()},
                   {"parameters", checkpoint->parameter_count()},
@@ -145,6 +146,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
     Print(fmt::format("  chat template: {}; fingerprint {}", checkpoint->chat_template().empty() ? "none" : "yes",
                       identity.fingerprint));
     if (!checkpoint->unread().empty()) Print("  " + checkpoint->unread());
+    for (const std::string& difference : checkpoint->differences()) Print("  " + difference);
     if (std::string text = CacheText(*checkpoint); !text.empty()) Print("  " + text);
     Print("  " + PresetText(match));
     for (auto [title, shares] : {std::pair{"format", &formats}, std::pair{"tensor", &kinds}}) {

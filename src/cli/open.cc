@@ -67,17 +67,6 @@ void WarnOf(const Preset& preset, const CommonFlags& flags) {
     Note(flags, fmt::format("{}: made for an importance matrix; without one it loses more than it need", info.name));
 }
 
-void WarnOfLostWindow(const ModelConfig& source, const ModelConfig& result, const CommonFlags& flags) {
-  for (int64_t i = 0; i < source.n_layers; ++i) {
-    const int64_t window = source.Layer(i).window;
-    if (window <= 0 || window >= source.context || result.Layer(i).window > 0) continue;
-    Note(flags, fmt::format("the original attends to the last {} tokens; engines run {} without that window from this "
-                            "container, so answers to longer prompts differ",
-                            window, source.architecture));
-    return;
-  }
-}
-
 void AddSources(OutputRules& rules, std::initializer_list<std::vector<FileState>> sources) {
   for (const std::vector<FileState>& files : sources)
     rules.sources.insert(rules.sources.end(), files.begin(), files.end());
@@ -146,6 +135,7 @@ std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlag
                             checkpoint->path().string(), c.architecture, checkpoint->scheme(), c.n_layers, c.hidden,
                             checkpoint->parameter_count(), checkpoint->bits_per_weight(), model_flags.arithmetic));
     if (!checkpoint->unread().empty()) Note(flags, "  " + checkpoint->unread());
+    for (const std::string& line : checkpoint->differences()) Note(flags, "  " + line);
     for (const std::string& line : loaded->KernelReport()) Note(flags, "  kernel " + line);
   }
   return loaded;

@@ -86,12 +86,7 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
     options.shard_bytes = o->output.shard_bytes;
     options.rules = rules;
     QuantRecord record = ConvertCheckpoint(*source, preset, out, options, pool, *progress);
-    // Folders lose no window, and some have to be unpacked whole to be opened.
-    if (flags.json || preset.info().container == Container::kGguf) {
-      auto result = Checkpoint::Open(record.output);
-      WarnOfLostWindow(source->config(), result->config(), flags);
-      if (flags.json) record.result.fingerprint = result->fingerprint();
-    }
+    if (flags.json) record.result.fingerprint = Checkpoint::Open(record.output)->fingerprint();
     record.source = IdentityOf(*source, "", flags.json);
     record.build = BuildText();
     record.machine = MachineText();

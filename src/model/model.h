@@ -62,7 +62,10 @@ class Model {
   virtual ~Model() = default;
 
   const Checkpoint& checkpoint() const { return *checkpoint_; }
-  const ModelConfig& config() const { return checkpoint_->config(); }
+  /// What is run: the engine's, or the maker's under `reference` arithmetic.
+  const ModelConfig& config() const {
+    return options_.arithmetic == Arithmetic::kReference ? checkpoint_->as_made() : checkpoint_->config();
+  }
   Arithmetic arithmetic() const { return options_.arithmetic; }
   const LoadOptions& options() const { return options_; }
 

@@ -28,6 +28,11 @@ void ToHf(const ModelConfig& c, Json& out) {
   out["layer_types"] = LayerTypesJson(c);
 }
 
+void ToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
+  out.AddFloat32(p + "logit_scale", c.logit_scale);
+  if (c.rope_scaling.kind == RopeScaling::Kind::kNone) out.AddString(p + "rope.scaling.type", "none");
+}
+
 void NoRopeWithoutWindow(ModelConfig& c) {
   SetAllLayers(c);
   for (LayerConfig& layer : c.layers) layer.rope = layer.window > 0;
@@ -48,13 +53,9 @@ ArchitectureSpec CommandRSpec() {
   spec.from_hf = FromHf;
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     c.logit_scale = in.Number("logit_scale", 1.0);
-    for (const GgufTensor& tensor : in.file.tensors)
-      if (tensor.name == "blk.0.attn_q_norm.weight") c.qk_norm = QkNorm::kEachHead;
+    if (in.file.FindTensor("blk.0.attn_q_norm.weight")) c.qk_norm = QkNorm::kEachHead;
   };
-  spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    out.AddFloat32(p + "logit_scale", c.logit_scale);
-    out.AddString(p + "rope.scaling.type", "none");
-  };
+  spec.to_gguf = ToGguf;
   spec.to_hf = ToHf;
   return spec;
 }
@@ -79,8 +80,7 @@ ArchitectureSpec Cohere2Spec() {
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     AddWindowPattern(c, p, 4, out);
-    out.AddFloat32(p + "logit_scale", c.logit_scale);
-    out.AddString(p + "rope.scaling.type", "none");
+    ToGguf(c, p, out);
   };
   spec.to_hf = ToHf;
   return spec;

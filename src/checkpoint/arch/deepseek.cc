@@ -111,6 +111,28 @@ void GlmDsaFromHf(const HfFields& in, ModelConfig& c) {
   }
 }
 
+/// What llama.cpp makes of YaRN: rotated elements times `turned`, scores times what they and yarn_log_multiplier (a
+/// tenth of mscale_all_dim) say together. It takes mscale for 1 unless this is deepseek2 with another mscale_all_dim.
+void ScaleOfGguf(const GgufFields& in, ModelConfig& c) {
+  RopeScaling& rope = c.rope_scaling;
+  const bool yarn = rope.kind == RopeScaling::Kind::kYarn;
+  const double factor = rope.factor, log = 0.1 * std::log(factor);
+  const double stated = in.prefix == "glm-dsa." ? 0.0 : in.Number("rope.scaling.yarn_log_multiplier", 0.0) * 10.0;
+  auto sharpness = [&](double mscale) { return factor <= 1.0 ? 1.0 : log * mscale + 1.0; };
+  double turned = 1.0;
+  if (yarn) {
+    const double mscale = in.prefix == "deepseek2." && std::abs(stated - 1.0) > 1e-6 ? stated : 1.0;
+    turned = stated != 0.0 ? sharpness(mscale) / sharpness(stated) : sharpness(1.0);
+    turned *= in.Number("rope.scaling.attn_factor", 1.0);
+    rope.attention_factor = turned;
+    rope.mscale_all_dim = stated;
+  }
+  c.head_dim = c.latent.nope_dim + c.latent.rope_dim;
+  c.rotary_dim = c.latent.rope_dim;
+  const double all = (yarn ? turned : 1.0 + log) * (1.0 + stated * log);
+  c.attention_scale = all * all / std::sqrt(static_cast<double>(c.head_dim));
+}
+
 void DeepSeekFromGguf(const GgufFields& in, ModelConfig& c) {
   LatentConfig& l = c.latent;
   l.q_rank = in.Int("attention.q_lora_rank", 0);
@@ -121,11 +143,7 @@ void DeepSeekFromGguf(const GgufFields& in, ModelConfig& c) {
   l.nope_dim = in.Int(old ? "attention.key_length" : "attention.key_length_mla") - l.rope_dim;
   l.value_dim = in.Int(old ? "attention.value_length" : "attention.value_length_mla");
   c.n_kv_heads = c.n_heads;
-  // Written as a tenth of mscale_all_dim.
-  const double mscale = in.Number("rope.scaling.yarn_log_multiplier", 0.0) * 10.0;
-  SetLatentScale(c, c.rope_scaling.factor, mscale);
-  c.rope_scaling.mscale_all_dim = mscale;
-  if (mscale > 0) c.rope_scaling.attention_factor = 1.0;
+  ScaleOfGguf(in, c);
   ExpertConfig& e = c.experts;
   e.count = in.Int("expert_count", 0);
   e.used = in.Int("expert_used_count", 0);
@@ -133,12 +151,40 @@ void DeepSeekFromGguf(const GgufFields& in, ModelConfig& c) {
   e.shared_feed_forward = e.feed_forward * in.Int("expert_shared_count", 0);
   e.scale = in.Number("expert_weights_scale", 1.0);
   e.renormalize = in.Bool("expert_weights_norm", false);
-  e.sigmoid = in.Int("expert_gating_func", 1) == 2;
+  // Files of GLM-4.7-Flash from before the key are known by their size.
+  const bool glm = (c.n_layers == 47 || c.n_layers == 48) && c.vocab == 154880;
+  const int64_t gating = in.Int("expert_gating_func", 0);
+  e.sigmoid = gating == 2 || (gating == 0 && (glm || in.prefix == "glm-dsa."));
+  if (gating < 0 || gating > 2)
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}expert_gating_func {}; supported: 1 (softmax), 2 (sigmoid)",
+         in.file.where, in.prefix, gating);
+  if (in.Number("attention.temperature_scale", 0.0) != 0.0)
+    Fail(ErrorKind::kUnsupported, "{}: metadata {}attention.temperature_scale: queries that grow with the position",
+         in.file.where, in.prefix);
   e.groups = std::max<int64_t>(1, in.Int("expert_group_count", 1));
   e.groups_used = std::max<int64_t>(1, in.Int("expert_group_used_count", e.groups));
-  e.group_top2 = e.sigmoid;
-  if (e.sigmoid) e.correction = Presence::kOptional;
+  e.group_top2 = true;
+  e.correction = Presence::kOptional;
   if (e.count > 0) ExpertsBehind(c, in.Int("leading_dense_block_count", 0));
+}
+
+/// DeepSeek V2 takes a group for as good as its best expert; YaRN sharpens scores by mscale_all_dim and leaves rotated
+/// elements alone where mscale is the same, as it is in what was released.
+void DeepSeekAsMade(const GgufFields& in, ModelConfig& c, std::vector<std::string>& differences) {
+  if (c.experts.groups > 1 && !c.experts.sigmoid) {
+    c.experts.group_top2 = false;
+    differences.push_back("llama.cpp ranks groups of experts by their two best; DeepSeek V2 by the best");
+  }
+  const double mscale = 10.0 * in.Number("rope.scaling.yarn_log_multiplier", 0.0);
+  if (c.rope_scaling.kind != RopeScaling::Kind::kYarn || mscale == 0.0) return;
+  const ModelConfig before = c;
+  c.rope_scaling.mscale_all_dim = mscale;
+  c.rope_scaling.attention_factor = 1.0;
+  SetLatentScale(c, c.rope_scaling.factor, mscale);
+  if (std::abs(c.attention_scale - before.attention_scale) > 1e-6 * c.attention_scale ||
+      std::abs(before.rope_scaling.attention_factor - 1.0) > 1e-6)
+    differences.push_back(fmt::format("llama.cpp's {} scales YaRN's rotation otherwise than by mscale_all_dim {:.4g}",
+                                      c.architecture, mscale));
 }
 
 void SparseFromGguf(const GgufFields& in, ModelConfig& c) {
@@ -173,7 +219,7 @@ void DeepSeekToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& ou
     Fail(ErrorKind::kUnsupported, "GGUF's readers of {} turn neighbouring pairs; this model turns halves",
          c.architecture);
   auto number = [&](const char* key, int64_t value) { out.AddUint32(p + key, static_cast<uint64_t>(value)); };
-  if (l.q_rank > 0) number("attention.q_lora_rank", l.q_rank);
+  number("attention.q_lora_rank", l.q_rank);  // 0: none
   number("attention.kv_lora_rank", l.kv_rank);
   number("attention.key_length", l.kv_rank + l.rope_dim);
   number("attention.value_length", l.kv_rank);
@@ -181,16 +227,13 @@ void DeepSeekToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& ou
   number("attention.value_length_mla", l.value_dim);
   int64_t dense = 0;
   while (dense < c.n_layers && !c.Layer(dense).experts) ++dense;
-  for (int64_t i = dense; i < c.n_layers; ++i)
-    if (!c.Layer(i).experts)
-      Fail(ErrorKind::kUnsupported, "GGUF cannot state a dense layer ({}) behind one with experts ({})", i, dense);
   number("leading_dense_block_count", dense);
   number("expert_feed_forward_length", e.feed_forward);
   number("expert_shared_count", e.feed_forward > 0 ? e.shared_feed_forward / e.feed_forward : 0);
   out.AddFloat32(p + "expert_weights_scale", e.scale);
   out.AddBool(p + "expert_weights_norm", e.renormalize);
   number("expert_gating_func", e.sigmoid ? 2 : 1);
-  if (e.groups > 1) {
+  if (e.groups > 1 && e.groups_used < e.groups) {
     number("expert_group_count", e.groups);
     number("expert_group_used_count", e.groups_used);
   }
@@ -279,6 +322,7 @@ ArchitectureSpec DeepSeek2Spec() {
   spec.from_hf = DeepSeekFromHf;
   spec.rope_from_hf = LatentRopeFromHf;
   spec.from_gguf = DeepSeekFromGguf;
+  spec.as_made = DeepSeekAsMade;
   spec.to_gguf = DeepSeekToGguf;
   spec.to_hf = DeepSeekToHf;
   return spec;

@@ -86,7 +86,6 @@ ArchitectureSpec Gemma2Spec() {
     ReadWindowPattern(in, c, 2);
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    RequireActivation(c, Activation::kGeluTanh);
     AddWindowPattern(c, p, 2, out);
     out.AddFloat32(p + "attn_logit_softcapping", c.attention_softcap);
     out.AddFloat32(p + "final_logit_softcapping", c.logit_softcap);
@@ -121,9 +120,6 @@ ArchitectureSpec Gemma3Spec() {
     LocalRope(c, in.Number("rope.freq_base_swa", 10000.0));
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    RequireActivation(c, Activation::kGeluTanh);
-    if (c.rope_local_scaling.kind != RopeScaling::Kind::kNone)
-      Fail(ErrorKind::kUnsupported, "GGUF cannot state a scaling of the rotation in layers with a window");
     AddWindowPattern(c, p, 6, out);
     if (c.logit_softcap > 0) out.AddFloat32(p + "final_logit_softcapping", c.logit_softcap);
     out.AddFloat32(p + "rope.freq_base_swa", c.rope_local_theta);

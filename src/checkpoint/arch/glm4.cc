@@ -1,5 +1,6 @@
 // GLM-4 (0414): norms before and after each block, fused gate and up, half of each head rotated in neighbouring pairs.
 
+#include "base/error.h"
 #include "checkpoint/arch/spec.h"
 
 namespace assay {
@@ -22,6 +23,15 @@ ArchitectureSpec Glm4Spec() {
   spec.wire = [](ModelConfig& c) {
     c.post_norms = true;
     c.qkv_bias = Presence::kOptional;
+  };
+  // Files of GLM-4.1V keep halves of a head apart, and are known by this key.
+  spec.from_gguf = [](const GgufFields& in, ModelConfig&) {
+    const GgufValue* sections = in.file.Find(in.prefix + "rope.dimension_sections");
+    if (!sections || sections->type != GgufType::kArray || GgufTypeBytes(sections->element) == 0) return;
+    for (uint64_t i = 0; i < sections->count; ++i)
+      if (sections->ItemInteger(i) != 0)
+        Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.dimension_sections: a glm4 that sees images", in.file.where,
+             in.prefix);
   };
   return spec;
 }

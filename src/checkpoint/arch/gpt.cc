@@ -68,11 +68,6 @@ ArchitectureSpec Gpt2Spec() {
     c.tied_output = in.Bool("tie_word_embeddings", true);
     ScaleScores(in.Bool("scale_attn_weights", true), in.Bool("scale_attn_by_inverse_layer_idx", false), c);
   };
-  spec.to_gguf = [](const ModelConfig& c, const std::string&, GgufMetadata&) {
-    RequireActivation(c, Activation::kGeluTanh);
-    if (c.attention_scale != 0.0 || c.Layer(0).attention_scale != 0.0)
-      Fail(ErrorKind::kUnsupported, "GGUF's readers of gpt2 scale scores by the head size alone; this model does not");
-  };
   spec.to_hf = [](const ModelConfig& c, Json& out) {
     out["activation_function"] = c.activation == Activation::kGeluTanh ? "gelu_new" : ActivationName(c.activation);
     out["layer_norm_epsilon"] = out["layer_norm_eps"];
@@ -118,8 +113,12 @@ ArchitectureSpec GptNeoXSpec() {
     if (!in.Bool("attention_bias", true)) c.qkv_bias = c.o_bias = Presence::kNever;
   };
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) { c.parallel = in.Bool("use_parallel_residual", true); };
+  spec.as_made = [](const GgufFields&, ModelConfig& c, std::vector<std::string>& differences) {
+    c.activation = Activation::kGelu;
+    differences.push_back(
+        "llama.cpp runs gptneox with the tanh approximation of GELU; most are made with the exact one");
+  };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    RequireActivation(c, Activation::kGelu);
     out.AddBool(p + "use_parallel_residual", c.parallel);
   };
   spec.to_hf = [](const ModelConfig& c, Json& out) {

@@ -23,12 +23,16 @@ ArchitectureSpec GraniteSpec() {
     c.residual_scale = in.Number("residual_scale", 1.0);
     c.attention_scale = in.Number("attention.scale", 0.0);
     c.logit_scale = 1.0 / in.Number("logit_scale", 1.0);
+    if (in.Bool("rope.scaling.finetuned", true)) return;
+    SetAllLayers(c);
+    for (LayerConfig& layer : c.layers) layer.rope = false;
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     out.AddFloat32(p + "embedding_scale", c.embedding_scale);
     out.AddFloat32(p + "residual_scale", c.residual_scale);
     out.AddFloat32(p + "attention.scale", c.attention_scale);
     out.AddFloat32(p + "logit_scale", 1.0 / c.logit_scale);
+    if (!c.Layer(0).rope) out.AddBool(p + "rope.scaling.finetuned", false);  // how readers know that none rotates
   };
   spec.to_hf = [](const ModelConfig& c, Json& out) {
     out["embedding_multiplier"] = ShortFloat(c.embedding_scale);
@@ -66,11 +70,6 @@ ArchitectureSpec Granite4Spec() {
     if (in.Text("position_embedding_type", "") == "rope") return;
     SetAllLayers(c);
     for (LayerConfig& layer : c.layers) layer.rope = false;
-  };
-  spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    if (!c.Layer(0).rope)
-      Fail(ErrorKind::kUnsupported, "GGUF's readers of granite rotate queries and keys; this model does not");
-    GraniteSpec().to_gguf(c, p, out);
   };
   return spec;
 }
@@ -145,7 +144,6 @@ void HybridFromGguf(const GgufFields& in, ModelConfig& c) {
   for (int64_t i = 0; i < c.n_layers; ++i) {
     LayerConfig& layer = c.layers[static_cast<size_t>(i)];
     layer.recurrent = listed && heads->ItemInteger(static_cast<uint64_t>(i)) == 0;
-    layer.rope = in.Bool("rope.scaling.finetuned", true);
     layer.experts = c.experts.count > 0;
   }
   if (c.experts.count == 0) return;
@@ -170,7 +168,6 @@ void HybridToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out)
   number("ssm.state_size", m.state);
   number("ssm.time_step_rank", m.heads);
   number("ssm.group_count", m.groups);
-  out.AddBool(p + "rope.scaling.finetuned", c.Layer(0).rope);
   if (c.experts.count > 0) number("expert_shared_feed_forward_length", c.experts.shared_feed_forward);
 }
 

@@ -43,7 +43,7 @@ void Ministral3FromHf(const HfFields& in, ModelConfig& c) {
 
 void Ministral3FromGguf(const GgufFields& in, ModelConfig& c) {
   c.temperature_scale = in.Number("attention.temperature_scale", 0.0);
-  c.temperature_floor = static_cast<double>(c.rope_scaling.original_context);
+  c.temperature_floor = static_cast<double>(in.Int("rope.scaling.original_context_length", c.context));
   if (c.temperature_scale < 0 || (c.temperature_scale > 0 && c.temperature_floor < 1))
     Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.temperature_scale: found {}, at every {} positions",
          in.file.where, in.prefix, c.temperature_scale, c.temperature_floor);
@@ -84,11 +84,7 @@ ArchitectureSpec Mistral3Spec() {
   spec.from_hf = Ministral3FromHf;
   spec.from_gguf = Ministral3FromGguf;
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    if (c.temperature_scale == 0) return;
-    if (static_cast<int64_t>(c.temperature_floor) != c.rope_scaling.original_context)
-      Fail(ErrorKind::kUnsupported, "GGUF cannot state queries that grow at every {} positions with a context of {}",
-           c.temperature_floor, c.rope_scaling.original_context);
-    out.AddFloat32(p + "attention.temperature_scale", c.temperature_scale);
+    if (c.temperature_scale > 0) out.AddFloat32(p + "attention.temperature_scale", c.temperature_scale);
   };
   spec.to_hf = Ministral3ToHf;
   return spec;
@@ -127,15 +123,6 @@ ArchitectureSpec SmolLm3Spec() {
     for (LayerConfig& layer : c.layers) layer.window = layer.rope ? 0 : c.sliding_window;
   };
   spec.from_gguf = [](const GgufFields&, ModelConfig& c) { NoRopeEvery(c, 4); };
-  spec.to_gguf = [](const ModelConfig& c, const std::string&, GgufMetadata&) {
-    ModelConfig expected = c;
-    expected.layers.clear();
-    NoRopeEvery(expected, 4);
-    if (expected.layers != c.layers)
-      Fail(ErrorKind::kUnsupported,
-           "GGUF cannot say which layers of this smollm3 rotate; its readers take all but every "
-           "fourth");
-  };
   spec.to_hf = [](const ModelConfig& c, Json& out) {
     out["use_sliding_window"] = false;
     out["no_rope_layers"] = Json::array();

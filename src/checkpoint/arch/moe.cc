@@ -16,8 +16,12 @@ void AllExperts(ModelConfig& c) {
 void ReadCounts(const GgufFields& in, ModelConfig& c) {
   c.experts.count = in.Int("expert_count", 0);
   c.experts.used = in.Int("expert_used_count", 0);
-  c.experts.feed_forward = in.Int("expert_feed_forward_length", c.feed_forward);
   AllExperts(c);
+}
+
+/// Where the key is missing, all experts of a token together are as wide as a dense block.
+void ReadWidth(const GgufFields& in, ModelConfig& c) {
+  c.experts.feed_forward = in.Int("expert_feed_forward_length", c.feed_forward / std::max<int64_t>(1, c.experts.used));
 }
 
 void QwenFromHf(const HfFields& in, ModelConfig& c) {
@@ -45,17 +49,13 @@ void QwenToHf(const ModelConfig& c, Json& out) {
   out["mlp_only_layers"] = Json::array();
   for (int64_t i = 0; i < c.n_layers; ++i)
     if (!c.Layer(i).experts) out["mlp_only_layers"].push_back(i);
-  out["use_sliding_window"] = false;
-}
-
-void RequireExpertsEverywhere(const ModelConfig& c) {
-  for (const LayerConfig& layer : c.layers)
-    if (!layer.experts)
-      Fail(ErrorKind::kUnsupported, "GGUF's readers take every layer of {} for a mixture of experts", c.architecture);
+  out["use_sliding_window"] = c.sliding_window > 0;
+  if (c.sliding_window == 0) return;
+  out["sliding_window"] = c.sliding_window;
+  out["layer_types"] = LayerTypesJson(c);
 }
 
 void QwenToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-  RequireExpertsEverywhere(c);
   out.AddUint32(p + "expert_feed_forward_length", static_cast<uint64_t>(c.experts.feed_forward));
   if (c.experts.shared_feed_forward > 0)
     out.AddUint32(p + "expert_shared_feed_forward_length", static_cast<uint64_t>(c.experts.shared_feed_forward));
@@ -88,7 +88,10 @@ ArchitectureSpec MixtralSpec() {
     c.experts.feed_forward = c.feed_forward;
     AllExperts(c);
   };
-  spec.from_gguf = ReadCounts;
+  spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
+    ReadCounts(in, c);
+    c.experts.feed_forward = c.feed_forward;  // whatever expert_feed_forward_length says
+  };
   spec.to_hf = CountsToHf;
   return spec;
 }
@@ -115,13 +118,10 @@ ArchitectureSpec Qwen2MoeSpec() {
   };
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     ReadCounts(in, c);
+    ReadWidth(in, c);
     c.experts.shared_feed_forward = in.Int("expert_shared_feed_forward_length", c.feed_forward);
   };
-  spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    if (c.experts.renormalize)
-      Fail(ErrorKind::kUnsupported, "GGUF's readers of qwen2moe do not renormalize the experts' weights");
-    QwenToGguf(c, p, out);
-  };
+  spec.to_gguf = QwenToGguf;
   spec.to_hf = QwenToHf;
   return spec;
 }
@@ -139,13 +139,10 @@ ArchitectureSpec Qwen3MoeSpec() {
   spec.from_hf = QwenFromHf;
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     ReadCounts(in, c);
+    ReadWidth(in, c);
     c.experts.renormalize = true;
   };
-  spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    if (!c.experts.renormalize)
-      Fail(ErrorKind::kUnsupported, "GGUF's readers of qwen3moe renormalize the experts' weights; this model does not");
-    QwenToGguf(c, p, out);
-  };
+  spec.to_gguf = QwenToGguf;
   spec.to_hf = QwenToHf;
   return spec;
 }
@@ -189,13 +186,15 @@ ArchitectureSpec GptOssSpec() {
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     ReadWindowPattern(in, c, 2);
     ReadCounts(in, c);
+    c.experts.feed_forward = in.Int("expert_feed_forward_length");
+  };
+  // OpenAI's release says truncate: false, which GGUF has no key for.
+  spec.as_made = [](const GgufFields&, ModelConfig& c, std::vector<std::string>& differences) {
+    if (c.rope_scaling.kind != RopeScaling::Kind::kYarn) return;
     c.rope_scaling.truncate = false;
+    differences.push_back("llama.cpp begins and ends YaRN's ramp at whole dimensions; gpt-oss is made without that");
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-    if (c.swiglu_limit != 7.0 || (c.rope_scaling.kind == RopeScaling::Kind::kYarn && c.rope_scaling.truncate))
-      Fail(ErrorKind::kUnsupported,
-           "GGUF's readers of gpt-oss clamp at 7 and do not truncate YaRN's ramp; this model "
-           "differs");
     AddWindowPattern(c, p, 2, out);
     out.AddUint32(p + "expert_feed_forward_length", static_cast<uint64_t>(c.experts.feed_forward));
   };
@@ -263,7 +262,7 @@ void Llama4FromHf(const HfFields& in, ModelConfig& c) {
 
 void Llama4FromGguf(const GgufFields& in, ModelConfig& c) {
   ReadCounts(in, c);
-  c.experts.shared_feed_forward = c.experts.feed_forward;
+  c.experts.shared_feed_forward = c.experts.feed_forward = in.Int("expert_feed_forward_length");
   const int64_t step = std::max<int64_t>(1, in.Int("interleave_moe_layer_step", 1));
   for (int64_t i = 0; i < c.n_layers; ++i) c.layers[static_cast<size_t>(i)].experts = (i + 1) % step == 0;
   if (c.experts.count != 128) c.qk_norm = QkNorm::kUnweighted;
@@ -278,11 +277,6 @@ void Llama4FromGguf(const GgufFields& in, ModelConfig& c) {
 }
 
 void Llama4ToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-  if (c.sliding_window != 8192 || c.temperature_floor != 8192 || c.temperature_scale != 0.1 ||
-      (c.qk_norm == QkNorm::kNone) != (c.experts.count == 128))
-    Fail(ErrorKind::kUnsupported,
-         "GGUF's readers of llama4 take chunks of 8192, a temperature of 0.1 every 8192 and norms of queries and keys "
-         "unless there are 128 experts for granted; this model differs");
   int64_t step = 1;
   while (step <= c.n_layers && !c.layers[static_cast<size_t>(step - 1)].experts) ++step;
   out.AddUint32(p + "interleave_moe_layer_step", static_cast<uint64_t>(step));

@@ -20,7 +20,7 @@ ArchitectureSpec Phi3Spec() {
   };
   spec.partial_rotary = 1.0;
   spec.from_hf = [](const HfFields& in, ModelConfig& c) { c.sliding_window = ReadWindow(in, 0); };
-  // Engines run phi3 without its window; files of Phi-3-mini-4k state one that is as long as the context, less one.
+  // Older llama.cpp asks for the key.
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     if (c.sliding_window == 0) out.AddUint32(p + "attention.sliding_window", 0);
   };

@@ -14,8 +14,11 @@ void ReadQwenWindow(const HfFields& in, ModelConfig& c) {
     c.layers[static_cast<size_t>(i)].window = 0;
 }
 
-void WithoutWindow(const ModelConfig&, Json& out) {
-  out["use_sliding_window"] = false;
+void WindowToHf(const ModelConfig& c, Json& out) {
+  out["use_sliding_window"] = c.sliding_window > 0;
+  if (c.sliding_window == 0) return;
+  out["sliding_window"] = c.sliding_window;
+  out["layer_types"] = LayerTypesJson(c);
 }
 
 }  // namespace
@@ -27,7 +30,7 @@ ArchitectureSpec Qwen2Spec() {
   spec.model_types = {"qwen2"};
   spec.wire = [](ModelConfig& c) { c.qkv_bias = Presence::kAlways; };
   spec.from_hf = ReadQwenWindow;
-  spec.to_hf = WithoutWindow;
+  spec.to_hf = WindowToHf;
   return spec;
 }
 
@@ -41,7 +44,7 @@ ArchitectureSpec Qwen3Spec() {
     c.qkv_bias = c.o_bias = Presence::kOptional;
   };
   spec.from_hf = ReadQwenWindow;
-  spec.to_hf = WithoutWindow;
+  spec.to_hf = WindowToHf;
   return spec;
 }
 

@@ -66,7 +66,7 @@ void ExpertsFromGguf(const GgufFields& in, ModelConfig& c) {
   ExpertConfig& e = c.experts;
   e.count = in.Int("expert_count");
   e.used = in.Int("expert_used_count");
-  e.feed_forward = in.Int("expert_feed_forward_length");
+  e.feed_forward = in.Int("expert_feed_forward_length", c.feed_forward / std::max<int64_t>(1, e.used));
   e.shared_feed_forward = in.Int("expert_shared_feed_forward_length", c.feed_forward);
   e.shared_gate = e.renormalize = true;
   for (LayerConfig& layer : c.layers) layer.experts = true;
@@ -101,10 +101,6 @@ void DeltaToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) 
 }
 
 void ExpertsToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-  for (const LayerConfig& layer : c.layers)
-    if (!layer.experts || !c.experts.renormalize)
-      Fail(ErrorKind::kUnsupported,
-           "GGUF's readers of {} take every layer for a mixture of experts whose weights add up to 1", c.architecture);
   out.AddUint32(p + "expert_feed_forward_length", static_cast<uint64_t>(c.experts.feed_forward));
   out.AddUint32(p + "expert_shared_feed_forward_length", static_cast<uint64_t>(c.experts.shared_feed_forward));
 }

@@ -108,6 +108,9 @@ struct ArchitectureSpec {
   void (*rope_from_hf)(const HfFields&, ModelConfig&) = nullptr;
   void (*from_gguf)(const GgufFields&, ModelConfig&) = nullptr;
   void (*to_gguf)(const ModelConfig&, const std::string& prefix, GgufMetadata&) = nullptr;
+  /// Where llama.cpp runs the architecture otherwise than its maker: makes the configuration the maker's, with a
+  /// sentence for each difference (Checkpoint::differences).
+  void (*as_made)(const GgufFields&, ModelConfig&, std::vector<std::string>&) = nullptr;
   /// What config.json says beyond, or instead of, Llama's keys (HfConfigJson), under this model's own names.
   void (*to_hf)(const ModelConfig&, Json&) = nullptr;
 };
@@ -136,8 +139,6 @@ void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern);
 void ReadWindowPattern(const GgufFields& in, ModelConfig& config, int64_t pattern);
 /// Its reverse: nothing where the readers' own pattern says the same.
 void AddWindowPattern(const ModelConfig& config, const std::string& prefix, int64_t pattern, GgufMetadata& out);
-/// Refuses to write a model whose activation GGUF's readers do not take from the file.
-void RequireActivation(const ModelConfig& config, Activation expected);
 /// Puts the window on every layer that is not the last of `pattern`.
 void SetWindowPattern(ModelConfig& config, int64_t pattern);
 void SetAllLayers(ModelConfig& config);  // makes `layers` explicit

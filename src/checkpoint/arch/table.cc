@@ -141,12 +141,6 @@ void AddWindowPattern(const ModelConfig& config, const std::string& prefix, int6
   if (!same) out.AddBools(prefix + "attention.sliding_window_pattern", windows);
 }
 
-void RequireActivation(const ModelConfig& config, Activation expected) {
-  if (config.activation != expected)
-    Fail(ErrorKind::kUnsupported, "GGUF cannot state this activation: readers of {} take another for granted",
-         config.architecture);
-}
-
 const char* ActivationName(Activation activation) {
   switch (activation) {
     case Activation::kSilu:

@@ -1,0 +1,224 @@
+// GGUF is read as llama.cpp runs it, and what it cannot hold is not written. What llama.cpp does is established by
+// running it: tools/interop/llama_cpp_models.py.
+
+#include "checkpoint/arch/llama_cpp.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "checkpoint/convert_for_test.h"
+#include "checkpoint/expect_error.h"
+#include "checkpoint/gguf_checkpoint.h"
+#include "checkpoint/model_facts.h"
+#include "checkpoint/small_gguf.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+namespace fs = std::filesystem;
+
+const fs::path kGolden = fs::path(ASSAY_TEST_DATA) / "golden";
+using Changes = std::vector<std::pair<const char*, Json>>;  // JSON pointer, value
+
+fs::path Changed(const std::string& model, const Changes& changes, const fs::path& scratch) {
+  const fs::path source = model == "llama" ? kGolden / "checkpoint/tiny_llama" : kGolden / "models" / model;
+  const fs::path folder = scratch / model;
+  fs::create_directories(folder);
+  fs::copy_file(source / "model.safetensors", folder / "model.safetensors", fs::copy_options::overwrite_existing);
+  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
+    fs::copy_file(kGolden / "checkpoint/tiny_llama" / file, folder / file, fs::copy_options::overwrite_existing);
+  Json config = ParseJson(ReadFile(source / "config.json"), "config.json");
+  for (const auto& [pointer, value] : changes) config[Json::json_pointer(pointer)] = value;
+  WriteFileAtomically(folder / "config.json", DumpJson(config));
+  return folder;
+}
+
+std::shared_ptr<const Checkpoint> ThroughGguf(const Checkpoint& source, const fs::path& scratch) {
+  ConvertForTest(source, Container::kGguf, scratch / "m.gguf", "f32", [](const Tensor&) { return "f32"; });
+  return Checkpoint::Open(scratch / "m.gguf");
+}
+
+const Json kYarn = {{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 32}};
+Json Yarn(const char* key, Json value) {
+  Json out = kYarn;
+  out[key] = std::move(value);
+  return out;
+}
+
+TEST(LlamaCpp, AnotherModelIsNotWritten) {
+  struct Row {
+    const char* model;
+    Changes changes;
+    const char* reason;
+  };
+  const std::vector<Row> rows = {
+      {"llama", {{"/hidden_act", "gelu"}}, "activation SiLU, not GELU (error function)"},
+      {"qwen3", {{"/hidden_act", "gelu_pytorch_tanh"}}, "activation SiLU, not GELU (tanh)"},
+      {"mixtral", {{"/hidden_act", "relu2"}}, "activation SiLU, not squared ReLU"},
+      {"phi3", {{"/hidden_act", "gelu"}}, "activation SiLU"},
+      {"gemma2", {{"/hidden_activation", "gelu"}}, "activation GELU (tanh), not GELU (error function)"},
+      {"gpt2", {{"/activation_function", "gelu"}}, "activation GELU (tanh)"},
+      {"gemma2", {{"/query_pre_attn_scalar", 40}}, "scale of the scores"},
+      {"gemma3", {{"/query_pre_attn_scalar", 40}}, "scale of the scores"},
+      {"gemma2", {{"/attn_logit_softcapping", nullptr}}, "divides by the caps"},
+      {"gemma2", {{"/final_logit_softcapping", nullptr}}, "divides by the caps"},
+      {"llama", {{"/rope_scaling", Yarn("truncate", false)}}, "YaRN's ramp from and to whole dimensions"},
+      {"qwen2",
+       {{"/rope_parameters/rope_type", "llama3"},
+        {"/rope_parameters/factor", 8.0},
+        {"/rope_parameters/low_freq_factor", 1.0},
+        {"/rope_parameters/high_freq_factor", 4.0},
+        {"/rope_parameters/original_max_position_embeddings", 64}},
+       "has no place for tensor rope_freqs.weight"},
+      {"deepseek_v3", {{"/rope_parameters/mscale", 0.5}}, "factor on rotated queries and keys"},
+      {"gpt_oss", {{"/swiglu_limit", 3.0}}, "limit of the activation 7, not 3"},
+      {"qwen2_moe", {{"/norm_topk_prob", true}}, "weights of experts as scored, not made to add up to 1"},
+      {"qwen3_moe", {{"/norm_topk_prob", false}}, "weights of experts made to add up to 1, not as scored"},
+      {"smollm3", {{"/no_rope_layers", {1, 1, 1, 1}}}, "layer 3: rotation no, not yes"},
+      {"command_r_plus", {}, "expects norms of queries and keys from 64 layers on"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(std::string(row.model) + " " + row.reason);
+    TempFolder scratch;
+    auto source = Checkpoint::Open(Changed(row.model, row.changes, scratch.path()));
+    ExpectError(ErrorKind::kUnsupported, row.reason, [&] { ThroughGguf(*source, scratch.path()); });
+    EXPECT_FALSE(fs::exists(scratch.path() / "m.gguf"));
+  }
+}
+
+TEST(LlamaCpp, DeployedIsTheEngineAndReferenceTheMaker) {
+  TempFolder scratch;
+  auto through = [&](const char* model, const Changes& changes) {
+    return ThroughGguf(*Checkpoint::Open(Changed(model, changes, scratch.path())), scratch.path());
+  };
+  auto said = [](const Checkpoint& file, const char* what) {
+    ASSERT_EQ(file.differences().size(), 1u);
+    EXPECT_THAT(file.differences()[0], testing::HasSubstr(what));
+  };
+  auto oss = through("gpt_oss", {});
+  EXPECT_TRUE(oss->config().rope_scaling.truncate);
+  EXPECT_FALSE(oss->as_made().rope_scaling.truncate);
+  said(*oss, "whole dimensions");
+
+  auto v2 = through(
+      "deepseek_v2",
+      {{"/topk_method", "group_limited_greedy"}, {"/n_group", 2}, {"/topk_group", 1}, {"/num_experts_per_tok", 1}});
+  EXPECT_TRUE(v2->config().experts.group_top2);
+  EXPECT_FALSE(v2->as_made().experts.group_top2);
+  said(*v2, "groups of experts");
+
+  auto kimi = through("kimi_k2", {});
+  EXPECT_EQ(kimi->config().rope_scaling.beta_fast, 32.0);
+  EXPECT_EQ(kimi->as_made().rope_scaling.beta_fast, 1.0);
+  said(*kimi, "yarn_beta_fast");
+  auto ministral = through("ministral3", {{"/rope_parameters/beta_fast", 8.0}});  // where llama.cpp reads it
+  EXPECT_EQ(ministral->config().rope_scaling.beta_fast, 8.0);
+  EXPECT_TRUE(ministral->differences().empty());
+
+  auto neox = through("gpt_neox", {});
+  EXPECT_EQ(neox->config().activation, Activation::kGeluTanh);
+  EXPECT_EQ(neox->as_made().activation, Activation::kGelu);
+
+  auto mistral = through("mistral", {});
+  EXPECT_EQ(mistral->config().Layer(0).window, 0);
+  EXPECT_GT(mistral->as_made().Layer(0).window, 0);
+  said(*mistral, "without the window");
+
+  auto qwen2 = through("qwen2", {});
+  EXPECT_TRUE(qwen2->differences().empty());
+  EXPECT_EQ(&qwen2->as_made(), &qwen2->config());
+}
+
+TEST(LlamaCpp, WhatLoadsIsWritten) {
+  TempFolder scratch;
+  Json longrope = {{"rope_type", "longrope"},
+                   {"original_max_position_embeddings", 32},
+                   {"attention_factor", 1.1},
+                   {"short_factor", Json::array()},
+                   {"long_factor", Json::array()}};
+  auto llama = Checkpoint::Open(Changed("llama", {}, scratch.path()));
+  for (int64_t i = 0; i < llama->config().rotary_dim / 2; ++i) {
+    longrope["short_factor"].push_back(1.0 + 0.1 * static_cast<double>(i));
+    longrope["long_factor"].push_back(2.0 + 0.3 * static_cast<double>(i));
+  }
+  auto file =
+      ThroughGguf(*Checkpoint::Open(Changed("llama", {{"/rope_scaling", longrope}}, scratch.path())), scratch.path());
+  EXPECT_EQ(file->metadata()["llama.rope.scaling.type"], "longrope");  // else llama.cpp does not look for its tensors
+  EXPECT_EQ(file->config().rope_scaling.kind, RopeScaling::Kind::kLong);
+  EXPECT_TRUE(file->differences().empty());
+  // Without positions Granite is known by a flag.
+  file = ThroughGguf(*Checkpoint::Open(Changed("granite4", {{"/position_embedding_type", "nope"}}, scratch.path())),
+                     scratch.path());
+  EXPECT_FALSE(file->config().Layer(0).rope);
+  // All groups of experts are no groups.
+  file = ThroughGguf(*Checkpoint::Open(Changed("deepseek_v3", {{"/topk_group", 4}}, scratch.path())), scratch.path());
+  EXPECT_FALSE(file->metadata().contains("deepseek2.expert_group_count"));
+  // Readers ask for the rank of queries even where there is none.
+  file = ThroughGguf(*Checkpoint::Open(Changed("deepseek_v2", {}, scratch.path())), scratch.path());
+  EXPECT_EQ(file->metadata()["deepseek2.attention.q_lora_rank"], 0);
+}
+
+TEST(LlamaCpp, FilesThatItDoesNotLoadAreReadAndSaid) {
+  SmallGguf file;
+  file.tensors.push_back({"blk.0.attn_q.bias", {4}, 0, 16, -1});
+  TempFolder folder;
+  WriteFileAtomically(folder.path() / "a.gguf", file.Bytes());
+  EXPECT_TRUE(Checkpoint::Open(folder.path() / "a.gguf")->differences().empty());
+  file.tensors.push_back({"rope_factors_long.weight", {1}, 0, 4, -1});
+  file.tensors.push_back({"rope_factors_short.weight", {1}, 0, 4, -1});
+  WriteFileAtomically(folder.path() / "b.gguf", file.Bytes());
+  EXPECT_TRUE(Checkpoint::Open(folder.path() / "b.gguf")->differences().empty());  // longrope that is not called so
+}
+
+// A row for each architecture, and every configuration is the same model as itself.
+TEST(LlamaCpp, TheTableIsWhole) {
+  for (const ArchitectureSpec& spec : ArchitectureSpecs()) {
+    if (spec.in_llama_cpp) EXPECT_EQ(EngineOf(GgufName(spec)).name, GgufName(spec));
+  }
+  for (const auto& entry : fs::directory_iterator(kGolden / "models")) {
+    TempFolder scratch;
+    auto model = Checkpoint::Open(Changed(entry.path().filename().string(), {}, scratch.path()));
+    EXPECT_TRUE(ModelDifferences(model->config(), model->config()).empty());
+  }
+}
+
+TEST(ModelFacts, DescriptionsThatMeanTheSameAreEqual) {
+  ModelConfig a;
+  a.n_layers = 2;
+  a.hidden = 8;
+  a.n_heads = a.n_kv_heads = 2;
+  a.head_dim = a.rotary_dim = 4;
+  a.context = 16;
+  ModelConfig b = a;
+  b.attention_scale = 0.5;  // 1 / sqrt(4)
+  b.sliding_window = 16;    // all of the context
+  b.rope_scaling = {.kind = RopeScaling::Kind::kLinear, .factor = 1.0};
+  b.experts.groups = 4;  // of no experts
+  EXPECT_EQ(ModelDifferences(a, b), std::vector<std::string>());
+  b.sliding_window = 8;
+  b.rms_epsilon = 1e-3;
+  EXPECT_EQ(ModelDifferences(a, b),
+            (std::vector<std::string>{"epsilon of the norms 1e-05, not 0.001", "layer 0: window 0, not 8",
+                                      "no layer 0: kind of window, which is sliding", "layer 1: window 0, not 8",
+                                      "no layer 1: kind of window, which is sliding"}));
+}
+
+// Look-ups go by hash: what grew with the square of the number of keys took minutes here.
+TEST(GgufFile, HundredsOfThousandsOfKeysAreReadAtOnce) {
+  SmallGguf file;
+  for (int i = 0; i < 300000; ++i) file.metadata.AddUint32("some.key." + std::to_string(i), 1);
+  TempFolder folder;
+  WriteFileAtomically(folder.path() / "a.gguf", file.Bytes());
+  const auto start = std::chrono::steady_clock::now();
+  auto model = Checkpoint::Open(folder.path() / "a.gguf");
+  EXPECT_GT(model->metadata().size(), 300000u);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
+}  // namespace
+}  // namespace assay
