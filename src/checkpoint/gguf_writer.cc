@@ -57,9 +57,9 @@ std::vector<std::string> WrongTensors(const ModelConfig& config, const std::vect
 }
 
 /// Reads the metadata as llama.cpp will. Throws Error{kUnsupported} where it would not load the model, or run another
-/// one; what it is known to run otherwise than the maker (Checkpoint::differences) is returned, for people.
-std::string RequireSameModel(const ModelConfig& source, const GgufMetadata& metadata, const RopeTables& tables,
-                             const std::vector<OutputTensor>& tensors, const std::string& where) {
+/// one without that being known of the file (Checkpoint::differences).
+void RequireSameModel(const ModelConfig& source, const GgufMetadata& metadata, const RopeTables& tables,
+                      const std::vector<OutputTensor>& tensors, const std::string& where) {
   std::string head = "GGUF";
   Append<uint32_t>(head, 3);
   Append<uint64_t>(head, 0);
@@ -79,11 +79,10 @@ std::string RequireSameModel(const ModelConfig& source, const GgufMetadata& meta
   for (const std::string& why : WhyLlamaCppRefuses(read.config, tables)) refuse(why);
   for (const std::string& why : WrongTensors(read.config, tensors)) refuse(why);
   const std::vector<std::string> apart = ModelDifferences(read.config, source);
-  if (apart.empty()) return "";
+  if (apart.empty()) return;
   if (!read.as_made || !ModelDifferences(*read.as_made, source).empty())
     refuse(fmt::format("runs another: {}",
                        fmt::join(apart.begin(), apart.begin() + std::min<ptrdiff_t>(3, std::ssize(apart)), "; ")));
-  return fmt::format("{}", fmt::join(read.differences, "; "));
 }
 
 class GgufWriter : public CheckpointWriter {
@@ -97,7 +96,7 @@ class GgufWriter : public CheckpointWriter {
     left_out_ = CacheScalesText(source);
     // What comes out of a GGUF says of itself how it differs.
     if (source.container() != Container::kGguf)
-      left_out_ = Joined(left_out_, RequireSameModel(source.config(), metadata, tables, tensors_, out.string()));
+      RequireSameModel(source.config(), metadata, tables, tensors_, out.string());
     if (!source.tokenizer().after_bos.empty())
       left_out_ =
           Joined(left_out_, fmt::format("GGUF states one token at most before a text: the {} that this tokenizer "

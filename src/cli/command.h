@@ -16,6 +16,7 @@
 #include "kernel/linear.h"
 #include "model/model.h"
 #include "quantize/presets.h"
+#include "record/quant_record.h"
 #include "system/output.h"
 
 namespace CLI {
@@ -94,6 +95,9 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags);
 
 /// Tells what there is to tell of a preset before it is used.
 void WarnOf(const Preset& preset, const CommonFlags& flags);
+
+/// Tells what the engine of a model that was written does otherwise than its maker (Checkpoint::differences).
+void NoteDifferences(const Checkpoint& result, QuantRecord& record, const CommonFlags& flags);
 
 /// How commands that write a model write it.
 struct OutputFlags {

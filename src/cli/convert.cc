@@ -92,6 +92,7 @@ std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags) {
     target.rules = rules;
     QuantRecord record = RewriteCheckpoint(*source, target, out, pool, *progress);
     auto result = Checkpoint::Open(record.output);
+    NoteDifferences(*result, record, flags);
     record.source = IdentityOf(*source, "", flags.json);
     record.result = IdentityOf(*result, "", flags.json);
     record.build = BuildText();

@@ -67,6 +67,13 @@ void WarnOf(const Preset& preset, const CommonFlags& flags) {
     Note(flags, fmt::format("{}: made for an importance matrix; without one it loses more than it need", info.name));
 }
 
+void NoteDifferences(const Checkpoint& result, QuantRecord& record, const CommonFlags& flags) {
+  for (const std::string& line : result.differences()) {
+    Note(flags, line);
+    if (flags.json) record.notes.push_back(line);
+  }
+}
+
 void AddSources(OutputRules& rules, std::initializer_list<std::vector<FileState>> sources) {
   for (const std::vector<FileState>& files : sources)
     rules.sources.insert(rules.sources.end(), files.begin(), files.end());

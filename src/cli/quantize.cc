@@ -86,7 +86,12 @@ std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags) {
     options.shard_bytes = o->output.shard_bytes;
     options.rules = rules;
     QuantRecord record = ConvertCheckpoint(*source, preset, out, options, pool, *progress);
-    if (flags.json) record.result.fingerprint = Checkpoint::Open(record.output)->fingerprint();
+    // Some folders have to be unpacked whole to be opened, and none differs.
+    if (flags.json || preset.info().container == Container::kGguf) {
+      auto result = Checkpoint::Open(record.output);
+      NoteDifferences(*result, record, flags);
+      if (flags.json) record.result.fingerprint = result->fingerprint();
+    }
     record.source = IdentityOf(*source, "", flags.json);
     record.build = BuildText();
     record.machine = MachineText();

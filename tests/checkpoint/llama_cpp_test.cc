@@ -76,8 +76,12 @@ TEST(LlamaCpp, AnotherModelIsNotWritten) {
         {"/rope_parameters/original_max_position_embeddings", 64}},
        "has no place for tensor rope_freqs.weight"},
       {"deepseek_v3", {{"/rope_parameters/mscale", 0.5}}, "factor on rotated queries and keys"},
+      {"gemma3",
+       {{"/rope_parameters/full_attention/rope_type", "yarn"},
+        {"/rope_parameters/full_attention/attention_factor", 1.3}},
+       "attention_factor of YaRN to layers with a window"},
       {"gpt_oss", {{"/swiglu_limit", 3.0}}, "limit of the activation 7, not 3"},
-      {"qwen2_moe", {{"/norm_topk_prob", true}}, "weights of experts as scored, not made to add up to 1"},
+      {"qwen2_moe", {}, "wants an output apart from the embedding"},
       {"qwen3_moe", {{"/norm_topk_prob", false}}, "weights of experts made to add up to 1, not as scored"},
       {"smollm3", {{"/no_rope_layers", {1, 1, 1, 1}}}, "layer 3: rotation no, not yes"},
       {"command_r_plus", {}, "expects norms of queries and keys from 64 layers on"},
@@ -127,7 +131,7 @@ TEST(LlamaCpp, DeployedIsTheEngineAndReferenceTheMaker) {
   auto mistral = through("mistral", {});
   EXPECT_EQ(mistral->config().Layer(0).window, 0);
   EXPECT_GT(mistral->as_made().Layer(0).window, 0);
-  said(*mistral, "without the window");
+  said(*mistral, "without that window");
 
   auto qwen2 = through("qwen2", {});
   EXPECT_TRUE(qwen2->differences().empty());
@@ -204,7 +208,7 @@ TEST(ModelFacts, DescriptionsThatMeanTheSameAreEqual) {
   b.rms_epsilon = 1e-3;
   EXPECT_EQ(ModelDifferences(a, b),
             (std::vector<std::string>{"epsilon of the norms 1e-05, not 0.001", "layer 0: window 0, not 8",
-                                      "no layer 0: kind of window, which is sliding", "layer 1: window 0, not 8",
+                                      "layer 1: window 0, not 8", "no layer 0: kind of window, which is sliding",
                                       "no layer 1: kind of window, which is sliding"}));
 }
 

@@ -151,9 +151,10 @@ void ApplyUnread(const EngineRow& row, const GgufFields& in, ModelConfig& config
   if (window > 0 && window < config.context) {
     config.sliding_window = 0;
     ReadWindowPattern(in, config, 0);
-    differences.push_back(fmt::format(
-        "llama.cpp runs {} without the window of {} positions that the file states: answers to longer prompts differ",
-        row.name, window));
+    differences.push_back(
+        fmt::format("the file states a window of {} positions; llama.cpp runs {} without that window, so answers to "
+                    "longer prompts differ",
+                    window, row.name));
   }
   RopeScaling& rope = config.rope_scaling;
   if (rope.kind != RopeScaling::Kind::kYarn) return;
