@@ -1,9 +1,17 @@
 #include "base/json.h"
 
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
+#include "base/python_json.h"
+#include "base/strings.h"
 
 namespace assay {
 namespace {
@@ -45,14 +53,86 @@ int64_t AsInt(const Json& value, std::string_view key, std::string_view where) {
   WrongType(value, key, where, "an integer");
 }
 
+struct SpecialRow {
+  std::string_view name;
+  double value;
+};
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr SpecialRow kSpecials[] = {
+    {"NaN", std::numeric_limits<double>::quiet_NaN()}, {"Infinity", kInfinity}, {"-Infinity", -kInfinity}};
+
+/// Which nulls of a text, counted from 0, stand for which numbers.
+using Specials = std::unordered_map<size_t, double>;
+
+/// Of transformers since version 5: {"__float__": "Infinity"}.
+std::optional<double> TaggedFloat(const Json& value) {
+  if (!value.is_object() || value.size() != 1 || value.begin().key() != "__float__" || !value.front().is_string())
+    return std::nullopt;
+  for (const SpecialRow& row : kSpecials)
+    if (value.front().get_ref<const std::string&>() == row.name) return row.value;
+  return std::nullopt;
+}
+
+/// The number that JSON has no word for, if this token is one.
+std::optional<double> SpecialNumber(std::string_view token) {
+  for (const SpecialRow& row : kSpecials)
+    if (token == row.name) return row.value;
+  const bool exponent = token.find_first_of("eE") != std::string_view::npos;
+  if ((!exponent && token.size() < 300) || token.find_first_not_of("+-.eE0123456789") != std::string_view::npos)
+    return std::nullopt;
+  const std::string text(token);
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  return std::isinf(value) && end == text.c_str() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+/// Numbers of Python's that are none of JSON's, as null in as many characters where they fit, so that places in
+/// messages stay right.
+std::string WithoutSpecials(std::string_view text, Specials& numbers) {
+  std::string out;
+  out.reserve(text.size());
+  size_t nulls = 0;
+  for (size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    size_t end = at + 1;
+    if (c == '"') {
+      while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+      end = std::min(end + 1, text.size());
+    } else if (std::isalnum(static_cast<unsigned char>(c)) || c == '-') {
+      auto goes_on = [](char next) {
+        return std::isalnum(static_cast<unsigned char>(next)) || next == '+' || next == '-' || next == '.';
+      };
+      while (end < text.size() && goes_on(text[end])) ++end;
+      const std::string_view token = text.substr(at, end - at);
+      const std::optional<double> number = SpecialNumber(token);
+      if (number) {
+        numbers.emplace(nulls, *number);
+        out.append("null").append(token.size() > 4 ? token.size() - 4 : 0, ' ');
+      }
+      nulls += number || token == "null";
+      at = number ? end : at;
+    }
+    out.append(text.substr(at, end - at));
+    at = end;
+  }
+  return out;
+}
+
 // Builds the tree as the parser of nlohmann does, but in linear time: that one looks through the members of an object,
 // and with a callback through the elements of an array, once for each of them.
 class TreeBuilder final : public nlohmann::json_sax<Json> {
  public:
-  TreeBuilder(std::string_view where, bool strict) : where_(where), strict_(strict) {}
+  /// `numbers`: see Specials; null: the text is JSON proper.
+  TreeBuilder(std::string_view where, bool strict, const Specials* numbers)
+      : where_(where), strict_(strict), numbers_(numbers) {}
   Json Take() { return std::move(root_); }
 
-  bool null() override { return Put(nullptr); }
+  bool null() override {
+    const size_t index = nulls_++;
+    if (numbers_)
+      if (auto it = numbers_->find(index); it != numbers_->end()) return Put(it->second);
+    return Put(nullptr);
+  }
   bool boolean(bool value) override { return Put(value); }
   bool number_integer(number_integer_t value) override { return Put(value); }
   bool number_unsigned(number_unsigned_t value) override { return Put(value); }
@@ -92,6 +172,8 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
   bool Close() {
     Json value = std::move(levels_.back().value);
     levels_.pop_back();
+    if (numbers_)
+      if (std::optional<double> number = TaggedFloat(value)) return Put(*number);
     return Put(std::move(value));
   }
 
@@ -132,20 +214,62 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 
   std::string_view where_;
   bool strict_;
+  const Specials* numbers_;
+  size_t nulls_ = 0;
   Json root_;
   std::vector<Level> levels_;
 };
 
 }  // namespace
 
-Json ParseJson(std::string_view text, std::string_view where, bool strict) {
-  TreeBuilder builder(where, strict);
+namespace {
+
+Json Parse(std::string_view text, std::string_view where, bool strict, const Specials* numbers) {
+  TreeBuilder builder(where, strict, numbers);
   try {
     if (!Json::sax_parse(text.begin(), text.end(), &builder)) Fail(ErrorKind::kCorrupt, "{}: not JSON", where);
   } catch (const nlohmann::json::exception& e) {
     Fail(ErrorKind::kCorrupt, "{}: not JSON: {}", where, e.what());
   }
   return builder.Take();
+}
+
+/// Replaces the numbers that are not finite by strings that no other string of the tree is.
+void MarkSpecials(Json& value, const std::string& mark) {
+  if (value.is_structured())
+    for (Json& item : value) MarkSpecials(item, mark);
+  if (!value.is_number_float()) return;
+  const double number = value.get<double>();
+  for (const SpecialRow& row : kSpecials)
+    if (number == row.value || (std::isnan(number) && std::isnan(row.value))) value = mark + std::string(row.name);
+}
+
+}  // namespace
+
+Json ParseJson(std::string_view text, std::string_view where, bool strict) {
+  return Parse(text, where, strict, nullptr);
+}
+
+Json ParsePythonJson(std::string_view text, std::string_view where) {
+  Specials numbers;
+  const std::string plain = WithoutSpecials(text, numbers);
+  return Parse(plain, where, false, &numbers);
+}
+
+std::string StrictJsonOfPython(std::string_view text) {
+  Specials numbers;
+  return WithoutSpecials(text, numbers);
+}
+
+std::string DumpPythonJson(const Json& value, int indent) {
+  const std::string without = DumpJson(value, indent);
+  std::string mark = "@";
+  while (without.find(mark) != std::string::npos) mark += '@';
+  Json marked = value;
+  MarkSpecials(marked, mark);
+  std::string out = DumpJson(marked, indent);
+  for (const SpecialRow& row : kSpecials) ReplaceAll(out, fmt::format("\"{}{}\"", mark, row.name), row.name);
+  return out;
 }
 
 std::string DumpJson(const Json& value, int indent) {
@@ -170,7 +294,10 @@ double JsonNumber(const Json& object, std::string_view key, std::string_view whe
   const Json* member = Member(object, key, where);
   if (!member) return fallback;
   if (!member->is_number()) WrongType(*member, key, where, "a number");
-  return member->get<double>();
+  const double number = member->get<double>();
+  if (!std::isfinite(number))
+    Fail(ErrorKind::kInvalid, "{}: \"{}\" should be a finite number, found {}", where, key, DumpPythonJson(*member));
+  return number;
 }
 bool JsonBool(const Json& object, std::string_view key, std::string_view where, bool fallback) {
   const Json* member = Member(object, key, where);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/python_json.h"
 #include "base/strings.h"
 #include "checkpoint/gguf_file.h"
 #include "checkpoint/gguf_types.h"
@@ -59,7 +60,7 @@ void ReadConfig(const fs::path& folder, FileListing& listing) {
   const fs::path path = folder / "config.json";
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return;
-  const Json config = ParseJson(ReadFile(path, kMaxConfigBytes), path.string());
+  const Json config = ParsePythonJson(ReadFile(path, kMaxConfigBytes), path.string());
   if (!config.is_object())
     Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", path.string(), config.type_name());
   if (auto it = config.find("architectures");

@@ -192,7 +192,7 @@ class Settings {
 
 Json ApplySettings(const TokenizerSettings& texts, TokenizerSpec& spec, TokenAdder& adder, std::string_view where) {
   auto parse = [&](std::string_view text, const std::string& name) {
-    return text.empty() ? Json::object() : ParseTokenizerFile(text, name);
+    return text.empty() ? Json::object() : ParseTokenizerFile(StrictJsonOfPython(text), name);
   };
   const std::string prefix = std::string(where) + ": ";
   const std::string names[] = {prefix + "tokenizer_config.json", prefix + "added_tokens.json",

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/python_json.h"
 #include "base/strings.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_files.h"
@@ -193,7 +194,7 @@ TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, const TokenizerSe
   if (ranked.empty()) Fail(ErrorKind::kCorrupt, "{}: no ranks", where);
   std::string config_name = std::string(where) + ": tokenizer_config.json", tokenizer_class;
   Json dom = Json::object();
-  if (!settings.config.empty()) dom = ParseTokenizerFile(settings.config, config_name);
+  if (!settings.config.empty()) dom = ParseTokenizerFile(StrictJsonOfPython(settings.config), config_name);
   Node config(dom, config_name);
   const Family& family = FamilyOf(config.String("tokenizer_class", ""), ranked.size(), where);
   TokenizerSpec spec;

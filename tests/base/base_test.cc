@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/python_json.h"
 #include "base/random.h"
 #include "base/strings.h"
 
@@ -50,6 +51,53 @@ TEST(Json, LargeTreesTakeLinearTime) {
   EXPECT_EQ(std::next(tree.begin(), 7).key(), "key 7");
   EXPECT_THROW(ParseJson(object + "\"z\":7}", "x", true), Error);
   EXPECT_EQ(ParseJson(array + "{}]", "x").size(), 200001u);
+}
+
+// What Python's json.dumps writes and its json.loads reads (3.13), and transformers 5 tags.
+TEST(PythonJson, HasNumbersThatJsonLacks) {
+  const Json json = ParsePythonJson(
+      R"({"time_step_limit": [0.0, Infinity], "a": {"b": [NaN, null, -Infinity]}, "c": null, "d": 1e999, "e": -1E+400,
+          "f": "NaN, Infinity \"-Infinity\" null", "g": {"__float__": "Infinity"}, "h": {"__float__": "x"},
+          "i": 100000000000000000000000})",
+      "config.json");
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(json["time_step_limit"][1], kInfinity);
+  EXPECT_TRUE(std::isnan(json["a"]["b"][0].get<double>()));
+  EXPECT_TRUE(json["a"]["b"][1].is_null());
+  EXPECT_EQ(json["a"]["b"][2], -kInfinity);
+  EXPECT_TRUE(json["c"].is_null());
+  EXPECT_EQ(json["d"], kInfinity);
+  EXPECT_EQ(json["e"], -kInfinity);
+  EXPECT_EQ(json["f"], "NaN, Infinity \"-Infinity\" null");
+  EXPECT_EQ(json["g"], kInfinity);
+  EXPECT_EQ(json["h"]["__float__"], "x");
+  EXPECT_EQ(json["i"], 1e23);
+  // Written as it was read, and null for readers of JSON proper.
+  EXPECT_EQ(DumpPythonJson(ParsePythonJson(R"({"a":[NaN,Infinity,-Infinity,null,"@NaN"]})", "x")),
+            R"({"a":[NaN,Infinity,-Infinity,null,"@NaN"]})");
+  EXPECT_EQ(DumpJson(json["time_step_limit"]), "[0.0,null]");
+  EXPECT_EQ(StrictJsonOfPython(R"(["NaN",NaN,-Infinity])"), R"(["NaN",null,null     ])");
+}
+
+TEST(PythonJson, IsStillJsonOtherwise) {
+  for (const char* text : {"{NaN: 1}", "[nan]", "[infinity]", "[-NaN]", "[+Infinity]", "[Infinity5]", "[- Infinity]",
+                           "[1e999e9]", "[\"Infinity]", "[NaN", "{\"a\" NaN}", "[NaN NaN]", "NaNNaN", "[1e99-9]", ""})
+    EXPECT_THROW(ParsePythonJson(text, "x"), Error) << text;
+  for (const char* text : {"[NaN]", "[Infinity]", "[-Infinity]", "[1e999]"})
+    EXPECT_THROW(ParseJson(text, "x"), Error) << text;
+  try {
+    ParsePythonJson("{\n\"a\": Infinity, oops}", "config.json");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("line 2, column 16"), std::string::npos) << error.what();
+  }
+  // No key of ours takes such a number unless it says so.
+  try {
+    JsonNumber(ParsePythonJson(R"({"rope_theta": -Infinity})", "x"), "rope_theta", "config.json", 0);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "config.json: \"rope_theta\" should be a finite number, found -Infinity");
+  }
 }
 
 TEST(Json, TypedMembers) {

@@ -1,6 +1,9 @@
 // Granite 3: Llama with multipliers on embeddings, attention, what blocks add, and logits.
 
+#include <limits>
+
 #include "base/error.h"
+#include "base/python_json.h"
 #include "checkpoint/arch/spec.h"
 
 namespace assay {
@@ -91,11 +94,12 @@ void MambaFromHf(const HfFields& in, ModelConfig& c) {
     Fail(ErrorKind::kUnsupported, "{}: Mamba with mamba_conv_bias false or mamba_proj_bias true is not supported",
          in.where);
   if (!in.Has("time_step_limit")) return;
-  // The upper limit is infinite, which JSON has no number for.
+  // The upper limit is infinite, which older files write as null or text.
   const Json& limit = in.json["time_step_limit"];
-  if (!limit.is_array() || limit.size() != 2 || limit[0] != 0.0 || limit[1].is_number())
+  if (!limit.is_array() || limit.size() != 2 || limit[0] != 0.0 ||
+      (limit[1].is_number() && !(limit[1].get<double>() > std::numeric_limits<double>::max())))
     Fail(ErrorKind::kUnsupported, "{}: time_step_limit {} is not supported; supported: 0 to infinity", in.where,
-         DumpJson(limit));
+         DumpPythonJson(limit));
 }
 
 void HybridFromHf(const HfFields& in, ModelConfig& c) {
