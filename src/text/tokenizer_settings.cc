@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/python_json.h"
 #include "text/tokenizer_files.h"
 
 namespace assay {

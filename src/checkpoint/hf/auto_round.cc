@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/gptq.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
@@ -32,7 +33,7 @@ constexpr PackingRow kPackings[] = {
 
 struct LayerRule {
   ModuleTarget exact, pattern;
-  Json overrides;
+  IntegerKind kind;
 };
 
 class AutoRound : public HfQuantization {
@@ -53,21 +54,17 @@ class AutoRound : public HfQuantization {
   }
 
  private:
-  IntegerKind Read(const Json& json, const IntegerKind& usual) const;
-
   const PackingRow* row_ = nullptr;
   IntegerKind kind_;
   std::vector<LayerRule> layers_;
   std::string where_;
 };
 
-IntegerKind AutoRound::Read(const Json& json, const IntegerKind& usual) const {
+IntegerKind ReadKind(const Json& json, const std::string& where, const IntegerKind& usual) {
   IntegerKind kind;
-  kind.bits = JsonInt(json, "bits", where_, usual.bits);
-  kind.group = JsonInt(json, "group_size", where_, usual.group);
-  kind.asymmetric = !JsonBool(json, "sym", where_, !usual.asymmetric);
-  if (kind.group == 0 || kind.group < -1)
-    Fail(ErrorKind::kInvalid, "{}: group_size {}: expected -1 or a positive number", where_, kind.group);
+  kind.bits = ReadArgument(json, "bits", where, usual.bits);
+  kind.group = ReadArgument(json, "group_size", where, usual.group);
+  kind.asymmetric = !JsonBool(json, "sym", where, !usual.asymmetric);
   return kind;
 }
 
@@ -83,10 +80,9 @@ AutoRound::AutoRound(const HfQuantizationInput& in) : where_(in.where) {
   std::string type = JsonString(in.json, "data_type", where_, "int");
   if (!type.starts_with("int"))
     Fail(ErrorKind::kUnsupported, "{}: data_type {} in packing_format {}", where_, type, packing);
-  if (JsonInt(in.json, "act_bits", where_, 16) < 16)
-    Fail(ErrorKind::kUnsupported, "{}: {}-bit activations in packing_format {}", where_,
-         JsonInt(in.json, "act_bits", where_, 16), packing);
-  kind_ = Read(in.json, {});
+  if (const int64_t act_bits = ReadArgument(in.json, "act_bits", where_, 16); act_bits < 16)
+    Fail(ErrorKind::kUnsupported, "{}: {}-bit activations in packing_format {}", where_, act_bits, packing);
+  kind_ = ReadKind(in.json, where_, {});
   if (kind_.bits < 2 || kind_.bits > 8)
     Fail(ErrorKind::kUnsupported, "{}: {} bits; supported: 2 to 8", where_, kind_.bits);
   auto extra = in.json.find("extra_config");
@@ -94,7 +90,8 @@ AutoRound::AutoRound(const HfQuantizationInput& in) : where_(in.where) {
   for (const auto& [name, overrides] : extra->items()) {
     if (!overrides.is_object()) continue;
     layers_.push_back({ModuleTarget(name.starts_with("re:") ? "" : name, where_),
-                       ModuleTarget::Pattern(name, where_ + ": extra_config"), overrides});
+                       ModuleTarget::Pattern(name, where_ + ": extra_config"),
+                       ReadKind(overrides, fmt::format("{}: extra_config: {}", where_, name), kind_)});
   }
 }
 
@@ -105,7 +102,7 @@ void AutoRound::Place(const std::string& module, HfSource& source, Tensor& tenso
     if (layer.exact.Match(module, "") == 3) best = &layer;
     if (!best && layer.pattern.Match(module, "") > 0) best = &layer;
   }
-  if (best) kind = Read(best->overrides, kind_);
+  if (best) kind = best->kind;
   if (kind.bits < 2 || kind.bits > 8)
     Fail(ErrorKind::kCorrupt, "{}: {} is quantized, but extra_config says {} bits", source.where(), module, kind.bits);
   if (row_->packing == Packing::kAwq) return PlaceAwq(kind, AwqVersion::kGemm, module, source, tensor);
@@ -120,8 +117,9 @@ void AutoRound::Place(const std::string& module, HfSource& source, Tensor& tenso
 Json AsCompressedTensors(const HfQuantizationInput& in) {
   const std::string& where = in.where;
   const std::string type = JsonString(in.json, "data_type", where, "int");
-  const int64_t bits = JsonInt(in.json, "bits", where, 4), act_bits = JsonInt(in.json, "act_bits", where, 16);
-  const int64_t group = JsonInt(in.json, "group_size", where, -1);
+  const int64_t bits = ReadArgument(in.json, "bits", where, 4);
+  const int64_t act_bits = ReadArgument(in.json, "act_bits", where, 16);
+  const int64_t group = ReadArgument(in.json, "group_size", where, -1);
   const bool nv = type.starts_with("nv_fp"), mx = type.starts_with("mx_fp");
   const char* format = nv                ? "nvfp4-pack-quantized"
                        : mx && bits == 4 ? "mxfp4-pack-quantized"
@@ -130,7 +128,7 @@ Json AsCompressedTensors(const HfQuantizationInput& in) {
   auto args = [&](int64_t n, bool dynamic) {
     Json out = {{"num_bits", n}, {"type", "float"}, {"symmetric", true}};
     if (group > 0) out["group_size"] = group;
-    out["strategy"] = nv ? "tensor_group" : group > 0 ? "group" : group < 0 ? "channel" : "tensor";
+    out["strategy"] = nv ? "tensor_group" : group > 0 ? "group" : "channel";
     if (dynamic) out["dynamic"] = nv ? Json("local") : Json(true);
     return out;
   };
@@ -139,7 +137,7 @@ Json AsCompressedTensors(const HfQuantizationInput& in) {
   Json ignore = Json::array({"lm_head"});
   if (auto extra = in.json.find("extra_config"); extra != in.json.end() && extra->is_object())
     for (const auto& [name, overrides] : extra->items())
-      if (overrides.is_object() && JsonInt(overrides, "bits", where, bits) >= 16) ignore.push_back(name);
+      if (overrides.is_object() && ReadArgument(overrides, "bits", where, bits) >= 16) ignore.push_back(name);
   return {{"quant_method", "compressed-tensors"},
           {"format", format},
           {"config_groups", {{"group_0", scheme}}},

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/gptq.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
@@ -176,12 +177,10 @@ class Awq : public HfQuantization {
 Awq::Awq(const HfQuantizationInput& in) {
   const Json& json = in.json;
   // llm-awq's quant_config.json has other names for the same.
-  kind_.bits = JsonInt(json, "bits", in.where, JsonInt(json, "w_bit", in.where, 4));
-  kind_.group = JsonInt(json, "group_size", in.where, JsonInt(json, "q_group_size", in.where, 128));
+  kind_.bits = ReadArgument(json, "bits", in.where, ReadArgument(json, "w_bit", in.where, 4));
+  kind_.group = ReadArgument(json, "group_size", in.where, ReadArgument(json, "q_group_size", in.where, 128));
   kind_.asymmetric = JsonBool(json, "zero_point", in.where, true);
   if (kind_.bits != 4) Fail(ErrorKind::kUnsupported, "{}: AWQ with {} bits; supported: 4", in.where, kind_.bits);
-  if (kind_.group == 0 || kind_.group < -1)
-    Fail(ErrorKind::kInvalid, "{}: group_size {}: expected -1 or a positive number", in.where, kind_.group);
   std::string version = JsonString(json, "version", in.where, JsonString(json, "format", in.where, "gemm"));
   std::transform(version.begin(), version.end(), version.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -201,6 +200,8 @@ Awq::Awq(const HfQuantizationInput& in) {
 void PlaceAwq(const IntegerKind& kind, AwqVersion version, const std::string& module, HfSource& source,
               Tensor& tensor) {
   const int64_t cols = tensor.view.cols;
+  if (kind.bits != 4)
+    Fail(ErrorKind::kUnsupported, "{}: {}: AWQ with {} bits; supported: 4", source.where(), module, kind.bits);
   IntegerMatrix matrix;
   matrix.kind = kind;
   if (kind.group < 0 || kind.group >= cols) matrix.kind.group = -1;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
 #include "checkpoint/layout.h"
@@ -103,10 +104,10 @@ QuantState Bitsandbytes::ReadState(const std::string& weight_name, std::string_v
   Json json = source.Text(text);
   QuantState state;
   state.type = JsonString(json, "quant_type", place);
-  state.block = JsonInt(json, "blocksize", place);
+  state.block = ReadArgument(json, "blocksize", place, 0);
   if (state.type != type_)
     Fail(ErrorKind::kCorrupt, "{}: quant_type is {}, config.json says {}", place, state.type, type_);
-  if (state.block < 2 || state.block > 65536) Fail(ErrorKind::kCorrupt, "{}: blocksize {}", place, state.block);
+  if (state.block == 0) Fail(ErrorKind::kCorrupt, "{}: \"blocksize\" is missing", place);
   auto shape = json.find("shape");
   if (shape == json.end() || *shape != Json(tensor.shape))
     Fail(ErrorKind::kCorrupt, "{}: shape {}, config.json expects {}", place,
@@ -114,9 +115,7 @@ QuantState Bitsandbytes::ReadState(const std::string& weight_name, std::string_v
   state.nested = json.contains("nested_offset");
   if (state.nested) {
     state.offset = static_cast<float>(JsonNumber(json, "nested_offset", place, 0.0));
-    state.nested_block = JsonInt(json, "nested_blocksize", place, 256);
-    if (state.nested_block < 1 || state.nested_block > 65536)
-      Fail(ErrorKind::kCorrupt, "{}: nested_blocksize {}", place, state.nested_block);
+    state.nested_block = ReadArgument(json, "nested_blocksize", place, 256);
     if (!std::isfinite(state.offset)) Fail(ErrorKind::kCorrupt, "{}: nested_offset {}", place, state.offset);
   }
   tensor.stored_bytes += text.data.size();

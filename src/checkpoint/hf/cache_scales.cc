@@ -30,8 +30,8 @@ void TakeCacheScales(HfSource& source, bool declared, std::string_view key) {
 
 bool IsFp8CacheScheme(const Json& scheme) {
   auto is = [&](const char* key, const Json& expected) { return !scheme.contains(key) || scheme[key] == expected; };
-  return scheme.is_object() && scheme.value("num_bits", 0) == 8 && scheme.value("type", "") == "float" &&
-         is("strategy", "tensor") && is("dynamic", false) && is("symmetric", true);
+  return scheme.is_object() && scheme.contains("num_bits") && is("num_bits", 8) && scheme.contains("type") &&
+         is("type", "float") && is("strategy", "tensor") && is("dynamic", false) && is("symmetric", true);
 }
 
 std::vector<CacheScale> CacheScalesOf(const std::map<std::string, std::vector<float>>& side_scales) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/integers.h"
 #include "checkpoint/hf/quantization.h"
@@ -14,33 +15,90 @@
 
 namespace assay {
 
-QuantizationArgs ReadQuantizationArgs(const Json& json, const std::string& where) {
+namespace {
+
+/// What a strategy needs beside its name.
+enum class Structure { kNone, kGroup, kBlock };
+
+struct StrategyRow {
+  std::string_view name;
+  Structure structure;
+  bool of_weights, of_activations;
+};
+
+constexpr StrategyRow kStrategies[] = {
+    {"tensor", Structure::kNone, true, true},  {"channel", Structure::kNone, true, true},
+    {"token", Structure::kNone, false, true},  {"group", Structure::kGroup, true, true},
+    {"block", Structure::kBlock, true, false}, {"tensor_group", Structure::kGroup, true, true},
+};
+
+/// [rows, columns], or "128x128" as old files have it.
+std::vector<int64_t> ReadBlock(const Json& json, const std::string& where) {
+  auto it = json.find("block_structure");
+  if (it == json.end() || it->is_null()) return {};
+  if (it->is_string() && it->get<std::string>() == "128x128") return {128, 128};
+  if (!it->is_array() || it->size() != 2 || !(*it)[0].is_number_integer() || !(*it)[1].is_number_integer())
+    Fail(ErrorKind::kInvalid, "{}: block_structure: expected [rows, columns], found {}", where, DumpJson(*it));
+  std::vector<int64_t> out;
+  for (const Json& item : *it)
+    out.push_back(
+        CheckArgument("block_structure",
+                      item.is_number_unsigned() && item.get<uint64_t>() > INT64_MAX ? -1 : item.get<int64_t>(), where));
+  return out;
+}
+
+/// Strategy, group size and block structure have to agree.
+void CheckStructure(const QuantizationArgs& args, bool weights, const std::string& where) {
+  std::string known;
+  for (const StrategyRow& row : kStrategies) {
+    if (!(weights ? row.of_weights : row.of_activations)) continue;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", row.name);
+    if (row.name != args.strategy) continue;
+    if (row.structure == Structure::kGroup && args.group_size <= 0)
+      Fail(ErrorKind::kInvalid, "{}: strategy {}: expected a group_size above 0, found {}", where, args.strategy,
+           args.group_size == 0 ? "none" : std::to_string(args.group_size));
+    if (row.structure != Structure::kGroup && args.group_size > 0)
+      Fail(ErrorKind::kInvalid, "{}: strategy {}: expected no group_size, found {}", where, args.strategy,
+           args.group_size);
+    if ((row.structure == Structure::kBlock) != !args.block.empty())
+      Fail(ErrorKind::kInvalid, "{}: strategy {}: expected {} block_structure, found {}", where, args.strategy,
+           args.block.empty() ? "a" : "no", args.block.empty() ? "none" : ShapeText(args.block));
+    return;
+  }
+  Fail(ErrorKind::kInvalid, "{}: strategy: expected one of {}, found \"{}\"", where, known, args.strategy);
+}
+
+}  // namespace
+
+QuantizationArgs ReadQuantizationArgs(const Json& json, bool weights, const std::string& where) {
   QuantizationArgs args;
   if (!json.is_object()) Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", where, json.type_name());
-  args.bits = JsonInt(json, "num_bits", where, 8);
+  args.bits = ReadArgument(json, "num_bits", where, 8);
   args.type = JsonString(json, "type", where, "int");
+  if (args.type != "int" && args.type != "float")
+    Fail(ErrorKind::kInvalid, "{}: type: expected int or float, found \"{}\"", where, args.type);
   args.symmetric = JsonBool(json, "symmetric", where, true);
-  args.group_size = JsonInt(json, "group_size", where, 0);
-  auto block = json.find("block_structure");
-  if (block != json.end() && block->is_array())
-    for (const Json& item : *block) args.block.push_back(item.is_number_integer() ? item.get<int64_t>() : 0);
-  else if (block != json.end() && block->is_string() && block->get<std::string>() == "128x128")
-    args.block = {128, 128};
+  args.group_size = ReadArgument(json, "group_size", where, 0);
+  args.block = ReadBlock(json, where);
   args.strategy = JsonString(json, "strategy", where,
                              args.group_size > 0   ? "group"
                              : args.group_size < 0 ? "channel"
                              : !args.block.empty() ? "block"
                                                    : "tensor");
   if (args.strategy == "group" && args.group_size < 0) args.strategy = "channel";
-  if (auto it = json.find("dynamic"); it != json.end() && !it->is_null())
-    args.dynamic = it->is_string() ? it->get<std::string>() : it->is_boolean() && it->get<bool>() ? "true" : "";
-  if (auto it = json.find("actorder"); it != json.end() && it->is_string()) args.actorder = it->get<std::string>();
+  CheckStructure(args, weights, where);
+  if (auto it = json.find("dynamic"); it != json.end() && !it->is_null()) {
+    if (!it->is_boolean() && !(it->is_string() && *it == "local"))
+      Fail(ErrorKind::kInvalid, "{}: dynamic: expected true, false or \"local\", found {}", where, DumpJson(*it));
+    args.dynamic = it->is_string() ? "local" : it->get<bool>() ? "true" : "";
+  }
   return args;
 }
 
 std::string QuantizationArgsText(const QuantizationArgs& args) {
   std::string out = fmt::format("{}{} {}", args.type, args.bits, args.strategy);
   if (args.group_size > 0) out += fmt::format(" {}", args.group_size);
+  if (!args.block.empty()) out += fmt::format(" {}x{}", args.block[0], args.block[1]);
   if (!args.symmetric) out += " asymmetric";
   if (!args.dynamic.empty()) out += " dynamic";
   return out;
@@ -62,18 +120,21 @@ enum class Packing {
 struct FormatRow {
   std::string_view name;  // compressed-tensors' compression format
   Packing packing;
-  std::string_view type;
+  std::string_view holds;  // how our names of what it may hold begin
 };
 
 constexpr FormatRow kFormats[] = {
     {"pack-quantized", Packing::kPacked, "int"},
     {"int-quantized", Packing::kWhole, "int"},
-    {"float-quantized", Packing::kWhole, "float"},
-    {"naive-quantized", Packing::kWhole, ""},
-    {"nvfp4-pack-quantized", Packing::kFp4, "float"},
-    {"mxfp4-pack-quantized", Packing::kFp4, "float"},
-    {"mxfp8-quantized", Packing::kMxfp8, "float"},
-    {"mxfp6-pack-quantized", Packing::kFp4, "float"},
+    {"float-quantized", Packing::kWhole, "fp8_"},
+    {"float-quantized", Packing::kMxfp8, "mxfp8_e4m3"},  // before the format had its name
+    {"naive-quantized", Packing::kWhole, "int"},
+    {"naive-quantized", Packing::kWhole, "fp8_"},
+    {"naive-quantized", Packing::kMxfp8, "mxfp8_e4m3"},
+    {"nvfp4-pack-quantized", Packing::kFp4, "nvfp4"},
+    {"mxfp4-pack-quantized", Packing::kFp4, "mxfp4"},
+    {"mxfp8-quantized", Packing::kMxfp8, "mxfp8_e4m3"},
+    {"mxfp6-pack-quantized", Packing::kFp4, "mxfp6_e2m3"},
     {"marlin-24", Packing::kRefused, ""},
     {"sparse-24-bitmask", Packing::kRefused, ""},
     {"sparse-bitmask", Packing::kRefused, ""},
@@ -111,28 +172,29 @@ std::optional<std::string_view> ActivationSuffix(const Group& group) {
   return std::nullopt;
 }
 
-/// The format of the float schemes; integers choose theirs by the tensors.
-std::string FloatBase(const Group& group) {
-  const Args& w = group.weights;
-  if (w.type != "float" || !w.symmetric) return "";
+/// The format of the weights, without how activations are treated; integers choose theirs by the tensors.
+std::string BaseOf(const Args& w) {
+  if (w.type == "int") return w.bits >= 2 && w.bits <= 8 ? "int" : "";
+  if (!w.symmetric) return "";
   if (w.bits == 4 && w.group_size == 16) return "nvfp4";
   if (w.bits == 4 && w.group_size == 32) return "mxfp4";
   if (w.bits == 6 && w.group_size == 32) return "mxfp6_e2m3";
   if (w.bits != 8) return "";
-  if (group.packing == Packing::kMxfp8) return w.group_size == 32 ? "mxfp8_e4m3" : "";
+  if (w.group_size == 32) return "mxfp8_e4m3";
   if (w.strategy == "tensor" || w.strategy == "channel") return "fp8_" + w.strategy;
   if (w.strategy == "block" && w.block == std::vector<int64_t>{128, 128}) return "fp8_block128";
   return "";
 }
 
+/// Blocks other than the 128 x 128 of the format table are groups of columns whose scales rows repeat.
 IntegerKind KindOf(const Group& group) {
   const Args& w = group.weights;
   IntegerKind kind;
   kind.bits = w.bits;
   kind.group = w.strategy == "tensor" ? 0 : w.strategy == "channel" ? -1 : w.group_size;
   if (w.strategy == "block") {
-    kind.group = 128;
-    kind.block_rows = 128;
+    kind.group = w.block[1];
+    if (w.block[0] == 128 && w.block[1] == 128) kind.block_rows = 128;
   }
   kind.asymmetric = !w.symmetric;
   return kind;
@@ -165,25 +227,19 @@ Group ReadGroup(const Json& json, const std::string& name, std::string_view form
   Group group;
   group.name = name;
   group.format = format;
-  group.weights = ReadQuantizationArgs(json["weights"], place + ".weights");
+  group.weights = ReadQuantizationArgs(json["weights"], true, place + ".weights");
   if (present("input_activations"))
-    group.activations = ReadQuantizationArgs(json["input_activations"], place + ".input_activations");
+    group.activations = ReadQuantizationArgs(json["input_activations"], false, place + ".input_activations");
   group.targets = ReadTargets(json, "targets", place);
-  const FormatRow* row =
-      std::find_if(std::begin(kFormats), std::end(kFormats), [&](const FormatRow& r) { return r.name == format; });
-  const bool known = row != std::end(kFormats) && row->packing != Packing::kRefused &&
-                     (row->type.empty() || row->type == group.weights.type) && group.weights.dynamic.empty();
-  if (known) {
-    group.packing = row->packing;
-    // Files made before the format had its name.
-    if (group.packing == Packing::kWhole && !group.integer() && group.weights.group_size == 32)
-      group.packing = Packing::kMxfp8;
-  }
-  const bool integers = group.integer() && group.weights.bits >= 2 && group.weights.bits <= 8;
-  if (!known || !(integers || FindFormat(FloatBase(group))))
+  const std::string base = BaseOf(group.weights);
+  const FormatRow* row = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const FormatRow& r) {
+    return r.name == format && r.packing != Packing::kRefused && base.starts_with(r.holds);
+  });
+  if (base.empty() || row == std::end(kFormats) || !group.weights.dynamic.empty())
     Fail(ErrorKind::kUnsupported, "{}: weights {} with {} activations in format {} are not supported", place,
          QuantizationArgsText(group.weights), group.activations ? QuantizationArgsText(*group.activations) : "16-bit",
          format);
+  group.packing = row->packing;
   return group;
 }
 
@@ -317,68 +373,94 @@ const std::byte* WholeCodes(const Group& group, const std::string& module, std::
 /// Entries of a row of scales in the file.
 int64_t GroupsOf(const Group& group, int64_t cols) {
   const Args& w = group.weights;
-  if (w.strategy == "tensor" || w.strategy == "channel") return 1;
-  const int64_t width = w.strategy == "block" ? w.block.at(1) : w.group_size;
-  return width > 0 ? (cols + width - 1) / width : 0;
+  const int64_t width = w.strategy == "block" ? w.block[1] : w.group_size;
+  return width > 0 ? (cols + width - 1) / width : 1;
 }
 
-/// weight_scale as float32: [1], [rows] or [rows, groups]; blocks are spread over their rows.
+/// Refuses another shape than the strategy gives scales, and zeros that are not packed: one, a column of rows, groups
+/// of rows or blocks.
+void CheckScaleShape(const Group& group, const SafetensorsTensor& found, const Tensor& tensor, const HfSource& source) {
+  const int64_t rows = tensor.view.rows, groups = GroupsOf(group, tensor.view.cols);
+  int64_t n = 1;
+  for (int64_t dim : found.shape) n *= dim;
+  const std::string& strategy = group.weights.strategy;
+  if (strategy == "tensor") {
+    if (n != 1) source.ExpectShape(found, {1});
+  } else if (strategy == "channel") {
+    if (n != rows) source.ExpectShape(found, {rows, 1});
+  } else if (strategy == "block") {
+    const int64_t height = group.weights.block[0];
+    source.ExpectShape(found, {(rows + height - 1) / height, groups});
+  } else {
+    std::vector<int64_t> shape = tensor.shape;
+    shape.back() = groups;
+    source.ExpectShape(found, shape);
+  }
+}
+
+/// The rows of blocks, each as often as it counts.
+std::vector<float> SpreadBlocks(const Group& group, const Tensor& tensor, std::vector<float> plane) {
+  if (group.weights.strategy != "block") return plane;
+  const int64_t height = group.weights.block[0], groups = GroupsOf(group, tensor.view.cols);
+  std::vector<float> spread;
+  spread.reserve(static_cast<size_t>(tensor.view.rows * groups));
+  for (int64_t row = 0; row < tensor.view.rows; ++row)
+    spread.insert(spread.end(), plane.begin() + row / height * groups, plane.begin() + (row / height + 1) * groups);
+  return spread;
+}
+
+/// weight_scale as float32: one, [rows] or [rows, groups].
 std::vector<float> Scales(const Group& group, const std::string& module, std::string_view why, HfSource& source,
                           Tensor& tensor) {
   const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
   tensor.stored_bytes += scale.data.size();
-  std::vector<float> plane = source.Floats(scale);
-  const int64_t rows = tensor.view.rows, groups = GroupsOf(group, tensor.view.cols);
-  const std::string& strategy = group.weights.strategy;
-  if (strategy == "tensor") {
-    if (plane.size() != 1) source.ExpectShape(scale, {1});
-  } else if (strategy == "channel") {
-    if (!(scale.shape.size() == 1 && scale.shape[0] == rows) && static_cast<int64_t>(plane.size()) != rows)
-      source.ExpectShape(scale, {rows, 1});
-  } else if (strategy == "block") {
-    const int64_t height = group.weights.block.at(0);
-    source.ExpectShape(scale, {(rows + height - 1) / height, groups});
-    std::vector<float> spread;
-    spread.reserve(static_cast<size_t>(rows * groups));
-    for (int64_t row = 0; row < rows; ++row)
-      spread.insert(spread.end(), plane.begin() + row / height * groups, plane.begin() + (row / height + 1) * groups);
-    return spread;
-  } else {
-    std::vector<int64_t> shape = tensor.shape;
-    shape.back() = groups;
-    source.ExpectShape(scale, shape);
-  }
-  return plane;
+  CheckScaleShape(group, scale, tensor, source);
+  return SpreadBlocks(group, tensor, source.Floats(scale));
 }
 
-/// weight_zero_point as unsigned codes.
-std::vector<float> Zeros(const Group& group, const std::string& module, std::string_view why, size_t n_scales,
-                         HfSource& source, Tensor& tensor) {
-  const int64_t bits = group.weights.bits, rows = tensor.view.rows, half = int64_t{1} << (bits - 1);
-  const SafetensorsTensor& zero = source.Take(module + ".weight_zero_point", why);
-  tensor.stored_bytes += zero.data.size();
-  const int64_t groups = static_cast<int64_t>(n_scales) / rows;
-  std::vector<float> out(n_scales);
-  if (zero.dtype == "I8") {
-    if (zero.data.size() != n_scales) source.ExpectShape(zero, {rows, groups});
-    for (size_t i = 0; i < n_scales; ++i) out[i] = static_cast<float>(static_cast<int8_t>(zero.data[i]) + half);
-    return out;
-  }
-  // Packed along the rows.
-  const int64_t words = DenseWordBytes(rows, static_cast<int>(bits)) / 4;
-  const int64_t padded = PaddedBytes(rows, static_cast<int>(bits)) / 4;
+/// Zeros that are packed along the rows, [words, groups].
+std::vector<float> PackedZeros(const Group& group, const SafetensorsTensor& zero, const Tensor& tensor,
+                               const HfSource& source) {
+  const int64_t rows = tensor.view.rows, groups = GroupsOf(group, tensor.view.cols);
+  const int bits = static_cast<int>(group.weights.bits);
+  const int64_t words = DenseWordBytes(rows, bits) / 4, padded = PaddedBytes(rows, bits) / 4;
   const bool old = padded != words && !zero.shape.empty() && zero.shape[0] == padded;
   source.Expect(zero, "I32", {old ? padded : words, groups});
   std::vector<std::byte> columns = TransposedWords(zero.data, old ? padded : words, groups);
   std::vector<uint8_t> codes(static_cast<size_t>(rows));
+  std::vector<float> out(static_cast<size_t>(rows * groups));
   const size_t column_bytes = columns.size() / static_cast<size_t>(groups);
   for (int64_t g = 0; g < groups; ++g) {
     std::span<const std::byte> from(columns.data() + static_cast<size_t>(g) * column_bytes, column_bytes);
-    old ? UnpackPadded(from, static_cast<int>(bits), codes) : UnpackDense(from, static_cast<int>(bits), codes);
+    old ? UnpackPadded(from, bits, codes) : UnpackDense(from, bits, codes);
     for (int64_t row = 0; row < rows; ++row)
       out[static_cast<size_t>(row * groups + g)] = static_cast<float>(codes[static_cast<size_t>(row)]);
   }
   return out;
+}
+
+/// weight_zero_point as unsigned codes, as many as there are scales.
+std::vector<float> Zeros(const Group& group, const std::string& module, std::string_view why, HfSource& source,
+                         Tensor& tensor) {
+  const SafetensorsTensor& zero = source.Take(module + ".weight_zero_point", why);
+  tensor.stored_bytes += zero.data.size();
+  const std::string& strategy = group.weights.strategy;
+  const bool packs = group.packing == Packing::kPacked && (strategy == "group" || strategy == "channel");
+  if (zero.dtype == "I32" && packs) return PackedZeros(group, zero, tensor, source);
+  if (zero.dtype != "I8")
+    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected dtype I8{}, found {} {}", source.FileOf(zero), zero.name,
+         packs ? " or I32" : "", zero.dtype, ShapeText(zero.shape));
+  CheckScaleShape(group, zero, tensor, source);
+  const int half = 1 << (group.weights.bits - 1);
+  std::vector<float> out;
+  for (std::byte code : zero.data) {
+    const int value = static_cast<int8_t>(code);
+    if (value < -half || value >= half)
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: a zero of {}, beyond {} bits", source.FileOf(zero), zero.name, value,
+           group.weights.bits);
+    out.push_back(static_cast<float>(value + half));
+  }
+  return SpreadBlocks(group, tensor, std::move(out));
 }
 
 /// weight_g_idx; empty when the groups lie in order. Files that never used it hold -1.
@@ -433,7 +515,7 @@ void CompressedTensors::PlaceInteger(const Group& group, const std::string& modu
   if (IntegerFormat(usual, tensor.view.cols)) matrix.kind.activations = suffix;
   const Format* expected = IntegerFormat(matrix.kind, tensor.view.cols);
   const std::string why = group.Why(expected ? std::string(expected->name) : IntegerText(matrix.kind));
-  if (matrix.kind.group > 0 && group.weights.strategy != "block" && tensor.view.cols % matrix.kind.group != 0)
+  if (matrix.kind.group > 0 && matrix.kind.block_rows == 1 && tensor.view.cols % matrix.kind.group != 0)
     Fail(ErrorKind::kCorrupt, "{}: {}: {} columns are not whole groups of {}", source.where(), module, tensor.view.cols,
          matrix.kind.group);
   matrix.codes = group.packing == Packing::kPacked ? PackedCodes(group, module, why, source, tensor)
@@ -441,7 +523,7 @@ void CompressedTensors::PlaceInteger(const Group& group, const std::string& modu
   matrix.scales = Scales(group, module, why, source, tensor);
   matrix.groups = GroupsOf(group, tensor.view.cols);
   if (!group.weights.symmetric)
-    matrix.zeros = Zeros(group, module, why, matrix.scales.size(), source, tensor);
+    matrix.zeros = Zeros(group, module, why, source, tensor);
   else if (source.Find(module + ".weight_zero_point"))
     Fail(ErrorKind::kCorrupt, "{}: tensor {}.weight_zero_point is there, but config.json says symmetric",
          source.where(), module);
@@ -450,7 +532,7 @@ void CompressedTensors::PlaceInteger(const Group& group, const std::string& modu
 }
 
 const Format& FloatFormat(const Group& group) {
-  std::string base = FloatBase(group);
+  std::string base = BaseOf(group.weights);
   if (auto suffix = ActivationSuffix(group))
     if (const Format* format = FindFormat(base + std::string(*suffix))) return *format;
   return GetFormat(base);

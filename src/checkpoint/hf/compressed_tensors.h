@@ -15,12 +15,14 @@ namespace assay {
 /// One QuantizationArgs object, the fields that matter.
 struct QuantizationArgs {
   int64_t bits = 8, group_size = 0;
-  std::string type, strategy, dynamic, actorder;
+  std::string type, strategy, dynamic;  // dynamic: "", "true" or "local"
   bool symmetric = true;
-  std::vector<int64_t> block;  // rows, columns
+  std::vector<int64_t> block;  // rows, columns, both above 0; empty unless the strategy is "block"
 };
 
-QuantizationArgs ReadQuantizationArgs(const Json& json, const std::string& where);
+/// `weights`: else activations. Throws Error{kInvalid} naming `where` and the key for numbers out of their range and
+/// for a strategy that its group size or block structure contradicts.
+QuantizationArgs ReadQuantizationArgs(const Json& json, bool weights, const std::string& where);
 /// "int4 group 128 asymmetric".
 std::string QuantizationArgsText(const QuantizationArgs& args);
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/layout.h"
 #include "format/plain.h"
@@ -41,10 +42,13 @@ class Exl3 : public HfQuantization {
 
 Exl3::Exl3(const HfQuantizationInput& in) {
   description_ = "exl3";
-  if (auto bits = in.json.find("bits"); bits != in.json.end() && bits->is_number())
-    description_ += fmt::format(" {:.2f} bits", bits->get<double>());
-  if (auto head = in.json.find("head_bits"); head != in.json.end() && head->is_number())
-    description_ += fmt::format(", head {:.4g}", head->get<double>());
+  auto stated = [&](const char* key) {  // averages: not whole
+    const double bits = JsonNumber(in.json, key, in.where, 0);
+    if (bits < 0 || bits > 32) Fail(ErrorKind::kInvalid, "{}: {}: expected 1 to 32, found {}", in.where, key, bits);
+    return bits;
+  };
+  if (const double bits = stated("bits"); bits > 0) description_ += fmt::format(" {:.2f} bits", bits);
+  if (const double head = stated("head_bits"); head > 0) description_ += fmt::format(", head {:.4g}", head);
   if (auto codebook = in.json.find("codebook"); codebook != in.json.end() && codebook->is_string())
     description_ += ", " + codebook->get<std::string>();
   // quantization_config.json repeats the header of every module and says its width.
@@ -55,7 +59,7 @@ Exl3::Exl3(const HfQuantizationInput& in) {
   for (const auto& [module, facts] : storage->items())
     if (auto bits = facts.is_object() ? facts.find("bits_per_weight") : facts.end();
         facts.is_object() && bits != facts.end() && bits->is_number_integer())
-      stated_bits_[module] = bits->get<int64_t>();
+      stated_bits_[module] = ReadArgument(facts, "bits_per_weight", in.where + ": tensor_storage: " + module, 0);
 }
 
 bool Exl3::Quantizes(const std::string& module, const HfSource& source) const {
@@ -136,6 +140,9 @@ void Exl3::Place(const std::string& module, HfSource& source, Tensor& tensor) co
   });
   tensor.view.format = &GetFormat("f16");
   tensor.view.codes = source.Keep(std::move(halves));
+  for (int64_t row = 0; row < rows; ++row)
+    if (!tensor.view.format->valid_row(tensor.view, row))
+      Fail(ErrorKind::kCorrupt, "{}: {}: row {} decodes to an infinity or a NaN", source.where(), module, row);
   tensor.stored_as = fmt::format("exl3 {} {}-bit", mcg ? "mcg" : mul1 ? "mul1" : "3inst", matrix.bits);
 }
 

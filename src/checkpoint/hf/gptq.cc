@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
 #include "checkpoint/layout.h"
@@ -141,7 +142,7 @@ namespace {
 struct DynamicRule {
   bool skip = false;
   ModuleTarget pattern;
-  Json overrides;
+  IntegerKind kind;
 };
 
 class Gptq : public HfQuantization {
@@ -162,13 +163,11 @@ class Gptq : public HfQuantization {
 
 IntegerKind ReadKind(const Json& json, const std::string& where, const IntegerKind& usual) {
   IntegerKind kind;
-  kind.bits = JsonInt(json, "bits", where, usual.bits);
-  kind.group = JsonInt(json, "group_size", where, usual.group);
+  kind.bits = ReadArgument(json, "bits", where, usual.bits);
+  kind.group = ReadArgument(json, "group_size", where, usual.group);
   kind.asymmetric = !JsonBool(json, "sym", where, !usual.asymmetric);
   kind.column_group = JsonBool(json, "desc_act", where, usual.column_group);
   if (kind.bits < 2 || kind.bits > 8) Fail(ErrorKind::kUnsupported, "{}: {} bits; supported: 2 to 8", where, kind.bits);
-  if (kind.group == 0 || kind.group < -1)
-    Fail(ErrorKind::kInvalid, "{}: group_size {}: expected -1 or a positive number", where, kind.group);
   return kind;
 }
 
@@ -188,11 +187,17 @@ Gptq::Gptq(const HfQuantizationInput& in) : where_(in.where) {
          format);
   }
   auto dynamic = json->find("dynamic");
-  if (dynamic == json->end() || !dynamic->is_object()) return;
+  if (dynamic == json->end() || dynamic->is_null()) return;
+  if (!dynamic->is_object())
+    Fail(ErrorKind::kInvalid, "{}: dynamic: expected an object, found {}", where_, dynamic->type_name());
   for (const auto& [key, value] : dynamic->items()) {
     bool skip = key.starts_with("-:");
     std::string pattern = skip || key.starts_with("+:") ? key.substr(2) : key;
-    dynamic_.push_back({skip, ModuleTarget::Pattern(pattern, where_ + ": dynamic"), value});
+    const std::string place = fmt::format("{}: dynamic: {}", where_, key);
+    if (!value.is_object() && !(skip && value.is_null()))
+      Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", place, value.type_name());
+    dynamic_.push_back({skip, ModuleTarget::Pattern(pattern, where_ + ": dynamic"),
+                        skip ? layout_.kind : ReadKind(value, place, layout_.kind)});
   }
 }
 
@@ -223,8 +228,7 @@ bool Gptq::Quantizes(const std::string& module, const HfSource& source) const {
 
 void Gptq::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
   GptqLayout layout = layout_;
-  if (const DynamicRule* rule = RuleOf(module); rule && rule->overrides.is_object())
-    layout.kind = ReadKind(rule->overrides, where_ + ": dynamic", layout.kind);
+  if (const DynamicRule* rule = RuleOf(module)) layout.kind = rule->kind;
   if (IsPlanarOnly(layout.kind.bits)) {
     layout.zeros = GptqZeros::kTrue;
     layout.planar = true;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/integers.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
@@ -62,9 +63,9 @@ Hqq::Params Hqq::Read(const Json& json) const {
   auto inner = json.find("weight_quant_params");
   const Json& params = inner != json.end() && inner->is_object() ? *inner : json;
   Params out;
-  out.bits = JsonInt(params, "nbits", where_, 4);
-  out.group = JsonInt(params, "group_size", where_, 0);
-  out.axis = JsonInt(params, "axis", where_, 1);
+  out.bits = ReadArgument(params, "nbits", where_, 4);
+  out.group = ReadArgument(params, "group_size", where_, 0);
+  out.axis = ReadArgument(params, "axis", where_, 1);
   return out;
 }
 
@@ -94,15 +95,16 @@ Hqq::Params Hqq::Of(const std::string& module) const {
   return usual_;
 }
 
-/// An I32 scalar that the file states beside the config's word; `fallback` when it has none.
-int64_t Stated(const std::string& name, int64_t fallback, HfSource& source) {
+/// An I32 scalar that the file states beside the config's word of `key`; `fallback` when it has none.
+int64_t Stated(const std::string& module, std::string_view key, int64_t fallback, HfSource& source) {
+  const std::string name = fmt::format("{}.{}", module, key);
   const SafetensorsTensor* tensor = source.TakeIfThere(name);
   if (!tensor) return fallback;
   std::vector<int64_t> values = source.Integers(*tensor);
   if (values.size() != 1)
     Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected one number, found {}", source.FileOf(*tensor), name,
          ShapeText(tensor->shape));
-  return values[0];
+  return CheckArgument(key, values[0], fmt::format("{}: tensor {}", source.FileOf(*tensor), name));
 }
 
 /// Codes of the reshaped matrix [n, width], row by row.
@@ -156,9 +158,9 @@ void Hqq::Place(const std::string& module, HfSource& source, Tensor& tensor) con
                                                                       : "config.json says " + description_;
   const SafetensorsTensor& packed = source.Take(module + ".W_q", why);
   const int64_t rows = tensor.view.rows, cols = tensor.view.cols, n = rows * cols;
-  const int64_t bits = Stated(module + ".nbits", said.bits, source);
-  const int64_t axis = Stated(module + ".axis", said.axis, source);
-  int64_t group = Stated(module + ".group_size", said.group, source);
+  const int64_t bits = Stated(module, "nbits", said.bits, source);
+  const int64_t axis = Stated(module, "axis", said.axis, source);
+  int64_t group = Stated(module, "group_size", said.group, source);
   if (group <= 0) group = axis == 1 ? cols : rows;
   const HqqPacking* packing = FindHqqPacking(bits);
   if (!packing || (axis != 0 && axis != 1))

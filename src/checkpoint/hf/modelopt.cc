@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/fp8.h"
 #include "checkpoint/hf/integers.h"
@@ -113,9 +114,9 @@ ModelOpt::ModelOpt(const HfQuantizationInput& in) {
       Fail(ErrorKind::kInvalid, "{}: MIXED_PRECISION without quantized_layers", where);
     for (const auto& [name, layer] : layers->items())
       layers_[name] = {&FindAlgorithm(JsonString(layer, "quant_algo", where + ": " + name), where + ": " + name),
-                       JsonInt(layer, "group_size", where, 0)};
+                       ReadArgument(layer, "group_size", where + ": " + name, 0)};
   } else {
-    usual_ = {&FindAlgorithm(algorithm, where), JsonInt(*json, "group_size", where, 0)};
+    usual_ = {&FindAlgorithm(algorithm, where), ReadArgument(*json, "group_size", where, 0)};
   }
   for (const char* key : {"exclude_modules", "ignore"})
     for (std::string& name : ReadNames(*json, key, where)) exclude_.push_back(std::move(name));

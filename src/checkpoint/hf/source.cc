@@ -1,5 +1,6 @@
 #include "checkpoint/hf/source.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -66,9 +67,13 @@ const std::string& HfSource::FileOf(const SafetensorsTensor& tensor) const {
 }
 
 bool HfSource::AnyEndsWith(std::string_view suffix) const {
-  for (const auto& [name, found] : by_name_)
-    if (name.ends_with(suffix)) return true;
-  return false;
+  auto known = endings_.find(suffix);
+  if (known == endings_.end())
+    known = endings_
+                .emplace(suffix, std::any_of(by_name_.begin(), by_name_.end(),
+                                             [&](const auto& item) { return item.first.ends_with(suffix); }))
+                .first;
+  return known->second;
 }
 
 void HfSource::Expect(const SafetensorsTensor& tensor, std::string_view dtype,

@@ -3,6 +3,7 @@
 // the planes that had to be made anew because the file keeps them in another order or width.
 
 #include <deque>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,7 +50,7 @@ class HfSource {
     for (const auto& [name, found] : by_name_)
       if (!found.used) body(*found.tensor);
   }
-  /// Any tensor name that ends so.
+  /// Any tensor name that ends so. Asked of every module, so each suffix is looked for once.
   bool AnyEndsWith(std::string_view suffix) const;
 
   /// Throw Error{kCorrupt} naming file, tensor, expected and found.
@@ -83,6 +84,7 @@ class HfSource {
   std::string where_;
   std::unordered_map<std::string, Found> by_name_;
   std::vector<const SafetensorsTensor*> taken_;
+  mutable std::map<std::string, bool, std::less<>> endings_;
 };
 
 }  // namespace assay
