@@ -14,6 +14,7 @@
 #include "cli/ranges.h"
 #include "cli/verdict.h"
 #include "convert/convert.h"
+#include "quantize/choose.h"
 #include "report/report.h"
 #include "system/file.h"
 #include "system/machine.h"
@@ -99,6 +100,9 @@ class Checking {
 
     for (const Preset* preset : presets) CheckKeep(*preset);
 
+    for (const Preset* preset : presets)
+      if (std::string left = RequireFit(*preset, base_.model->checkpoint()); !left.empty())
+        Note(flags_, fmt::format("{}: {}", preset->info().name, left));
     double start = Now();
     record_.baseline = Measure(base_, nullptr);
     for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);

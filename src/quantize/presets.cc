@@ -102,7 +102,11 @@ constexpr PresetInfo kPresets[] = {
      "-1, 0, 1 with one scale (BitNet): for models trained so; any other breaks"},
 };
 
-// A group of columns that fits.
+constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
+    {"q3_k", "q3_k_m"}, {"q4_k", "q4_k_m"}, {"q5_k", "q5_k_m"}};
+
+}  // namespace
+
 std::string_view ShapeFallback(std::string_view format) {
   // Integers with scales in groups get smaller groups.
   constexpr std::pair<std::string_view, std::string_view> kSmaller[] = {
@@ -112,11 +116,6 @@ std::string_view ShapeFallback(std::string_view format) {
     if (format == from) return to;
   return GgufShapeFallback(format);
 }
-
-constexpr std::pair<std::string_view, std::string_view> kAliases[] = {
-    {"q3_k", "q3_k_m"}, {"q4_k", "q4_k_m"}, {"q5_k", "q5_k_m"}};
-
-}  // namespace
 
 std::span<const PresetInfo> Preset::All() {
   return kPresets;

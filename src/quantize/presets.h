@@ -59,6 +59,9 @@ class Preset {
   PresetInfo info_;
 };
 
+/// What takes a format's place where a matrix has no whole blocks of it; empty: nothing.
+std::string_view ShapeFallback(std::string_view format);
+
 /// The role of a tensor of a checkpoint.
 TensorRole RoleOf(const Tensor& tensor, const ModelConfig& config, bool tied_output);
 /// Roles of all tensors of a model, in their order, with positions counted: models whose layers differ (only some have
