@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -7,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/python_json.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/quantization.h"
@@ -145,6 +147,10 @@ class HfWriter : public CheckpointWriter {
     folder_->Commit();
   }
 
+  std::string_view scale_dtype(size_t tensor) const override {
+    const Stored& stored = stored_[stored_of_[tensor]];
+    return stored.quantized() ? container_->ScaleDtype(stored.module) : "";
+  }
   std::string left_out() const override { return left_out_; }
   fs::path first_file() const override { return out_; }
   uint64_t total_bytes() const override { return total_bytes_; }
@@ -296,7 +302,34 @@ class HfWriter : public CheckpointWriter {
     for (const auto& [part, value] : cache_scales_) shards_.back().parts.push_back(part);
   }
 
-  /// Creates the shards at their full size.
+  struct Place {
+    size_t shard = 0;
+    uint64_t offset = 0, bytes = 0;
+    std::string dtype;
+    std::vector<int64_t> shape;
+  };
+
+  /// The last look at floats: values and scales that containers round to fewer bits than formats have.
+  static void RequireFinite(const std::string& name, const Place& place, uint64_t offset,
+                            std::span<const std::byte> bytes) {
+    const std::string_view format = PlainFormatOfDtype(place.dtype);
+    if (format.empty() || place.bytes == 0) return;
+    PackedView view;
+    view.format = &GetFormat(format);
+    view.rows = 1;
+    view.codes = bytes.data();
+    view.cols = static_cast<int64_t>(bytes.size()) / view.format->block_bytes;
+    if (view.format->valid_row(view, 0)) return;
+    std::vector<float> values(static_cast<size_t>(view.cols));
+    view.format->decode_row(view, 0, values.data());
+    const auto bad = std::find_if_not(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
+    int64_t index = static_cast<int64_t>(offset) / view.format->block_bytes + (bad - values.begin());
+    std::vector<int64_t> at(place.shape.size());
+    for (size_t i = at.size(); i-- > 0; index /= place.shape[i]) at[i] = index % place.shape[i];
+    Fail(ErrorKind::kUnsupported, "tensor {}: element {} would be {} in {}: its value is too large for the type", name,
+         ShapeText(at), *bad, place.dtype);
+  }
+
   void Begin() {
     std::map<std::string, std::string> map;
     uint64_t weights = 0;
@@ -307,7 +340,7 @@ class HfWriter : public CheckpointWriter {
       std::string head = LaySafetensors(shard.parts);
       shard.bytes = head.size();
       for (const SafetensorsPart& part : shard.parts) {
-        places_[part.name] = {i, part.offset, part.bytes};
+        places_[part.name] = {i, part.offset, part.bytes, part.dtype, part.shape};
         shard.bytes += part.bytes;
         weights += part.bytes;
         map[part.name] = shard.name;
@@ -320,6 +353,7 @@ class HfWriter : public CheckpointWriter {
     sink_ = [this](const std::string& name, uint64_t offset, std::span<const std::byte> bytes) {
       const Place& place = places_.at(name);
       ASSAY_CHECK(offset + bytes.size() <= place.bytes);
+      RequireFinite(name, place, offset, bytes);
       shards_[place.shard].file->WriteAt(place.offset + offset, bytes);
     };
     for (const auto& [part, value] : cache_scales_) sink_(part.name, 0, std::as_bytes(std::span(&value, 1)));
@@ -365,7 +399,7 @@ class HfWriter : public CheckpointWriter {
       WriteGeneratedTokenizer(source);
     }
     if (!quantization.is_null()) config["quantization_config"] = quantization;
-    folder_->Write("config.json", DumpJson(config, 2) + "\n");
+    folder_->Write("config.json", DumpPythonJson(config, 2) + "\n");
   }
 
   void CopyTexts(const fs::path& from) {
@@ -424,11 +458,6 @@ class HfWriter : public CheckpointWriter {
       if (key.find('/') == std::string::npos && !key.starts_with('.'))
         folder_->Write(kTemplates + key + ".jinja", text);
   }
-
-  struct Place {
-    size_t shard = 0;
-    uint64_t offset = 0, bytes = 0;
-  };
 
   fs::path out_;
   std::vector<OutputTensor> tensors_;

@@ -53,6 +53,8 @@ class CheckpointWriter {
   virtual void SetGlobal(size_t tensor, float global_scale, float global_divisor) = 0;
   /// Everything becomes visible. Throws when rows are missing, or rules.unchanged were changed.
   virtual void Commit() = 0;
+  /// What the container rounds a tensor's float scales to ("F16", "BF16"); "": it keeps float32, or there are none.
+  virtual std::string_view scale_dtype(size_t) const { return ""; }
   /// What the source states beside its weights and this container has no place for; for people, empty: nothing.
   virtual std::string left_out() const { return ""; }
   /// What Checkpoint::Open opens once it is committed: `out`, of a split GGUF the first file.

@@ -14,6 +14,7 @@
 #include "checkpoint/layout.h"
 #include "checkpoint/tensor_order.h"
 #include "checkpoint/writer.h"
+#include "convert/finite.h"
 #include "convert/row_sums.h"
 #include "convert/zeros.h"
 #include "quantize/choose.h"
@@ -41,9 +42,10 @@ struct Job {
   const Tensor* source;
   OutputTensor output;
   TensorOrder order;
-  std::string stored;   // the tensor of a Hugging Face file that it is a part of; empty: it is a whole one
-  bool turned = false;  // it was decoded to be turned: its format says nothing about the file
-  std::string group;    // of tensors that share a global scale; empty: it has none
+  std::string stored;            // the tensor of a Hugging Face file that it is a part of; empty: it is a whole one
+  bool turned = false;           // it was decoded to be turned: its format says nothing about the file
+  std::string group;             // of tensors that share a global scale; empty: it has none
+  std::string_view scale_dtype;  // of the container's float scales, see CheckpointWriter
   float global_scale = 1.0f, global_divisor = 1.0f;
 };
 
@@ -85,6 +87,7 @@ class Conversion {
   };
 
   const Format& UnquantizedFormat(const Job& job) const;
+  std::string PlaceOf(const Job& job, int64_t row) const;
   void ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const;
   float* RowsOf(int worker, int64_t n_floats);
   MatrixStatistics Statistics(const Job& job);
@@ -145,15 +148,19 @@ void Conversion::Plan() {
   }
 }
 
+/// File, tensor and row of the source.
+std::string Conversion::PlaceOf(const Job& job, int64_t row) const {
+  return fmt::format("{}: tensor {}: row {}{}", source_.path().string(), job.source->source_name,
+                     job.order.rows.empty() ? row : job.order.rows[static_cast<size_t>(row)],
+                     job.stored == job.source->source_name ? " of its part " + job.source->name : "");
+}
+
 void Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const {
   const int64_t cols = job.output.cols;
   for (int64_t r = begin; r < begin + n; ++r, rows += cols) {
     DecodeInOrder(*job.source, job.order, r, rows);
     if (!AllFinite(rows, cols))
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {}{} has a NaN or an infinity, which no quantized format holds",
-           source_.path().string(), job.source->source_name,
-           job.order.rows.empty() ? r : job.order.rows[static_cast<size_t>(r)],
-           job.stored == job.source->source_name ? " of its part " + job.source->name : "");
+      Fail(ErrorKind::kCorrupt, "{} has a NaN or an infinity, which no quantized format holds", PlaceOf(job, r));
   }
 }
 
@@ -265,9 +272,13 @@ void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& 
     float* rows = RowsOf(worker, n * cols);
     ReadRows(job, piece.begin + first, n, rows);
     if (keeps) return KeepRows(job, piece, first, n);
+    std::byte* scales = piece.scales.empty() ? nullptr : piece.scales.data() + ScalesBytes(format, first, cols);
     format.encode_rows(rows, n, cols, nullptr, job.global_scale, job.global_divisor,
-                       piece.codes.data() + CodesBytes(format, first, cols),
-                       piece.scales.empty() ? nullptr : piece.scales.data() + ScalesBytes(format, first, cols));
+                       piece.codes.data() + CodesBytes(format, first, cols), scales);
+    if (!job.scale_dtype.empty())
+      RoundScales(job.scale_dtype, format.scale_bytes, scales, ScalesBytes(format, n, cols));
+    for (int64_t r = 0; r < n; ++r)
+      if (!FiniteRow(packed, first + r)) FailOverflow(packed, rows + r * cols, PlaceOf(job, piece.begin + first + r));
     if (!options_.measure_error) return;
     std::vector<float>& decoded = scratch_[static_cast<size_t>(worker)].decoded;
     decoded.resize(static_cast<size_t>(cols));
@@ -275,6 +286,7 @@ void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& 
       format.decode_row(packed, first + r, decoded.data());
       const auto at = static_cast<size_t>(piece.begin + first + r);
       AddSquares(decoded.data(), rows + r * cols, cols, &errors[at], &energies[at]);
+      if (!std::isfinite(errors[at])) FailOverflow(packed, rows + r * cols, PlaceOf(job, piece.begin + first + r));
     }
   };
   pool_.For((piece.rows + grain - 1) / grain + 1, 1, [&](int64_t from, int64_t to, int worker) {
@@ -343,7 +355,10 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
   auto writer = CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
                                          options_.shard_bytes, options_.hf_container, options_.rules);
   record.tensors.resize(jobs_.size());
-  for (size_t i = 0; i < jobs_.size(); ++i) WriteTensor(i, *writer, record.tensors[i]);
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    jobs_[i].scale_dtype = jobs_[i].output.format->scale_bytes >= 4 ? writer->scale_dtype(i) : "";
+    WriteTensor(i, *writer, record.tensors[i]);
+  }
   WritePending(*writer);
   if (std::string text = writer->left_out(); !text.empty()) record.notes.push_back(std::move(text));
   if (!source_.drafts().empty()) record.notes.push_back(source_.drafts() + " are left out");
@@ -369,6 +384,7 @@ QuantRecord ConvertCheckpoint(const Checkpoint& source, const Preset& preset, co
   QuantRecord record;
   record.preset = preset.info().name;
   record.started = UtcTimestamp();
+  if (std::string left = RequireFit(preset, source); !left.empty()) record.notes.push_back(std::move(left));
   Conversion conversion(source, preset, options, pool, progress);
   conversion.Plan();
   conversion.Write(out, record);

@@ -15,6 +15,7 @@
 #include "checkpoint/tensor_order.h"
 #include "checkpoint/writer.h"
 #include "convert/convert.h"
+#include "convert/finite.h"
 #include "convert/tensor_report.h"
 #include "convert/zeros.h"
 #include "format/nvfp4.h"
@@ -56,6 +57,7 @@ class Rewriting {
   bool CopyRow(const Job& job, int64_t row, std::byte* codes, std::byte* scales) const;
   std::string_view ScaleDtype(const Job& job) const;
   void CheckZeros(const Job& job) const;
+  void CheckRows(const Job& job, int64_t begin, int64_t n, const std::byte* codes, const std::byte* scales) const;
   void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
   int64_t SourceRow(const Job& job, int64_t row) const {
     return job.order.rows.empty() ? row : job.order.rows[static_cast<size_t>(row)];
@@ -290,6 +292,29 @@ std::string_view Rewriting::ScaleDtype(const Job& job) const {
   return f16 ? "F16" : "F32";
 }
 
+/// The n rows that were made from row `begin` on.
+void Rewriting::CheckRows(const Job& job, int64_t begin, int64_t n, const std::byte* codes,
+                          const std::byte* scales) const {
+  PackedView packed = job.source->view;
+  packed.format = job.output.format;
+  if (packed.format->cyclic) return;  // as they were read
+  packed.rows = n;
+  packed.codes = codes;
+  packed.scales = scales;
+  pool_.For(n, std::max<int64_t>(1, 16384 / packed.cols), [&](int64_t from, int64_t to, int) {
+    for (int64_t r = from; r < to; ++r) {
+      if (FiniteRow(packed, r)) continue;
+      std::vector<float> values(static_cast<size_t>(packed.cols));
+      DecodeInOrder(*job.source, job.order, begin + r, values.data());
+      const std::string place = fmt::format("{}: tensor {}: row {}", source_.path().string(), job.source->source_name,
+                                            SourceRow(job, begin + r));
+      if (std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
+        FailOverflow(packed, values.data(), place);
+      Fail(ErrorKind::kCorrupt, "{} has a NaN or an infinity", place);
+    }
+  });
+}
+
 void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report) {
   const Job& job = jobs_[index];
   const Format& format = *job.output.format;
@@ -325,6 +350,7 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
         }
       });
     }
+    CheckRows(job, begin, n, codes.data(), scales.data());
     writer.WriteRows(index, begin, n, codes, scales);
     progress_.Advance(static_cast<uint64_t>(n * cols));
     if (progress_.Cancelled()) throw Interrupted();

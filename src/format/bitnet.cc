@@ -70,11 +70,12 @@ ASSAY_CLONES void EncodeRowsI2s(const float* weights, int64_t n_rows, int64_t co
 bool ValidRowTernary(const PackedView& view, int64_t row) {
   if (!std::isfinite(view.global_scale / view.global_divisor)) return false;
   const int64_t n = view.cols / 4;
+  int bad = 0;
   for (int64_t i = row * n; i < (row + 1) * n; ++i) {
     const int byte = static_cast<int>(view.codes[i]);
-    if ((byte & byte >> 1 & 0x55) != 0) return false;
+    bad |= byte & byte >> 1 & 0x55;
   }
-  return true;
+  return bad == 0;
 }
 
 void ChooseGlobalTernary(const MatrixStatistics& statistics, float* global_scale, float* global_divisor) {

@@ -107,10 +107,9 @@ bool ValidRowFp8(const PackedView& view, int64_t row) {
     if (!std::isfinite(scale)) return false;
   }
   const std::byte* in = view.codes + row * view.cols;
-  for (int64_t i = 0; i < view.cols; ++i) {
-    if ((static_cast<uint8_t>(in[i]) & 0x7f) == 0x7f) return false;
-  }
-  return true;
+  uint8_t bad = 0;
+  for (int64_t i = 0; i < view.cols; ++i) bad |= (static_cast<uint8_t>(in[i]) & 0x7f) == 0x7f;
+  return bad == 0;
 }
 
 }  // namespace assay

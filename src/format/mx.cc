@@ -182,10 +182,10 @@ bool ValidRowMx(const PackedView& view, int64_t row) {
   const auto decode = view.format->decode_row;
   const int first_bad = decode == DecodeRowMxfp8E4m3 ? 0x7f : decode == DecodeRowMxfp8E5m2 ? 0x7c : 0x80;
   if (first_bad == 0x80) return true;
-  for (int64_t i = row * view.cols; i < (row + 1) * view.cols; ++i) {
-    if ((static_cast<int>(view.codes[i]) & 0x7f) >= first_bad) return false;
-  }
-  return true;
+  uint8_t bad = 0;
+  for (int64_t i = row * view.cols; i < (row + 1) * view.cols; ++i)
+    bad |= (static_cast<uint8_t>(view.codes[i]) & 0x7f) >= first_bad;
+  return bad == 0;
 }
 
 EncodeRows MxEncoder(const Format& format, MxScaleRule rule) {

@@ -116,6 +116,9 @@ class CompressedTensorsWriter : public HfContainer {
   explicit CompressedTensorsWriter(const HfContainerOptions& options) : fp8_cache_(options.fp8_cache) {}
   bool Holds(const Format& format) const override { return !SchemeOf(format).compression.empty(); }
   std::string WhyNotZero(const Format& format, float zero) const override { return WhyNotCode(format, zero); }
+  std::string_view ScaleDtype(const HfModule& module) const override {
+    return module.scale_dtype.empty() ? "BF16" : module.scale_dtype;
+  }
   SafetensorsPart CacheScalePart(const std::string& attention, char of) const override {
     return MakePart(fmt::format("{}.{}_scale", attention, of), "F32", {1});
   }
@@ -132,10 +135,6 @@ class CompressedTensorsWriter : public HfContainer {
   bool fp8_cache_;
   std::map<std::string, std::vector<uint8_t>> zeros_;  // [groups, rows] until all rows are there
 };
-
-std::string_view ScaleDtype(const HfModule& module) {
-  return module.scale_dtype.empty() ? "BF16" : module.scale_dtype;
-}
 
 bool Mx(const Scheme& scheme) {
   return scheme.compression.starts_with("mxfp");

@@ -14,10 +14,6 @@
 namespace assay {
 namespace {
 
-std::string_view ScaleDtype(const HfModule& module) {
-  return module.scale_dtype.empty() ? "F16" : module.scale_dtype;
-}
-
 int64_t Groups(const HfModule& module) {
   return ScalesPerRow(*module.format, module.cols);
 }
@@ -57,6 +53,9 @@ void SchemeJson(const Format& format, Json& out) {
 class Collecting : public HfContainer {
  public:
   bool HoldsMatrices() const override { return true; }
+  std::string_view ScaleDtype(const HfModule& module) const override {
+    return module.scale_dtype.empty() ? "F16" : module.scale_dtype;
+  }
   std::string WhyNotZero(const Format& format, float zero) const override { return WhyNotCode(format, zero); }
   void Rows(const HfModule& module, int64_t begin, int64_t n, std::span<const std::byte> codes,
             std::span<const std::byte> scales, const HfSink& sink) override {

@@ -30,6 +30,9 @@ class HqqWriter : public HfContainer {
            FindHqqPacking(kind->bits);
   }
   bool HoldsMatrices() const override { return true; }
+  std::string_view ScaleDtype(const HfModule& module) const override {
+    return module.scale_dtype.empty() ? dtype_ : module.scale_dtype;
+  }
   std::vector<SafetensorsPart> Parts(const HfModule& module) const override;
   void Begin(const HfModule& module, const HfSink& sink) override;
   void Rows(const HfModule& module, int64_t begin, int64_t n, std::span<const std::byte> codes,
@@ -44,10 +47,6 @@ class HqqWriter : public HfContainer {
     std::string bytes;
   };
   std::vector<Fact> Facts(const HfModule& module) const;
-  std::string_view ScaleDtype(const HfModule& module) const {
-    return module.scale_dtype.empty() ? dtype_ : module.scale_dtype;
-  }
-
   std::string_view dtype_;
   MatrixCollector collector_;
 };

@@ -45,6 +45,8 @@ class HfContainer {
   virtual bool HoldsModule(bool linear, const std::vector<int64_t>& shape) const { return linear && shape.size() == 2; }
   /// Why a zero of an asymmetric integer format (as the scales plane has it) cannot be stated; empty: it can.
   virtual std::string WhyNotZero(const Format&, float) const { return ""; }
+  /// Type of a module's float scales in the file; "": float32, or it has none.
+  virtual std::string_view ScaleDtype(const HfModule&) const { return ""; }
   /// The tensor that holds the cache's scale of 'k' or 'v' and its shape; an empty name: there is no place.
   virtual SafetensorsPart CacheScalePart(const std::string&, char) const { return {}; }
   /// The file tensors of a module, bytes included. Throws Error{kUnsupported} for shapes that the container has no

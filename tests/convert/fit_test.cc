@@ -1,0 +1,96 @@
+// A preset that fits none of a model's matrices is refused with the columns and a preset that fits; what it leaves is
+// said.
+#include <gtest/gtest.h>
+
+#include "checkpoint/convert_for_test.h"
+#include "checkpoint/expect_error.h"
+#include "convert/convert.h"
+#include "quantize/choose.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One layer of heads of 20, `hidden` and `feed_forward` wide.
+std::shared_ptr<const Checkpoint> Odd(const fs::path& folder, int64_t hidden, int64_t feed_forward) {
+  const fs::path like = fs::path(ASSAY_TEST_DATA) / "golden/checkpoint/tiny_llama";
+  fs::create_directories(folder);
+  ModelConfig config = Checkpoint::Open(like)->config();
+  config.n_layers = 1;
+  config.hidden = hidden;
+  config.feed_forward = feed_forward;
+  config.n_heads = hidden / 20;
+  config.n_kv_heads = 2;
+  config.head_dim = config.rotary_dim = 20;
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json"})
+    fs::copy_file(like / name, folder / name);
+  WriteFileAtomically(folder / "config.json", DumpJson(HfConfigJson(config, "bfloat16", false, false, 0, -1), 2));
+  std::vector<SafetensorsPart> parts;
+  for (const TensorSlot& slot : TensorSlots(config)) {
+    uint64_t bytes = 2;
+    for (int64_t dim : slot.shape) bytes *= static_cast<uint64_t>(dim);
+    if (slot.required) parts.push_back({slot.hugging_face, "BF16", slot.shape, bytes, 0});
+  }
+  std::string file = LaySafetensors(parts);
+  Random random(42);
+  for (const SafetensorsPart& part : parts)
+    for (uint64_t i = 0; i < part.bytes; i += 2) {
+      const uint16_t code = EncodeBf16(static_cast<float>(random.Normal()) * 0.1f);
+      file.append(reinterpret_cast<const char*>(&code), 2);
+    }
+  WriteFileAtomically(folder / "model.safetensors", file);
+  return Checkpoint::Open(folder);
+}
+
+TEST(PresetFit, NothingQuantizedIsAnErrorForEveryPreset) {
+  TempFolder scratch;
+  auto source = Odd(scratch.path() / "m", 80, 100);
+  ThreadPool pool(2);
+  int refused = 0;
+  for (const PresetInfo& info : Preset::All()) {
+    SCOPED_TRACE(info.name);
+    const fs::path out = scratch.path() / "out.gguf";
+    fs::remove_all(out);
+    QuantRecord record;
+    try {
+      record =
+          ConvertCheckpoint(*source, Preset::Get(info.name), out, {.measure_error = false}, pool, SilentProgress());
+    } catch (const Error& error) {
+      ++refused;
+      EXPECT_NE(std::string(error.what()).find("would quantize nothing"), std::string::npos) << error.what();
+      EXPECT_FALSE(fs::exists(out));
+      continue;
+    }
+    const bool plain = info.base == "f16" || info.base == "bf16" || info.base == "f32";
+    const auto packed = std::count_if(record.tensors.begin(), record.tensors.end(),
+                                      [](const auto& t) { return t.to != "f16" && t.to != "bf16" && t.to != "f32"; });
+    EXPECT_NE(packed == 0, !plain);
+  }
+  EXPECT_GT(refused, 30);
+  ExpectError(
+      ErrorKind::kInvalid,
+      "int4-g128 would quantize nothing: of its 7 matrices 7 have 80, 100 columns, which are no whole blocks of "
+      "32; the nearest preset that fits is nf4",
+      [&] { RequireFit(Preset::Get("int4-g128"), *source); });
+  ExpectError(ErrorKind::kInvalid, "columns, which are no whole blocks of 32; the nearest preset that fits is ",
+              [&] { RequireFit(Preset::Get("q4_k_m"), *source); });
+  ExpectError(ErrorKind::kInvalid,
+              "mxfp4-experts would quantize nothing: it is for matrices that this model does not have",
+              [&] { RequireFit(Preset::Get("mxfp4-experts"), *source); });
+}
+
+TEST(PresetFit, WhatIsLeftIsSaid) {
+  TempFolder scratch;
+  auto source = Odd(scratch.path() / "m", 160, 100);  // down_proj has 100 columns
+  ThreadPool pool(2);
+  const QuantRecord record = ConvertCheckpoint(*source, Preset::Get("int4-g32"), scratch.path() / "out",
+                                               {.measure_error = false}, pool, SilentProgress());
+  ASSERT_EQ(record.notes.size(), 1u);
+  EXPECT_EQ(record.notes[0], "1 of 7 matrices stay plain: 1 have 100 columns, which are no whole blocks of 32");
+  EXPECT_EQ(RequireFit(Preset::Get("int8"), *source), "");
+  EXPECT_EQ(RequireFit(Preset::Get("bf16"), *source), "");
+}
+
+}  // namespace
+}  // namespace assay
