@@ -4,10 +4,11 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/python_json.h"
 #include "base/strings.h"
 #include "checkpoint/arch/config_class.h"
 #include "checkpoint/arch/spec.h"
+#include "checkpoint/hf/zero_biases.h"
 #include "checkpoint/hf_config.h"
 #include "checkpoint/hf_tensors.h"
 #include "checkpoint/hf_wrapper.h"
@@ -31,7 +32,7 @@ std::string ReadIfThere(const fs::path& path, uint64_t limit) {
 Json ReadJsonIfThere(const fs::path& path) {
   std::string text = ReadIfThere(path, kMaxConfigBytes);
   if (text.empty()) return nullptr;
-  Json json = ParseJson(text, path.string());
+  Json json = ParsePythonJson(text, path.string());
   if (!json.is_object()) Fail(ErrorKind::kCorrupt, "{}: expected an object, found {}", path.string(), json.type_name());
   return json;
 }
@@ -167,6 +168,7 @@ class HfCheckpoint : public Checkpoint {
     for (const SafetensorsFile& file : files)
       for (const SafetensorsTensor& tensor : file.tensors)
         config_.fused_experts = config_.fused_experts || tensor.name.ends_with(".experts.gate_up_proj");
+    LeaveBiases(files, config_where);
     assembled_ = AssembleHfTensors(config_, quantization.get(), files, folder.string());
     tensors_ = std::move(assembled_.tensors);
     LeaveDrafts(assembled_.drafts, assembled_.draft_bytes);
@@ -234,14 +236,27 @@ class HfCheckpoint : public Checkpoint {
         if (tensor.name == head) metadata_["tie_word_embeddings"] = config_.tied_output = false;
   }
 
+  /// The key that says whether the class creates an optional bias.
+  static const char* BiasKey(const TensorSlot& slot) {
+    return slot.name.find(".attn_") != std::string::npos ? "attention_bias" : "mlp_bias";
+  }
+
+  void LeaveBiases(std::vector<SafetensorsFile>& files, const std::string& where) {
+    auto has = [&](const TensorSlot& slot) {
+      return !slot.name.ends_with(".bias") || JsonBool(metadata_, BiasKey(slot), where, false);
+    };
+    if (const size_t n = LeaveZeroBiases(config_, has, files); n > 0)
+      unread_ += fmt::format("{}all-zero biases that {} does not have, left out: {}", unread_.empty() ? "" : "; ",
+                             config_.architecture, n);
+  }
+
   /// Biases that the class would not create are weights that its library would ignore.
   void CheckBiases(const std::string& where) const {
     for (const TensorSlot& slot : TensorSlots(config_)) {
       if (slot.required || !slot.name.ends_with(".bias")) continue;
-      const bool of_attention = slot.name.find(".attn_") != std::string::npos;
       if (const Tensor* found = Find(slot.name))
-        Fail(ErrorKind::kCorrupt, "{}: \"{}\" is false, but there is a tensor {}", where,
-             of_attention ? "attention_bias" : "mlp_bias", found->source_name);
+        Fail(ErrorKind::kCorrupt, "{}: \"{}\" is false, but there is a tensor {}", where, BiasKey(slot),
+             found->source_name);
     }
   }
 

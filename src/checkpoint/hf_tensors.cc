@@ -15,6 +15,12 @@ bool IsCausalMask(std::string_view name) {
          name.ends_with(".attention.masked_bias");
 }
 
+/// Older files carry the rotary frequencies or their cosines and sines, which config.json states too.
+bool IsRotaryTable(std::string_view name) {
+  return name.ends_with("rotary_emb.inv_freq") || name.ends_with("rotary_emb.cos_cached") ||
+         name.ends_with("rotary_emb.sin_cached");
+}
+
 /// Layers that draft further tokens: behind the last (DeepSeek V3) or apart (Qwen3-Next).
 bool IsDraft(const ModelConfig& config, std::string_view name) {
   if (name.starts_with("mtp.")) return config.extra_layers > 0 || FindArchitecture(config.architecture)->mtp;
@@ -37,8 +43,7 @@ class Assembler {
     CheckTiedHead();
     if (quantization_) quantization_->Finish(source_);
     source_.ForUnused([&](const SafetensorsTensor& tensor) {
-      // Older files of Llama carry the rotary frequencies, which config.json states too.
-      if (tensor.name.ends_with("rotary_emb.inv_freq") || IsCausalMask(tensor.name)) return;
+      if (IsRotaryTable(tensor.name) || IsCausalMask(tensor.name)) return;
       if (IsDraft(config_, tensor.name)) {
         ++out.drafts;
         out.draft_bytes += tensor.data.size();

@@ -154,11 +154,13 @@ std::string LaySafetensors(std::vector<SafetensorsPart>& parts) {
   });
   Json header = Json::object();
   header["__metadata__"] = {{"format", "pt"}};
+  auto& members = header.get_ref<Json::object_t&>();  // without looking each name up among those before it
   uint64_t at = 0;
   for (SafetensorsPart& part : parts) {
     part.offset = at;
     at += part.bytes;
-    header[part.name] = {{"dtype", part.dtype}, {"shape", part.shape}, {"data_offsets", {part.offset, at}}};
+    members.emplace_back(part.name,
+                         Json{{"dtype", part.dtype}, {"shape", part.shape}, {"data_offsets", {part.offset, at}}});
   }
   std::string text = DumpJson(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
