@@ -26,8 +26,13 @@ namespace {
        std::strerror(error));
 }
 
+std::string_view KindOfFile(mode_t mode) {
+  return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+/// Without waiting: the other end of a pipe may never come.
 int OpenRegular(const std::filesystem::path& path, uint64_t* size) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) FailErrno("open", path, errno);
   struct stat info {};
   if (::fstat(fd, &info) != 0) {
@@ -37,8 +42,7 @@ int OpenRegular(const std::filesystem::path& path, uint64_t* size) {
   }
   if (!S_ISREG(info.st_mode)) {
     ::close(fd);
-    Fail(ErrorKind::kInvalid, "{}: expected a regular file, found {}", path.string(),
-         S_ISDIR(info.st_mode) ? "a folder" : "something else");
+    Fail(ErrorKind::kInvalid, "{}: expected a regular file, found {}", path.string(), KindOfFile(info.st_mode));
   }
   *size = static_cast<uint64_t>(info.st_size);
   return fd;

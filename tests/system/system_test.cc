@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -26,6 +27,23 @@ class Folder : public testing::Test {
   void TearDown() override { fs::remove_all(path_); }
   fs::path path_;
 };
+
+// A pipe whose other end never comes, and devices that never end.
+TEST_F(Folder, OnlyRegularFilesAreRead) {
+  const fs::path pipe = path_ / "config.json";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const auto& [path, kind] :
+       {std::pair<fs::path, const char*>{pipe, "a pipe"}, {"/dev/zero", "a device"}, {path_, "a folder"}}) {
+    for (const bool mapped : {true, false}) {
+      try {
+        mapped ? (void)MappedFile::Open(path) : (void)ReadFile(path);
+        ADD_FAILURE() << path << " was read";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.what(), path.string() + ": expected a regular file, found " + kind);
+      }
+    }
+  }
+}
 
 TEST_F(Folder, AtomicFileIsInvisibleUntilCommit) {
   fs::path target = path_ / "x";
