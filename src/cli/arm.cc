@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "checkpoint/model_files.h"
 #include "cli/identity.h"
+#include "record/json_fields.h"
 #include "system/machine.h"
 #include "system/subprocess.h"
 #include "task/runner.h"
@@ -29,7 +30,8 @@ Answer AnswerFromJson(const Json& json) {
   Answer a;
   a.text = json.at("text");
   a.ids = json.at("ids").get<std::vector<int32_t>>();
-  a.logprobs = json.at("logprobs").get<std::vector<float>>();
+  for (const Json& value : json.at("logprobs"))
+    a.logprobs.push_back(value.is_null() ? std::numeric_limits<float>::quiet_NaN() : value.get<float>());
   a.finish = json.at("finish");
   a.prompt_tokens = json.at("prompt_tokens");
   return a;
@@ -170,12 +172,12 @@ ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCach
   }
   ArmQuality quality;
   quality.has_perplexity = true;
-  quality.perplexity = measured.at("perplexity");
-  quality.perplexity_error = measured.at("error");
+  quality.perplexity = JsonDoubleOrNan(measured, "perplexity", "result cache");
+  quality.perplexity_error = JsonDoubleOrNan(measured, "error", "result cache");
   if (measured.contains("mean_kl")) {
     quality.has_kl = true;
-    quality.mean_kl = measured.at("mean_kl");
-    quality.p99_kl = measured.at("p99_kl");
+    quality.mean_kl = JsonDouble(measured, "mean_kl", "result cache");
+    quality.p99_kl = JsonDouble(measured, "p99_kl", "result cache");
     quality.same_top = measured.at("same_top");
   }
   return quality;

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "statistics/divergence.h"
 #include "system/machine.h"
+#include "task/finish.h"
 
 namespace assay {
 namespace {
@@ -91,6 +92,11 @@ Answer One(Engine& engine, Request request, Progress& progress) {
   engine.Generate(
       std::span(&request, 1), [&](size_t, const Answer& answer) { result = answer; }, progress);
   if (!result.error.empty()) Fail(ErrorKind::kInvalid, "{}", result.error);
+  if (result.finish == kFinishNotNumbers)
+    Fail(ErrorKind::kCorrupt,
+         "{}: its predictions are not numbers (NaN or infinite) after {} tokens: its weights are broken, or its "
+         "arithmetic overflows",
+         engine.model().checkpoint().path().string(), result.ids.size());
   return result;
 }
 

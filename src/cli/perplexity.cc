@@ -9,6 +9,17 @@
 #include "system/file.h"
 
 namespace assay {
+namespace {
+
+void RequireNumbers(const std::string& model, int64_t not_numbers, int64_t scored) {
+  if (not_numbers > 0)
+    Fail(ErrorKind::kCorrupt,
+         "{}: {} of {} predictions are not numbers (NaN or infinite): its weights are broken, or its arithmetic "
+         "overflows",
+         model, not_numbers, scored);
+}
+
+}  // namespace
 
 std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
   struct Options {
@@ -44,6 +55,8 @@ std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
     auto progress = MakeProgress(flags);
     PerplexityResult r = MeasurePerplexity(engine, base.get(), nullptr, text, o->perplexity, *progress);
     RequireUnchanged(files);
+    RequireNumbers(o->model, r.not_numbers, r.scored_tokens);
+    if (r.against) RequireNumbers(o->against, r.base_not_numbers, r.scored_tokens);
     if (flags.json) {
       Json out = {{"model", o->model},
                   {"text", o->text},

@@ -28,6 +28,7 @@ struct PerplexityResult {
   std::vector<double> chunk_nll;  // mean of each chunk
   bool against = false;           // the members below are set
   double base_perplexity = 0;
+  int64_t not_numbers = 0, base_not_numbers = 0;  // scored tokens whose prediction is NaN or infinite
   DivergenceSummary divergence;  // from the base, over the scored positions
 };
 

@@ -8,6 +8,7 @@
 #include "kernel/ops.h"
 #include "model/sampling.h"
 #include "task/call_syntax.h"
+#include "task/finish.h"
 #include "text/kimi_tools.h"
 #include "text/published_prompts.h"
 
@@ -207,11 +208,12 @@ void Engine::Batch::Accept(Slot& slot, const float* logits) {
   const Sampling& sampling = requests_[slot.request].sampling;
   int64_t vocab = engine_.model_->config().vocab;
   if (sampling.max_tokens <= 0) return Finish(slot, "length");
+  const double normalizer = LogSumExp(logits, vocab);
+  if (!std::isfinite(normalizer)) return Finish(slot, kFinishNotNumbers);
   int32_t id = slot.sampler->Choose(logits, vocab, slot.prompt, slot.answer.ids);
   const std::vector<int32_t>& stops = engine_.model_->config().stop_tokens;
   if (std::find(stops.begin(), stops.end(), id) != stops.end()) return Finish(slot, "stop");
   slot.answer.ids.push_back(id);
-  double normalizer = LogSumExp(logits, vocab);
   slot.answer.logprobs.push_back(static_cast<float>(logits[id] - normalizer));
   if (int64_t k = std::min(requests_[slot.request].top_logprobs, vocab); k > 0)
     slot.answer.top_logprobs.push_back(TopLogprobs(logits, vocab, k, normalizer));

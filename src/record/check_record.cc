@@ -49,8 +49,8 @@ Arm ArmFromJson(const Json& json, std::string_view where) {
   arm.cost.peak_memory_bytes = JsonUnsigned(cost, "peak_memory_bytes", where);
   const Json& quality = JsonObject(json, "quality", where);
   arm.quality.has_perplexity = quality.contains("perplexity");
-  arm.quality.perplexity = JsonDouble(quality, "perplexity", where);
-  arm.quality.perplexity_error = JsonDouble(quality, "perplexity_error", where);
+  arm.quality.perplexity = JsonDoubleOrNan(quality, "perplexity", where);
+  arm.quality.perplexity_error = JsonDoubleOrNan(quality, "perplexity_error", where);
   arm.quality.has_kl = quality.contains("mean_kl");
   arm.quality.mean_kl = JsonDouble(quality, "mean_kl", where);
   arm.quality.p99_kl = JsonDouble(quality, "p99_kl", where);

@@ -35,10 +35,11 @@ uint64_t JsonUnsigned(const Json& object, std::string_view key, std::string_view
   return static_cast<uint64_t>(value);
 }
 
-double JsonDouble(const Json& object, std::string_view key, std::string_view where) {
+double JsonDouble(const Json& object, std::string_view key, std::string_view where, double null) {
   if (object.is_object()) {
     auto it = object.find(key);
-    if (it != object.end() && it->is_null()) return std::numeric_limits<double>::infinity();
+    if (it != object.end() && it->is_null()) return null;
+    if (it != object.end() && it->is_number_float()) return it->get<double>();  // not yet dumped: NaN and infinity too
   }
   return JsonNumber(object, key, where, 0);
 }

@@ -23,8 +23,13 @@ const Json& JsonArray(const Json& object, std::string_view key, std::string_view
 const Json& JsonObject(const Json& object, std::string_view key, std::string_view where);
 /// 0 when absent; refuses negative numbers.
 uint64_t JsonUnsigned(const Json& object, std::string_view key, std::string_view where);
-/// Absent gives 0; null gives +infinity, which NumberJson wrote.
-double JsonDouble(const Json& object, std::string_view key, std::string_view where);
+/// Absent gives 0; `null` is what a null stands for, which NumberJson wrote.
+double JsonDouble(const Json& object, std::string_view key, std::string_view where,
+                  double null = std::numeric_limits<double>::infinity());
+/// A null that stands for what is no number.
+inline double JsonDoubleOrNan(const Json& object, std::string_view key, std::string_view where) {
+  return JsonDouble(object, key, where, std::numeric_limits<double>::quiet_NaN());
+}
 /// Refuses a version above `newest`; `what` names the record.
 int JsonVersion(const Json& object, std::string_view key, int newest, std::string_view what, std::string_view where);
 

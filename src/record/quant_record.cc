@@ -81,8 +81,8 @@ QuantRecord QuantRecordFromJson(const Json& json, std::string_view where) {
     tensor.to = JsonString(item, "to", where, "");
     tensor.method = JsonString(item, "method", where, "");
     tensor.bytes = JsonUnsigned(item, "bytes", where);
-    tensor.rmse = JsonDouble(item, "rmse", where);
-    tensor.relative_error = JsonDouble(item, "relative_error", where);
+    tensor.rmse = JsonDoubleOrNan(item, "rmse", where);
+    tensor.relative_error = JsonDoubleOrNan(item, "relative_error", where);
     record.tensors.push_back(std::move(tensor));
   }
   record.output = JsonString(json, "output", where, "");

@@ -10,6 +10,7 @@ namespace assay {
 
 std::string PerplexityText(double value, bool known) {
   if (!known) return kDash;
+  if (std::isnan(value)) return "NaN";
   if (!std::isfinite(value)) return "inf";
   return fmt::format("{:.{}f}", value, value < 100 ? 2 : value < 1000 ? 1 : 0);
 }

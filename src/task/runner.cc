@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "task/finish.h"
 #include "task/reasoning.h"
 
 namespace assay {
@@ -196,6 +197,14 @@ ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const st
   if (answer.finish == "error" || !answer.error.empty()) {
     result.finish = "error";
     result.error = answer.error.empty() ? "the backend failed without saying why" : answer.error;
+    return result;
+  }
+  if (answer.finish == kFinishNotNumbers) {
+    result.checks.push_back(
+        {"predictions", false, kFinishNotNumbers,
+         fmt::format("the model's predictions are NaN or infinite after {} tokens of the answer: its "
+                     "weights are broken, or its arithmetic overflows",
+                     answer.ids.size())});
     return result;
   }
   result.pass = true;

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <limits>
+
 #include "base/error.h"
 #include "engine/divergence.h"
 #include "model/tiny_checkpoint.h"
+#include "task/finish.h"
 
 namespace assay {
 namespace {
@@ -172,6 +176,39 @@ TEST(Engine, TopLogprobsAreSortedAndContainTheChoice) {
     EXPECT_EQ(answer.top_logprobs[i][0].first, answer.ids[i]);
     EXPECT_FLOAT_EQ(answer.top_logprobs[i][0].second, answer.logprobs[i]);
     EXPECT_GE(answer.top_logprobs[i][0].second, answer.top_logprobs[i][4].second);
+  }
+}
+
+/// NaN or infinity where every prediction passes: the weights of the last norm.
+class BrokenCheckpoint : public TinyCheckpoint {
+ public:
+  explicit BrokenCheckpoint(float value) : TinyCheckpoint("f32") {
+    std::memcpy(const_cast<std::byte*>(Get("output_norm.weight").view.codes) + 4 * 17, &value, 4);
+  }
+};
+
+TEST(Engine, PredictionsThatAreNoNumbersAreSaid) {
+  ThreadPool pool(1);
+  for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    auto model = Model::Load(std::make_shared<BrokenCheckpoint>(value), {Arithmetic::kReference, ""});
+    Engine engine(model, pool, {});
+    std::vector<Request> requests = SomeRequests();
+    requests[0].top_logprobs = 5;
+    for (const Answer& answer : AnswerAll(engine, requests)) {
+      EXPECT_EQ(answer.finish, kFinishNotNumbers);
+      EXPECT_TRUE(answer.ids.empty());
+      EXPECT_TRUE(answer.logprobs.empty());
+    }
+    auto good = TinyModel("f32", Arithmetic::kReference);
+    Engine base(good, pool, {});
+    const std::string text(200, 'a');
+    const PerplexityOptions options{32, 0};
+    const PerplexityResult alone = MeasurePerplexity(engine, nullptr, nullptr, text, options, SilentProgress());
+    EXPECT_EQ(alone.not_numbers, alone.scored_tokens);
+    const PerplexityResult against = MeasurePerplexity(base, &engine, nullptr, text, options, SilentProgress());
+    EXPECT_EQ(against.not_numbers, 0);
+    EXPECT_EQ(against.base_not_numbers, against.scored_tokens);
+    EXPECT_EQ(MeasurePerplexity(base, nullptr, nullptr, text, options, SilentProgress()).not_numbers, 0);
   }
 }
 

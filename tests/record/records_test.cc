@@ -60,6 +60,19 @@ TEST(CheckRecord, RoundTrip) {
   std::filesystem::remove(path);
 }
 
+// A model whose predictions are NaN has no perplexity; a divergence without bound stays one.
+TEST(CheckRecord, KeepsWhatIsNoNumber) {
+  CheckRecord record = Check();
+  record.candidates[0].quality.perplexity = record.candidates[0].quality.perplexity_error =
+      std::numeric_limits<double>::quiet_NaN();
+  const std::string text = DumpJson(ToJson(record));
+  const CheckRecord back = CheckRecordFromJson(ParseJson(text, "t"), "t");
+  EXPECT_TRUE(std::isnan(back.candidates[0].quality.perplexity));
+  EXPECT_TRUE(std::isnan(back.candidates[0].quality.perplexity_error));
+  EXPECT_TRUE(std::isinf(back.candidates[0].quality.p99_kl));
+  EXPECT_EQ(DumpJson(ToJson(back)), text);
+}
+
 TEST(CheckRecord, RefusesNewerAndBroken) {
   auto message = [](Json json) -> std::string {
     try {
@@ -93,6 +106,15 @@ TEST(QuantRecord, RoundTrip) {
   record.tensors = {{"blk.0.attn_q.weight", {64, 128}, "bf16", "q4_0", "rtn", 4608, 0.01, 0.08}};
   const std::string text = DumpJson(ToJson(record));
   EXPECT_EQ(DumpJson(ToJson(QuantRecordFromJson(ParseJson(text, "t"), "t"))), text);
+}
+
+TEST(QuantRecord, AnErrorThatWasNotMeasuredStaysSo) {
+  QuantRecord record;
+  record.tensors.resize(1);
+  record.tensors[0].rmse = record.tensors[0].relative_error = std::numeric_limits<double>::quiet_NaN();
+  const QuantRecord back = QuantRecordFromJson(ParseJson(DumpJson(ToJson(record)), "t"), "t");
+  EXPECT_TRUE(std::isnan(back.tensors[0].rmse));
+  EXPECT_TRUE(std::isnan(back.tensors[0].relative_error));
 }
 
 TEST(BenchRecord, RoundTripAndMedian) {
