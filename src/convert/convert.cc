@@ -88,7 +88,7 @@ class Conversion {
 
   const Format& UnquantizedFormat(const Job& job) const;
   std::string PlaceOf(const Job& job, int64_t row) const;
-  void ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const;
+  float ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const;
   float* RowsOf(int worker, int64_t n_floats);
   MatrixStatistics Statistics(const Job& job);
   void CheckZeros();
@@ -155,13 +155,18 @@ std::string Conversion::PlaceOf(const Job& job, int64_t row) const {
                      job.stored == job.source->source_name ? " of its part " + job.source->name : "");
 }
 
-void Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const {
+/// The largest magnitude of the rows, all of which are finite.
+float Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const {
   const int64_t cols = job.output.cols;
+  float largest = 0;
   for (int64_t r = begin; r < begin + n; ++r, rows += cols) {
     DecodeInOrder(*job.source, job.order, r, rows);
-    if (!AllFinite(rows, cols))
+    const float of_row = LargestMagnitude(rows, cols);
+    if (!std::isfinite(of_row))
       Fail(ErrorKind::kCorrupt, "{} has a NaN or an infinity, which no quantized format holds", PlaceOf(job, r));
+    largest = std::max(largest, of_row);
   }
+  return largest;
 }
 
 float* Conversion::RowsOf(int worker, int64_t n_floats) {
@@ -270,7 +275,7 @@ void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& 
   auto encode = [&](int64_t first, int worker) {
     const int64_t n = std::min(grain, piece.rows - first);
     float* rows = RowsOf(worker, n * cols);
-    ReadRows(job, piece.begin + first, n, rows);
+    const float largest = ReadRows(job, piece.begin + first, n, rows);
     if (keeps) return KeepRows(job, piece, first, n);
     std::byte* scales = piece.scales.empty() ? nullptr : piece.scales.data() + ScalesBytes(format, first, cols);
     format.encode_rows(rows, n, cols, nullptr, job.global_scale, job.global_divisor,
@@ -278,7 +283,8 @@ void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& 
     if (!job.scale_dtype.empty())
       RoundScales(job.scale_dtype, format.scale_bytes, scales, ScalesBytes(format, n, cols));
     for (int64_t r = 0; r < n; ++r)
-      if (!FiniteRow(packed, first + r)) FailOverflow(packed, rows + r * cols, PlaceOf(job, piece.begin + first + r));
+      if (!HoldsRow(packed, first + r, rows + r * cols, largest))
+        FailOverflow(format, rows + r * cols, cols, PlaceOf(job, piece.begin + first + r));
     if (!options_.measure_error) return;
     std::vector<float>& decoded = scratch_[static_cast<size_t>(worker)].decoded;
     decoded.resize(static_cast<size_t>(cols));
@@ -286,7 +292,6 @@ void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& 
       format.decode_row(packed, first + r, decoded.data());
       const auto at = static_cast<size_t>(piece.begin + first + r);
       AddSquares(decoded.data(), rows + r * cols, cols, &errors[at], &energies[at]);
-      if (!std::isfinite(errors[at])) FailOverflow(packed, rows + r * cols, PlaceOf(job, piece.begin + first + r));
     }
   };
   pool_.For((piece.rows + grain - 1) / grain + 1, 1, [&](int64_t from, int64_t to, int worker) {

@@ -3,19 +3,55 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "base/error.h"
+#include "convert/row_sums.h"
 #include "number/bf16.h"
 #include "number/f16.h"
 
 namespace assay {
 
-void FailOverflow(const PackedView& packed, const float* weights, const std::string& place) {
-  float largest = 0;
-  for (int64_t i = 0; i < packed.cols; ++i) largest = std::max(largest, std::fabs(weights[i]));
-  const bool plain = packed.format->block_weights == 1 && packed.format->scale_weights == 0;
-  Fail(ErrorKind::kUnsupported, "{} has weights up to {:.6g}, too large for {}: {} would be infinite; bf16 has room",
-       place, largest, packed.format->name, plain ? "they" : "a scale");
+namespace {
+
+/// An encoder that had to clamp a scale answers otherwise when the same weights come smaller by a power of two.
+bool Clamps(const Format& format, const float* weights, int64_t cols, float largest, const float* decoded) {
+  const float unit = std::ldexp(1.0f, -std::ilogb(largest));
+  std::vector<float> row(weights, weights + cols);
+  for (float& x : row) x *= unit;
+  std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, 1, cols)));
+  std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, 1, cols)));
+  format.encode_rows(row.data(), 1, cols, nullptr, 1.0f, 1.0f, codes.data(), scales.data());
+  PackedView small;
+  small.format = &format;
+  small.rows = 1;
+  small.cols = cols;
+  small.codes = codes.data();
+  small.scales = scales.data();
+  format.decode_row(small, 0, row.data());
+  const auto most =
+      std::max_element(row.begin(), row.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+  return !(std::fabs(decoded[most - row.begin()] * unit - *most) <= 0.05f * std::fabs(*most));
+}
+
+}  // namespace
+
+bool HoldsRow(const PackedView& packed, int64_t row, const float* weights, float largest) {
+  if (!FiniteRow(packed, row)) return false;
+  if (largest < kFitsEverything) return true;
+  const Format& format = *packed.format;
+  std::vector<float> decoded(static_cast<size_t>(packed.cols));
+  format.decode_row(packed, row, decoded.data());
+  if (!AllFinite(decoded.data(), packed.cols)) return false;
+  // Scales of a whole matrix, of several rows and of flat blocks are floats.
+  if (format.choose_global || format.block_rows > 1 || format.flat) return true;
+  largest = LargestMagnitude(weights, packed.cols);
+  return largest < kFitsEverything || !Clamps(format, weights, packed.cols, largest, decoded.data());
+}
+
+void FailOverflow(const Format& format, const float* weights, int64_t cols, const std::string& place) {
+  Fail(ErrorKind::kUnsupported, "{} has weights up to {:.6g}, too large for {}; bf16 has room for them", place,
+       LargestMagnitude(weights, cols), format.name);
 }
 
 void RoundScales(std::string_view dtype, int entry_bytes, std::byte* scales, int64_t bytes) {

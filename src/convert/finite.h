@@ -1,24 +1,32 @@
 #pragma once
-// Results are checked as sources are: no row is written whose codes or scales are infinite or NaN, which finite weights
-// become in a format that has no room for them.
+// Results are checked as sources are: finite weights that a format has no room for are an error, whether its encoder
+// would make them infinite or would clamp a scale.
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "format/format.h"
 
 namespace assay {
 
-/// Throws Error{kUnsupported} for row `row` of `packed`, which was encoded from the finite `weights` [packed.cols] and
-/// is not finite. `place` names file, tensor and row.
-[[noreturn]] void FailOverflow(const PackedView& packed, const float* weights, const std::string& place);
-
-/// Whether row `row` is what an encoder may write.
+/// Whether row `row` of `packed` is what an encoder may write: no code and no scale is infinite or NaN.
 inline bool FiniteRow(const PackedView& packed, int64_t row) {
   return packed.format->valid_row == nullptr || packed.format->valid_row(packed, row);
 }
 
-/// float32 scales [bytes / entry_bytes] (first member of each entry) as a container keeps them: "F16", "BF16"; others
-/// are left alone.
+/// Rows whose weights stay below this fit every format: a half holds them, and scales are smaller than weights.
+inline constexpr float kFitsEverything = 60000.0f;
+
+/// Whether a finite row `weights` [packed.cols] was encoded as row `row` of `packed` without a scale or product that is
+/// beyond its type. `largest` is max |weights|, or more. Costs next to nothing below kFitsEverything.
+bool HoldsRow(const PackedView& packed, int64_t row, const float* weights, float largest);
+
+/// Throws Error{kUnsupported} for a row that the format does not hold. `place` names file, tensor and row.
+[[noreturn]] void FailOverflow(const Format& format, const float* weights, int64_t cols, const std::string& place);
+
+/// float32 scales, the first members of entries of `entry_bytes`, as a container keeps them: "F16", "BF16"; others are
+/// left alone.
 void RoundScales(std::string_view dtype, int entry_bytes, std::byte* scales, int64_t bytes);
 
 }  // namespace assay

@@ -309,7 +309,7 @@ void Rewriting::CheckRows(const Job& job, int64_t begin, int64_t n, const std::b
       const std::string place = fmt::format("{}: tensor {}: row {}", source_.path().string(), job.source->source_name,
                                             SourceRow(job, begin + r));
       if (std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
-        FailOverflow(packed, values.data(), place);
+        FailOverflow(*packed.format, values.data(), packed.cols, place);
       Fail(ErrorKind::kCorrupt, "{} has a NaN or an infinity", place);
     }
   });

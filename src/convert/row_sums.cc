@@ -1,6 +1,7 @@
 #include "convert/row_sums.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "format/lanes.h"
@@ -38,10 +39,10 @@ ASSAY_INLINE void LargestBits(const float* x, int64_t n, int32_t* out) {
 ASSAY_BY_WIDTH(FindLargestBits, (const float* x, int64_t n, int32_t* out), (x, n, out), LargestBits)
 }  // namespace
 
-bool AllFinite(const float* x, int64_t n) {
+float LargestMagnitude(const float* x, int64_t n) {
   int32_t largest;
   FindLargestBits(x, n, &largest);
-  return largest < 0x7f800000;
+  return std::bit_cast<float>(largest);
 }
 
 namespace {

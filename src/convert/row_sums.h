@@ -1,12 +1,17 @@
 #pragma once
 // What a conversion asks of every row, at the speed of memory.
 
+#include <cmath>
 #include <cstdint>
 
 namespace assay {
 
+/// max |x|; infinite or NaN when any value is.
+float LargestMagnitude(const float* x, int64_t n);
 /// False when any value is NaN or infinite.
-bool AllFinite(const float* x, int64_t n);
+inline bool AllFinite(const float* x, int64_t n) {
+  return std::isfinite(LargestMagnitude(x, n));
+}
 
 /// Adds Σ |x| to *sum and raises *largest to max |x|, in float32.
 void AddMagnitudes(const float* x, int64_t n, float* largest, float* sum);

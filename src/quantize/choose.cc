@@ -78,7 +78,7 @@ std::string NearestThatFits(const Preset& wanted, const Checkpoint& checkpoint) 
     if (fit.quantized == 0 || fit.parts > 0 || !fit.left.empty()) continue;
     const double away = std::abs(BitsPerWeight(GetFormat(info.base), 1 << 10, 1 << 20) - bits) +
                         (info.container == wanted.info().container ? 0 : 100);
-    if (!nearest.empty() && away >= distance) continue;
+    if (!nearest.empty() && away > distance) continue;
     nearest = info.name;
     distance = away;
   }

@@ -19,8 +19,8 @@ TEST(QuantizationArguments, HaveRanges) {
     if (!row.meaning.empty()) {
       EXPECT_EQ(ReadArgument({{key, row.alone}}, key, "w", 0), row.alone) << key;
     }
-    for (const Json& bad : {Json(row.least - (row.meaning.empty() ? 1 : 2)), Json(row.most + 1), Json(INT64_MIN),
-                            Json(INT64_MAX), Json(UINT64_MAX), Json(1.5), Json("4"), Json::array({4}), Json(true)})
+    for (const Json& bad : {Json(row.least - 1), Json(row.most + 1), Json(INT64_MIN), Json(INT64_MAX), Json(UINT64_MAX),
+                            Json(1.5), Json("4"), Json::array({4}), Json(true)})
       EXPECT_THROW(ReadArgument({{key, bad}}, key, "w", 0), Error) << key << " " << bad;
     EXPECT_EQ(ReadArgument({{key, nullptr}}, key, "w", 77), 77);
     EXPECT_EQ(ReadArgument(Json::object(), key, "w", 77), 77);
@@ -264,7 +264,7 @@ TEST(OtherContainers, CheckTheirNumbersWhenRead) {
 // Configuration and tensors damaged together; the fuzz target of the same walks further.
 TEST(GoldenContainersTest, DamagedTogetherNeverCrash) {
   const std::vector<LooseContainer> containers = GoldenContainers(std::string(ASSAY_TEST_DATA) + "/golden/containers");
-  ASSERT_GT(containers.size(), 40u);
+  ASSERT_GT(containers.size(), 30u);
   Random random(20261129);
   int accepted = 0, refused = 0;
   for (const LooseContainer& container : containers) {

@@ -89,9 +89,10 @@ TEST(Overflow, IsAnErrorThatNamesTensorAndRow) {
     SCOPED_TRACE(std::string(c.preset) + c.container);
     auto source = Checkpoint::Open(ModelWith(scratch.path() / "m", kUp, 3 * 256 + 5, c.value));
     for (const bool measure : {true, false}) {
+      const fs::path out = scratch.path() / fmt::format("{}{}{}.gguf", c.preset, c.container, measure);
       ExpectError(ErrorKind::kUnsupported, std::string("tensor ") + kUp + ": row 3 has weights up to ",
-                  [&] { Convert(*source, c.preset, scratch.path() / "out.gguf", measure, c.container); });
-      EXPECT_FALSE(fs::exists(scratch.path() / "out.gguf"));
+                  [&] { Convert(*source, c.preset, out, measure, c.container); });
+      EXPECT_FALSE(fs::exists(out));
     }
   }
 }
