@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/python_json.h"
 #include "base/strings.h"
 
@@ -136,7 +137,9 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
   bool boolean(bool value) override { return Put(value); }
   bool number_integer(number_integer_t value) override { return Put(value); }
   bool number_unsigned(number_unsigned_t value) override { return Put(value); }
-  bool number_float(number_float_t value, const string_t&) override { return Put(value); }
+  bool number_float(number_float_t value, const string_t& text) override {
+    return Put(strict_ ? ExactNumber(text) : Json(value));
+  }
   bool string(string_t& value) override { return Put(std::move(value)); }
   bool binary(binary_t&) override { return false; }
   bool start_object(std::size_t) override { return Open(Json::object()); }
@@ -220,6 +223,24 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
   std::vector<Level> levels_;
 };
 
+bool HasKeptNumber(const Json& value) {
+  if (!value.is_structured()) return value.is_binary();
+  return std::any_of(value.begin(), value.end(), HasKeptNumber);
+}
+
+// One line, with the numbers that are kept as text (json_number.h).
+std::string DumpAround(const Json& value) {
+  if (IsNumber(value) && value.is_binary()) return {value.get_binary().begin(), value.get_binary().end()};
+  if (!value.is_structured()) return DumpJson(value);
+  std::string out;
+  for (const auto& item : value.items()) {
+    out += out.empty() ? "" : ",";
+    if (value.is_object()) out += DumpJson(item.key()) + ":";
+    out += DumpAround(item.value());
+  }
+  return value.is_object() ? "{" + out + "}" : "[" + out + "]";
+}
+
 }  // namespace
 
 namespace {
@@ -273,7 +294,7 @@ std::string DumpPythonJson(const Json& value, int indent) {
 }
 
 std::string DumpJson(const Json& value, int indent) {
-  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+  return HasKeptNumber(value) ? DumpAround(value) : value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string JsonString(const Json& object, std::string_view key, std::string_view where) {

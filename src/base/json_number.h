@@ -1,0 +1,26 @@
+#pragma once
+// Numbers of JSON by value, without rounding. A strict ParseJson keeps a number that no 64-bit integer and no double
+// says exactly (123456789012345678901234567890, 0.12345678901234567890) as its text, in a binary value: JSON itself has
+// none. Json::is_number() does not know these.
+
+#include <string_view>
+
+#include "base/decimal.h"
+#include "base/json.h"
+
+namespace assay {
+
+/// A double where it says `text` exactly, the kept text otherwise. `text` is a JSON number of finite value.
+Json ExactNumber(std::string_view text);
+/// Any number, kept text included.
+bool IsNumber(const Json& value);
+/// As it was written; a double stands for its shortest text. IsNumber(value) holds.
+Decimal NumberOf(const Json& value);
+/// The same with doubles for kept texts, for those who compute with doubles.
+Json WithDoubles(Json value);
+/// Json::type_name(), "number" for all numbers.
+const char* TypeName(const Json& value);
+/// -1, 0 or 1; both are numbers.
+int CompareNumbers(const Json& a, const Json& b);
+
+}  // namespace assay
