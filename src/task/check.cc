@@ -7,7 +7,9 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/strings.h"
+#include "task/answer_text.h"
 #include "task/pattern.h"
 #include "task/reasoning.h"
 #include "task/task.h"
@@ -24,7 +26,7 @@ std::string CutAt(std::string_view text, size_t limit) {
 }
 
 [[noreturn]] void WrongMember(std::string_view key, std::string_view expected, const Json& found) {
-  throw FieldError{std::string(key), fmt::format("expected {}, found {}", expected, found.type_name())};
+  throw FieldError{std::string(key), fmt::format("expected {}, found {}", expected, TypeName(found))};
 }
 
 const Json* Find(const Json& spec, std::string_view key) {
@@ -41,7 +43,7 @@ const Json& Need(const Json& spec, std::string_view key) {
 }  // namespace
 
 bool IsBlank(std::string_view text) {
-  return Trim(text).empty();
+  return TrimText(text).empty();
 }
 
 std::string Quote(std::string_view text, size_t limit) {
@@ -79,11 +81,13 @@ bool SpecBool(const Json& spec, std::string_view key, bool fallback) {
   if (!value->is_boolean()) WrongMember(key, "true or false", *value);
   return value->get<bool>();
 }
-double SpecNumber(const Json& spec, std::string_view key, double fallback) {
-  const Json* value = Find(spec, key);
-  if (!value) return fallback;
-  if (!value->is_number()) WrongMember(key, "a number", *value);
-  return value->get<double>();
+Decimal SpecNumber(const Json& spec, std::string_view key) {
+  const Json& value = Need(spec, key);
+  if (!IsNumber(value)) WrongMember(key, "a number", value);
+  return NumberOf(value);
+}
+Decimal SpecNumber(const Json& spec, std::string_view key, const Decimal& fallback) {
+  return Find(spec, key) ? SpecNumber(spec, key) : fallback;
 }
 int64_t SpecInt(const Json& spec, std::string_view key, int64_t fallback) {
   const Json* value = Find(spec, key);

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/decimal.h"
 #include "base/json.h"
 #include "record/run_record.h"
 #include "task/failure.h"
@@ -72,7 +73,7 @@ Check CompileCheck(const Json& spec, const Example& example);
 /// Runs one check on what the answer says: reasoning is taken off first (reasoning.h).
 CheckResult RunCheck(const Check& check, const AnswerView& answer, const Example& example);
 
-/// True when `text` has nothing but ASCII white space.
+/// True when `text` has nothing but white space of Unicode and characters that show nothing.
 bool IsBlank(std::string_view text);
 /// At most `limit` bytes of `text` in quotes, cut at a character, for details.
 std::string Quote(std::string_view text, size_t limit = 80);
@@ -85,7 +86,8 @@ std::string FoldCase(std::string_view text);
 std::string SpecString(const Json& spec, std::string_view key);
 std::string SpecString(const Json& spec, std::string_view key, std::string_view fallback);
 bool SpecBool(const Json& spec, std::string_view key, bool fallback);
-double SpecNumber(const Json& spec, std::string_view key, double fallback);
+Decimal SpecNumber(const Json& spec, std::string_view key);
+Decimal SpecNumber(const Json& spec, std::string_view key, const Decimal& fallback);
 int64_t SpecInt(const Json& spec, std::string_view key, int64_t fallback);
 /// A string or a non-empty list of strings.
 std::vector<std::string> SpecStrings(const Json& spec, std::string_view key);

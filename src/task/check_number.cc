@@ -2,10 +2,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "task/check_table.h"
 #include "task/number_text.h"
+#include "task/tolerance.h"
 
 namespace assay {
 namespace {
@@ -15,16 +15,10 @@ enum class Take { kLast, kFirst, kOnly };
 class NumberCheck : public CheckBody {
  public:
   explicit NumberCheck(const Json& spec)
-      : tolerance_(SpecNumber(spec, "tolerance", 0)),
-        relative_(SpecNumber(spec, "relative", 0)),
+      : value_(SpecNumber(spec, "value")),
+        tolerance_(ReadTolerance(spec)),
         after_(SpecString(spec, "after", "")),
         decimal_comma_(SpecBool(spec, "decimal_comma", false)) {
-    auto value = spec.find("value");
-    if (value == spec.end() || value->is_null()) throw FieldError{"value", "is missing"};
-    if (!value->is_number()) throw FieldError{"value", fmt::format("expected a number, found {}", value->type_name())};
-    value_ = value->get<double>();
-    if (tolerance_ < 0) throw FieldError{"tolerance", "may not be negative"};
-    if (relative_ < 0) throw FieldError{"relative", "may not be negative"};
     std::string take = SpecString(spec, "take", "last");
     if (take == "last")
       take_ = Take::kLast;
@@ -46,26 +40,31 @@ class NumberCheck : public CheckBody {
     }
     std::vector<TextNumber> numbers = FindNumbers(text, decimal_comma_);
     if (numbers.empty()) return Mismatch{Failure::kNoNumber, fmt::format("no number in {}", Quote(text))};
+    auto shown = [&](const TextNumber& number) { return Quote(text.substr(number.begin, number.end - number.begin)); };
     if (take_ == Take::kOnly)
       for (const TextNumber& number : numbers)
-        if (number.value != numbers[0].value)
+        if (number.value && numbers[0].value && *number.value != *numbers[0].value)
           return Mismatch{Failure::kWrongCount,
-                          fmt::format("expected one number, found {} and {}", numbers[0].value, number.value)};
-    const TextNumber& number = take_ == Take::kLast ? numbers.back() : numbers.front();
-    double distance = std::fabs(number.value - value_);
-    if (number.value == value_ || distance <= std::max(tolerance_, relative_ * std::fabs(value_))) return {};
-    return Mismatch{Failure::kWrongValue, fmt::format("expected {}, found {}", value_,
-                                                      Quote(text.substr(number.begin, number.end - number.begin)))};
+                          fmt::format("expected one number, found {} and {}", shown(numbers[0]), shown(number))};
+    auto unread = [](const TextNumber& number) { return !number.value; };
+    const TextNumber* number = take_ == Take::kLast ? &numbers.back() : &numbers.front();
+    if (take_ == Take::kOnly)
+      if (auto first = std::find_if(numbers.begin(), numbers.end(), unread); first != numbers.end()) number = &*first;
+    if (!number->value)
+      return Mismatch{Failure::kNoNumber, fmt::format("{} is no numeral that is read", shown(*number))};
+    if (Within(*number->value, value_, tolerance_)) return {};
+    return Mismatch{Failure::kWrongValue, fmt::format("expected {}, found {}", value_.Text(), shown(*number))};
   }
 
   std::vector<Lint> Doubts(const Example&) const override {
-    if (relative_ >= 1)
+    if (Decimal::Compare(tolerance_.relative, *Decimal::Parse("1")) >= 0)
       return {{"relative", "a relative tolerance of 1 or more accepts almost every number; 0.01 means one percent"}};
     return {};
   }
 
  private:
-  double value_ = 0, tolerance_, relative_;
+  Decimal value_;
+  Tolerance tolerance_;
   Take take_ = Take::kLast;
   std::string after_;
   bool decimal_comma_;

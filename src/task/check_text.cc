@@ -1,28 +1,16 @@
 // equals, contains, regex.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
-#include "base/strings.h"
+#include "task/answer_text.h"
 #include "task/check_table.h"
 #include "task/pattern.h"
 
 namespace assay {
 namespace {
-
-bool IsPunctuation(char c) {
-  constexpr std::string_view kMarks = ".,;:!?\"'`*_()[]{}<>";
-  return kMarks.find(c) != std::string_view::npos;
-}
-
-// Marks and white space off both ends: **Paris.** is Paris.
-std::string_view StripPunctuation(std::string_view text) {
-  auto outer = [](char c) { return IsPunctuation(c) || !Trim(std::string_view(&c, 1)).size(); };
-  while (!text.empty() && outer(text.front())) text.remove_prefix(1);
-  while (!text.empty() && outer(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 class Equals : public CheckBody {
  public:
@@ -48,30 +36,14 @@ class Equals : public CheckBody {
 
  private:
   std::string Prepare(std::string_view text) const {
-    if (trim_) text = Trim(text);
-    if (strip_) text = StripPunctuation(text);
-    return ignore_case_ ? FoldCase(text) : std::string(text);
+    if (trim_) text = TrimText(text);
+    if (strip_) text = StripMarks(text);
+    return ignore_case_ ? FoldCase(AsSeen(text)) : AsSeen(text);
   }
 
   bool ignore_case_, trim_, strip_;
   std::vector<std::string> values_, prepared_;
 };
-
-bool IsWordByte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
-
-bool Occurs(std::string_view text, std::string_view word, bool whole_word) {
-  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
-    if (!whole_word) return true;
-    size_t end = at + word.size();
-    bool before = at > 0 && IsWordByte(text[at - 1]) && IsWordByte(word.front());
-    bool after = end < text.size() && IsWordByte(text[end]) && IsWordByte(word.back());
-    if (!before && !after) return true;
-  }
-  return false;
-}
 
 class Contains : public CheckBody {
  public:
@@ -85,19 +57,21 @@ class Contains : public CheckBody {
     if (any_ && not_) throw FieldError{"any", "\"any\" and \"not\" exclude each other: \"not\" forbids every value"};
     if (max_chars_ < 0) throw FieldError{"max_chars", "may not be negative"};
     for (const std::string& value : values_) {
-      if (value.empty() && not_) throw FieldError{"value", "every answer contains \"\": this can never pass"};
-      prepared_.push_back(ignore_case_ ? FoldCase(value) : value);
+      prepared_.push_back(Prepare(value));
+      if (prepared_.back().empty() && not_)
+        throw FieldError{"value", "every answer contains \"\": this can never pass"};
     }
   }
 
   CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
     if (max_chars_ > 0) {
-      int64_t chars = 0;
-      for (char c : answer.text) chars += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+      std::string composed = Composed(answer.text);
+      int64_t chars = std::count_if(composed.begin(), composed.end(),
+                                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
       if (chars > max_chars_)
         return Mismatch{Failure::kTooLong, fmt::format("{} characters, at most {} allowed", chars, max_chars_)};
     }
-    std::string text = ignore_case_ ? FoldCase(answer.text) : std::string(answer.text);
+    std::string text = Prepare(answer.text);
     for (size_t i = 0; i < prepared_.size(); ++i) {
       bool occurs = prepared_[i].empty() || Occurs(text, prepared_[i], whole_word_);
       if (not_ && occurs) return Mismatch{Failure::kForbidden, fmt::format("contains {}", Quote(values_[i]))};
@@ -113,13 +87,15 @@ class Contains : public CheckBody {
 
   std::vector<Lint> Doubts(const Example&) const override {
     size_t empty = 0;
-    for (const std::string& value : values_) empty += value.empty();
+    for (const std::string& value : prepared_) empty += value.empty();
     if (empty && (any_ || empty == values_.size()))
       return {{"value", "every answer contains \"\": this check can never fail"}};
     return {};
   }
 
  private:
+  std::string Prepare(std::string_view text) const { return ignore_case_ ? FoldCase(AsSeen(text)) : AsSeen(text); }
+
   std::vector<std::string> values_, prepared_;
   bool ignore_case_, whole_word_, any_, not_;
   int64_t max_chars_;
@@ -136,7 +112,7 @@ class RegexCheck : public CheckBody {
   }
 
   CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
-    switch (pattern_->Match(Trim(answer.text))) {
+    switch (pattern_->Match(TrimText(answer.text))) {
       case PatternResult::kLimit:
         return Mismatch{Failure::kUndecided,
                         fmt::format("the pattern {} reached the match limit on this answer", Quote(source_))};

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <optional>
 
+#include "base/json_number.h"
 #include "base/strings.h"
 #include "task/check.h"
 #include "task/matching.h"
 #include "task/pattern.h"
+#include "task/tolerance.h"
 
 namespace assay {
 namespace {
@@ -21,31 +22,14 @@ constexpr std::array<std::string_view, 7> kTypes = {"string", "number", "integer
                                                     "array",  "object", "null"};
 constexpr size_t kMaxSet = 256;  // the pairs of a set are all compared
 
-bool SameNumber(const Json& a, const Json& b) {
-  auto integer = [](const Json& value) { return value.is_number_integer(); };  // signed or unsigned
-  if (integer(a) && integer(b)) {
-    bool a_big = a.is_number_unsigned(), b_big = b.is_number_unsigned();
-    if (a_big && b_big) return a.get<uint64_t>() == b.get<uint64_t>();
-    if (!a_big && !b_big) return a.get<int64_t>() == b.get<int64_t>();
-    int64_t number = a_big ? b.get<int64_t>() : a.get<int64_t>();
-    return number >= 0 && static_cast<uint64_t>(number) == (a_big ? a : b).get<uint64_t>();
-  }
-  if (!integer(a) && !integer(b)) return a.get<double>() == b.get<double>();
-  const Json& whole = integer(a) ? a : b;
-  double real = (integer(a) ? b : a).get<double>();
-  if (std::floor(real) != real || std::fabs(real) >= 1.8e19) return false;
-  if (whole.is_number_unsigned()) return real >= 0 && static_cast<uint64_t>(real) == whole.get<uint64_t>();
-  return real < 9.2e18 && real > -9.2e18 && static_cast<int64_t>(real) == whole.get<int64_t>();
-}
-
 bool IsWhole(const Json& value) {
   if (value.is_number_integer()) return true;
-  return value.is_number_float() && std::floor(value.get<double>()) == value.get<double>();
+  return IsNumber(value) && NumberOf(value).whole();
 }
 
 bool HasType(const Json& value, std::string_view type) {
   if (type == "string") return value.is_string();
-  if (type == "number") return value.is_number();
+  if (type == "number") return IsNumber(value);
   if (type == "integer") return IsWhole(value);
   if (type == "boolean") return value.is_boolean();
   if (type == "array") return value.is_array();
@@ -55,7 +39,7 @@ bool HasType(const Json& value, std::string_view type) {
 
 // Same JSON type, all numbers being one type.
 bool SameType(const Json& a, const Json& b) {
-  return a.is_number() ? b.is_number() : a.type() == b.type();
+  return IsNumber(a) || IsNumber(b) ? IsNumber(a) && IsNumber(b) : a.type() == b.type();
 }
 
 Mismatch Differ(Failure failure, const std::string& path, const std::string& expected, const Json& found) {
@@ -80,7 +64,7 @@ std::string_view JsonTypeName(const Json& value) {
 
 bool SameJson(const Json& a, const Json& b) {
   if (!SameType(a, b)) return false;
-  if (a.is_number()) return SameNumber(a, b);
+  if (IsNumber(a)) return CompareNumbers(a, b) == 0;
   if (a.is_array()) {
     if (a.size() != b.size()) return false;
     for (size_t i = 0; i < a.size(); ++i)
@@ -115,9 +99,10 @@ enum class Kind {
 
 struct Matcher::Node {
   Kind kind = Kind::kExact;
-  Json value;                                         // kExact, kNumber
+  Json value;                                         // kExact
   std::string text;                                   // kCasefold, kContains: folded; kType: name; kRegex: source
-  double tolerance = 0, relative = 0;                 // kNumber
+  Decimal number;                                     // kNumber
+  Tolerance tolerance;                                // kNumber
   std::optional<Pattern> pattern;                     // kRegex
   std::vector<std::shared_ptr<const Node>> children;  // kList, kSet, kAnyOf, kOptional; kFields: one per key
   std::vector<std::string> keys;
@@ -187,13 +172,8 @@ void CompileText(Node& node, Kind kind, const Json& spec, const std::string& key
 
 void CompileNumber(Node& node, const Json& spec) {
   node.kind = Kind::kNumber;
-  if (!spec["$number"].is_number())
-    throw FieldError{"$number", fmt::format("expected a number, found {}", spec["$number"].type_name())};
-  node.value = spec["$number"];
-  node.tolerance = SpecNumber(spec, "tolerance", 0);
-  node.relative = SpecNumber(spec, "relative", 0);
-  if (!(node.tolerance >= 0)) throw FieldError{"tolerance", "may not be negative"};
-  if (!(node.relative >= 0)) throw FieldError{"relative", "may not be negative"};
+  node.number = SpecNumber(spec, "$number");
+  node.tolerance = ReadTolerance(spec);
 }
 
 void CompileComparator(Node& node, const Json& spec, const std::string& name, bool allow_extra) {
@@ -283,7 +263,7 @@ std::string Matcher::Node::Expected() const {
     case Kind::kContains:
       return "text containing " + Quote(text);
     case Kind::kNumber:
-      return tolerance > 0 || relative > 0 ? QuoteJson(value) + " within tolerance" : QuoteJson(value);
+      return number.Text() + (tolerance.zero() ? "" : " within tolerance");
     case Kind::kRegex:
       return "text matching " + Quote(text);
     case Kind::kSet:
@@ -388,12 +368,8 @@ CheckOutcome Matcher::Node::MatchText(const Json& found, const std::string& path
 }
 
 CheckOutcome Matcher::Node::MatchNumber(const Json& found, const std::string& path) const {
-  if (!found.is_number()) return Differ(Failure::kWrongType, path, Expected(), found);
-  if (SameNumber(value, found)) return {};
-  double wanted = value.get<double>(), number = found.get<double>();
-  if (std::fabs(number - wanted) <= std::max(tolerance, relative * std::fabs(wanted)) &&
-      (tolerance > 0 || relative > 0))
-    return {};
+  if (!IsNumber(found)) return Differ(Failure::kWrongType, path, Expected(), found);
+  if (Within(NumberOf(found), number, tolerance)) return {};
   return Differ(Failure::kWrongValue, path, Expected(), found);
 }
 

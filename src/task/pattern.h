@@ -1,5 +1,6 @@
 #pragma once
-// Regular expressions of task files (PCRE2, UTF, with limits on work and depth).
+// Regular expressions of task files (PCRE2, UTF, with limits on work and depth). \d is 0 to 9, lines end with CR, LF or
+// both, and canonical equivalents are the same: a pattern is tried on the composed text (NFC) and on the text as it is.
 
 #include <cstdint>
 #include <memory>

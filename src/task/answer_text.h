@@ -1,0 +1,26 @@
+#pragma once
+// Answers as text is compared: what looks the same is the same. Unicode decides what is white space, a mark and a word.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace assay {
+
+/// Invalid bytes become U+FFFD, the rest its canonical composition (NFC).
+std::string Composed(std::string_view text);
+/// Composed, without characters that show nothing (zero-width space, direction marks, soft hyphen …), every space
+/// character being a space: a no-break space between two words makes no other answer.
+std::string AsSeen(std::string_view text);
+/// White space of Unicode and characters that show nothing off both ends.
+std::string_view TrimText(std::string_view text);
+/// The same and quotes, stops, brackets and Markdown marks of any script: **“Paris.”** is Paris.
+std::string_view StripMarks(std::string_view text);
+
+/// Whether one word has characters on both sides of byte `at`, as \b sees words, marks being part of their letter. In
+/// scripts that write no spaces every character ends, and so do words where such a script meets another.
+bool WordGoesOn(std::string_view text, size_t at);
+/// `word` may not be empty. whole_word: no word goes on before or behind it.
+bool Occurs(std::string_view text, std::string_view word, bool whole_word);
+
+}  // namespace assay
