@@ -62,7 +62,6 @@ class JsonValue : public CheckBody {
 };
 
 bool IsHollow(const Json& value) {
-  if (value.is_null()) return true;
   return (value.is_object() || value.is_array() || value.is_string()) &&
          (value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty());
 }
@@ -125,7 +124,9 @@ class JsonSchemaCheck : public CheckBody {
 
   std::vector<Lint> Doubts(const Example&) const override {
     if (lax_) return {{"schema", "accepts every JSON value"}};
-    return {};
+    std::vector<Lint> out;
+    for (const std::string& doubt : schema_->doubts()) out.push_back({"schema", doubt});
+    return out;
   }
 
  private:

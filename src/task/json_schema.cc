@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "task/json_schema/compile.h"
 #include "task/json_schema/uri.h"
 
@@ -56,7 +57,7 @@ size_t CountCodePoints(const std::string& text) {
 }
 
 size_t HashValue(const Json& value) {
-  if (value.is_number()) return std::hash<double>()(value.get<double>() + 0.0);
+  if (IsNumber(value)) return std::hash<double>()(NumberOf(value).Rounded() + 0.0);
   if (value.is_string()) return std::hash<std::string>()(value.get_ref<const std::string&>());
   if (value.is_boolean()) return value.get<bool>() ? 3 : 5;
   size_t hash = value.size() * 31 + static_cast<size_t>(value.type() == Json::value_t::array);
@@ -172,7 +173,7 @@ class Validator {
     bool good = CheckReferences(schema, value, at, mine);
     if (good || at.told) good = CheckAny(schema, value, at) && good;
     if (good || at.told) good = CheckCombined(schema, value, at, mine) && good;
-    if (value.is_number() && (good || at.told)) good = CheckNumber(schema, value, at) && good;
+    if (IsNumber(value) && (good || at.told)) good = CheckNumber(schema, value, at) && good;
     if (value.is_string() && (good || at.told)) good = CheckString(schema, value, at) && good;
     if (value.is_array() && (good || at.told)) good = CheckArray(schema, value, at, mine) && good;
     if (value.is_object() && (good || at.told)) good = CheckObject(schema, value, at, mine) && good;
@@ -255,7 +256,7 @@ class Validator {
   bool CheckNumber(const Schema& schema, const Json& value, const At& at) {
     bool good = true;
     auto bound = [&](const Json* limit, const char* keyword, const char* words, bool (*fits)(int)) {
-      if (limit && !fits(json_schema::CompareNumbers(value, *limit)))
+      if (limit && !fits(CompareNumbers(value, *limit)))
         good = Bad(at, keyword, fmt::format("expected {} {}, found {}", words, Shown(*limit), Shown(value)));
     };
     bound(schema.maximum, "maximum", "at most", [](int order) { return order <= 0; });
@@ -435,6 +436,10 @@ JsonSchema JsonSchema::Compile(const Json& schema, std::string_view where, const
   auto compiled = std::make_shared<Compiled>();
   compiled->program = json_schema::CompileSchema(schema, where, registry);
   return JsonSchema(std::move(compiled));
+}
+
+const std::vector<std::string>& JsonSchema::doubts() const {
+  return compiled_->program->doubts;
 }
 
 std::vector<SchemaError> JsonSchema::Validate(const Json& value) const {

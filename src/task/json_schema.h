@@ -31,6 +31,9 @@ class JsonSchema {  // const after Compile: may be shared by threads
   /// demand too much work or recursion.
   std::vector<SchemaError> Validate(const Json& value) const;
 
+  /// What the schema says without effect, with its place: `format`, words that are no keywords.
+  const std::vector<std::string>& doubts() const;
+
  private:
   struct Compiled;
   explicit JsonSchema(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}

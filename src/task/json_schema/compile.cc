@@ -1,15 +1,17 @@
 #include "task/json_schema/compile.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
+#include "base/json_number.h"
+#include "base/strings.h"
 #include "task/json_schema/uri.h"
 
 namespace assay::json_schema {
 namespace {
 
 constexpr int kMaxDepth = 600;
+constexpr size_t kMaxDoubts = 20;
 constexpr std::string_view kDraft2020 = "https://json-schema.org/draft/2020-12/schema";
 
 // Where subschemas sit.
@@ -41,6 +43,53 @@ constexpr Place kPlaces[] = {
     {"then", Shape::kSchema, true, true},
     {"unevaluatedItems", Shape::kSchema, false, true},
     {"unevaluatedProperties", Shape::kSchema, false, true},
+};
+
+// Keywords that say where subschemas sit are in kPlaces.
+struct Keyword {
+  const char* name;
+  bool in7, in2020;
+};
+constexpr Keyword kKeywords[] = {
+    {"$anchor", false, true},
+    {"$comment", true, true},
+    {"$dynamicAnchor", false, true},
+    {"$dynamicRef", false, true},
+    {"$id", true, true},
+    {"$ref", true, true},
+    {"$schema", true, true},
+    {"$vocabulary", false, true},
+    {"const", true, true},
+    {"contentEncoding", true, true},
+    {"contentMediaType", true, true},
+    {"contentSchema", false, true},
+    {"default", true, true},
+    {"dependentRequired", false, true},
+    {"deprecated", true, true},
+    {"description", true, true},
+    {"enum", true, true},
+    {"examples", true, true},
+    {"exclusiveMaximum", true, true},
+    {"exclusiveMinimum", true, true},
+    {"format", true, true},
+    {"maxContains", false, true},
+    {"maxItems", true, true},
+    {"maxLength", true, true},
+    {"maxProperties", true, true},
+    {"maximum", true, true},
+    {"minContains", false, true},
+    {"minItems", true, true},
+    {"minLength", true, true},
+    {"minProperties", true, true},
+    {"minimum", true, true},
+    {"multipleOf", true, true},
+    {"pattern", true, true},
+    {"readOnly", true, true},
+    {"required", true, true},
+    {"title", true, true},
+    {"type", true, true},
+    {"uniqueItems", true, true},
+    {"writeOnly", true, true},
 };
 
 const Json* Find(const Json& object, std::string_view key) {
@@ -304,6 +353,7 @@ class Compiler {
     if (!json.is_object())
       Bad(place, fmt::format("expected a schema (an object, true or false), found {}", json.type_name()));
     const Dialect& dialect = schema.resource->dialect;
+    Doubt(json, dialect.draft == Draft::k7, place);
     if (const Json* ref = Find(json, "$ref")) {
       schema.ref = Refer(*ref, schema.resource, place + "/$ref").schema;
       if (dialect.draft == Draft::k7) return;  // its neighbours do not count
@@ -321,18 +371,51 @@ class Compiler {
     }
   }
 
+  // What a schema says without effect.
+  void Doubt(const Json& json, bool draft7, const std::string& place) {
+    auto doubt = [&](const std::string& message) {
+      if (program_->doubts.size() < kMaxDoubts) program_->doubts.push_back(place.substr(0, 200) + ": " + message);
+    };
+    if (draft7 && json.contains("$ref")) {
+      for (const auto& item : json.items())
+        if (item.key() != "$ref" && item.key() != "definitions" && item.key() != "$comment" && item.key() != "title" &&
+            item.key() != "description")
+          doubt(fmt::format("{} does not count beside \"$ref\" in draft-07", DumpJson(item.key()).substr(0, 100)));
+      return;
+    }
+    std::vector<std::string> known;
+    auto add = [&](const auto& rows, auto name) {
+      for (const auto& row : rows)
+        if (draft7 ? row.in7 : row.in2020) known.emplace_back(name(row));
+    };
+    add(kKeywords, [](const Keyword& row) { return row.name; });
+    add(kPlaces, [](const Place& row) { return row.keyword; });
+    for (const auto& item : json.items()) {
+      const std::string& key = item.key();
+      if (key == "format") doubt("\"format\" is not asserted: any string passes; \"pattern\" is");
+      if (key == "nullable")
+        doubt("\"nullable\" is OpenAPI's, no keyword of JSON Schema: say \"type\": [\u2026, \"null\"]");
+      if (key == "nullable" || key.starts_with("x-") || std::find(known.begin(), known.end(), key) != known.end())
+        continue;
+      std::string near = Nearest(key, known);
+      doubt(fmt::format("{} is no keyword of {} and does nothing{}", DumpJson(key).substr(0, 100),
+                        draft7 ? "draft-07" : "draft 2020-12",
+                        near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+    }
+  }
+
   std::optional<uint64_t> Count(const Json& json, const char* keyword, const std::string& place) {
     const Json* value = Find(json, keyword);
     if (!value) return std::nullopt;
-    bool good = value->is_number() && IsWholeNumber(*value) && value->get<double>() >= 0;
+    bool good = IsNumber(*value) && IsWholeNumber(*value) && !NumberOf(*value).negative();
     if (!good) Bad(place + "/" + keyword, "expected a whole number of at least 0");
-    return value->is_number_float() ? static_cast<uint64_t>(std::min(value->get<double>(), 1.8e19))
-                                    : value->get<uint64_t>();
+    return value->is_number_integer() ? value->get<uint64_t>()
+                                      : static_cast<uint64_t>(std::min(NumberOf(*value).Rounded(), 1.8e19));
   }
 
   const Json* Number(const Json& json, const char* keyword, const std::string& place) {
     const Json* value = Find(json, keyword);
-    if (value && !value->is_number()) Bad(place + "/" + keyword, "expected a number");
+    if (value && !IsNumber(*value)) Bad(place + "/" + keyword, "expected a number");
     return value;
   }
 
@@ -353,7 +436,19 @@ class Compiler {
     if (value.is_string()) {
       for (auto [name, bit] : kTypes)
         if (value == name) return bit;
-      Bad(place, fmt::format("unknown type {}", DumpJson(value).substr(0, 100)));
+      std::string near =
+          Nearest(value.get<std::string>(), {"null", "boolean", "object", "array", "number", "string", "integer"});
+      for (auto [other, name] : {std::pair{"str", "string"},
+                                 {"int", "integer"},
+                                 {"float", "number"},
+                                 {"double", "number"},
+                                 {"bool", "boolean"},
+                                 {"dict", "object"},
+                                 {"list", "array"},
+                                 {"None", "null"}})
+        if (value == other) near = name;
+      Bad(place, fmt::format("unknown type {}{}", DumpJson(value).substr(0, 100),
+                             near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
     }
     if (!value.is_array() || value.empty()) Bad(place, "expected a type or an array of types");
     unsigned bits = 0;
@@ -371,7 +466,7 @@ class Compiler {
     if (schema.enumeration && !schema.enumeration->is_array()) Bad(place + "/enum", "expected an array");
     schema.const_value = Find(json, "const");
     schema.multiple_of = Number(json, "multipleOf", place);
-    if (schema.multiple_of && !(schema.multiple_of->get<double>() > 0))
+    if (schema.multiple_of && CompareNumbers(*schema.multiple_of, Json(0)) <= 0)
       Bad(place + "/multipleOf", "expected a number above 0");
     schema.maximum = Number(json, "maximum", place);
     schema.minimum = Number(json, "minimum", place);

@@ -102,6 +102,7 @@ struct Program {
   std::deque<Schema> schemas;
   const Schema* root = nullptr;
   std::string where;
+  std::vector<std::string> doubts;
   /// Targets of dynamic references: any resource's anchor of that name.
   std::unordered_map<const Json*, const Schema*> by_json;
 };
@@ -111,10 +112,8 @@ std::shared_ptr<const Program> CompileSchema(const Json& schema, std::string_vie
 
 /// Equal by value: 1 equals 1.0.
 bool SameValue(const Json& a, const Json& b);
-/// Exact on the shortest decimal forms: 0.0075 is a multiple of 0.0001.
+/// Exact on the decimal forms: 0.0075 is a multiple of 0.0001.
 bool IsMultipleOf(const Json& value, const Json& divisor);
-/// a against b; both are numbers.
-int CompareNumbers(const Json& a, const Json& b);
-bool IsWholeNumber(const Json& value);
+bool IsWholeNumber(const Json& number);
 
 }  // namespace assay::json_schema

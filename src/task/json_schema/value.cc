@@ -3,10 +3,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include <charconv>
-#include <cmath>
-
 #include "base/error.h"
+#include "base/json_number.h"
 #include "task/json_schema/compile.h"
 
 namespace assay::json_schema {
@@ -59,16 +57,22 @@ constexpr std::pair<std::string_view, std::string_view> kCategories[] = {
     {"Unassigned", "Cn"},
 };
 
-// What ECMA-262 spells otherwise than PCRE2: category names, and \s, which has the Unicode spaces.
+// What ECMA-262 says otherwise than PCRE2: category names, \s with the Unicode spaces, \v as one character, the dot
+// without four line ends, and no named classes in brackets.
 std::string Translate(const std::string& source) {
   std::string out;
   bool in_class = false;
   for (size_t i = 0; i < source.size(); ++i) {
     char c = source[i];
-    if (c == '[') in_class = true;
-    if (c == ']') in_class = false;
     if (c != '\\' || i + 1 == source.size()) {
-      out += c;
+      if (c == '.' && !in_class)
+        out += "[^\\n\\r\\u2028\\u2029]";
+      else if (c == '[' && in_class)
+        out += "\\[";
+      else
+        out += c;
+      if (c == '[') in_class = true;
+      if (c == ']') in_class = false;
       continue;
     }
     char next = source[++i];
@@ -87,45 +91,14 @@ std::string Translate(const std::string& source) {
       out += in_class ? std::string(kSpaces) : "[" + std::string(kSpaces) + "]";
     } else if (next == 'S' && !in_class) {
       out += "[^" + std::string(kSpaces) + "]";
+    } else if (next == 'v') {
+      out += "\\x0b";
     } else {
       out += '\\';
       out += next;
     }
   }
   return out;
-}
-
-// A number as mantissa * 10^exponent, exactly as its shortest decimal form says.
-struct Decimal {
-  unsigned __int128 mantissa = 0;
-  int exponent = 0;
-};
-
-Decimal ToDecimal(const Json& number) {
-  Decimal decimal;
-  if (number.is_number_unsigned()) {
-    decimal.mantissa = number.get<uint64_t>();
-    return decimal;
-  }
-  if (number.is_number_integer()) {
-    int64_t value = number.get<int64_t>();
-    decimal.mantissa = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
-    return decimal;
-  }
-  char buffer[40];
-  auto end =
-      std::to_chars(buffer, buffer + sizeof buffer, std::fabs(number.get<double>()), std::chars_format::scientific).ptr;
-  std::string_view text(buffer, static_cast<size_t>(end - buffer));
-  size_t e = text.find('e');
-  int exponent = std::atoi(std::string(text.substr(e + 1)).c_str());
-  for (char c : text.substr(0, e))
-    if (c != '.') decimal.mantissa = decimal.mantissa * 10 + static_cast<unsigned>(c - '0');
-  decimal.exponent = exponent - static_cast<int>(e > 1 ? e - 2 : 0);
-  while (decimal.mantissa != 0 && decimal.mantissa % 10 == 0) {
-    decimal.mantissa /= 10;
-    ++decimal.exponent;
-  }
-  return decimal;
 }
 
 }  // namespace
@@ -171,36 +144,12 @@ bool Pattern::Matches(const std::string& text) const {
   Fail(ErrorKind::kResource, "pattern {}: the search takes too long", DumpJson(source_).substr(0, 200));
 }
 
-bool IsWholeNumber(const Json& value) {
-  if (value.is_number_integer()) return true;
-  if (!value.is_number_float()) return false;
-  double number = value.get<double>();
-  return std::isfinite(number) && number == std::trunc(number);
-}
-
-int CompareNumbers(const Json& a, const Json& b) {
-  auto sign = [](auto x, auto y) { return x < y ? -1 : x > y ? 1 : 0; };
-  if (a.is_number_float() && b.is_number_float()) return sign(a.get<double>(), b.get<double>());
-  if (!a.is_number_float() && !b.is_number_float()) {
-    auto wide = [](const Json& n) {
-      return n.is_number_unsigned() ? static_cast<__int128>(n.get<uint64_t>())
-                                    : static_cast<__int128>(n.get<int64_t>());
-    };
-    return sign(wide(a), wide(b));
-  }
-  if (a.is_number_float()) return -CompareNumbers(b, a);
-  double number = b.get<double>();
-  if (number >= 1.8446744073709552e19) return -1;
-  if (number < -9.3e18) return 1;
-  __int128 integer =
-      a.is_number_unsigned() ? static_cast<__int128>(a.get<uint64_t>()) : static_cast<__int128>(a.get<int64_t>());
-  auto whole = static_cast<__int128>(std::floor(number));
-  if (integer != whole) return sign(integer, whole);
-  return number > std::floor(number) ? -1 : 0;
+bool IsWholeNumber(const Json& number) {
+  return number.is_number_integer() || NumberOf(number).whole();
 }
 
 bool SameValue(const Json& a, const Json& b) {
-  if (a.is_number() && b.is_number()) return CompareNumbers(a, b) == 0;
+  if (IsNumber(a) && IsNumber(b)) return CompareNumbers(a, b) == 0;
   if (a.type() != b.type() || a.size() != b.size()) return false;
   if (a.is_array()) {
     for (size_t i = 0; i < a.size(); ++i)
@@ -220,20 +169,7 @@ bool SameValue(const Json& a, const Json& b) {
 }
 
 bool IsMultipleOf(const Json& value, const Json& divisor) {
-  Decimal a = ToDecimal(value), b = ToDecimal(divisor);
-  if (a.mantissa == 0) return true;
-  int shift = a.exponent - b.exponent;
-  if (shift < 0) {
-    // 10^20 times a divisor of at least 1 exceeds every mantissa.
-    if (shift < -20) return false;
-    unsigned __int128 scaled = b.mantissa;
-    for (int i = 0; i < -shift; ++i)
-      scaled = scaled > ~static_cast<unsigned __int128>(0) / 10 ? ~static_cast<unsigned __int128>(0) : scaled * 10;
-    return a.mantissa % scaled == 0;
-  }
-  unsigned __int128 rest = a.mantissa % b.mantissa;
-  for (int i = 0; i < shift && rest != 0; ++i) rest = rest * 10 % b.mantissa;  // the divisor has 64 bits: no overflow
-  return rest == 0;
+  return NumberOf(value).IsMultipleOf(NumberOf(divisor));
 }
 
 }  // namespace assay::json_schema
