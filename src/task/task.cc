@@ -10,10 +10,12 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_number.h"
 #include "base/strings.h"
 #include "system/file.h"
 #include "task/json_schema.h"
 #include "task/task_lint.h"
+#include "task/task_mistakes.h"
 
 namespace assay {
 namespace {
@@ -37,7 +39,7 @@ constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant
 }
 
 [[noreturn]] void WrongType(std::string field, std::string_view expected, const Json& found) {
-  throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, found.type_name())};
+  throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, TypeName(found))};
 }
 
 // An absent member and null are the same.
@@ -73,13 +75,18 @@ void CheckContent(const Json& message, const std::string& field) {
     std::string part = fmt::format("{}.content[{}]", field, i);
     const Json& json = (*content)[i];
     if (!json.is_object()) WrongType(part, "an object with \"type\" and \"text\"", json);
+    if (!json.contains("type") || json["type"] != "text")
+      Wrong(part + ".type", fmt::format("expected \"text\", found {}: only text is read, no images, sounds or files",
+                                        QuoteJson(json.value("type", Json()), 40)));
     RefuseUnknown(json, kPartMembers, part);
-    if (!json.contains("type") || json["type"] != "text") Wrong(part + ".type", "expected \"text\": only text is read");
     if (!json.contains("text") || !json["text"].is_string()) Wrong(part + ".text", "expected a string");
   }
 }
 
 void CheckMessages(const Json& messages) {
+  if (messages.is_string())
+    Wrong("messages", fmt::format("expected a list such as [{{\"role\": \"user\", \"content\": {}}}], found a string",
+                                  Quote(messages.get<std::string>(), 60)));
   if (!messages.is_array()) WrongType("messages", "a list of messages", messages);
   if (messages.empty()) Wrong("messages", "expected at least one message");
   if (messages.size() > kMaxMessages)
@@ -94,7 +101,8 @@ void CheckMessages(const Json& messages) {
     if (!role->is_string()) WrongType(field + ".role", "a string", *role);
     const auto& name = role->get_ref<const std::string&>();
     if (std::find(std::begin(kRoles), std::end(kRoles), name) == std::end(kRoles)) {
-      std::string near = Nearest(name, {std::begin(kRoles), std::end(kRoles)});
+      std::string near(RoleMeant(name));
+      if (near.empty()) near = Nearest(name, {std::begin(kRoles), std::end(kRoles)});
       Wrong(field + ".role", fmt::format("expected one of {}, found {}{}", fmt::join(kRoles, ", "), Quote(name),
                                          near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
     }
@@ -117,16 +125,18 @@ void CheckSchema(const Json& schema, const std::string& field) {
 }
 
 Json ReadTools(const Json& tools) {
-  if (!tools.is_array()) WrongType("tools", "a list of tools", tools);
+  if (!tools.is_array()) WrongType("tools", "a list of tools [{\"type\": \"function\", \"function\": {…}}]", tools);
   if (tools.size() > kMaxTools) Wrong("tools", fmt::format("at most {} tools, found {}", kMaxTools, tools.size()));
   std::unordered_set<std::string> names;
   for (size_t i = 0; i < tools.size(); ++i) {
     std::string field = fmt::format("tools[{}]", i);
     const Json& tool = tools[i];
+    try {
+      RefuseOtherTool(tool);
+    } catch (const FieldError& error) {
+      Wrong(field + (error.field.empty() ? "" : ".") + error.field, error.message);
+    }
     if (!tool.is_object()) WrongType(field, "an object {\"type\": \"function\", \"function\": …}", tool);
-    if (tool.contains("name") && !tool.contains("function"))
-      Wrong(field,
-            "expected {\"type\": \"function\", \"function\": {\"name\": …}}, found the function without its wrapper");
     RefuseUnknown(tool, kToolMembers, field);
     if (!tool.contains("type") || tool["type"] != "function") Wrong(field + ".type", "expected \"function\"");
     const Json* function = Find(tool, "function");
@@ -143,7 +153,7 @@ Json ReadTools(const Json& tools) {
       WrongType(field + ".function.description", "a string", *text);
     if (const Json* schema = Find(*function, "parameters")) CheckSchema(*schema, field + ".function.parameters");
   }
-  return tools.empty() ? Json() : tools;
+  return tools.empty() ? Json() : WithDoubles(tools);
 }
 
 // Puts the context where `{context}` stands, everywhere it stands. Returns whether it stood anywhere.
@@ -191,19 +201,26 @@ void ReadPrompt(const Json& object, Example& example) {
     if (example.prompt.empty()) Wrong("prompt", "may not be empty");
   } else {
     CheckMessages(*messages);
-    example.messages = *messages;
+    example.messages = WithDoubles(*messages);
   }
 }
 
 void ReadExpect(const Json& object, Example& example, const std::function<void(FieldError)>& tell) {
   const Json* expect = Find(object, "expect");
   if (!expect) Wrong("expect", "is missing: a list of checks such as {\"type\": \"contains\", \"value\": …}");
+  if (expect->is_string())
+    Wrong("expect",
+          fmt::format("expected a list of checks such as [{{\"type\": \"contains\", \"value\": {}}}], found a string",
+                      Quote(expect->get<std::string>(), 60)));
+  if (expect->is_object())
+    Wrong("expect", fmt::format("expected a list of checks, found one check: write [{}]", QuoteJson(*expect, 80)));
   if (!expect->is_array()) WrongType("expect", "a list of checks", *expect);
   if (expect->empty()) Wrong("expect", "expected at least one check");
   if (expect->size() > kMaxChecks)
     Wrong("expect", fmt::format("at most {} checks, found {}", kMaxChecks, expect->size()));
   for (size_t i = 0; i < expect->size(); ++i) {
     try {
+      RefuseOtherCheck((*expect)[i]);
       example.expect.push_back(CompileCheck((*expect)[i], example));
     } catch (const FieldError& error) {
       tell({fmt::format("expect[{}]{}{}", i, error.field.empty() ? "" : ".", error.field), error.message});
@@ -225,6 +242,8 @@ class Parser {
   explicit Parser(std::string_view name) : name_(name) {}
 
   void Parse(std::string_view text) {
+    task_.name = std::filesystem::path(name_).filename().string();
+    if (std::optional<OtherFormat> other = FindOtherFormat(text)) return Tell(other->line, {"", other->message});
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     int64_t line = 0;
     while (!text.empty()) {
@@ -239,8 +258,6 @@ class Parser {
       }
       ReadLine(Trim(row), line);
     }
-    if (task_.examples.empty() && problems_.empty()) Tell(0, {"", "no examples"});
-    task_.name = std::filesystem::path(name_).filename().string();
     task_.hash = hasher_.Hex();
   }
 
@@ -255,17 +272,19 @@ class Parser {
   void ReadLine(std::string_view row, int64_t line) {
     if (row.size() > kMaxLineBytes)
       return Tell(line, {"", fmt::format("a line may have {} bytes, found {}", kMaxLineBytes, row.size())});
-    if (row.starts_with("#") || row.starts_with("//"))
-      return Tell(line, {"", "comments are not part of the format: expected a JSON object"});
     Json object;
     try {
       object = ParseJson(row, "", /*strict=*/true);
     } catch (const Error& error) {
       std::string_view message = error.what();
       if (message.starts_with(": ")) message.remove_prefix(2);
-      return Tell(line, {"", std::string(message)});
+      return Tell(line, {"", DescribeLineMistake(row, message)});
     }
-    if (!object.is_object()) return Tell(line, {"", fmt::format("expected an object, found {}", object.type_name())});
+    if (!object.is_object())
+      return Tell(line,
+                  {"", fmt::format("expected an object such as {{\"id\": …, \"messages\": …, \"expect\": …}}, found {}",
+                                   TypeName(object))});
+    if (std::optional<std::string> other = FindOtherRow(object)) return Tell(line, {"", *other});
     ReadExample(object, line);
   }
 
@@ -282,20 +301,28 @@ class Parser {
     };
     for (const auto& [key, value] : object.items()) {
       if (std::find(kMembers.begin(), kMembers.end(), key) != kMembers.end()) continue;
-      if (key == "weight")
-        Tell(line, {key, "examples have no weights: a verdict counts pairs"});
+      if (std::string meant = DescribeUnknownMember(key, value); !meant.empty())
+        Tell(line, {key, meant});
       else
         guarded([&, k = key, v = value] { RefuseUnknown(Json{{k, v}}, kMembers, ""); });
     }
     guarded([&] {
-      if (!Find(object, "id")) Wrong("id", "is missing");
-      example.id = ReadLabel(object, "id", "");
+      const Json* id = Find(object, "id");
+      if (!id)
+        Wrong("id", fmt::format("is missing: expected a text of its own in each line, such as \"id\": \"{}\"", line));
+      // A number that counts the examples is as good a name.
+      example.id = id->is_number_integer() ? id->dump() : ReadLabel(object, "id", "");
       auto [first, is_new] = ids_.emplace(example.id, line);
       if (!is_new) Wrong("id", fmt::format("{} is used twice, first in line {}", Quote(example.id), first->second));
     });
     guarded([&] { example.slice = ReadLabel(object, "slice", "all"); });
     guarded([&] { example.cluster = ReadLabel(object, "cluster", ""); });
-    guarded([&] { ReadPrompt(object, example); });
+    bool prompt_by_other_name = !Find(object, "messages") && !Find(object, "prompt") &&
+                                std::any_of(problems_.begin() + static_cast<std::ptrdiff_t>(before), problems_.end(),
+                                            [](const TaskProblem& problem) {
+                                              return problem.message.find("\"messages\"") != std::string::npos;
+                                            });
+    if (!prompt_by_other_name) guarded([&] { ReadPrompt(object, example); });
     guarded([&] {
       if (const Json* tools = Find(object, "tools")) example.tools = ReadTools(*tools);
       if (!example.tools.is_null() && Find(object, "prompt"))

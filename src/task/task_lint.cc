@@ -2,8 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 #include <unordered_map>
+
+#include "base/strings.h"
 
 namespace assay {
 namespace {
@@ -30,6 +33,19 @@ bool HasCheck(const Example& example, std::string_view type) {
   return false;
 }
 
+// A variable of another tool's templates, {{name}}; empty for none.
+std::string FindVariable(std::string_view text) {
+  for (size_t at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", at + 2)) {
+    size_t end = text.find("}}", at);
+    if (end == std::string_view::npos) return "";
+    std::string_view name = Trim(text.substr(at + 2, end - at - 2));
+    auto word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.'; };
+    if (!name.empty() && name.size() <= 40 && std::all_of(name.begin(), name.end(), word))
+      return std::string(text.substr(at, end + 2 - at));
+  }
+  return "";
+}
+
 void LintExample(const Example& example, std::vector<TaskProblem>& out) {
   auto warn = [&](std::string field, std::string message) {
     out.push_back({example.line, std::move(field), std::move(message), true});
@@ -41,11 +57,16 @@ void LintExample(const Example& example, std::vector<TaskProblem>& out) {
     warn("response_schema", "no json_schema or json_value check uses it");
   if (!example.tools.is_null() && !HasCheck(example, "tool_calls"))
     warn("tools", "no tool_calls check: whether a tool is called is not judged");
+  if (std::string variable = FindVariable(example.is_chat() ? DumpJson(example.messages) : example.prompt);
+      !variable.empty())
+    warn(example.is_chat() ? "messages" : "prompt",
+         variable + " is sent as it stands: only {context} is filled in; write each example's text out");
   if (!example.is_chat()) return;
   if (example.messages.back()["role"] == "assistant")
     warn("messages", "the last message is the assistant's: there is nothing left to answer");
   if (example.context.empty() && DumpJson(example.messages).find("{context}") != std::string::npos)
-    warn("messages", "{context} stands in a message, but the example has no \"context\"");
+    warn("messages",
+         "{context} stands in a message, but the example has no \"context\": give it, or the braces are sent");
 }
 
 void LintDuplicates(const Task& task, std::vector<TaskProblem>& out) {

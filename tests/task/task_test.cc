@@ -92,11 +92,13 @@ TEST(Task, PutsTheContextIn) {
 
 TEST(Task, PointsAtLineAndField) {
   EXPECT_EQ(FirstError(kGood + "\n" + kGood), "t.jsonl:2: id: \"a\" is used twice, first in line 1");
-  EXPECT_EQ(FirstError(""), "t.jsonl: no examples");
-  EXPECT_EQ(FirstError("# note\n"), "t.jsonl:1: comments are not part of the format: expected a JSON object");
+  EXPECT_THAT(FirstError(""), HasSubstr("t.jsonl: no examples: the file is empty; expected one JSON object a line"));
+  EXPECT_EQ(FirstError("# note\n"),
+            "t.jsonl:1: comments are not part of the format: expected a JSON object; remove the line");
   EXPECT_THAT(FirstError("{\"id\": }"), HasSubstr("t.jsonl:1: not JSON: parse error at line 1, column 8"));
   EXPECT_EQ(FirstError("{\"id\": 1, \"id\": 2}"), "t.jsonl:1: duplicate key \"id\"");
-  EXPECT_EQ(FirstError("[1]"), "t.jsonl:1: expected an object, found array");
+  EXPECT_THAT(FirstError("[1]"),
+              AllOf(HasSubstr("t.jsonl:1: expected an object such as {"), HasSubstr(", found array")));
   EXPECT_EQ(FirstError(With(R"("slices":"x")")), "t.jsonl:1: slices: unknown member; did you mean \"slice\"?");
   EXPECT_THAT(FirstError(With(R"("weight":2)")), HasSubstr("weight: examples have no weights"));
   EXPECT_THAT(FirstError(With(R"("prompt":"x")")), HasSubstr("prompt: \"messages\" and \"prompt\" exclude each other"));

@@ -1,0 +1,231 @@
+// What people give instead of a task file: each mistake is told once, with its line, what was found and what to write.
+#include "task/task_mistakes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "task_testing.h"
+
+namespace assay {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The only mistake of a file, doubts apart.
+std::string TheMistake(const std::string& text) {
+  std::vector<std::string> mistakes;
+  for (const TaskProblem& problem : CheckTaskText(text, "t"))
+    if (!problem.warning) mistakes.push_back(problem.Describe("t"));
+  EXPECT_EQ(mistakes.size(), 1u) << text << (mistakes.size() > 1 ? "\n" + mistakes[0] + "\n" + mistakes[1] : "");
+  return mistakes.empty() ? "none" : mistakes[0];
+}
+
+const std::string kExpect = R"("expect":[{"type":"contains","value":"Paris"}])";
+const std::string kRow = R"({"id":"a","prompt":"Capital of France?",)" + kExpect + "}";
+
+TEST(TaskMistakes, OtherFormatsAreSaidOnce) {
+  for (auto [text, says] : std::initializer_list<std::pair<std::string, const char*>>{
+           {"id,prompt,expected\n1,\"Capital, of France?\",Paris\n2,b,c\n",
+            "t:1: found a CSV table with the columns \"id,prompt,expected\""},
+           {"id;prompt\n1;x\n", "t:1: found a table with the columns"},
+           {"id\tprompt\n1\tx\n", "t:1: found a table with tabs (TSV)"},
+           {"\"id\",\"prompt\"\n\"1\",\"x\"\n", "t:1: found a CSV table"},
+           {"prompts:\n  - x\ntests:\n  - vars:\n", "t:1: found YAML (a promptfoo configuration)"},
+           {"---\nname: x\n", "t:1: found YAML, expected JSON lines"},
+           {"- id: a\n  prompt: x\n", "t:1: found YAML"},
+           {"[\n " + kRow + ",\n " + kRow + "\n]\n", "t:1: found a JSON array of the examples"},
+           {"[" + kRow + "]", "t:1: found a JSON array of the examples"},
+           {"[" + kRow + ",\n" + kRow + "]", "t:1: found a JSON array of the examples"},
+           {"\n{\n  \"id\": \"a\",\n  \"prompt\": \"x\"\n}\n", "t:2: found a JSON object over several lines"},
+           {"{\"examples\": [" + kRow + "]}", "jq -c '.examples[]' FILE > task.jsonl"},
+           {"\xFF\xFE{\0\"\0", "t: found UTF-16 text"},
+           {std::string("{\0\"\0i\0", 6), "t: found zero bytes (UTF-16 without its mark"},
+           {"PK\x03\x04....", "t: found a ZIP archive (or a spreadsheet, .xlsx)"},
+           {"\x1F\x8B\x08", "t: found gzip"},
+           {"PAR1", "t: found Parquet"},
+           {"<html>\n</html>", "t:1: found XML or HTML"},
+           {"```json\n" + kRow + "\n```", "t:1: found a Markdown fence"},
+           {"", "t: no examples: the file is empty; expected one JSON object a line"},
+           {"\n \n", "t: no examples: the file is empty"}})
+    EXPECT_THAT(TheMistake(text), HasSubstr(says));
+}
+
+TEST(TaskMistakes, LinesThatAreAlmostJson) {
+  for (auto [text, says] : std::initializer_list<std::pair<std::string, const char*>>{
+           {R"({"id":"a","prompt":"x",})",
+            "t:1: not JSON at column 24: found a comma before }, expected none behind the last member"},
+           {R"({"id":"a","expect":[1,]})", "found a comma before ], expected none behind the last element"},
+           {"{'id':'a'}", "not JSON at column 2: found ' around a name or text"},
+           {R"({"id":'a'})", "not JSON at column 7: found ' around"},
+           {R"({"ok":True})", "column 7: found True, expected true"},
+           {R"({"ok":False})", "found False, expected false"},
+           {R"({"ok": None})", "found None, expected null"},
+           {R"({"ok":NaN})", "found NaN"},
+           {R"({"ok":-Infinity})", "column 8: found Infinity, expected a number"},
+           {R"({"ok":undefined})", "found undefined, expected null"},
+           {"{“id”: \"a\"}", "column 2: found the typographic quote “"},
+           {R"({"id": “a”})", "column 8: found the typographic quote “"},
+           {"{id: \"a\"}", "found the name \"id\" without quotes"},
+           {R"({"a":1, b:2})", "found the name \"b\" without quotes"},
+           {R"({"id":"a" "prompt":"x"})", "found a text behind a value, expected a comma"},
+           {kRow + ",", "found a comma behind the object"},
+           {kRow + " " + kRow, "found a second object in the line"},
+           {R"({"id":"a","prompt":"x)", "the line ends inside the object"},
+           {R"({"id":"a","expect":[)", "the line ends inside the object"},
+           {"{\"id\":\"a\tb\"}", "found a tab or line end inside a text"},
+           {R"({"pattern":"\d"})", "found a backslash that escapes nothing"},
+           {R"({"a":1 /* x */})", "found a comment"},
+           {"# mine\n" + kRow, "t:1: comments are not part of the format"},
+           {kRow + "\n// more", "t:2: comments are not part of the format"},
+           {"{\"id\":\"a\",\"prompt\":\"gr\xF6\xDF\"}",
+            "t:1: not UTF-8 at column 23: found byte 0xF6 (Latin-1 or Windows-1252?)"},
+           {R"("text")", "t:1: expected an object such as"},
+           {"null", "found null"}})
+    EXPECT_THAT(TheMistake(text), HasSubstr(says));
+}
+
+TEST(TaskMistakes, RowsOfOtherTools) {
+  for (auto [text, says] : std::initializer_list<std::pair<const char*, const char*>>{
+           {R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]})",
+            "found a row for fine-tuning (OpenAI's form"},
+           {R"({"conversations":[{"from":"human","value":"q"}]})", "found a ShareGPT row"},
+           {R"({"id":"1","conversations":[{"from":"human","value":"q"}]})", "found a ShareGPT row"},
+           {R"({"instruction":"q","input":"","output":"a"})", "found an Alpaca row"},
+           {R"({"prompt":"q","completion":"a"})", "found a completion row for fine-tuning"},
+           {R"({"prompt":"q","response":"a"})", "found a row of prompt and response"},
+           {R"({"question":"q","answer":"a #### 3"})", "found a row of question and answer"},
+           {R"({"question":"q","choices":["x","y"],"answer":1})", "found a multiple-choice row"},
+           {R"({"input":[{"role":"user","content":"q"}],"ideal":"a"})", "found a row of OpenAI evals"},
+           {R"({"vars":{"x":1},"assert":[]})", "found a promptfoo test"},
+           {R"({"custom_id":"1","method":"POST","url":"/v1","body":{}})",
+            "found a request of OpenAI's batch interface"},
+           {R"({"prompt":"q","chosen":"a","rejected":"b"})", "found a preference pair"},
+           {R"({"question":[[]],"function":[]})", "found a Berkeley Function Calling row"},
+           {R"({"input":"q","expected_output":"a"})", "found a DeepEval test case"},
+           {R"({"text":"q"})", "found a row of plain text"}})
+    EXPECT_THAT(TheMistake(text), HasSubstr(says));
+}
+
+TEST(TaskMistakes, MembersByOtherNames) {
+  auto row = [](const std::string& member) { return R"({"id":"a","prompt":"x",)" + kExpect + "," + member + "}"; };
+  for (auto [text, says] : std::initializer_list<std::pair<std::string, const char*>>{
+           {R"({"id":"a","message":[],)" + kExpect + "}", "message: unknown member; did you mean \"messages\"?"},
+           {R"({"id":"a","question":"q",)" + kExpect + "}", "question: unknown member; did you mean \"messages\" (or"},
+           {row(R"("max_tokens":32)"),
+            "max_tokens: unknown member; it belongs into \"sampling\": {\"max_tokens\": 32}"},
+           {row(R"("temperature":0)"), "it belongs into \"sampling\""},
+           {row(R"("max_new_tokens":32)"), "did you mean \"sampling\": {\"max_tokens\""},
+           {row(R"("category":"x")"), "did you mean \"slice\"?"},
+           {row(R"("functions":[])"), "did you mean \"tools\""},
+           {row(R"("model":"x")"), "remove it"},
+           {row(R"("weight":2)"), "examples have no weights"},
+           {R"({"prompt":"x",)" + kExpect + "}",
+            "t:1: id: is missing: expected a text of its own in each line, such as \"id\": \"1\""},
+           {R"({"id":"a","prompt":"x"})", "expect: is missing: a list of checks"},
+           {R"({"id":"a","prompt":"x","expect":"Paris"})",
+            "expect: expected a list of checks such as [{\"type\": \"contains\", \"value\": \"Paris\"}], found a "
+            "string"},
+           {R"({"id":"a","prompt":"x","expect":{"type":"contains","value":"Paris"}})",
+            "found one check: write [{\"type\":\"contains\",\"value\":\"Paris\"}]"},
+           {R"({"id":"a","prompt":"x","expect":["Paris"]})",
+            "expect[0]: expected a check such as {\"type\": \"contains\", \"value\": \"Paris\"}"},
+           {R"({"id":"a","messages":"hi",)" + kExpect + "}",
+            "messages: expected a list such as [{\"role\": \"user\", \"content\": \"hi\"}], found a string"},
+           {R"({"id":"a","messages":[{"role":"human","content":"x"}],)" + kExpect + "}",
+            "messages[0].role: expected one of system, developer, user, assistant, tool, found \"human\"; did you mean "
+            "\"user\"?"},
+           {R"({"id":"a","messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}],)" + kExpect +
+                "}",
+            "found \"image_url\": only text is read"}})
+    EXPECT_THAT(TheMistake(text), HasSubstr(says));
+}
+
+TEST(TaskMistakes, ToolsAndChecksOfOtherTools) {
+  auto tool = [](const std::string& json) {
+    return R"({"id":"a","messages":[{"role":"user","content":"x"}],"tools":[)" + json + "]," + kExpect + "}";
+  };
+  auto check = [](const std::string& json) { return R"({"id":"a","prompt":"x","expect":[)" + json + "]}"; };
+  for (auto [text, says] : std::initializer_list<std::pair<std::string, const char*>>{
+           {tool(R"({"name":"f","input_schema":{}})"),
+            "tools[0]: expected {\"type\": \"function\", \"function\": {\"name\": …, \"description\": …, "
+            "\"parameters\": {…}}}, found a tool in Anthropic's form"},
+           {tool(R"({"name":"f","inputSchema":{}})"), "found a tool of the Model Context Protocol"},
+           {tool(R"({"type":"function","name":"f","parameters":{}})"), "found the function without its wrapper"},
+           {tool(R"({"function_declarations":[]})"), "Gemini's form"},
+           {tool(R"({"toolSpec":{}})"), "Amazon Bedrock's form"},
+           {tool(R"("f")"), "found a string"},
+           {tool(R"({"type":"function","function":{"name":"f","input_schema":{}}})"),
+            "tools[0].function.input_schema: unknown member; did you mean \"parameters\"?"},
+           {check(R"({"type":"icontains","value":"x"})"),
+            "expect[0].type: unknown check \"icontains\"; did you mean {\"type\": \"contains\", \"value\": …, "
+            "\"ignore_case\": true}?"},
+           {check(R"({"type":"is-json"})"), "did you mean {\"type\": \"json_schema\""},
+           {check(R"({"type":"exact_match","value":"x"})"), "did you mean {\"type\": \"equals\""},
+           {check(R"({"type":"llm-rubric","value":"x"})"), "scoring asks no model"},
+           {check(R"({"contains":"x"})"), "expect[0].type: is missing: expected {\"type\": \"contains\", …}"},
+           {check(R"({"type":"number","value":"5"})"),
+            "expect[0].value: expected a number, found the text \"5\": write it without quotes"},
+           {check(R"({"type":"json_value","value":"{\"a\": 1}"})"),
+            "expect[0].value: expected JSON, found JSON as text"},
+           {check(R"({"type":"tool_calls","calls":[{"name":"f","arguments":"{\"a\":1}"}]})"),
+            "expect[0].calls[0].arguments: expected an object such as {\"city\": \"Oslo\"}, found JSON as text: write "
+            "{\"a\":1}"},
+           {check(R"({"type":"tool_calls","calls":[{"type":"function","function":{"name":"f"}}]})"),
+            "expect[0].calls[0].function: expected {\"name\": …, \"arguments\": {…}}, found a call in OpenAI's form"},
+           {check(R"({"type":"tool_calls","calls":[{"name":"f","input":{}}]})"), "found the arguments as \"input\""},
+           {check(R"({"type":"json_schema","schema":{"type":"objekt"}})"),
+            "unknown type \"objekt\"; did you mean \"object\"?"},
+           {check(R"({"type":"json_schema","schema":{"type":"str"}})"), "did you mean \"string\"?"},
+           {check(R"({"type":"regex","pattern":"([a-z"})"), "(at byte 5 of \"([a-z\")"}})
+    EXPECT_THAT(TheMistake(text), HasSubstr(says));
+}
+
+TEST(TaskMistakes, WhatIsHarmlessIsRead) {
+  Task task = ParseTask("\xEF\xBB\xBF{\"id\":1,\"prompt\":\"x\"," + kExpect + "}\r\n\r\n" + kRow + "\r\n", "t");
+  ASSERT_EQ(task.examples.size(), 2u);
+  EXPECT_EQ(task.examples[0].id, "1");
+  // Text that is JSON is meant where it is said to be.
+  ParseTask(R"({"id":"a","prompt":"x","expect":[{"type":"json_value","value":{"$exact":"{\"a\": 1}"}}]})", "t");
+}
+
+TEST(TaskMistakes, SchemasThatSayNothingAreDoubted) {
+  auto doubts = [](const std::string& schema) {
+    std::string out;
+    for (const TaskProblem& problem :
+         CheckTaskText(R"({"id":"a","prompt":"x","expect":[{"type":"json_schema","schema":)" + schema + "}]}", "t"))
+      if (problem.warning && problem.line > 0) out += problem.Describe("t") + "\n";
+    return out;
+  };
+  EXPECT_EQ(doubts(R"({"type":"object","properties":{"format":{"type":"string","title":"t","x-a":1}}})"), "");
+  EXPECT_THAT(doubts(R"({"properties":{"d":{"format":"date"}}})"),
+              HasSubstr("t:1: expect[0].schema: warning: #/properties/d: \"format\" is not asserted"));
+  EXPECT_THAT(doubts(R"({"propertys":{}})"),
+              HasSubstr("\"propertys\" is no keyword of draft 2020-12 and does nothing; did you mean \"properties\"?"));
+  EXPECT_THAT(doubts(R"({"type":"object","require":["a"]})"), HasSubstr("did you mean \"required\"?"));
+  EXPECT_THAT(doubts(R"({"type":"string","nullable":true})"), HasSubstr("OpenAPI"));
+  EXPECT_THAT(doubts(R"({"$schema":"http://json-schema.org/draft-07/schema#","prefixItems":[true]})"),
+              HasSubstr("\"prefixItems\" is no keyword of draft-07"));
+  EXPECT_THAT(
+      doubts(
+          R"({"$schema":"http://json-schema.org/draft-07/schema#","properties":{"a":{"$ref":"#/definitions/b","type":"string"}},"definitions":{"b":{}}})"),
+      HasSubstr("\"type\" does not count beside \"$ref\""));
+  EXPECT_THAT(
+      doubts(
+          R"({"$schema":"https://json-schema.org/draft/2020-12/schema","prefixItems":[true],"$defs":{"a":{"requird":1}}})"),
+      "");  // nothing leads there
+}
+
+TEST(TaskMistakes, VariablesOfOtherTemplatesAreDoubted) {
+  auto doubts = [](const std::string& prompt) {
+    std::string out;
+    for (const TaskProblem& problem : CheckTaskText(R"({"id":"a","prompt":")" + prompt + "\"," + kExpect + "}", "t"))
+      if (problem.warning && problem.line > 0) out += problem.Describe("t") + "\n";
+    return out;
+  };
+  EXPECT_THAT(doubts("Q {{name}}?"), HasSubstr("t:1: prompt: warning: {{name}} is sent as it stands"));
+  EXPECT_THAT(doubts("Q {{ item.text }}?"), HasSubstr("{{ item.text }} is sent"));
+  EXPECT_EQ(doubts("f({{1, 2}, {3}}) and {name}"), "");
+}
+
+}  // namespace
+}  // namespace assay
