@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "task/fence.h"
 
 namespace assay {
 
@@ -19,16 +20,9 @@ bool ParseStrictJson(std::string_view text, Json& value, std::string& error) {
 }
 
 std::string_view OnlyJsonFence(std::string_view text) {
-  constexpr std::string_view kFence = "```";
-  size_t open = text.find(kFence);
-  if (open == std::string_view::npos) return {};
-  size_t body = text.find('\n', open);
-  if (body == std::string_view::npos) return {};
-  if (ToLowerAscii(Trim(text.substr(open + kFence.size(), body - open - kFence.size()))) != "json") return {};
-  size_t close = text.find(kFence, body);
-  if (close == std::string_view::npos) return {};
-  if (text.find(kFence, close + kFence.size()) != std::string_view::npos) return {};  // which one is meant?
-  return text.substr(body + 1, close > body ? close - body - 1 : 0);
+  std::vector<Fence> fences = Fences(text);
+  if (fences.size() != 1) return {};  // which one is meant?
+  return fences[0].closed && fences[0].language == "json" ? fences[0].content : std::string_view();
 }
 
 AnswerJson ParseAnswerJson(std::string_view text) {
