@@ -19,6 +19,9 @@ std::string ParsePythonCalls(std::string_view text, size_t max_calls, std::vecto
 /// Parses the whole text as one literal; false when it is none.
 bool ParsePythonLiteral(std::string_view text, Json& value);
 
+/// Behind the string whose quote stands at `at`, npos when it does not end.
+size_t PythonStringEnd(std::string_view text, size_t at);
+
 std::string RenderPythonCall(const ToolCall& call);
 
 }  // namespace assay
