@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "task/answer_json.h"
 #include "task/check.h"
+#include "task/fence.h"
 #include "task/python_call.h"
 
 namespace assay {
@@ -22,7 +23,6 @@ bool Full(ParsedCalls& out) {
 
 void Add(ToolCall call, ParsedCalls& out) {
   if (Full(out)) return;
-  if (call.name.starts_with("functions.")) call.name.erase(0, 10);  // OpenAI's namespace of tools
   if (call.name.empty())
     out.error = "a call without a name";
   else if (!call.arguments.is_object())
@@ -71,36 +71,6 @@ void ReadCalls(const Json& json, ParsedCalls& out) {
     if (!Full(out)) ReadCall(json.is_array() ? json[i] : json, out);
 }
 
-bool DeclaresText(const Json* schema, bool& nullable) {
-  nullable = false;
-  if (!schema || !schema->is_object()) return false;
-  auto type = schema->find("type");
-  if (type == schema->end()) return false;
-  if (type->is_string()) return *type == "string";
-  bool text = false;
-  if (type->is_array())
-    for (const Json& one : *type) {
-      text = text || one == "string";
-      nullable = nullable || one == "null";
-    }
-  return text;
-}
-
-// A value that stands bare between tags: text where the schema says so, else JSON or a Python literal if it is one.
-Json TagValue(std::string_view text, const Json* schema, std::string_view attributes) {
-  bool nullable = false;
-  bool declared = DeclaresText(schema, nullable);
-  if (declared && nullable && (text == "null" || text == "None")) return nullptr;
-  bool is_text = attributes.find("string=\"true\"") != std::string_view::npos ||
-                 attributes.find("type=\"string\"") != std::string_view::npos;
-  if (declared || is_text) return std::string(text);
-  Json value;
-  std::string error;
-  std::string_view bare = Trim(text);
-  if (ParseStrictJson(bare, value, error) || ParsePythonLiteral(bare, value)) return value;
-  return std::string(text);
-}
-
 // Templates put a value on lines of its own.
 std::string_view WithoutLineEnds(std::string_view text) {
   if (text.starts_with("\n")) text.remove_prefix(1);
@@ -109,6 +79,12 @@ std::string_view WithoutLineEnds(std::string_view text) {
   if (text.starts_with(kOpen) && text.ends_with(kClose) && text.size() >= kOpen.size() + kClose.size())
     text = text.substr(kOpen.size(), text.size() - kOpen.size() - kClose.size());
   return text;
+}
+
+// DeepSeek's and Kimi K3's own word for it beside the name.
+bool SaysText(std::string_view attributes) {
+  return attributes.find("string=\"true\"") != std::string_view::npos ||
+         attributes.find("type=\"string\"") != std::string_view::npos;
 }
 
 // The part of `text` at `at` up to `end`, and `at` behind it; false when `end` does not come.
@@ -147,7 +123,9 @@ void ReadTagParameters(std::string_view text, size_t& at, const TagStyle& style,
     else if (call.arguments.contains(name))
       out.error = fmt::format("{} is given twice", Quote(name));
     else
-      call.arguments[name] = TagValue(WithoutLineEnds(value), tools.Parameter(call.name, name), attributes);
+      call.arguments[name] = SaysText(attributes)
+                                 ? Json(std::string(WithoutLineEnds(value)))
+                                 : TagValue(WithoutLineEnds(value), tools.Parameter(tools.Resolve(call.name), name));
   }
 }
 
@@ -155,8 +133,10 @@ void ReadTagParameters(std::string_view text, size_t& at, const TagStyle& style,
 std::string GemmaJson(std::string_view text) {
   constexpr std::string_view kQuote = "<|\"|>", kStructure = "{}[],:";
   std::string out;
+  size_t quote = text.find(kQuote);  // the next one
   for (size_t at = 0; at < text.size();) {
-    if (text.substr(at).starts_with(kQuote)) {
+    if (quote < at) quote = text.find(kQuote, at);
+    if (quote == at) {
       size_t begin = at + kQuote.size(), end = text.find(kQuote, begin);
       if (end == std::string_view::npos) return {};
       out += DumpJson(Json(std::string(text.substr(begin, end - begin))));
@@ -167,7 +147,7 @@ std::string GemmaJson(std::string_view text) {
       out += text[at++];
       continue;
     }
-    size_t end = std::min({text.size(), text.find_first_of(kStructure, at), text.find(kQuote, at)});
+    size_t end = std::min({text.size(), text.find_first_of(kStructure, at), quote});
     std::string_view bare = Trim(text.substr(at, end - at));
     Json value;
     bool key = end < text.size() && text[end] == ':';
@@ -192,13 +172,22 @@ OfferedTools::OfferedTools(const Json& tools) {
   }
 }
 
-const Json* OfferedTools::Parameter(const std::string& tool, const std::string& name) const {
+DeclaredParameter OfferedTools::Parameter(const std::string& tool, const std::string& name) const {
   auto found = parameters_.find(tool);
-  if (found == parameters_.end() || !found->second || !found->second->is_object()) return nullptr;
+  if (found == parameters_.end() || !found->second || !found->second->is_object()) return {};
   auto properties = found->second->find("properties");
-  if (properties == found->second->end() || !properties->is_object()) return nullptr;
+  if (properties == found->second->end() || !properties->is_object()) return {};
   auto schema = properties->find(name);
-  return schema == properties->end() ? nullptr : &*schema;
+  if (schema == properties->end()) return {};
+  return {&*schema, found->second, name};
+}
+
+std::string OfferedTools::Resolve(std::string name) const {
+  constexpr std::string_view kNamespace = "functions.";
+  if (Contains(name)) return name;
+  if (name.starts_with(kNamespace)) return name.substr(kNamespace.size());
+  std::string longer = std::string(kNamespace) + name;
+  return Contains(longer) ? longer : name;
 }
 
 size_t JsonValueEnd(std::string_view text, size_t begin) {
@@ -280,7 +269,7 @@ void ReadKeyValueCall(std::string_view text, const OfferedTools& tools, ParsedCa
       out.error = fmt::format("{} is given twice", Quote(name));
       return;
     }
-    call.arguments[name] = TagValue(WithoutLineEnds(value), tools.Parameter(call.name, name), "");
+    call.arguments[name] = TagValue(WithoutLineEnds(value), tools.Parameter(tools.Resolve(call.name), name));
   }
   Add(std::move(call), out);
 }
@@ -315,11 +304,8 @@ void ReadGemmaCall(std::string_view text, ParsedCalls& out) {
 void AddNamedCall(std::string_view name, std::string_view arguments, ParsedCalls& out) {
   ToolCall call{std::string(Trim(name)), {}};
   arguments = Trim(arguments);
-  constexpr std::string_view kFence = "```";
-  if (arguments.starts_with(kFence)) {
-    arguments.remove_prefix(std::min(arguments.find('\n'), arguments.size()));
-    arguments = Trim(arguments.substr(0, arguments.rfind(kFence)));
-  }
+  if (arguments.starts_with("```"))
+    if (std::vector<Fence> fences = Fences(arguments); !fences.empty()) arguments = Trim(fences[0].content);
   if (!ParseStrictJson(arguments, call.arguments, out.error)) return;
   out.error.clear();
   Add(std::move(call), out);

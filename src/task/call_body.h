@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "task/call_syntax.h"
+#include "task/tag_value.h"
 
 namespace assay {
 
@@ -18,8 +19,10 @@ class OfferedTools {
   explicit OfferedTools(const Json& tools);
   bool Contains(std::string_view name) const { return parameters_.contains(std::string(name)); }
   const std::unordered_map<std::string, const Json*>& all() const { return parameters_; }
-  /// The declared schema of a parameter, null when there is none.
-  const Json* Parameter(const std::string& tool, const std::string& name) const;
+  /// What the tool declares of a parameter.
+  DeclaredParameter Parameter(const std::string& tool, const std::string& name) const;
+  /// The tool that a call names: itself, or without or with OpenAI's namespace `functions.`.
+  std::string Resolve(std::string name) const;
 
  private:
   std::unordered_map<std::string, const Json*> parameters_;  // by name of the tool; the JSON Schema, null without

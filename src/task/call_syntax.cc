@@ -6,8 +6,12 @@
 
 #include "base/strings.h"
 #include "task/answer_json.h"
+#include "task/call_attempt.h"
 #include "task/call_body.h"
+#include "task/call_context.h"
+#include "task/call_object.h"
 #include "task/check.h"
+#include "task/fence.h"
 #include "task/python_call.h"
 
 namespace assay {
@@ -157,15 +161,102 @@ void ReadBody(const Section& section, std::string_view body, const OfferedTools&
   }
 }
 
+// Where the mark stands first, but not in quotes, where it is spoken of.
+size_t FindMark(std::string_view text, std::string_view mark) {
+  size_t at = text.find(mark);
+  while (at != std::string_view::npos && IsQuotedMark(text, at, mark.size())) at = text.find(mark, at + mark.size());
+  return at;
+}
+
+// What a value may hold that would else end a section, as pairs of marks around text that means nothing.
+struct Raw {
+  std::string_view open, close;
+};
+
+// Behind the last value that begins before the section ends; marks inside values are text.
+size_t SkipRaw(std::string_view text, size_t at, const Raw& raw, const Section& section) {
+  size_t end = 0;  // of the section, were there no more values
+  while (true) {
+    if (end < at || end == 0) end = std::min(text.find(section.close, at), text.find(section.open, at));
+    size_t open = text.find(raw.open, at);
+    if (open >= end) return at;
+    size_t close = text.find(raw.close, open + raw.open.size());
+    if (close == std::string_view::npos) return at;
+    at = close + raw.close.size();
+  }
+}
+
+// The same for JSON values one after the other.
+size_t SkipJson(std::string_view text, size_t at, size_t end, std::string_view open) {
+  at = text.find_first_of("{[", at);
+  if (at >= end) return 0;
+  size_t behind = 0;
+  while (at < text.size() && (text[at] == '{' || text[at] == '[') && !text.substr(at).starts_with(open)) {
+    size_t close = JsonValueEnd(text, at);
+    if (close == std::string_view::npos) break;
+    behind = close;
+    at = std::min(text.find_first_not_of(" \t\r\n,;", close), text.size());
+  }
+  return behind;
+}
+
+// And for Python.
+size_t SkipPython(std::string_view text, size_t at, const Section& section) {
+  while (at < text.size()) {
+    if (text[at] == '"' || text[at] == '\'') {
+      size_t close = PythonStringEnd(text, at);
+      if (close == std::string_view::npos) return at;
+      at = close;
+    } else if (text.substr(at).starts_with(section.close) || text.substr(at).starts_with(section.open)) {
+      return at;
+    } else {
+      ++at;
+    }
+  }
+  return at;
+}
+
+// The end of a section's body: its closing mark, the next section or the text's end, but not inside a value.
+size_t BodyEnd(const Section& section, std::string_view text, size_t begin) {
+  auto end_from = [&](size_t at) {
+    return std::min({text.find(section.close, at), text.find(section.open, at), text.size()});
+  };
+  size_t first = std::min(text.find_first_not_of(" \t\r\n", begin), text.size()), plain = end_from(begin),
+         behind = begin;
+  char c = first < text.size() ? text[first] : '\0';
+  bool json = c == '{' || (c == '[' && !LooksLikePythonList(text.substr(first)));
+  switch (section.body) {
+    case Body::kHermes:
+      behind = json ? SkipJson(text, first, plain, section.open)
+               : text.substr(first).starts_with(kFunctionOpen)
+                   ? SkipRaw(text, first, {"<parameter=", "</parameter>"}, section)
+                   : SkipRaw(text, first, {"<arg_value>", "</arg_value>"}, section);
+      break;
+    case Body::kTags:
+      behind = SkipRaw(text, first, {section.style->parameter_open, section.style->parameter_close}, section);
+      break;
+    case Body::kGemma:
+      behind = SkipRaw(text, first, {"<|\"|>", "<|\"|>"}, section);
+      break;
+    case Body::kPython:
+      behind = SkipPython(text, first, section);
+      break;
+    case Body::kJsonOrPython:
+      behind = json ? SkipJson(text, first, plain, section.open) : SkipPython(text, first, section);
+      break;
+    default:
+      behind = SkipJson(text, first, plain, section.open);
+  }
+  return behind > plain ? end_from(behind) : plain;
+}
+
 bool ParseSections(const Section& section, std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
-  size_t at = text.find(section.open);
+  size_t at = FindMark(text, section.open);
   if (at == std::string_view::npos) return false;
   while (at != std::string_view::npos && out.error.empty()) {
-    size_t begin = at + section.open.size();
-    size_t next = text.find(section.open, begin);
-    std::string_view body = text.substr(begin, next == std::string_view::npos ? next : next - begin);
-    ReadBody(section, body.substr(0, body.find(section.close)), tools, out);
-    at = next;
+    size_t begin = at + section.open.size(), end = BodyEnd(section, text, begin);
+    ReadBody(section, text.substr(begin, end - begin), tools, out);
+    at = text.find(section.open, end);
   }
   return true;
 }
@@ -176,7 +267,7 @@ bool ParseSections(const Section& section, std::string_view text, const OfferedT
 // Llama 3: <|python_tag|> and JSON objects separated by ';', or a built-in tool's call.
 bool ParsePythonTag(std::string_view text, const OfferedTools&, ParsedCalls& out) {
   constexpr std::string_view kTag = "<|python_tag|>";
-  size_t at = text.find(kTag);
+  size_t at = FindMark(text, kTag);
   if (at == std::string_view::npos) return false;
   std::string_view rest = Trim(text.substr(at + kTag.size()));
   ReadJsonOrPython(rest, out);
@@ -186,7 +277,9 @@ bool ParsePythonTag(std::string_view text, const OfferedTools&, ParsedCalls& out
 
 // Llama 3.1 and functionary: <function=name>{…}</function>; without <tool_call> also Qwen3-Coder's parameters.
 bool ParseFunctionTag(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
-  size_t at = text.find(kFunctionOpen);
+  constexpr std::string_view kClose = "</function>";
+  constexpr Section kTag = {"", kFunctionOpen, kClose, Body::kTags, &kFunctionTags};
+  size_t at = FindMark(text, kFunctionOpen);
   if (at == std::string_view::npos) return false;
   while (at != std::string_view::npos && out.error.empty()) {
     size_t begin = at + kFunctionOpen.size();
@@ -195,25 +288,28 @@ bool ParseFunctionTag(std::string_view text, const OfferedTools& tools, ParsedCa
       out.error = "<function= is not closed";
       break;
     }
-    size_t next = text.find(kFunctionOpen, bracket);
-    std::string_view call = text.substr(at, next == std::string_view::npos ? next : next - at);
-    std::string_view body = Trim(call.substr(bracket + 1 - at));
-    size_t close = call.find("</function>");
-    if (body.starts_with("<parameter=")) {
-      ReadTagCalls(call.substr(0, close == std::string_view::npos ? close : close + 11), kFunctionTags, tools, out);
-    } else {
-      body = Trim(body.substr(0, body.find("</function>")));
-      if (body.starts_with("(") && body.ends_with(")")) body = body.substr(1, body.size() - 2);
-      AddNamedCall(text.substr(begin, bracket - begin), body, out);
+    size_t plain = std::min({text.find(kClose, bracket), text.find(kFunctionOpen, bracket), text.size()});
+    size_t behind = std::max(plain, SkipJson(text, bracket + 1, plain, kFunctionOpen));
+    std::string_view body = Trim(text.substr(bracket + 1));
+    if (body.starts_with(kFunctionTags.parameter_open)) {
+      size_t end = BodyEnd(kTag, text, bracket + 1);
+      if (text.substr(end).starts_with(kClose)) end += kClose.size();
+      ReadTagCalls(text.substr(at, end - at), kFunctionTags, tools, out);
+      at = text.find(kFunctionOpen, end);
+      continue;
     }
-    at = next;
+    size_t end = std::min({text.find(kClose, behind), text.find(kFunctionOpen, behind), text.size()});
+    body = Trim(text.substr(bracket + 1, end - bracket - 1));
+    if (body.starts_with("(") && body.ends_with(")")) body = body.substr(1, body.size() - 2);
+    AddNamedCall(text.substr(begin, bracket - begin), body, out);
+    at = text.find(kFunctionOpen, end);
   }
   return true;
 }
 
 bool ParseNamedFunctionTag(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
   const TagStyle& style = kNamedFunctionTags;
-  size_t at = text.find(style.call_open);
+  size_t at = FindMark(text, style.call_open);
   if (at == std::string_view::npos) return false;
   size_t end = text.rfind(style.call_close), last = text.rfind(style.call_open);
   // Words may follow the last call.
@@ -239,8 +335,14 @@ bool ParseRecipients(std::string_view text, const OfferedTools& tools, ParsedCal
     std::string_view part = trimmed.substr(at, next - at);
     size_t end = std::min(part.find('\n'), part.size());
     std::string_view name = Trim(part.substr(0, end));
-    if (name != "all" && Trim(part.substr(end)).starts_with("{")) {
+    bool word = name.find_first_of(" \t()\"'") == std::string_view::npos;
+    if (name != "all" && word && Trim(part.substr(end)).starts_with("{")) {
       any = true;
+      size_t behind = SkipJson(trimmed, at + end, next, kTo);
+      if (behind > next) {  // the mark is inside a value
+        next = std::min(trimmed.find(kTo, behind), trimmed.size());
+        part = trimmed.substr(at, next - at);
+      }
       AddNamedCall(name, part.substr(end), out);
     }
     at = next + kTo.size();
@@ -249,36 +351,34 @@ bool ParseRecipients(std::string_view text, const OfferedTools& tools, ParsedCal
 }
 
 // firefunction: functools[{…}]. Command-R: Action: ```json […]```.
-bool ParsePrefixed(std::string_view text, std::string_view prefix, ParsedCalls& out) {
+bool ParsePrefixed(std::string_view text, std::string_view prefix, const OfferedTools& tools, ParsedCalls& out) {
   size_t at = text.find(prefix);
   if (at == std::string_view::npos) return false;
   std::string_view rest = Trim(text.substr(at + prefix.size()));
-  if (rest.starts_with("```")) {
-    rest.remove_prefix(std::min(rest.find('\n'), rest.size()));
-    rest = Trim(rest.substr(0, rest.find("```")));
+  bool fenced = rest.starts_with("```");
+  if (fenced) {
+    std::vector<Fence> fences = Fences(rest);
+    if (fences.empty()) return false;
+    rest = Trim(fences[0].content);
   }
   if (!rest.starts_with("[") && !rest.starts_with("{")) return false;
-  ReadJsonCalls(rest.substr(0, JsonValueEnd(rest, 0)), out);
-  return true;
+  size_t end = JsonValueEnd(rest, 0);
+  ParsedCalls read;
+  ReadJsonCalls(rest.substr(0, end), read);
+  Json first;
+  std::string error;
+  // "Action: [1] buy milk" is prose.
+  bool meant = end == std::string_view::npos || !ParseStrictJson(rest.substr(0, end), first, error)
+                   ? fenced || rest.find("name\"") != std::string_view::npos
+                   : IsCall(first, tools) || (fenced && read.error.empty());
+  if (meant) out = std::move(read);
+  return meant;
 }
-bool ParseFunctools(std::string_view text, const OfferedTools&, ParsedCalls& out) {
-  return ParsePrefixed(text, "functools", out);
+bool ParseFunctools(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
+  return ParsePrefixed(text, "functools", tools, out);
 }
-bool ParseAction(std::string_view text, const OfferedTools&, ParsedCalls& out) {
-  return ParsePrefixed(text, "Action:", out);
-}
-
-// {"name": "…", "arguments"|"parameters": {…}}; without arguments only for a tool on offer, since {"name": …} may just
-// be data.
-bool LooksLikeCall(const Json& json, const OfferedTools& tools) {
-  if (json.is_array()) return !json.empty() && !json[0].is_array() && LooksLikeCall(json[0], tools);
-  if (!json.is_object()) return false;
-  if (json.contains("function") && json["function"].is_object()) return LooksLikeCall(json["function"], tools);
-  auto name = json.find("name");
-  if (name == json.end()) name = json.find("tool_name");
-  if (name == json.end() || !name->is_string()) return false;
-  if (json.contains("arguments") || json.contains("parameters")) return true;
-  return tools.Contains(name->get_ref<const std::string&>());
+bool ParseAction(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
+  return ParsePrefixed(text, "Action:", tools, out);
 }
 
 // The whole answer (or its one ```json fence) is JSON that looks like calls.
@@ -287,13 +387,14 @@ bool ParseBareJson(std::string_view text, const OfferedTools& tools, ParsedCalls
   if (!body.starts_with("{") && !body.starts_with("[")) {
     body = Trim(OnlyJsonFence(text));
     if (!body.starts_with("{") && !body.starts_with("[")) return false;
+    auto begin = static_cast<size_t>(body.data() - text.data());
+    if (IsTalkedAbout(text, begin, begin + body.size(), /*alone=*/true)) return false;  // "You can call it like this:"
     out.recovered = true;
   }
   size_t end = JsonValueEnd(body, 0);
   Json first;
   std::string error;
-  if (end != std::string_view::npos && ParseStrictJson(body.substr(0, end), first, error) &&
-      LooksLikeCall(first, tools)) {
+  if (end != std::string_view::npos && ParseStrictJson(body.substr(0, end), first, error) && IsCall(first, tools)) {
     ReadJsonCalls(body, out);
     return true;
   }
@@ -301,53 +402,100 @@ bool ParseBareJson(std::string_view text, const OfferedTools& tools, ParsedCalls
   return false;
 }
 
-// [f(a=1), g(b="x")], or f(a=1) alone for a tool on offer.
+// [f(a=1), g(b="x")], or f(a=1) alone for a tool on offer. What does not read is prose or an attempt (call_attempt.h).
 bool ParsePythonic(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
   std::string_view body = Trim(text);
   if (!LooksLikePythonList(body)) {
     size_t open = body.find('(');
-    if (open == std::string_view::npos || !tools.Contains(Trim(body.substr(0, open)))) return false;
+    if (open == std::string_view::npos || !tools.Contains(tools.Resolve(std::string(Trim(body.substr(0, open))))))
+      return false;
   }
-  ReadPythonCalls(body, out);
+  ParsedCalls read;
+  ReadPythonCalls(body, read);
+  if (!read.error.empty()) return false;
+  out = std::move(read);
   return true;
 }
 
-// After all sections; the unmarked ones last.
+// Syntaxes of another kind. Those without an opening mark are tried last.
 struct Other {
   std::string_view name;
+  std::string_view open;  // what every text in it holds; empty: nothing
   std::string_view mark;  // in a chat template that renders it; empty: none tells
   /// True when the text is in this syntax: then calls or error are set.
   bool (*parse)(std::string_view text, const OfferedTools& tools, ParsedCalls& out);
 };
 constexpr Other kOthers[] = {
-    {"llama3", "<|python_tag|>", ParsePythonTag},
-    {"function_tag", "<function=", ParseFunctionTag},
-    {"minicpm", "<function name=", ParseNamedFunctionTag},
-    {"functools", "functools[", ParseFunctools},
-    {"command_r", "Action: ```json", ParseAction},
-    {"functionary", ">>>", ParseRecipients},
-    {"json", "", ParseBareJson},
-    {"pythonic", "", ParsePythonic},
+    {"llama3", "<|python_tag|>", "<|python_tag|>", ParsePythonTag},
+    {"function_tag", "<function=", "<function=", ParseFunctionTag},
+    {"minicpm", "<function name=", "<function name=", ParseNamedFunctionTag},
+    {"functools", "functools[", "functools[", ParseFunctools},
+    {"command_r", "Action:", "Action: ```json", ParseAction},
+    {"functionary", "", ">>>", ParseRecipients},
+    {"json", "", "", ParseBareJson},
+    {"pythonic", "", "", ParsePythonic},
 };
 
-// Text in no syntax that still has the marks or the keys of a call: broken JSON, or a call inside prose. One key alone
-// may be an ordinary word.
-bool LooksLikeBrokenCall(std::string_view text, const OfferedTools& tools) {
-  auto has = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
-  if (has("\"name\"") && (has("\"arguments\"") || has("\"parameters\""))) return true;
-  for (const Section& section : kSections)
-    if (section.close.find_first_of("<[") == 0 && section.close != "</s>" && section.name != "gigachat" &&
-        section.name != "gigachat3" && has(section.close))
-      return true;
-  for (std::string_view mark :
-       {"</function>", "[ARGS]", "<tool_call", "<|tool_calls_section_begin|>", "<｜tool▁calls▁begin｜>"})
-    if (has(mark)) return true;
-  for (const auto& [name, schema] : tools.all()) {
-    if (name.empty()) continue;
-    for (const std::string& form : {"\"name\": \"" + name + "\"", "\"name\":\"" + name + "\"", "[" + name + "("})
-      if (has(form)) return true;
+// A row of either table, and where its opening mark stands.
+struct Candidate {
+  size_t at;
+  std::string_view name;
+  const Section* section;
+  const Other* other;
+
+  bool Parse(std::string_view text, const OfferedTools& tools, ParsedCalls& out) const {
+    if (!(section ? ParseSections(*section, text, tools, out) : other->parse(text, tools, out))) return false;
+    out.syntax = name;
+    return true;
   }
-  return false;
+};
+
+// Those whose mark is in the text, as they open, then those without a mark. What opens first holds what opens inside
+// it.
+std::vector<Candidate> Candidates(std::string_view text) {
+  std::vector<Candidate> candidates;
+  for (const Section& section : kSections)
+    if (size_t at = FindMark(text, section.open); at != std::string_view::npos)
+      candidates.push_back({at, section.name, &section, nullptr});
+  for (const Other& other : kOthers) {
+    size_t at = other.open.empty() ? text.size() : FindMark(text, other.open);
+    if (at != std::string_view::npos) candidates.push_back({at, other.name, nullptr, &other});
+  }
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.at < b.at; });
+  return candidates;
+}
+
+// An answer that is JSON or Python from its first byte to its last: marks in its strings are text.
+bool ParseWhole(std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
+  std::string_view body = Trim(text);
+  auto reads = [&](std::string_view name, auto parse) {
+    out = {};
+    if (!parse(body, tools, out) || !out.error.empty()) return false;
+    out.syntax = name;
+    return true;
+  };
+  if (!body.starts_with("{") && !body.starts_with("[") && !body.starts_with("```json")) return false;
+  return reads("json", ParseBareJson) || reads("pythonic", ParsePythonic);
+}
+
+// Calls, or the error of a text that is in a syntax and cannot be read; else nothing.
+ParsedCalls ParseInSyntax(std::string_view text, const OfferedTools& tools, std::string_view first) {
+  ParsedCalls out;
+  if (ParseWhole(text, tools, out)) return out;
+  std::vector<Candidate> candidates = Candidates(text);
+  ParsedCalls preferred;
+  for (const Candidate& candidate : candidates)
+    if (candidate.name == first && candidate.Parse(text, tools, preferred)) {
+      if (preferred.error.empty()) return preferred;
+      break;
+    }
+  for (const Candidate& candidate : candidates) {
+    out = {};
+    if (!candidate.Parse(text, tools, out)) continue;
+    return out.error.empty() || preferred.error.empty() ? out : preferred;
+  }
+  return {};
 }
 
 std::string ValueText(const Json& value) {
@@ -416,23 +564,15 @@ std::string RenderOther(const ToolCall& call, std::string_view name) {
 
 ParsedCalls ParseCalls(std::string_view text, const Json& offered, std::string_view first) {
   OfferedTools tools(offered);
-  for (bool preferred : {true, false}) {
-    if (preferred && first.empty()) continue;
-    for (const Section& section : kSections) {
-      ParsedCalls out;
-      if ((section.name == first) != preferred || !ParseSections(section, text, tools, out)) continue;
-      out.syntax = section.name;
-      return out;
-    }
-    for (const Other& other : kOthers) {
-      ParsedCalls out;
-      if ((other.name == first) != preferred || !other.parse(text, tools, out)) continue;
-      out.syntax = other.name;
-      return out;
-    }
+  ParsedCalls out = ParseInSyntax(text, tools, first);
+  for (ToolCall& call : out.calls) call.name = tools.Resolve(std::move(call.name));
+  if (!out.syntax.empty()) return out;
+  if (std::string found = FindCallAttempt(text, tools); !found.empty()) {
+    std::vector<ToolCall> calls;
+    std::string why = LooksLikePythonList(Trim(text)) ? ParsePythonCalls(text, kMaxCalls, calls) : "";
+    out.error = fmt::format("{} looks like a call, but not in a syntax that a parser accepts{}{}", Quote(found, 60),
+                            why.empty() ? "" : ": ", why);
   }
-  ParsedCalls out;
-  if (LooksLikeBrokenCall(text, tools)) out.error = "looks like a call, but not in a syntax that a parser accepts";
   return out;
 }
 

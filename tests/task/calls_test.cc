@@ -128,10 +128,13 @@ TEST(CallSyntax, TheTemplateTellsTheSyntax) {
   EXPECT_EQ(CallSyntaxOf("{{ '[TOOL_CALLS]' }}"), "mistral");
   EXPECT_EQ(CallSyntaxOf("{{ '<|python_tag|>' }}"), "llama3");
   EXPECT_EQ(CallSyntaxOf("{{ messages }}"), "");
-  // Tried first, so that another's marks inside an argument mislead nobody.
+  // Another's marks inside an argument mislead nobody.
   const char* text = "<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": \"<tool_call>\"}}";
-  EXPECT_NE(ParseCalls(text, nullptr).error, "");
-  EXPECT_EQ(ParseCalls(text, nullptr, "llama3").calls.size(), 1u);
+  for (std::string_view first : {"", "llama3", "hermes"}) {
+    ParsedCalls parsed = ParseCalls(text, nullptr, first);
+    EXPECT_EQ(parsed.syntax, "llama3") << parsed.error;
+    EXPECT_EQ(parsed.calls.size(), 1u);
+  }
 }
 
 TEST(CallSyntax, ValuesBetweenTagsHaveTheTypesThatAreDeclared) {
