@@ -86,7 +86,10 @@ class ToolCalls : public CheckBody {
     if (!arguments.is_object())
       throw FieldError{"arguments", fmt::format("expected an object, found {}", arguments.type_name())};
     try {
-      return {name, arguments, Matcher::Compile(arguments, SpecBool(spec, "allow_extra_arguments", allow_extra))};
+      // Members of an argument are no arguments.
+      bool extra = SpecBool(spec, "allow_extra_arguments", allow_extra);
+      return {name, arguments,
+              Matcher::Compile(arguments, extra ? Matcher::Extra::kAcceptedAtTop : Matcher::Extra::kRefused)};
     } catch (const FieldError& error) {
       if (error.field == "allow_extra_arguments") throw;
       throw FieldError{error.field.empty() ? "arguments" : "arguments." + error.field, error.message};

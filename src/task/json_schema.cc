@@ -281,7 +281,7 @@ class Validator {
 
   bool Matches(const json_schema::Pattern& pattern, const std::string& text) {
     Step(1 + text.size() / 64);
-    return pattern.Matches(text);
+    return pattern.Matches(text, work_);
   }
 
   bool CheckString(const Schema& schema, const Json& value, const At& at) {
@@ -427,6 +427,7 @@ class Validator {
   std::vector<SchemaError>& errors_;
   std::vector<const Resource*> scope_;
   uint64_t steps_ = 0;
+  Work work_;  // of patterns
   int depth_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "task/matching.h"
 #include "task/pattern.h"
 #include "task/tolerance.h"
+#include "task/work.h"
 
 namespace assay {
 namespace {
@@ -42,13 +43,21 @@ bool SameType(const Json& a, const Json& b) {
   return IsNumber(a) || IsNumber(b) ? IsNumber(a) && IsNumber(b) : a.type() == b.type();
 }
 
-Mismatch Differ(Failure failure, const std::string& path, const std::string& expected, const Json& found) {
-  return {failure,
-          fmt::format("{}: expected {}, found {}", path.empty() ? "answer" : path, expected, QuoteJson(found))};
-}
+// Where a comparison stands. Untold, only whether there is a mismatch is asked: alternatives and sets compare much.
+struct Place {
+  std::string path;
+  bool told = true;
+  Work* work = nullptr;
 
-std::string Member(const std::string& path, const std::string& key) {
-  return path.empty() ? key : path + "." + key;
+  Place Member(const std::string& key) const { return {!told || path.empty() ? key : path + "." + key, told, work}; }
+  Place Element(size_t i) const { return {told ? fmt::format("{}[{}]", path, i) : "", told, work}; }
+  Place Untold() const { return {"", false, work}; }
+};
+
+Mismatch Differ(Failure failure, const Place& at, const std::string& expected, const Json& found) {
+  if (!at.told) return {failure, ""};
+  return {failure,
+          fmt::format("{}: expected {}, found {}", at.path.empty() ? "answer" : at.path, expected, QuoteJson(found))};
 }
 
 }  // namespace
@@ -107,15 +116,19 @@ struct Matcher::Node {
   std::vector<std::shared_ptr<const Node>> children;  // kList, kSet, kAnyOf, kOptional; kFields: one per key
   std::vector<std::string> keys;
   bool allow_extra = false;
-  bool optional() const { return kind == Kind::kOptional || kind == Kind::kIgnore; }
+  bool optional() const {  // an absent member is accepted
+    if (kind == Kind::kAnyOf)
+      return std::any_of(children.begin(), children.end(), [](const auto& e) { return e->optional(); });
+    return kind == Kind::kOptional || kind == Kind::kIgnore;
+  }
 
-  CheckOutcome Match(const Json& found, const std::string& path) const;
-  CheckOutcome MatchFields(const Json& found, const std::string& path) const;
-  CheckOutcome MatchList(const Json& found, const std::string& path) const;
-  CheckOutcome MatchSet(const Json& found, const std::string& path) const;
-  CheckOutcome MatchText(const Json& found, const std::string& path) const;
-  CheckOutcome MatchNumber(const Json& found, const std::string& path) const;
-  CheckOutcome MatchAnyOf(const Json& found, const std::string& path) const;
+  CheckOutcome Match(const Json& found, const Place& at) const;
+  CheckOutcome MatchFields(const Json& found, const Place& at) const;
+  CheckOutcome MatchList(const Json& found, const Place& at) const;
+  CheckOutcome MatchSet(const Json& found, const Place& at) const;
+  CheckOutcome MatchText(const Json& found, const Place& at) const;
+  CheckOutcome MatchNumber(const Json& found, const Place& at) const;
+  CheckOutcome MatchAnyOf(const Json& found, const Place& at) const;
   std::string Expected() const;
 };
 
@@ -124,12 +137,18 @@ namespace {
 using Node = Matcher::Node;
 using NodePtr = std::shared_ptr<const Node>;
 
-NodePtr CompileNode(const Json& spec, bool allow_extra);
+using Extra = Matcher::Extra;
+
+NodePtr CompileNode(const Json& spec, Extra extra);
+
+Extra Below(Extra extra) {
+  return extra == Extra::kAccepted ? extra : Extra::kRefused;
+}
 
 // Compiles below `field`, which is put before the field of an error.
-NodePtr CompileBelow(const Json& spec, bool allow_extra, const std::string& field) {
+NodePtr CompileBelow(const Json& spec, Extra extra, const std::string& field) {
   try {
-    return CompileNode(spec, allow_extra);
+    return CompileNode(spec, extra);
   } catch (FieldError& error) {
     if (error.field.empty())
       error.field = field;
@@ -139,23 +158,24 @@ NodePtr CompileBelow(const Json& spec, bool allow_extra, const std::string& fiel
   }
 }
 
-void CompileFields(Node& node, const Json& fields, bool allow_extra, const std::string& prefix) {
+void CompileFields(Node& node, const Json& fields, Extra extra, const std::string& prefix) {
   node.kind = Kind::kFields;
-  node.allow_extra = allow_extra;
+  node.allow_extra = extra != Extra::kRefused;
   for (const auto& [key, value] : fields.items()) {
     node.keys.push_back(key);
-    node.children.push_back(CompileBelow(value, allow_extra, prefix.empty() ? key : prefix + "." + key));
+    node.children.push_back(CompileBelow(value, Below(extra), prefix.empty() ? key : prefix + "." + key));
   }
 }
 
-void CompileItems(Node& node, Kind kind, const Json& items, bool allow_extra, const std::string& prefix) {
+void CompileItems(Node& node, Kind kind, const Json& items, Extra extra, const std::string& prefix) {
   node.kind = kind;
   if (!items.is_array()) throw FieldError{prefix, fmt::format("expected a list, found {}", items.type_name())};
   if (kind == Kind::kAnyOf && items.empty()) throw FieldError{prefix, "expected at least one alternative"};
   if (kind == Kind::kSet && items.size() > kMaxSet)
     throw FieldError{prefix, fmt::format("a set may have {} elements, found {}", kMaxSet, items.size())};
   for (size_t i = 0; i < items.size(); ++i)
-    node.children.push_back(CompileBelow(items[i], allow_extra, fmt::format("{}[{}]", prefix, i)));
+    node.children.push_back(
+        CompileBelow(items[i], kind == Kind::kAnyOf ? extra : Below(extra), fmt::format("{}[{}]", prefix, i)));
 }
 
 void CompileText(Node& node, Kind kind, const Json& spec, const std::string& key) {
@@ -176,7 +196,7 @@ void CompileNumber(Node& node, const Json& spec) {
   node.tolerance = ReadTolerance(spec);
 }
 
-void CompileComparator(Node& node, const Json& spec, const std::string& name, bool allow_extra) {
+void CompileComparator(Node& node, const Json& spec, const std::string& name, Extra extra) {
   auto only = [&](std::initializer_list<std::string_view> options) {
     std::vector<std::string_view> members(options);
     members.push_back(name);
@@ -193,7 +213,9 @@ void CompileComparator(Node& node, const Json& spec, const std::string& name, bo
     only({"allow_extra"});
     if (!argument.is_object())
       throw FieldError{name, fmt::format("expected an object, found {}", argument.type_name())};
-    CompileFields(node, argument, SpecBool(spec, "allow_extra", allow_extra), name);
+    bool given = spec.contains("allow_extra") && !spec["allow_extra"].is_null();
+    Extra own = SpecBool(spec, "allow_extra", false) ? Extra::kAccepted : Extra::kRefused;
+    CompileFields(node, argument, given ? own : extra, name);
   } else {
     only({});
     if (name == "$exact") {
@@ -201,10 +223,10 @@ void CompileComparator(Node& node, const Json& spec, const std::string& name, bo
     } else if (name == "$casefold" || name == "$contains") {
       CompileText(node, name == "$casefold" ? Kind::kCasefold : Kind::kContains, spec, name);
     } else if (name == "$set" || name == "$any_of") {
-      CompileItems(node, name == "$set" ? Kind::kSet : Kind::kAnyOf, argument, allow_extra, name);
+      CompileItems(node, name == "$set" ? Kind::kSet : Kind::kAnyOf, argument, extra, name);
     } else if (name == "$optional") {
       node.kind = Kind::kOptional;
-      node.children.push_back(CompileBelow(argument, allow_extra, name));
+      node.children.push_back(CompileBelow(argument, extra, name));
     } else if (name == "$type") {
       node.kind = Kind::kType;
       node.text = SpecString(spec, name);
@@ -217,10 +239,10 @@ void CompileComparator(Node& node, const Json& spec, const std::string& name, bo
   }
 }
 
-NodePtr CompileNode(const Json& spec, bool allow_extra) {
+NodePtr CompileNode(const Json& spec, Extra extra) {
   auto node = std::make_shared<Node>();
   if (spec.is_array()) {
-    CompileItems(*node, Kind::kList, spec, allow_extra, "");
+    CompileItems(*node, Kind::kList, spec, extra, "");
     return node;
   }
   if (!spec.is_object()) {
@@ -242,9 +264,9 @@ NodePtr CompileNode(const Json& spec, bool allow_extra) {
     name = key;
   }
   if (name.empty())
-    CompileFields(*node, spec, allow_extra, "");
+    CompileFields(*node, spec, extra, "");
   else
-    CompileComparator(*node, spec, name, allow_extra);
+    CompileComparator(*node, spec, name, extra);
   return node;
 }
 
@@ -282,115 +304,129 @@ std::string Matcher::Node::Expected() const {
   return out;
 }
 
-CheckOutcome Matcher::Node::Match(const Json& found, const std::string& path) const {
+CheckOutcome Matcher::Node::Match(const Json& found, const Place& at) const {
+  if (!at.work->Take(1 + found.size() / 64))
+    return Mismatch{Failure::kUndecided, fmt::format("the comparison takes more than {} steps", kMaxCheckSteps)};
   switch (kind) {
     case Kind::kIgnore:
       return {};
     case Kind::kOptional:
-      return children[0]->Match(found, path);
+      return children[0]->Match(found, at);
     case Kind::kFields:
-      return MatchFields(found, path);
+      return MatchFields(found, at);
     case Kind::kList:
-      return MatchList(found, path);
+      return MatchList(found, at);
     case Kind::kSet:
-      return MatchSet(found, path);
+      return MatchSet(found, at);
     case Kind::kAnyOf:
-      return MatchAnyOf(found, path);
+      return MatchAnyOf(found, at);
     case Kind::kNumber:
-      return MatchNumber(found, path);
+      return MatchNumber(found, at);
     case Kind::kCasefold:
     case Kind::kContains:
     case Kind::kRegex:
-      return MatchText(found, path);
+      return MatchText(found, at);
     case Kind::kType:
       if (HasType(found, text)) return {};
-      return Differ(Failure::kWrongType, path, Expected(), found);
+      return Differ(Failure::kWrongType, at, Expected(), found);
     case Kind::kExact:
       break;
   }
   if (SameJson(value, found)) return {};
-  return Differ(SameType(value, found) ? Failure::kWrongValue : Failure::kWrongType, path, Expected(), found);
+  return Differ(SameType(value, found) ? Failure::kWrongValue : Failure::kWrongType, at, Expected(), found);
 }
 
 // Missing members are told before extra ones, and both before wrong values.
-CheckOutcome Matcher::Node::MatchFields(const Json& found, const std::string& path) const {
-  if (!found.is_object()) return Differ(Failure::kWrongType, path, "an object", found);
+CheckOutcome Matcher::Node::MatchFields(const Json& found, const Place& at) const {
+  if (!found.is_object()) return Differ(Failure::kWrongType, at, "an object", found);
   for (size_t i = 0; i < keys.size(); ++i)
     if (!children[i]->optional() && !found.contains(keys[i]))
-      return Mismatch{Failure::kMissing,
-                      fmt::format("{}: expected {}, not there", Member(path, keys[i]), children[i]->Expected())};
+      return Mismatch{
+          Failure::kMissing,
+          at.told ? fmt::format("{}: expected {}, not there", at.Member(keys[i]).path, children[i]->Expected()) : ""};
   if (!allow_extra)
     for (const auto& [key, value_found] : found.items())
       if (std::find(keys.begin(), keys.end(), key) == keys.end())
-        return Mismatch{Failure::kExtra,
-                        fmt::format("{}: not expected, found {}", Member(path, key), QuoteJson(value_found))};
+        return Mismatch{
+            Failure::kExtra,
+            at.told ? fmt::format("{}: not expected, found {}", at.Member(key).path, QuoteJson(value_found)) : ""};
   for (size_t i = 0; i < keys.size(); ++i) {
     auto it = found.find(keys[i]);
     if (it == found.end()) continue;
-    if (CheckOutcome outcome = children[i]->Match(*it, Member(path, keys[i]))) return outcome;
+    if (CheckOutcome outcome = children[i]->Match(*it, at.Member(keys[i]))) return outcome;
   }
   return {};
 }
 
-CheckOutcome Matcher::Node::MatchList(const Json& found, const std::string& path) const {
-  if (!found.is_array()) return Differ(Failure::kWrongType, path, "a list", found);
+CheckOutcome Matcher::Node::MatchList(const Json& found, const Place& at) const {
+  if (!found.is_array()) return Differ(Failure::kWrongType, at, "a list", found);
   if (found.size() != children.size())
-    return Differ(Failure::kWrongCount, path, fmt::format("{} elements", children.size()), found);
+    return Differ(Failure::kWrongCount, at, fmt::format("{} elements", children.size()), found);
   for (size_t i = 0; i < children.size(); ++i)
-    if (CheckOutcome outcome = children[i]->Match(found[i], fmt::format("{}[{}]", path, i))) return outcome;
+    if (CheckOutcome outcome = children[i]->Match(found[i], at.Element(i))) return outcome;
   return {};
 }
 
-CheckOutcome Matcher::Node::MatchSet(const Json& found, const std::string& path) const {
-  if (!found.is_array()) return Differ(Failure::kWrongType, path, "a list", found);
+CheckOutcome Matcher::Node::MatchSet(const Json& found, const Place& at) const {
+  if (!found.is_array()) return Differ(Failure::kWrongType, at, "a list", found);
   if (found.size() != children.size())
-    return Differ(Failure::kWrongCount, path, fmt::format("{} elements", children.size()), found);
-  std::vector<int> partner = MatchPairs(static_cast<int>(children.size()), static_cast<int>(found.size()),
-                                        [&](int i, int j) { return !children[i]->Match(found[j], path); });
+    return Differ(Failure::kWrongCount, at, fmt::format("{} elements", children.size()), found);
+  CheckOutcome undecided;
+  auto agree = [&](int i, int j) {
+    CheckOutcome outcome = children[i]->Match(found[j], at.Untold());
+    if (outcome && outcome->failure == Failure::kUndecided) undecided = outcome;
+    return !outcome;
+  };
+  std::vector<int> partner = MatchPairs(static_cast<int>(children.size()), static_cast<int>(found.size()), agree);
   for (size_t i = 0; i < partner.size(); ++i)
-    if (partner[i] < 0) return Differ(Failure::kWrongValue, path, "an element " + children[i]->Expected(), found);
+    if (partner[i] < 0 && undecided) return undecided;
+  for (size_t i = 0; i < partner.size(); ++i)
+    if (partner[i] < 0) return Differ(Failure::kWrongValue, at, "an element " + children[i]->Expected(), found);
   return {};
 }
 
-CheckOutcome Matcher::Node::MatchText(const Json& found, const std::string& path) const {
-  if (!found.is_string()) return Differ(Failure::kWrongType, path, Expected(), found);
+CheckOutcome Matcher::Node::MatchText(const Json& found, const Place& at) const {
+  if (!found.is_string()) return Differ(Failure::kWrongType, at, Expected(), found);
   const auto& answer = found.get_ref<const std::string&>();
   if (kind == Kind::kRegex) {
-    PatternResult result = pattern->Match(answer);
+    PatternResult result = pattern->Match(answer, *at.work);
     if (result == PatternResult::kMatch) return {};
     if (result == PatternResult::kLimit)
-      return Differ(Failure::kUndecided, path, Expected() + " (match limit reached)", found);
+      return Differ(Failure::kUndecided, at, Expected() + " (match limit reached)", found);
   } else {
+    at.work->Take(answer.size() / 16);
     std::string folded = FoldCase(answer);
     if (kind == Kind::kCasefold ? folded == text : folded.find(text) != std::string::npos) return {};
   }
-  return Differ(Failure::kWrongValue, path, Expected(), found);
+  return Differ(Failure::kWrongValue, at, Expected(), found);
 }
 
-CheckOutcome Matcher::Node::MatchNumber(const Json& found, const std::string& path) const {
-  if (!IsNumber(found)) return Differ(Failure::kWrongType, path, Expected(), found);
+CheckOutcome Matcher::Node::MatchNumber(const Json& found, const Place& at) const {
+  if (!IsNumber(found)) return Differ(Failure::kWrongType, at, Expected(), found);
   if (Within(NumberOf(found), number, tolerance)) return {};
-  return Differ(Failure::kWrongValue, path, Expected(), found);
+  return Differ(Failure::kWrongValue, at, Expected(), found);
 }
 
-CheckOutcome Matcher::Node::MatchAnyOf(const Json& found, const std::string& path) const {
-  CheckOutcome first;
+CheckOutcome Matcher::Node::MatchAnyOf(const Json& found, const Place& at) const {
+  if (children.size() == 1) return children[0]->Match(found, at);
+  CheckOutcome undecided;
   bool all_types = true;
   for (const NodePtr& child : children) {
-    CheckOutcome outcome = child->Match(found, path);
+    CheckOutcome outcome = child->Match(found, at.Untold());
     if (!outcome) return {};
     if (outcome->failure != Failure::kWrongType) all_types = false;
-    if (!first) first = std::move(outcome);
+    if (outcome->failure == Failure::kUndecided) undecided = std::move(outcome);
   }
-  if (children.size() == 1) return first;
-  return Differ(all_types ? Failure::kWrongType : Failure::kWrongValue, path, Expected(), found);
+  if (undecided) return undecided;
+  return Differ(all_types ? Failure::kWrongType : Failure::kWrongValue, at, Expected(), found);
 }
 
-Matcher Matcher::Compile(const Json& spec, bool allow_extra) {
-  return Matcher(CompileNode(spec, allow_extra));
+Matcher Matcher::Compile(const Json& spec, Extra extra) {
+  return Matcher(CompileNode(spec, extra));
 }
 CheckOutcome Matcher::Match(const Json& value, const std::string& path) const {
-  return node_->Match(value, path);
+  Work work;
+  return node_->Match(value, Place{path, true, &work});
 }
 bool Matcher::optional() const {
   return node_->optional();

@@ -19,10 +19,15 @@ namespace assay {
 
 class Matcher {  // const after Compile; copies share
  public:
-  /// Throws FieldError (field relative to `spec`). allow_extra: members that the expectation does not name are
-  /// accepted.
-  static Matcher Compile(const Json& spec, bool allow_extra);
-  /// `path` names the value in the detail ("arguments").
+  /// Members that the expectation does not name, of all objects or of the outermost one alone.
+  enum class Extra : uint8_t { kRefused, kAccepted, kAcceptedAtTop };
+
+  /// Throws FieldError (field relative to `spec`).
+  static Matcher Compile(const Json& spec, Extra extra);
+  static Matcher Compile(const Json& spec, bool allow_extra) {
+    return Compile(spec, allow_extra ? Extra::kAccepted : Extra::kRefused);
+  }
+  /// `path` names the value in the detail ("arguments"). A comparison that takes too much work (work.h) is undecided.
   CheckOutcome Match(const Json& value, const std::string& path) const;
   /// An absent member is accepted ($optional, $ignore).
   bool optional() const;

@@ -9,20 +9,17 @@
 
 #include "base/error.h"
 #include "task/answer_text.h"
+#include "task/bounded_match.h"
 #include "task/check.h"
 
 namespace assay {
 namespace {
 
 constexpr size_t kMaxPatternBytes = 16384;
-constexpr uint32_t kMatchLimit = 2'000'000;  // a second or so at worst
-constexpr uint32_t kHeapLimitKib = 65536;
 
 struct Free {
   void operator()(pcre2_code* p) const { pcre2_code_free(p); }
   void operator()(pcre2_compile_context* p) const { pcre2_compile_context_free(p); }
-  void operator()(pcre2_match_data* p) const { pcre2_match_data_free(p); }
-  void operator()(pcre2_match_context* p) const { pcre2_match_context_free(p); }
 };
 
 // \d as the digits 0 to 9, which is what 2026-05-01 is written with and what programs read; PCRE2 takes the digits of
@@ -85,13 +82,9 @@ std::unique_ptr<pcre2_code, Free> Compile(const std::string& pattern, uint32_t o
 struct Pattern::Code {
   // As written, and in composed form where that is another text.
   std::vector<std::unique_ptr<pcre2_code, Free>> forms;
-  std::unique_ptr<pcre2_match_context, Free> context;
 
-  PatternResult Match(const pcre2_code* code, const std::string& text) const {
-    std::unique_ptr<pcre2_match_data, Free> data(pcre2_match_data_create(1, nullptr));
-    ASSAY_CHECK(data != nullptr);
-    int result = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, PCRE2_NO_UTF_CHECK,
-                             data.get(), context.get());
+  static PatternResult Match(const pcre2_code* code, const std::string& text, Work& work) {
+    const int result = BoundedMatch(code, text, PCRE2_NO_UTF_CHECK, work);
     if (result >= 0) return PatternResult::kMatch;
     if (result == PCRE2_ERROR_NOMATCH) return PatternResult::kNoMatch;
     return PatternResult::kLimit;  // match, depth or heap limit; nothing else can happen with checked text
@@ -101,7 +94,7 @@ struct Pattern::Code {
 Pattern::Pattern(const std::string& pattern, bool ignore_case, bool whole) {
   if (pattern.size() > kMaxPatternBytes)
     throw FieldError{"", fmt::format("a pattern may have {} bytes, found {}", kMaxPatternBytes, pattern.size())};
-  uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+  uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | BoundedMatchOptions();
   if (ignore_case) options |= PCRE2_CASELESS;
   if (whole) options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
   Compile(pattern, options);  // for the place of a mistake
@@ -109,18 +102,19 @@ Pattern::Pattern(const std::string& pattern, bool ignore_case, bool whole) {
   compiled->forms.push_back(Compile(WithAsciiDigits(pattern), options));
   if (std::string composed = Composed(pattern); composed != pattern)
     compiled->forms.push_back(Compile(WithAsciiDigits(composed), options));
-  compiled->context.reset(pcre2_match_context_create(nullptr));
-  ASSAY_CHECK(compiled->context != nullptr);
-  pcre2_set_match_limit(compiled->context.get(), kMatchLimit);
-  pcre2_set_heap_limit(compiled->context.get(), kHeapLimitKib);
   code_ = std::move(compiled);
 }
 
 PatternResult Pattern::Match(std::string_view text) const {
+  Work work;
+  return Match(text, work);
+}
+
+PatternResult Pattern::Match(std::string_view text, Work& work) const {
   std::string valid = ValidUtf8(text), composed = Composed(valid);
-  PatternResult result = code_->Match(code_->forms.back().get(), composed);
+  PatternResult result = Code::Match(code_->forms.back().get(), composed, work);
   if (result != PatternResult::kNoMatch || (composed == valid && code_->forms.size() == 1)) return result;
-  return code_->Match(code_->forms.front().get(), valid);
+  return Code::Match(code_->forms.front().get(), valid, work);
 }
 
 std::string ValidUtf8(std::string_view text) {

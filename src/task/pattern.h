@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "task/work.h"
+
 namespace assay {
 
 enum class PatternResult { kMatch, kNoMatch, kLimit };
@@ -18,6 +20,8 @@ class Pattern {  // const after construction; may be shared by threads
   Pattern(const std::string& pattern, bool ignore_case, bool whole);
   /// Invalid UTF-8 in `text` is replaced first.
   PatternResult Match(std::string_view text) const;
+  /// The same out of the work that the check has left; kLimit when it is used up.
+  PatternResult Match(std::string_view text, Work& work) const;
 
  private:
   struct Code;

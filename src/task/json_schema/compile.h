@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "task/json_schema.h"
+#include "task/work.h"
 
 namespace assay::json_schema {
 
@@ -26,8 +27,8 @@ class Pattern {
   ~Pattern();
   Pattern(const Pattern&) = delete;
   Pattern& operator=(const Pattern&) = delete;
-  /// Somewhere in the text. Throws Error{kResource} when the search takes too long.
-  bool Matches(const std::string& text) const;
+  /// Somewhere in the text. Throws Error{kResource} when `work` is used up.
+  bool Matches(const std::string& text, Work& work) const;
   const std::string& source() const { return source_; }
 
  private:

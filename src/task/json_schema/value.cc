@@ -5,12 +5,12 @@
 
 #include "base/error.h"
 #include "base/json_number.h"
+#include "task/bounded_match.h"
 #include "task/json_schema/compile.h"
 
 namespace assay::json_schema {
 namespace {
 
-constexpr uint32_t kMatchLimit = 2'000'000;
 constexpr size_t kMaxPatternBytes = 1 << 16;
 
 // ECMA-262 names general categories in full as well, PCRE2 by their letters only.
@@ -113,7 +113,7 @@ Pattern::Pattern(const std::string& source, const std::string& place) : source_(
   pcre2_set_compile_extra_options(context, PCRE2_EXTRA_ALT_BSUX);
   pcre2_set_parens_nest_limit(context, 100);
   uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF |
-                     PCRE2_ALLOW_EMPTY_CLASS | PCRE2_NEVER_BACKSLASH_C;
+                     PCRE2_ALLOW_EMPTY_CLASS | PCRE2_NEVER_BACKSLASH_C | BoundedMatchOptions();
   code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &error, &offset,
                         context);
   pcre2_compile_context_free(context);
@@ -128,16 +128,8 @@ Pattern::~Pattern() {
   pcre2_code_free(static_cast<pcre2_code*>(code_));
 }
 
-bool Pattern::Matches(const std::string& text) const {
-  const auto* code = static_cast<const pcre2_code*>(code_);
-  pcre2_match_context* context = pcre2_match_context_create(nullptr);
-  pcre2_set_match_limit(context, kMatchLimit);
-  pcre2_set_depth_limit(context, 100'000);
-  pcre2_set_heap_limit(context, 64 << 10);
-  pcre2_match_data* data = pcre2_match_data_create(1, nullptr);
-  int result = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, data, context);
-  pcre2_match_data_free(data);
-  pcre2_match_context_free(context);
+bool Pattern::Matches(const std::string& text, Work& work) const {
+  int result = BoundedMatch(code_, text, 0, work);
   if (result >= 0) return true;
   if (result == PCRE2_ERROR_NOMATCH) return false;
   if (result <= PCRE2_ERROR_UTF8_ERR1 && result >= PCRE2_ERROR_UTF8_ERR21) return false;  // not a text at all
