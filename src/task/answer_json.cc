@@ -19,6 +19,25 @@ bool ParseStrictJson(std::string_view text, Json& value, std::string& error) {
   }
 }
 
+size_t JsonValueEnd(std::string_view text, size_t begin) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t at = begin; at < text.size(); ++at) {
+    char c = text[at];
+    if (in_string) {
+      if (c == '\\')
+        ++at;
+      else if (c == '"')
+        in_string = false;
+      continue;
+    }
+    if (c == '"') in_string = true;
+    if (c == '{' || c == '[') ++depth;
+    if ((c == '}' || c == ']') && --depth == 0) return at + 1;
+  }
+  return std::string_view::npos;
+}
+
 std::string_view OnlyJsonFence(std::string_view text) {
   std::vector<Fence> fences = Fences(text);
   if (fences.size() != 1) return {};  // which one is meant?

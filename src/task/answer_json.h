@@ -22,6 +22,9 @@ AnswerJson ParseAnswerJson(std::string_view text);
 /// one.
 std::string_view OnlyJsonFence(std::string_view text);
 
+/// End of the JSON value that begins at `begin` ('{' or '['), npos when it does not end.
+size_t JsonValueEnd(std::string_view text, size_t begin);
+
 /// Strict parse without exceptions.
 bool ParseStrictJson(std::string_view text, Json& value, std::string& error);
 

@@ -69,12 +69,18 @@ bool Unquote(std::string_view value, std::string_view& inside) {
   return true;
 }
 
+// A number, truth value, list or object; [size] and {key} are marks of a signature.
 bool IsLiteral(std::string_view value) {
   if (value.empty()) return false;
   char c = value[0];
-  bool digit = value.size() > 1 && (c == '-' || c == '+' || c == '.') ? value[1] >= '0' && value[1] <= '9'
-                                                                      : c >= '0' && c <= '9';
-  return digit || c == '[' || c == '{' || value == "True" || value == "False" || value == "true" || value == "false";
+  if (c == '[' || c == '{') {
+    std::string_view inner = Trim(value.substr(1));
+    return inner.empty() || std::string_view("\"'[{]}").find(inner[0]) != std::string_view::npos || IsLiteral(inner) ||
+           (c == '{' && inner.find(':') != std::string_view::npos) ||
+           (inner[0] >= 'A' && inner[0] <= 'Z' && inner.size() > 2);
+  }
+  if (value.size() > 1 && (c == '-' || c == '+' || c == '.')) c = value[1];
+  return (c >= '0' && c <= '9') || value == "True" || value == "False" || value == "true" || value == "false";
 }
 
 // One argument in brackets.
@@ -101,6 +107,9 @@ Arguments::Kind KindOf(std::string_view part, const std::string& tool, const Off
                                                  : Arguments::kConcrete;
   }
   if (IsLiteral(value)) return Arguments::kConcrete;
+  if (value.starts_with("[") || value.find("[,") != value.npos || value.ends_with("[") || value.ends_with("]") ||
+      (!named && value.size() == 1 && static_cast<unsigned char>(value[0]) < 0x80))
+    return Arguments::kSignature;  // f([size]), f(a [, b]), f(A)
   if (value == "None" || value == "null") return Arguments::kNone;
   if (PlaceholderOf(value, key) != Placeholder::kNo) return Arguments::kSignature;
   if (named) {  // city=Oslo; city=x and city=self.city are variables
@@ -188,6 +197,10 @@ Arguments ReadArguments(std::string_view text, size_t at, const std::string& too
       (open > at && text.substr(open, 20).find_first_of("=\"'") == std::string_view::npos))
     return out;  // "search (the web)" is prose
   std::vector<std::string_view> parts = Parts(text, open, out.end);
+  if (Trim(text.substr(out.end, 8)).substr(0, 3).find("->") != std::string_view::npos) {
+    out.kind = Arguments::kSignature;
+    return out;
+  }
   bool concrete = false, word = false, any = false;
   for (std::string_view part : parts) {
     Arguments::Kind kind = KindOf(part, tool, tools);
@@ -199,7 +212,14 @@ Arguments ReadArguments(std::string_view text, size_t at, const std::string& too
     word = word || kind == Arguments::kWord;
     any = any || kind != Arguments::kEmpty;
   }
-  out.kind = concrete ? Arguments::kConcrete : word ? Arguments::kWord : any ? Arguments::kNone : Arguments::kEmpty;
+  // f(input, dim=0)
+  bool names = word && parts.size() > 1 && parts[0].find_first_of("=:\"'") == std::string_view::npos &&
+               parts.back().find('=') != std::string_view::npos;
+  out.kind = names      ? Arguments::kSignature
+             : concrete ? Arguments::kConcrete
+             : word     ? Arguments::kWord
+             : any      ? Arguments::kNone
+                        : Arguments::kEmpty;
   return out;
 }
 

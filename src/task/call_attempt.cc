@@ -18,6 +18,7 @@ namespace assay {
 namespace {
 
 constexpr size_t kMaxBlocks = 2000;      // objects in braces that are read in one answer
+constexpr size_t kMaxName = 256;         // bytes of a name with its namespaces
 constexpr size_t kMaxMentions = 20'000;  // of offered tools that are looked at
 
 // Marks of calls in formats that no syntax here reads, and what is left of a broken one.
@@ -79,6 +80,10 @@ constexpr std::string_view kInputLabels[] = {"action input", "input",        "ar
 constexpr std::string_view kNoAction[] = {"none",    "n/a",     "no action", "finish", "final answer",
                                           "nothing", "no tool", "null",      "respond"};
 
+constexpr std::string_view kStatements[] = {"for ",    "with ",   "if ",   "elif ",      "while ",
+                                            "assert ", "import ", "from ", "async for ", "def "};
+constexpr std::string_view kOperators[] = {"==", "!=", "<=", ">=", "+", "@", "=", "&&", "||"};
+
 template <typename Words>
 bool Has(const Words& words, std::string_view word) {
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
@@ -101,6 +106,7 @@ struct Mention {
 
 // `word` names a tool, maybe behind namespaces ("default_api.get_weather"); `skip` is their size.
 bool NamesTool(std::string_view word, const OfferedTools& tools, std::string& tool, size_t& skip) {
+  if (word.size() > kMaxName) return false;
   for (skip = 0;;) {
     tool = tools.Resolve(std::string(word.substr(skip)));
     if (tools.Contains(tool)) return true;
@@ -329,6 +335,21 @@ bool IsTail(std::string_view behind) {
          behind.front() == ';' || behind.front() == '#';
 }
 
+// A statement of a program that is more than a call.
+bool IsStatement(std::string_view line) {
+  line = Trim(line);
+  return std::any_of(std::begin(kStatements), std::end(kStatements),
+                     [&](std::string_view word) { return line.starts_with(word); });
+}
+
+// The value of the call is used: f(1) == 2, f(1).sum(), with f(1) as x.
+bool IsOperand(std::string_view behind) {
+  if (behind.starts_with(".") && behind.size() > 1 && behind[1] >= 'a' && behind[1] <= 'z') return true;
+  behind = Trim(behind.substr(0, 40));
+  return std::any_of(std::begin(kOperators), std::end(kOperators),
+                     [&](std::string_view mark) { return behind.starts_with(mark); });
+}
+
 bool IsCallInText(std::string_view text, const Mention& mention, const OfferedTools& tools) {
   std::string_view line = LineAt(text, mention.begin);
   auto offset = mention.begin - static_cast<size_t>(line.data() - text.data());
@@ -342,15 +363,18 @@ bool IsCallInText(std::string_view text, const Mention& mention, const OfferedTo
   bool alone =
       IsWrapper(before) && IsTail(line.substr(std::min(line.size(), arguments.end - (mention.begin - offset))));
   bool listed = Trim(before).ends_with("[");
+  bool last = text.find_first_not_of("])`.;,\"'* \t\r\n", arguments.end) == std::string_view::npos;  // nothing follows
+  if (!alone && (IsStatement(line) || IsOperand(text.substr(arguments.end)))) return false;
   switch (arguments.kind) {
     case Arguments::kConcrete:
       break;
-    case Arguments::kEmpty:  // in a list it is a name
-      if ((!alone || Trim(before).find_first_of("-*+.)") == 0) && !IsAnnounced(text, mention.begin)) return false;
+    case Arguments::kEmpty:  // in a list, or above a text about it, it is a name
+      if (!(alone && last && Trim(before).find_first_of("-*+.)") != 0) && !IsAnnounced(text, mention.begin))
+        return false;
       if (!alone && IsTalkedAbout(text, mention.begin, arguments.end, false)) return false;
       break;
     case Arguments::kWord:  // get_weather(oslo)
-      if (!alone && !listed) return false;
+      if (!listed && !(alone && last)) return false;
       break;
     default:
       return false;
@@ -371,6 +395,8 @@ bool IsTag(std::string_view text, const Mention& mention) {
 }
 
 std::string FindMentions(std::string_view text, const OfferedTools& tools) {
+  // A session with a Python interpreter shows how something works.
+  if (text.starts_with(">>> ") || text.find("\n>>> ") != std::string_view::npos) return {};
   std::string defined;  // the tool that the answer defines, found last
   for (const Mention& mention : MentionsOf(text, tools)) {
     if (mention.tool == defined) continue;

@@ -190,25 +190,6 @@ std::string OfferedTools::Resolve(std::string name) const {
   return Contains(longer) ? longer : name;
 }
 
-size_t JsonValueEnd(std::string_view text, size_t begin) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t at = begin; at < text.size(); ++at) {
-    char c = text[at];
-    if (in_string) {
-      if (c == '\\')
-        ++at;
-      else if (c == '"')
-        in_string = false;
-      continue;
-    }
-    if (c == '"') in_string = true;
-    if (c == '{' || c == '[') ++depth;
-    if ((c == '}' || c == ']') && --depth == 0) return at + 1;
-  }
-  return std::string_view::npos;
-}
-
 void ReadJsonCalls(std::string_view text, ParsedCalls& out) {
   text = Trim(text);
   if (text.empty()) out.error = "nothing where a call should be";

@@ -50,7 +50,4 @@ void ReadGemmaCall(std::string_view text, ParsedCalls& out);
 /// A call whose name and JSON arguments (maybe in a ```json fence) have been told apart.
 void AddNamedCall(std::string_view name, std::string_view arguments, ParsedCalls& out);
 
-/// End of the JSON value that begins at `begin` ('{' or '['), npos when it does not end.
-size_t JsonValueEnd(std::string_view text, size_t begin);
-
 }  // namespace assay

@@ -43,18 +43,18 @@ constexpr Phrase kPhrases[] = {
     {"unnecessary", Cue::kTalk},   {"instead of", Cue::kTalk},  {"rather than", Cue::kTalk},
     {"should i", Cue::kTalk},      {"shall i", Cue::kTalk},     {"would you like", Cue::kTalk},
     {"do you want", Cue::kTalk},   {"i called", Cue::kTalk},    {"was called", Cue::kTalk},
-    {"were called", Cue::kTalk},   {"the call", Cue::kTalk},    {"a call", Cue::kTalk},
-    {"earlier", Cue::kTalk},       {"previously", Cue::kTalk},  {"according to", Cue::kTalk},
-    {"based on", Cue::kTalk},      {"result of", Cue::kTalk},   {"results of", Cue::kTalk},
-    {"output of", Cue::kTalk},     {"returned by", Cue::kTalk}, {"zum beispiel", Cue::kTalk},
-    {"beispiel", Cue::kTalk},      {"par exemple", Cue::kTalk}, {"por ejemplo", Cue::kTalk},
-    {"ejemplo", Cue::kTalk},       {"例如", Cue::kTalk},        {"比如", Cue::kTalk},
-    {"例えば", Cue::kTalk},        {"например", Cue::kTalk},
+    {"were called", Cue::kTalk},   {"earlier", Cue::kTalk},     {"previously", Cue::kTalk},
+    {"according to", Cue::kTalk},  {"based on", Cue::kTalk},    {"result of", Cue::kTalk},
+    {"results of", Cue::kTalk},    {"output of", Cue::kTalk},   {"returned by", Cue::kTalk},
+    {"zum beispiel", Cue::kTalk},  {"beispiel", Cue::kTalk},    {"par exemple", Cue::kTalk},
+    {"por ejemplo", Cue::kTalk},   {"ejemplo", Cue::kTalk},     {"例如", Cue::kTalk},
+    {"比如", Cue::kTalk},          {"例えば", Cue::kTalk},      {"например", Cue::kTalk},
 };
 // "I need to call": the words of an announcement, not of an instruction.
 constexpr std::string_view kToCall = "to call";
 // Right before a call that is named, not made.
-constexpr std::string_view kPrepositions[] = {"from", "of", "after", "since", "because", "before", "like", "as"};
+constexpr std::string_view kPrepositions[] = {"from", "of", "after",   "since",  "because", "before",
+                                              "like", "as", "returns", "return", "equals"};
 // Right behind it: the call is the subject of the sentence.
 constexpr std::string_view kVerbs[] = {
     "returns", "returned", "return", "gives",    "gave",   "would",  "will",  "can",   "could",    "is",    "was",
@@ -145,7 +145,7 @@ bool IsTalkedAbout(std::string_view text, size_t begin, size_t end, bool alone) 
   std::string last = LastWord(clause);
   if (std::find(std::begin(kPrepositions), std::end(kPrepositions), last) != std::end(kPrepositions)) return true;
   std::string behind = Plain(text.substr(std::min(end, text.size()), kWindow));
-  size_t word = behind.find_first_not_of(" `*");
+  size_t word = behind.find_first_not_of(" `*\n");
   if (word == std::string::npos) return false;
   size_t word_end = word;
   while (word_end < behind.size() && IsWordByte(behind[word_end])) ++word_end;

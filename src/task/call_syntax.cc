@@ -417,6 +417,13 @@ bool ParsePythonic(std::string_view text, const OfferedTools& tools, ParsedCalls
   return true;
 }
 
+// [NAME(…)] from the first byte to the last, for a tool on offer: a list of calls, whether it can be read or not.
+bool IsOfferedList(std::string_view text, const OfferedTools& tools) {
+  size_t name = text.find_first_not_of("[ \t\r\n");
+  return text.ends_with(")]") && name != std::string_view::npos &&
+         tools.Contains(tools.Resolve(std::string(Trim(text.substr(name, text.find('(') - name)))));
+}
+
 // Syntaxes of another kind. Those without an opening mark are tried last.
 struct Other {
   std::string_view name;
@@ -567,9 +574,11 @@ ParsedCalls ParseCalls(std::string_view text, const Json& offered, std::string_v
   ParsedCalls out = ParseInSyntax(text, tools, first);
   for (ToolCall& call : out.calls) call.name = tools.Resolve(std::move(call.name));
   if (!out.syntax.empty()) return out;
-  if (std::string found = FindCallAttempt(text, tools); !found.empty()) {
-    std::vector<ToolCall> calls;
-    std::string why = LooksLikePythonList(Trim(text)) ? ParsePythonCalls(text, kMaxCalls, calls) : "";
+  std::vector<ToolCall> calls;
+  std::string why = LooksLikePythonList(Trim(text)) ? ParsePythonCalls(text, kMaxCalls, calls) : "";
+  if (!why.empty() && IsOfferedList(Trim(text), tools)) {
+    out.error = why;
+  } else if (std::string found = FindCallAttempt(text, tools); !found.empty()) {
     out.error = fmt::format("{} looks like a call, but not in a syntax that a parser accepts{}{}", Quote(found, 60),
                             why.empty() ? "" : ": ", why);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "task/answer_json.h"
 
 namespace assay {
 namespace {
@@ -36,7 +37,12 @@ size_t ClosingFence(std::string_view line, char mark, size_t run) {
 
 // A whole block on the line whose fence begins at `open`: ```json {"a": 1}```.
 bool ReadOneLine(std::string_view line, size_t open, size_t run, Fence& fence) {
-  size_t begin = open + run, close = line.rfind(line.substr(open, run));
+  size_t begin = open + run, json = line.find_first_of("{[", begin), close = line.rfind(line.substr(open, run));
+  if (json != std::string_view::npos &&
+      LanguageOf(Trim(line.substr(begin))) == Trim(line.substr(begin, json - begin))) {
+    size_t end = JsonValueEnd(line, json);  // ticks inside a string are none
+    close = end == std::string_view::npos ? end : line.find(line.substr(open, run), end);
+  }
   if (close == std::string_view::npos || close < begin) return false;
   while (close > begin && line[close - 1] == line[open]) --close;
   std::string_view inside = Trim(line.substr(begin, close - begin)), language = LanguageOf(inside);
@@ -81,9 +87,9 @@ std::vector<Fence> Fences(std::string_view text) {
       continue;
     }
     std::string_view info = line.substr(open + run);
-    if (mark == '`' && info.find('`') != std::string_view::npos) continue;  // a span of code
     std::string_view trimmed = Trim(info), language = LanguageOf(trimmed),
                      beside = Trim(trimmed.substr(language.size()));
+    if (mark == '`' && !BeginsJson(beside) && info.find('`') != std::string_view::npos) continue;  // a span of code
     fence.language = ToLowerAscii(language);
     content = BeginsJson(beside) ? static_cast<size_t>(beside.data() - text.data()) : std::min(next, text.size());
     fence.content = text.substr(content);
