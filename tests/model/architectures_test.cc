@@ -235,7 +235,8 @@ TEST_P(Architectures, OwnGgufBecomesAFolderAgain) {
   const ModelConfig &a = source->config(), &b = model->config();
   EXPECT_EQ(GgufName(*FindArchitecture(a.architecture)), GgufName(*FindArchitecture(b.architecture)));
   EXPECT_EQ(a.context, b.context);
-  EXPECT_EQ(a.stop_tokens, b.stop_tokens);
+  for (int32_t id : a.stop_tokens)  // a GGUF ends at more tokens, by their names
+    EXPECT_NE(std::find(b.stop_tokens.begin(), b.stop_tokens.end(), id), b.stop_tokens.end()) << id;
   EXPECT_EQ(a.rope_scaling.kind, b.rope_scaling.kind);
   EXPECT_EQ(a.rope_scaling.original_context, b.rope_scaling.original_context);
   EXPECT_EQ(a.rope_scaling.factor, b.rope_scaling.factor);
