@@ -191,6 +191,16 @@ Arguments ReadArguments(std::string_view text, size_t at, const std::string& too
       out.end = at;
     }
   }
+  if (size_t key = std::min(text.find_first_not_of(' ', at), text.size()); key > at) {  // get_weather city="Oslo"
+    size_t mark = text.substr(key, 64).find('=');
+    if (mark != std::string_view::npos && tools.Parameter(tool, std::string(text.substr(key, mark))).schema) {
+      out.end = std::min(text.find_first_of(" \n", key + mark), text.size());
+      std::string_view value = text.substr(key + mark + 1, out.end - key - mark - 1);
+      bool given = PlaceholderOf(value, text.substr(key, mark)) == Placeholder::kNo;
+      out.kind = given ? Arguments::kConcrete : Arguments::kSignature;
+      return out;
+    }
+  }
   size_t open = at;
   if (open < text.size() && text[open] == ' ') ++open;
   if (open >= text.size() || text[open] != '(' ||

@@ -57,6 +57,11 @@ bool IsOffered(std::string_view name, const OfferedTools& tools) {
   return tools.Contains(tools.Resolve(std::string(Trim(name))));
 }
 
+// OpenAI's own form of arguments: JSON in a string.
+bool IsJsonText(const Json& value) {
+  return value.is_string() && Trim(value.get_ref<const std::string&>()).starts_with("{");
+}
+
 // The schema of arguments where arguments would stand.
 bool IsSchema(const Json& arguments, const std::string& tool, const OfferedTools& tools) {
   if (!arguments.is_object() || arguments.empty()) return false;
@@ -110,7 +115,7 @@ bool NamesCall(const Json& object, const OfferedTools& tools) {
     if (offered) return true;
     bool sure = Has(kSurePairs, std::pair(std::string_view(key), argument_key)) ||
                 (argument_key == "input" && object.value("type", Json()) == "tool_use");
-    return sure && LooksLikeName(name) && (arguments->is_object() || key != "name" || arguments->is_string());
+    return sure && LooksLikeName(name) && (arguments->is_object() || key != "name" || IsJsonText(*arguments));
   }
   if (!offered) return false;
   bool bare = true;
@@ -180,7 +185,11 @@ bool IsCall(const Json& json, const OfferedTools& tools) {
   std::string tool = tools.Resolve(name->get<std::string>());
   auto arguments = json.find("arguments");
   if (arguments == json.end()) arguments = json.find("parameters");
-  if (arguments != json.end()) return !IsSchema(*arguments, tool, tools);
+  if (arguments != json.end()) {
+    // {"name": "Ann Lee", "parameters": …} of no tool on offer is data.
+    bool data = !tools.Contains(tool) && (!LooksLikeName(tool) || (arguments->is_string() && !IsJsonText(*arguments)));
+    return !data && !IsSchema(*arguments, tool, tools);
+  }
   return tools.Contains(tool) && std::none_of(json.items().begin(), json.items().end(), [&](const auto& member) {
            return member.key() != "name" && member.key() != "type" && member.key() != "id" &&
                   member.key() != "tool_name";

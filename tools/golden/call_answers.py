@@ -29,6 +29,8 @@ NO_CALL = [{"type": "tool_calls", "calls": []}]
 
 # Meant as a call, in no syntax that is read.
 ATTEMPTS = [
+    "get_weather city=\"Oslo\"",
+    "get_weather city=Oslo",
     "I will call get_weather(city=\"Oslo\")",
     "I'll use get_weather(city='Oslo', days=3) to find out.",
     "Let me check: get_weather(\"Oslo\")",
@@ -168,6 +170,11 @@ CALLS = [
 
 # Prose, data and documentation.
 TWINS = [
+    "{\"name\": \"Alice\", \"parameters\": \"tall\"}",
+    "{\"name\": \"YOLO v8\", \"parameters\": {\"lr\": 0.1}}",
+    "Action: Call the plumber.\nReason: leak",
+    "Please tell me the city so I can call get_weather(city=...).",
+    "get_weather city=<city>",
     "get_weather(city) needs a city, which?",
     "Action: [1] buy milk",
     "Action: buy milk",
