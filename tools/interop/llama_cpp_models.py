@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Is what is written as GGUF the model that llama.cpp runs? Every golden model, as it is and with one key of its config.json changed,
 is written as GGUF: either that is refused with the reason, or llama.cpp loads the file and measures the perplexity that is measured
-here: within 0.01 % in float32 (`reference`, where `inspect` says nothing of a difference), within 2 % as `deployed`.
+here: within 0.05 % in float32 (`reference`, where `inspect` says nothing of a difference), within 2 % as `deployed`.
 
     python3 tools/interop/llama_cpp_models.py ASSAY [--only TEXT] [--keep FOLDER] [--source MODEL …]
 
@@ -23,7 +23,7 @@ LLAMA = GOLDEN / "checkpoint" / "tiny_llama"
 CONTEXT, CHUNKS = 64, 6
 # `reference` arithmetic in float32 on both sides, where it is the engine's model too; `deployed` has a cache in half precision, by which
 # experts at the edge of being chosen may fall otherwise.
-EXACT, NEAR = 1e-4, 2e-2
+EXACT, NEAR = 5e-4, 2e-2  # llama.cpp looks GELU up in a table of halves
 
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
 ROPE = {
