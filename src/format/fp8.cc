@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "format/code_range.h"
 #include "format/vector_codes.h"
 #include "number/bf16.h"
 #include "number/fp8_e4m3.h"
@@ -107,9 +108,7 @@ bool ValidRowFp8(const PackedView& view, int64_t row) {
     if (!std::isfinite(scale)) return false;
   }
   const std::byte* in = view.codes + row * view.cols;
-  uint8_t bad = 0;
-  for (int64_t i = 0; i < view.cols; ++i) bad |= (static_cast<uint8_t>(in[i]) & 0x7f) == 0x7f;
-  return bad == 0;
+  return MagnitudesBelow<uint8_t>(in, view.cols, 0x7f);
 }
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "format/bit_spread.h"
+#include "format/code_range.h"
 #include "format/rounding.h"
 #include "format/vector_codes.h"
 #include "number/e8m0.h"
@@ -180,12 +181,8 @@ bool ValidRowMx(const PackedView& view, int64_t row) {
     if (static_cast<uint8_t>(view.scales[g]) == 255) return false;
   }
   const auto decode = view.format->decode_row;
-  const int first_bad = decode == DecodeRowMxfp8E4m3 ? 0x7f : decode == DecodeRowMxfp8E5m2 ? 0x7c : 0x80;
-  if (first_bad == 0x80) return true;
-  uint8_t bad = 0;
-  for (int64_t i = row * view.cols; i < (row + 1) * view.cols; ++i)
-    bad |= (static_cast<uint8_t>(view.codes[i]) & 0x7f) >= first_bad;
-  return bad == 0;
+  const uint8_t first_bad = decode == DecodeRowMxfp8E4m3 ? 0x7f : decode == DecodeRowMxfp8E5m2 ? 0x7c : 0x80;
+  return first_bad == 0x80 || MagnitudesBelow<uint8_t>(view.codes + row * view.cols, view.cols, first_bad);
 }
 
 EncodeRows MxEncoder(const Format& format, MxScaleRule rule) {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "format/block_rows.h"
+#include "format/code_range.h"
 #include "format/vector_codes.h"
 #include "number/bf16.h"
 #include "number/f16.h"
@@ -77,16 +78,9 @@ ASSAY_INLINE void WriteBf16(const float* in, int64_t n, std::byte* out) {
   WriteCodes<uint16_t>(in + i, n - i, out + 2 * i, [](float x) { return EncodeBf16(x); });
 }
 
-template <typename Code, typename Finite>
-bool AllFinite(const PackedView& view, int64_t row, Finite finite) {
-  const std::byte* in = view.codes + row * view.cols * static_cast<int64_t>(sizeof(Code));
-  Code bad = 0;  // without branches: this is asked of every row that is written
-  for (int64_t i = 0; i < view.cols; ++i) {
-    Code code;
-    std::memcpy(&code, in + i * static_cast<int64_t>(sizeof code), sizeof code);
-    bad |= static_cast<Code>(!finite(code));
-  }
-  return bad == 0;
+template <typename Code>
+bool AllFinite(const PackedView& view, int64_t row, Code infinity) {
+  return MagnitudesBelow<Code>(view.codes + row * view.cols * static_cast<int64_t>(sizeof(Code)), view.cols, infinity);
 }
 
 }  // namespace
@@ -143,13 +137,13 @@ void EncodeRowsI64(const float* values, int64_t n_rows, int64_t cols, const floa
 }
 
 bool ValidRowF32(const PackedView& view, int64_t row) {
-  return AllFinite<uint32_t>(view, row, FiniteF32);
+  return AllFinite<uint32_t>(view, row, 0x7f800000);
 }
 bool ValidRowF16(const PackedView& view, int64_t row) {
-  return AllFinite<uint16_t>(view, row, FiniteF16);
+  return AllFinite<uint16_t>(view, row, 0x7c00);
 }
 bool ValidRowBf16(const PackedView& view, int64_t row) {
-  return AllFinite<uint16_t>(view, row, FiniteBf16);
+  return AllFinite<uint16_t>(view, row, 0x7f80);
 }
 
 }  // namespace assay
