@@ -29,7 +29,7 @@ struct PerplexityResult {
   bool against = false;           // the members below are set
   double base_perplexity = 0;
   int64_t not_numbers = 0, base_not_numbers = 0;  // scored tokens whose prediction is NaN or infinite
-  DivergenceSummary divergence;  // from the base, over the scored positions
+  DivergenceSummary divergence;                   // from the base, over the scored positions
 };
 
 /// Logits of a baseline kept between comparisons, up to a budget, so that it runs once and not once per candidate.
