@@ -97,8 +97,8 @@ void ReadSizes(const HfFields& in, ModelConfig& out) {
 }
 
 /// Optional ones are those that the file asks for; there are no others.
-void ReadBias(const HfFields& in, const char* key, Presence& biases) {
-  if (!in.Bool(key, false)) return;
+void ReadBias(const HfFields& in, const ConfigClass& type, const char* key, Presence& biases) {
+  if (!in.Bool(key, false) || std::find(type.idle.begin(), type.idle.end(), key) != type.idle.end()) return;
   if (biases == Presence::kNever)
     Fail(ErrorKind::kUnsupported, "{}: {} true is not supported for {}", in.where, key, in.hf_class);
   biases = Presence::kAlways;
@@ -125,9 +125,9 @@ ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_
   out.tied_output = in.Bool("tie_word_embeddings", out.tied_output);
   if (out.gated && out.activation == Activation::kSilu) out.activation = ReadActivation(in, "hidden_act", "silu");
   if (spec.from_hf) spec.from_hf(in, out);
-  ReadBias(in, "attention_bias", out.qkv_bias);
+  ReadBias(in, *type, "attention_bias", out.qkv_bias);
   if (out.o_bias == Presence::kOptional) out.o_bias = out.qkv_bias;
-  ReadBias(in, "mlp_bias", out.mlp_bias);
+  ReadBias(in, *type, "mlp_bias", out.mlp_bias);
   if (out.learned_positions)
     out.rotary_dim = out.head_dim;
   else
@@ -208,7 +208,7 @@ Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attent
   out["initializer_range"] = 0.02;
   out["intermediate_size"] = config.feed_forward;
   out["max_position_embeddings"] = config.context;
-  out["mlp_bias"] = mlp_bias;
+  out["mlp_bias"] = mlp_bias && config.mlp_bias != Presence::kNever;
   out["num_attention_heads"] = config.n_heads;
   out["num_hidden_layers"] = config.n_layers;
   out["num_key_value_heads"] = config.n_kv_heads;

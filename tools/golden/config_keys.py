@@ -41,6 +41,7 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import safetensors.torch
 import torch
 import transformers
 
@@ -283,13 +284,18 @@ def compare(assay, folder, model, values, name):
     import tokenizers
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    tiny_models.save(model.to(torch.bfloat16), folder, "config_keys")
+    model.to(torch.bfloat16).save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    tensors = safetensors.torch.load_file(folder / "model.safetensors")
+    for old, new in tiny_models.RELEASED_NAMES.get(CASES[name][0], []):
+        tensors = {key.replace(old, new): value for key, value in tensors.items()}
+    safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(values))
     for file in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(TOKENIZER / file, folder / file)
     text = "The quick brown fox jumps over the lazy dog and runs away."
-    result = subprocess.run([assay, "generate", str(folder), text, "--raw", "--greedy", "--logprobs", "5", "--arithmetic", "reference", "--ignore-eos",
-                             "--max-tokens", "6", "--json", "--threads", "1"], capture_output=True, text=True)
+    result = subprocess.run([assay, "generate", str(folder), text, "--raw", "--greedy", "--logprobs", "5", "--arithmetic", "reference",
+                             "--max-tokens", "6", "--json"], capture_output=True, text=True)
     if result.returncode != 0:
         return "refused: " + result.stderr.strip().split(str(folder))[-1][:150] if result.returncode == 1 else f"CRASH {result.returncode}"
     return judge_answer(json.loads(result.stdout), model.float(), text, tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))

@@ -23,7 +23,7 @@ constexpr std::string_view kSizes[] = {"vocab_size", "hidden_size", "intermediat
 
 /// Keys of every class: what the model is, and the rotation in old and new words.
 constexpr std::string_view kEverywhere[] = {
-    "architectures", "model_type",      "_name_or_path",         "rope_theta",
+    "architectures", "model_type",      "_name_or_path",         "num_nextn_predict_layers",        "rope_theta",
     "rope_scaling",  "rope_parameters", "partial_rotary_factor", "original_max_position_embeddings"};
 
 /// Keys that say nothing about the arithmetic: of the hub, of training, of the library, of other rooms here.
