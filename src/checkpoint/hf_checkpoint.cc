@@ -107,12 +107,20 @@ constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tiktoken.model", "
                                            "tekken.json"};
 
 void ReadChatTemplates(const fs::path& folder, std::string& main, std::map<std::string, std::string>& extra) {
+  // As transformers reads them: files come before tokenizer_config.json, a list's later item before an earlier one.
   main = ReadIfThere(folder / "chat_template.jinja", kMaxConfigBytes);
   std::error_code ignored;
   if (fs::is_directory(folder / "additional_chat_templates", ignored))
     for (const fs::directory_entry& entry : fs::directory_iterator(folder / "additional_chat_templates"))
       if (entry.path().extension() == ".jinja")
         extra[entry.path().stem().string()] = ReadFile(entry.path(), kMaxConfigBytes);
+  auto take_default = [&](std::map<std::string, std::string>& named) {
+    auto found = named.find("default");
+    if (found == named.end()) return;
+    main = found->second;
+    named.erase(found);
+  };
+  take_default(extra);
   if (!main.empty()) return;
   Json config = ReadJsonIfThere(folder / "chat_template.json");
   if (!config.is_object() || !config.contains("chat_template"))
@@ -123,14 +131,17 @@ void ReadChatTemplates(const fs::path& folder, std::string& main, std::map<std::
   std::string where = (folder / "tokenizer_config.json").string();
   if (it->is_string()) {
     main = it->get<std::string>();
-  } else if (it->is_array()) {
-    for (const Json& item : *it) extra[JsonString(item, "name", where)] = JsonString(item, "template", where);
-    if (auto found = extra.find("default"); found != extra.end()) {
-      main = found->second;
-      extra.erase(found);
-    }
+  } else if (it->is_array() || it->is_object()) {
+    std::map<std::string, std::string> named;
+    if (it->is_array())
+      for (const Json& item : *it) named[JsonString(item, "name", where)] = JsonString(item, "template", where);
+    else
+      for (const auto& [name, text] : it->items()) named[name] = JsonString(*it, name, where);
+    take_default(named);
+    extra.merge(named);
   } else {
-    Fail(ErrorKind::kCorrupt, "{}: chat_template: expected text or a list, found {}", where, it->type_name());
+    Fail(ErrorKind::kCorrupt, "{}: chat_template: expected text, or templates by name, found {}", where,
+         it->type_name());
   }
 }
 
