@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "checkpoint/arch/llama_cpp.h"
+#include "checkpoint/arch/spec.h"
+#include "checkpoint/generation_files.h"
 #include "checkpoint/layout.h"
 #include "text/gguf_pretokenizers.h"
 #include "text/unicode.h"
@@ -254,9 +256,7 @@ GgufModel ReadGgufModel(const GgufFile& file, const RopeTables& tables, bool tie
   RefuseUnsupported(in, config);
   CheckConfig(config, file.where);
   ApplyRopeTables(file, tables, p, config);
-  config.temperature = file.Number("general.sampling.temp", 0.0);
-  config.top_p = file.Number("general.sampling.top_p", 1.0);
-  config.top_k = file.Int("general.sampling.top_k", 0);
+  config.generation = ReadGenerationConfig(file, config.context);
 
   ModelConfig made = config;
   ApplyUnread(engine, in, made, out.differences);

@@ -159,10 +159,18 @@ void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSp
     out.AddUint32(p + "expert_used_count", static_cast<uint64_t>(e.used));
   }
   if (spec.to_gguf) spec.to_gguf(config, p, out);
-  if (config.temperature > 0.0) {
-    out.AddFloat32("general.sampling.temp", config.temperature);
-    out.AddFloat32("general.sampling.top_p", config.top_p);
-    out.AddInt32("general.sampling.top_k", static_cast<int32_t>(config.top_k));
+  const GenerationConfig& generation = config.generation;
+  if (generation.temperature > 0.0) {
+    out.AddFloat32("general.sampling.temp", generation.temperature);
+    out.AddFloat32("general.sampling.top_p", generation.top_p);
+    out.AddInt32("general.sampling.top_k", static_cast<int32_t>(generation.top_k));
+    if (generation.min_p > 0.0) out.AddFloat32("general.sampling.min_p", generation.min_p);
+  }
+  if (generation.repetition_penalty != 1.0) {
+    // Without the second key engines look at the last 64 tokens.
+    const int64_t window = generation.penalty_window > 0 ? generation.penalty_window : config.context;
+    out.AddFloat32("general.sampling.penalty_repeat", generation.repetition_penalty);
+    out.AddInt32("general.sampling.penalty_last_n", static_cast<int32_t>(std::min<int64_t>(window, INT32_MAX)));
   }
 }
 

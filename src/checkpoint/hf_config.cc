@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "checkpoint/arch/config_class.h"
 #include "checkpoint/arch/spec.h"
+#include "checkpoint/generation_files.h"
 #include "checkpoint/hf_rope.h"
 #include "checkpoint/layout.h"
 
@@ -135,14 +136,8 @@ ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_
   if (spec.rope_from_hf) spec.rope_from_hf(in, out);
   CheckConfig(out, where);
   ReadStopTokens(json, out, where);
-  if (generation.is_object()) {
-    std::string place = "generation_config.json";
-    ReadStopTokens(generation, out, place);
-    bool sampled = JsonBool(generation, "do_sample", place, false);
-    out.temperature = sampled ? JsonNumber(generation, "temperature", place, 1.0) : 0.0;
-    out.top_p = sampled ? JsonNumber(generation, "top_p", place, 1.0) : 1.0;
-    out.top_k = sampled ? JsonInt(generation, "top_k", place, 50) : 0;
-  }
+  ReadStopTokens(generation, out, "generation_config.json");
+  out.generation = ReadGenerationConfig(generation, out.vocab, out.context);
   return out;
 }
 
@@ -238,12 +233,7 @@ Json HfGenerationJson(const ModelConfig& config, int64_t bos, int64_t pad) {
   if (bos >= 0) out["bos_token_id"] = bos;
   if (!config.stop_tokens.empty()) out["eos_token_id"] = StopJson(config);
   if (pad >= 0) out["pad_token_id"] = pad;
-  if (config.temperature > 0.0) {
-    out["do_sample"] = true;
-    out["temperature"] = ShortFloat(config.temperature);
-    out["top_p"] = ShortFloat(config.top_p);
-    out["top_k"] = config.top_k;
-  }
+  AddToJson(config.generation, out);
   return out;
 }
 

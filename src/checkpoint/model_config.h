@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fields.h"
+#include "checkpoint/generation_config.h"
 
 namespace assay {
 
@@ -185,8 +186,7 @@ struct ModelConfig {
 
   // Defaults for generation, from generation_config.json or the GGUF's metadata.
   std::vector<int32_t> stop_tokens;  // every id that ends an answer (eos, eot, eom)
-  double temperature = 0.0, top_p = 1.0;
-  int64_t top_k = 0;
+  GenerationConfig generation;
 };
 
 // All of them, for the fingerprint.
@@ -209,6 +209,6 @@ ASSAY_FIELDS(ModelConfig, architecture, name, n_layers, hidden, n_heads, n_kv_he
              activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale, logit_scale,
              attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
              temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, extra_layers,
-             fused_experts, stop_tokens, temperature, top_p, top_k)
+             fused_experts, stop_tokens, generation)
 
 }  // namespace assay

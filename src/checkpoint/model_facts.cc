@@ -45,7 +45,7 @@ class Facts {
                  o_bias, mlp_bias, output_bias, embedding_scale, residual_scale, logit_scale, attention_scale,
                  attention_softcap, logit_softcap, temperature_scale, temperature_floor, temperature_rotated,
                  swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, extra_layers, fused_experts,
-                 stop_tokens, temperature, top_p, top_k] = c;
+                 stop_tokens, generation] = c;
     bool any_dense = false, any_experts = false, any_rope = false, any_local = false, any_attention = false;
     for (int64_t i = 0; i < n_layers; ++i) {
       const LayerConfig layer = c.Layer(i);

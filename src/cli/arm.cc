@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -129,14 +130,25 @@ RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& 
   header.task_name = task.name;
   header.task_hash = task.hash;
   header.tokenizer_hash = TokenizerHash(arm.engine->tokenizer());
-  const std::string& chat_template = arm.model->checkpoint().chat_template();
+  const std::string chat_template = arm.engine->prompts().sources();
   header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
   header.sampling = ToJson(defaults);
+  header.now = arm.engine->prompts().now();
+  header.template_variables = arm.engine->prompts().variables();
+  header.generation_remarks = arm.model->config().generation.unapplied;
   header.arithmetic = ArithmeticName(arm.model->arithmetic());
   header.build = BuildText();
   header.machine = MachineText();
   header.started = UtcTimestamp();
   return header;
+}
+
+void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags) {
+  std::map<std::string, int> counts;
+  for (const ExampleResult& example : run.examples)
+    for (const std::string& remark : example.prompt_remarks) ++counts[remark];
+  for (const auto& [remark, count] : counts)
+    Note(flags, fmt::format("{} of {} prompts: {}", count, run.examples.size(), remark));
 }
 
 RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,

@@ -60,6 +60,9 @@ LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelF
 
 RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults);
 
+/// Tells how chats were fitted to the model's template and what that leaves out.
+void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags);
+
 /// Answers and scores the task; answers come from the cache where it has them. `writer` may be null.
 RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,
                      Cache& cache, Progress& progress);

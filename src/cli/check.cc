@@ -11,6 +11,7 @@
 #include "checkpoint/model_files.h"
 #include "cli/arm.h"
 #include "cli/command.h"
+#include "cli/prompt_flags.h"
 #include "cli/ranges.h"
 #include "cli/verdict.h"
 #include "convert/convert.h"
@@ -29,7 +30,8 @@ struct Options {
   std::vector<std::string> to, candidates;
   double margin = 0;
   ModelFlags model_flags;
-  Sampling sampling;
+  PromptFlags prompt_flags;
+  TaskSamplingFlags sampling;
   EngineOptions engine;
   PerplexityOptions perplexity;
   bool no_cache = false, no_speed = false, force = false;
@@ -87,6 +89,9 @@ class Checking {
     base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_);
     if (!text_.empty()) PerplexityTokens(*base_.engine, text_, o_.perplexity);  // told before any work, too
     base_.identity.format = base_.model->checkpoint().main_format();
+    // One for all arms: what is compared is the weights.
+    sampling_ = o_.sampling.For(base_.model->config().generation);
+    NoteGeneration(base_.model->config().generation, flags_);
     record_.started = UtcTimestamp();
     record_.build = BuildText();
     record_.machine = MachineText();
@@ -132,7 +137,8 @@ class Checking {
     std::vector<FileState> files = loaded.files;
     if (base) files.insert(files.end(), base->files.begin(), base->files.end());
     cache_.Watch(std::move(files));
-    arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, o_.sampling), nullptr, cache_, *progress_);
+    arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, sampling_), nullptr, cache_, *progress_);
+    NotePromptRemarks(arm.run, flags_);
     if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
     if (base)
       arm.displacement =
@@ -214,6 +220,7 @@ class Checking {
   Task task_;
   std::string text_;
   LoadedArm base_;
+  Sampling sampling_;
   OutputRules rules_;
   std::vector<std::unique_ptr<ScratchFolder>> scratch_;  // of quantized models that nobody keeps
   CheckRecord record_;
@@ -240,13 +247,8 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
       ->check(NumberBetween(0.1, 100.0));
   command.add_option("--report", o->report, "HTML report to write")->default_val("assay-report.html");
   command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
-  command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")
-      ->capture_default_str()
-      ->check(IntegerBetween(1, kMostTokens));
-  command.add_option("--temperature", o->sampling.temperature, "0 is greedy")
-      ->capture_default_str()
-      ->check(NumberBetween(0.0, 100.0));
-  command.add_option("--seed", o->sampling.seed, "seed of the draws")->capture_default_str();
+  AddPromptFlags(command, o->prompt_flags);
+  AddTaskSamplingFlags(command, o->sampling);
   command.add_option("--batch", o->engine.batch_size, "examples that decode together")
       ->capture_default_str()
       ->check(IntegerBetween(1, 256));
@@ -256,6 +258,7 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
   AddFailOn(command, o->fail_on);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
+    o->engine.prompt = o->prompt_flags.options();
     if (o->to.empty() && o->candidates.empty()) o->to = {"q8_0", "q4_k_m"};
     Checking checking(*o, flags);
     checking.Run();

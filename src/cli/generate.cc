@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/prompt_flags.h"
 #include "cli/ranges.h"
 #include "engine/engine.h"
 #include "statistics/divergence.h"
@@ -18,7 +19,8 @@ namespace {
 struct SamplingFlags {
   Sampling values;
   bool greedy = false;
-  CLI::Option *temperature = nullptr, *top_k = nullptr, *top_p = nullptr, *max_tokens = nullptr;
+  CLI::Option *temperature = nullptr, *top_k = nullptr, *top_p = nullptr, *min_p = nullptr, *penalty = nullptr,
+              *max_tokens = nullptr;
 };
 
 void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
@@ -29,10 +31,10 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
                     ->check(IntegerBetween(0, kMostTokens));
   flags.top_p = command.add_option("--top-p", flags.values.top_p, "keep the most likely tokens up to this probability")
                     ->check(NumberBetween(0.0, 1.0));
-  command.add_option("--min-p", flags.values.min_p, "keep tokens at least this share as likely as the best")
-      ->check(NumberBetween(0.0, 1.0));
-  command.add_option("--repetition-penalty", flags.values.repetition_penalty, "above 1 discourages repetition")
-      ->check(NumberBetween(0.01, 100.0));
+  flags.min_p =
+      command.add_option("--min-p", flags.values.min_p, "keep tokens at least this share as likely as the best")
+          ->check(NumberBetween(0.0, 1.0));
+  flags.penalty = AddRepetitionPenalty(command, flags.values);
   command.add_option("--seed", flags.values.seed, "seed of the draws");
   flags.values.max_tokens = 1024;
   flags.max_tokens = command
@@ -44,16 +46,27 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
 }
 
 // What the user did not set comes from the file.
-Sampling Resolve(const SamplingFlags& flags, const ModelConfig& config) {
+Sampling Resolve(const SamplingFlags& flags, const GenerationConfig& file) {
   Sampling sampling = flags.values;
+  if (!flags.penalty->count()) {
+    sampling.repetition_penalty = file.repetition_penalty;
+    sampling.repetition_window = file.penalty_window;
+  }
+  if (!flags.max_tokens->count() && file.max_new_tokens > 0) sampling.max_tokens = file.max_new_tokens;
+  sampling.stop.insert(sampling.stop.end(), file.stop.begin(), file.stop.end());
   if (flags.greedy) {
     sampling.temperature = 0;
     return sampling;
   }
-  if (!flags.temperature->count()) sampling.temperature = config.temperature;
-  if (!flags.top_k->count()) sampling.top_k = config.top_k;
-  if (!flags.top_p->count()) sampling.top_p = config.top_p;
+  if (!flags.temperature->count()) sampling.temperature = file.temperature;
+  if (!flags.top_k->count()) sampling.top_k = file.top_k;
+  if (!flags.top_p->count()) sampling.top_p = file.top_p;
+  if (!flags.min_p->count()) sampling.min_p = file.min_p;
   return sampling;
+}
+
+void NoteRemarks(const CommonFlags& flags, const Prompt& prompt) {
+  for (const std::string& remark : prompt.remarks) Note(flags, remark);
 }
 
 // A default must not be what makes a prompt too long.
@@ -118,6 +131,7 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
   struct Options {
     std::string model, prompt;
     ModelFlags model_flags;
+    PromptFlags prompt_flags;
     SamplingFlags sampling;
     bool raw = false;
     int64_t logprobs = 0;
@@ -128,18 +142,21 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
   command.add_flag("--raw", o->raw, "no chat template; special tokens in the prompt count as such");
   command.add_option("--logprobs", o->logprobs, "with --json: this many most likely tokens at each step")
       ->check(IntegerBetween(0, 1000));
+  AddPromptFlags(command, o->prompt_flags);
   AddSamplingFlags(command, o->sampling);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
     auto model = LoadModel(o->model, o->model_flags, flags);
     ThreadPool pool(flags.threads);
-    Engine engine(model, pool, {});
+    Engine engine(model, pool, {.prompt = o->prompt_flags.options()});
+    NoteGeneration(model->config().generation, flags);
     bool raw = o->raw || !engine.has_chat_template();
-    std::string prompt =
-        raw ? o->prompt : engine.RenderChat(Json::array({{{"role", "user"}, {"content", o->prompt}}}), nullptr);
+    Prompt prompt{o->prompt, false, {}};
+    if (!raw) prompt = engine.RenderChat({.messages = Json::array({{{"role", "user"}, {"content", o->prompt}}})});
+    NoteRemarks(flags, prompt);
     Request request;
     request.ids = engine.Tokenize(prompt);
-    request.sampling = Resolve(o->sampling, model->config());
+    request.sampling = Resolve(o->sampling, model->config().generation);
     FitAnswer(o->sampling, engine, request);
     request.top_logprobs = o->logprobs;
     NoteDefaults(flags, engine, request.sampling, raw);
@@ -176,20 +193,23 @@ std::function<int()> AddChat(CLI::App& command, CommonFlags& flags) {
   struct Options {
     std::string model, system;
     ModelFlags model_flags;
+    PromptFlags prompt_flags;
     SamplingFlags sampling;
   };
   auto o = std::make_shared<Options>();
   command.add_option("MODEL", o->model, "model file or folder")->required();
   command.add_option("--system", o->system, "system message");
+  AddPromptFlags(command, o->prompt_flags);
   AddSamplingFlags(command, o->sampling);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
     auto model = LoadModel(o->model, o->model_flags, flags);
     ThreadPool pool(flags.threads);
-    Engine engine(model, pool, {});
+    Engine engine(model, pool, {.prompt = o->prompt_flags.options()});
+    NoteGeneration(model->config().generation, flags);
     if (!engine.has_chat_template())
       Fail(ErrorKind::kInvalid, "{}: the model ships no chat template; use generate --raw", o->model);
-    Sampling sampling = Resolve(o->sampling, model->config());
+    Sampling sampling = Resolve(o->sampling, model->config().generation);
     NoteDefaults(flags, engine, sampling, false);
     Note(flags, "An empty line or Ctrl-D ends the chat.");
     Json messages = Json::array();
@@ -198,7 +218,9 @@ std::function<int()> AddChat(CLI::App& command, CommonFlags& flags) {
     for (std::string line; Ask("> "), std::getline(std::cin, line) && !line.empty();) {
       messages.push_back({{"role", "user"}, {"content", line}});
       Request request;
-      request.ids = engine.Tokenize(engine.RenderChat(messages, nullptr));
+      const Prompt prompt = engine.RenderChat({.messages = messages});
+      if (messages.size() <= 2) NoteRemarks(flags, prompt);
+      request.ids = engine.Tokenize(prompt);
       request.sampling = sampling;
       FitAnswer(o->sampling, engine, request);
       request.stream = PrintAnswer;

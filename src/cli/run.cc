@@ -9,6 +9,7 @@
 #include "checkpoint/model_files.h"
 #include "cli/arm.h"
 #include "cli/command.h"
+#include "cli/prompt_flags.h"
 #include "cli/ranges.h"
 
 namespace assay {
@@ -42,7 +43,8 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
   struct Options {
     std::string model, task, out;
     ModelFlags model_flags;
-    Sampling sampling;
+    PromptFlags prompt_flags;
+    TaskSamplingFlags sampling;
     EngineOptions engine;
     bool no_cache = false, force = false;
   };
@@ -50,13 +52,8 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
   command.add_option("MODEL", o->model, "model file or folder")->required();
   command.add_option("--task", o->task, "task file (JSON lines)")->required();
   command.add_option("-o,--output", o->out, "where to save the run (default: MODEL.TASK.run.jsonl in this folder)");
-  command.add_option("--temperature", o->sampling.temperature, "0 is greedy")
-      ->capture_default_str()
-      ->check(NumberBetween(0.0, 100.0));
-  command.add_option("--seed", o->sampling.seed, "seed of the draws")->capture_default_str();
-  command.add_option("--max-tokens", o->sampling.max_tokens, "most tokens of an answer")
-      ->capture_default_str()
-      ->check(IntegerBetween(1, kMostTokens));
+  AddPromptFlags(command, o->prompt_flags);
+  AddTaskSamplingFlags(command, o->sampling);
   command.add_option("--batch", o->engine.batch_size, "examples that decode together")
       ->capture_default_str()
       ->check(IntegerBetween(1, 256));
@@ -67,12 +64,15 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     Task task = LoadTask(o->task);
     ThreadPool pool(flags.threads);
     const std::string path = ResolveModel(o->model);
+    o->engine.prompt = o->prompt_flags.options();
     LoadedArm arm = LoadArm(path, "", o->model_flags, o->engine, pool, flags);
     std::string out = o->out;
     if (out.empty())
       out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity.name).stem().string(),
                         std::filesystem::path(o->task).stem().string());
-    RunHeader header = MakeRunHeader(arm, task, o->sampling);
+    const GenerationConfig& generation = arm.model->config().generation;
+    NoteGeneration(generation, flags);
+    RunHeader header = MakeRunHeader(arm, task, o->sampling.For(generation));
     Cache cache(!o->no_cache, flags);
     cache.Watch(arm.files);
     OutputRules rules;
@@ -88,6 +88,7 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     auto progress = MakeProgress(flags);
     RunRecord run = AnswerTask(arm, task, header, &writer, cache, *progress);
     writer.Finish();
+    NotePromptRemarks(run, flags);
     if (flags.json) {
       Json json = {{"header", ToJson(run.header)}, {"file", out}, {"examples", Json::array()}};
       for (const ExampleResult& e : run.examples) json["examples"].push_back(ToJson(e));

@@ -9,8 +9,6 @@
 #include "model/sampling.h"
 #include "task/call_syntax.h"
 #include "task/finish.h"
-#include "text/kimi_tools.h"
-#include "text/published_prompts.h"
 
 namespace assay {
 namespace {
@@ -22,7 +20,7 @@ size_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
 }
 
 SamplerOptions ToSamplerOptions(const Sampling& s) {
-  return {s.temperature, s.top_k, s.top_p, s.min_p, s.repetition_penalty, s.seed};
+  return {s.temperature, s.top_k, s.top_p, s.min_p, s.repetition_penalty, s.repetition_window, s.seed};
 }
 
 constexpr size_t kPrefixWorthSharing = 8;  // tokens: below, copying costs about what computing does
@@ -96,7 +94,7 @@ void Engine::Batch::Report(size_t request, const Answer& answer) {
 void Engine::Batch::Prepare() {
   prompts_.resize(requests_.size());
   for (size_t i = 0; i < requests_.size(); ++i) {
-    prompts_[i] = requests_[i].ids.empty() ? engine_.Tokenize(requests_[i].prompt) : requests_[i].ids;
+    prompts_[i] = requests_[i].ids.empty() ? engine_.Tokenize({requests_[i].prompt, false, {}}) : requests_[i].ids;
     auto length = static_cast<int64_t>(prompts_[i].size());
     Answer refused;
     refused.finish = "error";
@@ -143,7 +141,7 @@ void Engine::Batch::Start(Slot& slot, size_t request) {
   slot.text.clear();
   slot.streamed = 0;
   slot.next = -1;
-  slot.sampler = std::make_unique<Sampler>(ToSamplerOptions(sampling));
+  slot.sampler = std::make_unique<Sampler>(ToSamplerOptions(sampling), &engine_.rules_);
   auto needed = static_cast<int64_t>(slot.prompt.size()) + sampling.max_tokens;
 
   const ModelConfig& config = engine_.model_->config();
@@ -274,12 +272,14 @@ void Engine::Batch::Run() {
 }
 
 Engine::Engine(std::shared_ptr<const Model> model, ThreadPool& pool, const EngineOptions& options)
-    : model_(std::move(model)), pool_(pool), options_(options) {
+    : model_(std::move(model)),
+      pool_(pool),
+      options_(options),
+      rules_(model_->config().generation, model_->config().stop_tokens) {
   const Checkpoint& checkpoint = model_->checkpoint();
   std::string where = checkpoint.path().string();
   tokenizer_ = Tokenizer::Create(checkpoint.tokenizer(), where);
-  if (!checkpoint.chat_template().empty())
-    chat_template_ = ChatTemplate::Parse(checkpoint.chat_template(), where + ": chat template");
+  prompts_ = std::make_unique<ChatPrompts>(checkpoint, *tokenizer_, options.prompt);
   context_ = options_.context > 0 ? options_.context : model_->config().context;
   if (context_ > model_->config().context)
     Fail(ErrorKind::kInvalid, "{}: a context of {} tokens was asked for, the model has {}", where, context_,
@@ -287,33 +287,6 @@ Engine::Engine(std::shared_ptr<const Model> model, ThreadPool& pool, const Engin
 }
 
 Engine::~Engine() = default;
-
-std::vector<int32_t> Engine::Tokenize(const std::string& prompt) const {
-  std::vector<int32_t> ids = tokenizer_->Encode(prompt, true, true);
-  // A template that begins as the tokenizer begins every text.
-  std::vector<TokenId> begin = tokenizer_->Beginning();
-  if (begin.empty() && tokenizer_->spec().bos >= 0) begin = {tokenizer_->spec().bos};
-  const auto n = static_cast<std::ptrdiff_t>(begin.size());
-  if (n > 0 && std::ssize(ids) >= 2 * n && std::equal(begin.begin(), begin.end(), ids.begin()) &&
-      std::equal(begin.begin(), begin.end(), ids.begin() + n))
-    ids.erase(ids.begin(), ids.begin() + n);
-  return ids;
-}
-
-std::string Engine::RenderChat(const Json& messages, const Json& tools) const {
-  if (!chat_template_)
-    Fail(ErrorKind::kInvalid, "{}: the model ships no chat template, so `messages` cannot be rendered; use `prompt`",
-         model_->checkpoint().path().string());
-  const TokenizerSpec& spec = tokenizer_->spec();
-  ChatTemplate::Input input;
-  input.messages = messages;
-  input.tools = tools;
-  if (spec.bos >= 0) input.bos_token = spec.tokens[static_cast<size_t>(spec.bos)];
-  if (spec.eos >= 0) input.eos_token = spec.tokens[static_cast<size_t>(spec.eos)];
-  PrepareKimiTools(*chat_template_, input);
-  PreparePublishedPrompt(*chat_template_, input);
-  return chat_template_->Render(input);
-}
 
 std::string Engine::RawText(const Answer& answer) const {
   std::string raw;
@@ -333,7 +306,7 @@ std::string Engine::RawText(const Answer& answer) const {
 }
 
 std::string Engine::CallSyntax() const {
-  return chat_template_ ? std::string(CallSyntaxOf(chat_template_->source())) : std::string();
+  return std::string(CallSyntaxOf(prompts_->tool_source()));
 }
 
 void Engine::Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,

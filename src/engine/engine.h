@@ -4,14 +4,14 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "engine/chat_prompts.h"
+#include "model/logit_rules.h"
 #include "model/model.h"
 #include "task/backend.h"
-#include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace assay {
@@ -20,6 +20,7 @@ struct EngineOptions {
   int batch_size = 8;          // sequences that decode together
   int64_t batch_tokens = 256;  // most tokens of one step
   int64_t context = 0;         // most tokens of one sequence; 0: the model's
+  PromptOptions prompt;
 };
 
 class Engine : public Backend {
@@ -30,13 +31,14 @@ class Engine : public Backend {
 
   const Model& model() const { return *model_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
-  bool has_chat_template() const { return chat_template_.has_value(); }
+  bool has_chat_template() const { return prompts_->any(); }
+  const ChatPrompts& prompts() const { return *prompts_; }
   int64_t context() const { return context_; }
 
-  /// Special tokens in the prompt count as such; BOS as the file says.
-  std::vector<int32_t> Tokenize(const std::string& prompt) const override;
-  /// The template's own BOS is not doubled: a rendered prompt that starts with it is tokenized without another.
-  std::string RenderChat(const Json& messages, const Json& tools) const override;
+  /// Special tokens in the prompt count as such; around a raw prompt as the file says, around a chat's as the engine
+  /// that the file is meant for has it (chat_prompts.h).
+  std::vector<int32_t> Tokenize(const Prompt& prompt) const override { return prompts_->Tokenize(prompt); }
+  Prompt RenderChat(const Chat& chat) const override { return prompts_->Render(chat); }
   std::string RawText(const Answer& answer) const override;
   std::string CallSyntax() const override;
   /// A request that does not fit the context gets Answer::error; nothing is truncated in silence.
@@ -62,7 +64,8 @@ class Engine : public Backend {
   ThreadPool& pool_;
   EngineOptions options_;
   std::shared_ptr<const Tokenizer> tokenizer_;
-  std::optional<ChatTemplate> chat_template_;
+  std::unique_ptr<const ChatPrompts> prompts_;
+  LogitRules rules_;
   int64_t context_;
   Workspace workspace_;
   int64_t peak_scratch_bytes_ = 0;

@@ -68,6 +68,17 @@ std::unordered_map<std::string, const ExampleResult*> ById(const RunRecord& run,
   return by_id;
 }
 
+/// What else than the template itself makes prompts differ; empty: nothing known.
+std::string OtherTemplateInput(const RunHeader& a, const RunHeader& b) {
+  std::string text;
+  if (a.now != b.now)
+    text += fmt::format("; the chat template's clock said {} and {}: run both with the same --now", a.now, b.now);
+  if (a.template_variables != b.template_variables)
+    text += fmt::format("; the chat template's variables were {} and {}", DumpJson(a.template_variables),
+                        DumpJson(b.template_variables));
+  return text;
+}
+
 /// Fills pairs and excluded; what keeps examples from pairing becomes an obstacle.
 void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
             Comparison& comparison) {
@@ -107,7 +118,8 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
   if (!missing.empty()) comparison.obstacles.push_back("the candidate lacks examples " + Listed(missing));
   if (!extra.empty()) comparison.obstacles.push_back("the baseline lacks examples " + Listed(extra));
   if (!other_prompt.empty())
-    comparison.obstacles.push_back("the models saw different prompt tokens in examples " + Listed(other_prompt));
+    comparison.obstacles.push_back("the models saw different prompt tokens in examples " + Listed(other_prompt) +
+                                   OtherTemplateInput(baseline.header, candidate.header));
   if (comparison.pairs.empty()) comparison.obstacles.push_back("the runs share no example");
   const size_t excluded = comparison.excluded.size(), total = comparison.pairs.size();
   if (static_cast<double>(excluded) > kMaxErrorShare * static_cast<double>(total))

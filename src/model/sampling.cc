@@ -8,19 +8,30 @@
 
 namespace assay {
 
+void Sampler::Penalize(std::span<const int32_t> prompt, std::span<const int32_t> answer) {
+  if (options_.repetition_penalty == 1.0) return;
+  if (options_.repetition_window > 0) {
+    const auto window = static_cast<size_t>(options_.repetition_window);
+    answer = answer.last(std::min(answer.size(), window));
+    prompt = prompt.last(std::min(prompt.size(), window - answer.size()));
+  }
+  std::unordered_set<int32_t> seen(prompt.begin(), prompt.end());
+  seen.insert(answer.begin(), answer.end());
+  auto penalty = static_cast<float>(options_.repetition_penalty);
+  for (int32_t id : seen) {
+    float& score = changed_[static_cast<size_t>(id)];
+    score = score > 0 ? score / penalty : score * penalty;
+  }
+}
+
 int32_t Sampler::Choose(const float* logits, int64_t vocab, std::span<const int32_t> prompt,
                         std::span<const int32_t> answer) {
   const float* scores = logits;
-  if (options_.repetition_penalty != 1.0) {
-    penalized_.assign(logits, logits + vocab);
-    std::unordered_set<int32_t> seen(prompt.begin(), prompt.end());
-    seen.insert(answer.begin(), answer.end());
-    auto penalty = static_cast<float>(options_.repetition_penalty);
-    for (int32_t id : seen) {
-      float& score = penalized_[static_cast<size_t>(id)];
-      score = score > 0 ? score / penalty : score * penalty;
-    }
-    scores = penalized_.data();
+  if (options_.repetition_penalty != 1.0 || rules_) {
+    changed_.assign(logits, logits + vocab);
+    Penalize(prompt, answer);
+    if (rules_) rules_->Apply(changed_, prompt, answer);
+    scores = changed_.data();
   }
   if (options_.temperature <= 0) return static_cast<int32_t>(ArgMax(scores, vocab));
 

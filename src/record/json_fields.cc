@@ -29,6 +29,17 @@ const Json& JsonObject(const Json& object, std::string_view key, std::string_vie
   return *it;
 }
 
+std::vector<std::string> JsonTexts(const Json& object, std::string_view key, std::string_view where) {
+  std::vector<std::string> out;
+  if (!object.contains(key)) return out;
+  for (const Json& text : JsonArray(object, key, where)) {
+    if (!text.is_string())
+      Fail(ErrorKind::kCorrupt, "{}: \"{}\" should hold texts, found {}", where, key, text.type_name());
+    out.push_back(text.get<std::string>());
+  }
+  return out;
+}
+
 uint64_t JsonUnsigned(const Json& object, std::string_view key, std::string_view where) {
   const int64_t value = JsonInt(object, key, where, 0);
   if (value < 0) Fail(ErrorKind::kCorrupt, "{}: \"{}\" should not be negative, found {}", where, key, value);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,8 @@ Json FloatJson(float value);
 /// A member that must be an array or an object.
 const Json& JsonArray(const Json& object, std::string_view key, std::string_view where);
 const Json& JsonObject(const Json& object, std::string_view key, std::string_view where);
+/// A list of texts; empty when absent.
+std::vector<std::string> JsonTexts(const Json& object, std::string_view key, std::string_view where);
 /// 0 when absent; refuses negative numbers.
 uint64_t JsonUnsigned(const Json& object, std::string_view key, std::string_view where);
 /// Absent gives 0; `null` is what a null stands for, which NumberJson wrote.

@@ -22,6 +22,7 @@ constexpr size_t kMaxExamples = 10'000'000;
 std::string HeaderKey(const RunHeader& header) {
   Json json = ToJson(header);
   json.erase("started");
+  json.erase("now");  // a prompt that it changes is noticed by its hash
   return DumpJson(json);
 }
 
@@ -108,6 +109,9 @@ Json ToJson(const RunHeader& header) {
   json["tokenizer_hash"] = header.tokenizer_hash;
   json["template_hash"] = header.template_hash;
   json["sampling"] = header.sampling;
+  if (!header.now.empty()) json["now"] = header.now;
+  if (!header.template_variables.is_null()) json["template_variables"] = header.template_variables;
+  if (!header.generation_remarks.empty()) json["generation_remarks"] = header.generation_remarks;
   json["arithmetic"] = header.arithmetic;
   json["build"] = header.build;
   json["machine"] = header.machine;
@@ -126,6 +130,9 @@ RunHeader RunHeaderFromJson(const Json& json, std::string_view where) {
   header.tokenizer_hash = JsonString(json, "tokenizer_hash", where, "");
   header.template_hash = JsonString(json, "template_hash", where, "");
   if (auto it = json.find("sampling"); it != json.end()) header.sampling = *it;
+  header.now = JsonString(json, "now", where, "");
+  if (auto it = json.find("template_variables"); it != json.end()) header.template_variables = *it;
+  header.generation_remarks = JsonTexts(json, "generation_remarks", where);
   header.arithmetic = JsonString(json, "arithmetic", where, "");
   header.build = JsonString(json, "build", where, "");
   header.machine = JsonString(json, "machine", where, "");
@@ -141,6 +148,7 @@ Json ToJson(const ExampleResult& result) {
   json["index"] = result.index;
   json["prompt_hash"] = result.prompt_hash;
   json["prompt_tokens"] = result.prompt_tokens;
+  if (!result.prompt_remarks.empty()) json["prompt_remarks"] = result.prompt_remarks;
   json["answer"] = result.answer;
   json["answer_ids"] = result.answer_ids;
   Json logprobs = Json::array();
@@ -172,6 +180,7 @@ ExampleResult ExampleResultFromJson(const Json& json, std::string_view where) {
   result.index = JsonInt(json, "index", where, -1);
   result.prompt_hash = JsonString(json, "prompt_hash", where, "");
   result.prompt_tokens = JsonInt(json, "prompt_tokens", where, 0);
+  result.prompt_remarks = JsonTexts(json, "prompt_remarks", where);
   result.answer = JsonString(json, "answer", where);
   for (const Json& id : JsonArray(json, "answer_ids", where)) {
     if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > std::numeric_limits<int32_t>::max())

@@ -32,11 +32,14 @@ struct RunHeader {
   std::string task_hash;       // XXH3-128 of the canonical examples
   std::string tokenizer_hash;  // ids of a fixed probe text and vocabulary
   std::string template_hash;   // chat template source; empty: none used
-  Json sampling;               // defaults of the run, as given
-  std::string arithmetic;      // "reference" | "deployed"
-  std::string build;           // version and compiler
-  std::string machine;         // processor and instruction set
-  std::string started;         // UTC
+  Json sampling;               // defaults of the run
+  std::string now;             // what the template's clock said, "2026-05-01T12:30:00"; empty: it reads none
+  Json template_variables;     // given to every chat template of the run; null for none
+  std::vector<std::string> generation_remarks;  // what the model's file states about answers and is not applied
+  std::string arithmetic;                       // "reference" | "deployed"
+  std::string build;                            // version and compiler
+  std::string machine;                          // processor and instruction set
+  std::string started;                          // UTC
 };
 
 struct CheckResult {
@@ -52,7 +55,8 @@ struct ExampleResult {
   int64_t index = -1;       // place in the task; a record that is read back is sorted by it
   std::string prompt_hash;  // of the rendered prompt's token ids
   int64_t prompt_tokens = 0;
-  std::string answer;  // raw text, special tokens left out
+  std::vector<std::string> prompt_remarks;  // how the chat was fitted to its template, and what that leaves out
+  std::string answer;                       // raw text, special tokens left out
   std::vector<int32_t> answer_ids;
   std::vector<float> logprobs;  // of each generated token under the run's own model
   std::string finish;           // "stop" | "length" | "error"
@@ -90,10 +94,10 @@ ExampleResult ExampleResultFromJson(const Json& json, std::string_view where);
 RunRecord ReadRunRecord(const std::filesystem::path& path);
 
 /// Appends as examples finish, in any order; Finish writes the end line. The file is `path`.part until then. When
-/// `path`.part of an interrupted run with the same header (times apart) exists, its results are taken over, except
-/// those that were errors: see resumed(). A part of a run with another header is moved aside to `path`.part.stale; any
-/// other file of that name, and a file at `path` that `rules` keep, is refused. Two writers of one path at once: the
-/// second throws Error{kResource}.
+/// `path`.part of an interrupted run with the same header (times apart, the template's clock too) exists, its results
+/// are taken over, except those that were errors: see resumed(). A part of a run with another header is moved aside to
+/// `path`.part.stale; any other file of that name, and a file at `path` that `rules` keep, is refused. Two writers of
+/// one path at once: the second throws Error{kResource}.
 class RunRecordWriter {
  public:
   RunRecordWriter(const std::filesystem::path& path, const RunHeader& header, const OutputRules& rules = {});

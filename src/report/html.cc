@@ -242,6 +242,9 @@ std::string Provenance(const CheckRecord& record, std::span<const Comparison> co
   row("Arithmetic", header.arithmetic);
   row("Tokenizer", header.tokenizer_hash);
   row("Chat template", header.template_hash);
+  row("Template variables", header.template_variables.is_null() ? "" : DumpJson(header.template_variables));
+  row("Template clock", header.now);
+  for (const std::string& remark : header.generation_remarks) row("Not applied", remark);
   row("Build", record.build);
   row("Machine", record.machine);
   row("Started", record.started + (record.elapsed_s > 0 ? ", took " + FormatDuration(record.elapsed_s) : ""));

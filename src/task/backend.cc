@@ -12,8 +12,8 @@
 namespace assay {
 namespace {
 
-constexpr std::array<std::string_view, 8> kMembers = {"temperature",        "top_k", "top_p",      "min_p",
-                                                      "repetition_penalty", "seed",  "max_tokens", "stop"};
+constexpr std::array<std::string_view, 9> kMembers = {
+    "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "repetition_window", "seed", "max_tokens", "stop"};
 constexpr int64_t kMaxTokensLimit = int64_t{1} << 24;
 constexpr size_t kMaxStops = 64;
 
@@ -49,6 +49,7 @@ Json ToJson(const Sampling& sampling) {
   json["top_p"] = sampling.top_p;
   json["min_p"] = sampling.min_p;
   json["repetition_penalty"] = sampling.repetition_penalty;
+  if (sampling.repetition_window != 0) json["repetition_window"] = sampling.repetition_window;
   json["seed"] = sampling.seed;
   json["max_tokens"] = sampling.max_tokens;
   json["stop"] = sampling.stop;
@@ -70,6 +71,7 @@ Sampling SamplingFromJson(const Json& json, const Sampling& defaults, std::strin
   out.top_p = JsonNumber(json, "top_p", where, defaults.top_p);
   out.min_p = JsonNumber(json, "min_p", where, defaults.min_p);
   out.repetition_penalty = JsonNumber(json, "repetition_penalty", where, defaults.repetition_penalty);
+  out.repetition_window = JsonInt(json, "repetition_window", where, defaults.repetition_window);
   out.max_tokens = JsonInt(json, "max_tokens", where, defaults.max_tokens);
   if (auto seed = json.find("seed"); seed != json.end() && !seed->is_null()) {
     // All 64 bits are allowed, which JsonInt's range does not cover.
@@ -84,6 +86,7 @@ Sampling SamplingFromJson(const Json& json, const Sampling& defaults, std::strin
   InRange(out.min_p >= 0 && out.min_p <= 1, "min_p", "from 0 to 1", json, where);
   InRange(out.repetition_penalty > 0 && out.repetition_penalty <= 100, "repetition_penalty", "above 0 and at most 100",
           json, where);
+  InRange(out.repetition_window >= 0, "repetition_window", "at least 0", json, where);
   InRange(out.max_tokens >= 1 && out.max_tokens <= kMaxTokensLimit, "max_tokens", "from 1 to 16777216", json, where);
   return out;
 }

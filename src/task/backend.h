@@ -16,6 +16,7 @@ struct Sampling {
   double temperature = 0.0;  // 0: greedy
   int64_t top_k = 0;         // 0: off
   double top_p = 1.0, min_p = 0.0, repetition_penalty = 1.0;
+  int64_t repetition_window = 0;  // last tokens that the penalty looks at; 0: all
   uint64_t seed = 0;
   int64_t max_tokens = 256;
   std::vector<std::string> stop;
@@ -23,6 +24,18 @@ struct Sampling {
 Json ToJson(const Sampling& sampling);
 /// Overrides `defaults` by the members present; unknown members are refused by name.
 Sampling SamplingFromJson(const Json& json, const Sampling& defaults, std::string_view where);
+
+/// What a chat template renders; each member may be null.
+struct Chat {
+  Json messages, tools, documents;  // tools in OpenAI's format
+  Json template_variables;          // object
+};
+
+struct Prompt {
+  std::string text;
+  bool is_chat = false;              // a chat template wrote it, special tokens and all
+  std::vector<std::string> remarks;  // how the chat was changed, and what of it the template leaves out
+};
 
 struct Request {
   std::string prompt;        // rendered text, or empty when `ids` is given
@@ -46,9 +59,10 @@ class Backend {
  public:
   virtual ~Backend() = default;
   /// The tokens of a chat prompt or raw prompt, as the model will see them.
-  virtual std::vector<int32_t> Tokenize(const std::string& prompt) const = 0;
-  /// Renders messages with the model's own chat template. tools: OpenAI format or null.
-  virtual std::string RenderChat(const Json& messages, const Json& tools) const = 0;
+  virtual std::vector<int32_t> Tokenize(const Prompt& prompt) const = 0;
+  /// Renders a chat with the model's own chat template. Throws when the template refuses it, or would hide tools,
+  /// documents or the system message from the model.
+  virtual Prompt RenderChat(const Chat& chat) const = 0;
   /// An answer's text with its special tokens, which mark calls and reasoning, as far as the backend knows them.
   virtual std::string RawText(const Answer& answer) const { return answer.text; }
   /// The syntax (call_syntax.h) that the model's template renders tool calls in; empty when it tells none.

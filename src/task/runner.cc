@@ -89,9 +89,11 @@ class Run {
     const Example& example = task_.examples[i];
     Request request;
     std::string prompt_hash;
+    Prompt prompt;
     try {
-      request.prompt = RenderPrompt(example, backend_);
-      request.ids = backend_.Tokenize(request.prompt);
+      prompt = RenderPrompt(example, backend_);
+      request.prompt = prompt.text;
+      request.ids = backend_.Tokenize(prompt);
       // A backend that cannot tokenize leaves ids empty and sees the text.
       prompt_hash = request.ids.empty() ? HashHex(request.prompt) : PromptHash(request.ids);
     } catch (const Error& error) {
@@ -104,12 +106,12 @@ class Run {
     std::string key = AnswerKey(header_, prompt_hash, request.sampling);
     if (cache_.get) {
       if (std::optional<Answer> answer = cache_.get(key); answer && answer->finish != "error") {
-        Finish(i, ScoreAnswer(example, *answer, prompt_hash, Context(*answer, in_reasoning)));
+        Finish(i, ScoreAnswer(example, *answer, prompt_hash, Context(*answer, in_reasoning)), prompt.remarks);
         return;
       }
     }
     requests_.push_back(std::move(request));
-    pending_.push_back({i, std::move(prompt_hash), std::move(key), in_reasoning, false});
+    pending_.push_back({i, std::move(prompt_hash), std::move(key), std::move(prompt.remarks), in_reasoning, false});
   }
 
   bool Resumed(size_t i, const std::string& prompt_hash) {
@@ -133,12 +135,15 @@ class Run {
     Pending& pending = pending_[index];
     pending.done = true;
     if (cache_.put && answer.finish != "error") cache_.put(pending.key, answer);
-    Finish(pending.example, ScoreAnswer(task_.examples[pending.example], answer, pending.prompt_hash,
-                                        Context(answer, pending.in_reasoning)));
+    Finish(pending.example,
+           ScoreAnswer(task_.examples[pending.example], answer, pending.prompt_hash,
+                       Context(answer, pending.in_reasoning)),
+           pending.remarks);
   }
 
-  void Finish(size_t i, ExampleResult result) {
+  void Finish(size_t i, ExampleResult result, const std::vector<std::string>& remarks = {}) {
     result.index = static_cast<int64_t>(i);
+    result.prompt_remarks = remarks;
     if (writer_) writer_->Add(result);
     results_[i] = std::move(result);
     progress_.Advance(1);
@@ -147,6 +152,7 @@ class Run {
   struct Pending {
     size_t example;
     std::string prompt_hash, key;
+    std::vector<std::string> remarks;
     bool in_reasoning, done;
   };
 
@@ -178,8 +184,9 @@ std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, c
   return hasher.Hex();
 }
 
-std::string RenderPrompt(const Example& example, const Backend& backend) {
-  return example.is_chat() ? backend.RenderChat(example.messages, example.tools) : example.prompt;
+Prompt RenderPrompt(const Example& example, const Backend& backend) {
+  if (!example.is_chat()) return {example.prompt, false, {}};
+  return backend.RenderChat({example.messages, example.tools, example.documents, example.chat_template_kwargs});
 }
 
 ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash,

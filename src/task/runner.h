@@ -25,8 +25,8 @@ std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, c
 /// XXH3-128 of the token ids.
 std::string PromptHash(std::span<const int32_t> ids);
 
-/// The text of an example's prompt as the model sees it. Throws what the chat template throws.
-std::string RenderPrompt(const Example& example, const Backend& backend);
+/// An example's prompt as the model sees it. Throws what Backend::RenderChat throws.
+Prompt RenderPrompt(const Example& example, const Backend& backend);
 
 /// What reading an answer needs beside its text; the defaults are a server's that shows no special tokens.
 struct AnswerContext {

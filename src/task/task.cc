@@ -26,9 +26,14 @@ constexpr size_t kMaxLineBytes = size_t{1} << 24;
 constexpr size_t kMaxChecks = 64, kMaxMessages = 1024, kMaxTools = 512;
 constexpr size_t kMaxIdBytes = 200;
 
-constexpr std::array<std::string_view, 10> kMembers = {"id",    "slice",           "cluster", "messages", "prompt",
-                                                       "tools", "response_schema", "context", "sampling", "expect"};
-constexpr std::string_view kMessageMembers[] = {"role", "content", "name", "tool_calls", "tool_call_id"};
+constexpr std::array<std::string_view, 12> kMembers = {"id",       "slice",  "cluster",         "messages",
+                                                       "prompt",   "tools",  "response_schema", "context",
+                                                       "sampling", "expect", "documents",       "chat_template_kwargs"};
+// Those that count in the hash only where they are present, so that hashes of older tasks stay.
+constexpr size_t kFirstNewer = 10;
+constexpr std::string_view kMessageMembers[] = {"role",         "content",           "name",      "tool_calls",
+                                                "tool_call_id", "reasoning_content", "reasoning", "thinking"};
+constexpr std::string_view kTakenVariables[] = {"messages", "tools", "documents", "add_generation_prompt"};
 constexpr std::string_view kPartMembers[] = {"type", "text"};
 constexpr std::string_view kToolMembers[] = {"type", "function"};
 constexpr std::string_view kFunctionMembers[] = {"name", "description", "parameters", "strict"};
@@ -83,6 +88,29 @@ void CheckContent(const Json& message, const std::string& field) {
   }
 }
 
+// A call of an earlier turn. Engines parse arguments that are JSON text, and refuse what is none.
+void CheckCall(const Json& call, const std::string& field) {
+  if (!call.is_object()) WrongType(field, "an object {\"type\": \"function\", \"function\": …}", call);
+  const Json* function = Find(call, "function");
+  if (function && !function->is_object()) WrongType(field + ".function", "an object", *function);
+  const Json& holder = function ? *function : call;
+  const std::string place = field + (function ? ".function" : "");
+  const Json* name = Find(holder, "name");
+  if (!name || !name->is_string()) Wrong(place + ".name", "expected the name of a function");
+  const Json* arguments = Find(holder, "arguments");
+  if (!arguments || arguments->is_object()) return;
+  if (!arguments->is_string()) WrongType(place + ".arguments", "an object, or a text that holds one", *arguments);
+  if (IsBlank(arguments->get_ref<const std::string&>())) return;
+  try {
+    Json parsed = ParseJson(arguments->get_ref<const std::string&>(), "");
+    if (parsed.is_object()) return;
+    Wrong(place + ".arguments",
+          fmt::format("expected a text that holds a JSON object, it holds {}", parsed.type_name()));
+  } catch (const Error& error) {
+    Wrong(place + ".arguments", fmt::format("expected a text that holds a JSON object{}", error.what()));
+  }
+}
+
 void CheckMessages(const Json& messages) {
   if (messages.is_string())
     Wrong("messages", fmt::format("expected a list such as [{{\"role\": \"user\", \"content\": {}}}], found a string",
@@ -109,6 +137,11 @@ void CheckMessages(const Json& messages) {
     CheckContent(message, field);
     if (const Json* calls = Find(message, "tool_calls"); calls && !calls->is_array())
       WrongType(field + ".tool_calls", "a list", *calls);
+    else if (calls)
+      for (size_t c = 0; c < calls->size(); ++c) CheckCall((*calls)[c], fmt::format("{}.tool_calls[{}]", field, c));
+    for (const char* key : {"reasoning_content", "reasoning", "thinking"})
+      if (const Json* text = Find(message, key); text && !text->is_string())
+        WrongType(fmt::format("{}.{}", field, key), "a string", *text);
   }
 }
 
@@ -154,6 +187,30 @@ Json ReadTools(const Json& tools) {
     if (const Json* schema = Find(*function, "parameters")) CheckSchema(*schema, field + ".function.parameters");
   }
   return tools.empty() ? Json() : WithDoubles(tools);
+}
+
+// What else the chat template sees.
+void ReadTemplateInput(const Json& object, Example& example) {
+  if (const Json* documents = Find(object, "documents")) {
+    if (!documents->is_array()) WrongType("documents", "a list of objects such as {\"title\", \"text\"}", *documents);
+    if (documents->size() > kMaxMessages)
+      Wrong("documents", fmt::format("at most {} documents, found {}", kMaxMessages, documents->size()));
+    for (size_t i = 0; i < documents->size(); ++i)
+      if (const Json& document = (*documents)[i]; !document.is_object() || document.empty())
+        WrongType(fmt::format("documents[{}]", i), "an object such as {\"title\": …, \"text\": …}", document);
+    if (!documents->empty()) example.documents = *documents;
+  }
+  if (const Json* variables = Find(object, "chat_template_kwargs")) {
+    if (!variables->is_object())
+      WrongType("chat_template_kwargs", "an object such as {\"enable_thinking\": false}", *variables);
+    for (std::string_view taken : kTakenVariables)
+      if (variables->contains(taken))
+        Wrong(fmt::format("chat_template_kwargs.{}", taken), "is given by the example itself");
+    example.chat_template_kwargs = *variables;
+  }
+  for (const char* key : {"documents", "chat_template_kwargs"})
+    if (Find(object, key) && Find(object, "prompt"))
+      Wrong(key, fmt::format("a raw \"prompt\" cannot carry {}: no chat template renders it", key));
 }
 
 // Puts the context where `{context}` stands, everywhere it stands. Returns whether it stood anywhere.
@@ -231,8 +288,10 @@ void ReadExpect(const Json& object, Example& example, const std::function<void(F
 // Everything the hash covers, in a fixed order of the example's own members; the order inside tools and messages
 // reaches the prompt and therefore counts.
 void AddToHash(const Json& object, Hasher& hasher) {
-  for (std::string_view member : kMembers) {
-    const Json* value = Find(object, member);
+  for (size_t i = 0; i < kMembers.size(); ++i) {
+    const Json* value = Find(object, kMembers[i]);
+    if (i >= kFirstNewer && !value) continue;
+    if (i >= kFirstNewer) hasher.AddText(kMembers[i]);
     hasher.AddText(value ? DumpJson(*value) : "");
   }
 }
@@ -328,6 +387,7 @@ class Parser {
       if (!example.tools.is_null() && Find(object, "prompt"))
         Wrong("tools", "a raw \"prompt\" cannot carry tools: no chat template renders them");
     });
+    guarded([&] { ReadTemplateInput(object, example); });
     guarded([&] {
       const Json* schema = Find(object, "response_schema");
       if (!schema) return;

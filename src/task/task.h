@@ -24,6 +24,8 @@ struct Example {
   std::string prompt;              // raw prompt with the context put in
   std::string context;             // as written
   Json tools;                      // OpenAI format, null for none
+  Json documents;                  // list of objects that the chat template shows, null for none
+  Json chat_template_kwargs;       // variables of the chat template (enable_thinking ...), null for none
   Json response_schema;            // null for none: default of json_schema checks, not enforced while decoding
   Json sampling;                   // overrides of the run's sampling, null for none
   std::vector<Check> expect;       // at least one; an example passes when all pass

@@ -62,6 +62,10 @@ void LintExample(const Example& example, std::vector<TaskProblem>& out) {
     warn(example.is_chat() ? "messages" : "prompt",
          variable + " is sent as it stands: only {context} is filled in; write each example's text out");
   if (!example.is_chat()) return;
+  for (size_t i = 0; i < example.messages.size(); ++i)
+    if (const Json content = example.messages[i].value("content", Json()); content.is_array() && content.size() > 1)
+      warn(fmt::format("messages[{}].content", i),
+           "several parts: where a chat template takes text, engines join them by line breaks");
   if (example.messages.back()["role"] == "assistant")
     warn("messages", "the last message is the assistant's: there is nothing left to answer");
   if (example.context.empty() && DumpJson(example.messages).find("{context}") != std::string::npos)
@@ -73,7 +77,8 @@ void LintDuplicates(const Task& task, std::vector<TaskProblem>& out) {
   std::unordered_map<std::string, const Example*> seen;
   for (const Example& example : task.examples) {
     if (!example.is_chat() && example.prompt.empty()) continue;
-    std::string key = DumpJson(Json::array({example.messages, example.prompt, example.tools, example.sampling}));
+    std::string key = DumpJson(Json::array({example.messages, example.prompt, example.tools, example.sampling,
+                                            example.documents, example.chat_template_kwargs}));
     auto [first, is_new] = seen.emplace(std::move(key), &example);
     if (!is_new)
       out.push_back({example.line, example.is_chat() ? "messages" : "prompt",

@@ -13,7 +13,7 @@ std::string ChatTemplate::Render(const Input& input) const {
   Json variables = Json::object();
   variables["messages"] = input.messages;
   variables["tools"] = input.tools;
-  variables["documents"] = nullptr;  // transformers passes both, none or not
+  variables["documents"] = input.documents;  // transformers passes both, none or not
   variables["add_generation_prompt"] = input.add_generation_prompt;
   variables["bos_token"] = input.bos_token;
   variables["eos_token"] = input.eos_token;
@@ -24,8 +24,8 @@ std::string ChatTemplate::Render(const Input& input) const {
   return template_->Render(variables, input.now_unix_s);
 }
 
-bool ChatTemplate::UsesTools() const {
-  return template_->Reads("tools");
+bool ChatTemplate::Reads(std::string_view variable) const {
+  return template_->Reads(variable);
 }
 
 const std::string& ChatTemplate::source() const {

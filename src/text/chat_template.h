@@ -26,19 +26,19 @@ class ChatTemplate {  // const after Parse: may be shared by threads
   struct Input {
     Json messages;                      // array of {role, content, ...}
     Json tools;                         // array of tool definitions; null when there are none
+    Json documents;                     // array of objects, for templates that ground answers; null for none
     bool add_generation_prompt = true;  // ends with the opening of the assistant's turn
     std::string bos_token;              // texts, empty when the model has none
     std::string eos_token;
-    Json
-        extra;  // object of further variables (enable_thinking, documents ...), null for none; they win over the others
-    int64_t now_unix_s = 0;  // what strftime_now sees, in UTC: fixed so that prompts are reproducible
+    Json extra;  // object of further variables (enable_thinking ...), null for none; they win over the others
+    int64_t now_unix_s = 0;  // what strftime_now sees, as if its zone were UTC
   };
 
   /// Throws Error{kInvalid} with the line for raise_exception and for run-time errors, Error{kResource} past a limit.
   std::string Render(const Input& input) const;
 
-  /// The template reads a variable `tools`.
-  bool UsesTools() const;
+  /// The template reads a variable of this name somewhere.
+  bool Reads(std::string_view variable) const;
 
   const std::string& source() const;
 

@@ -1,10 +1,5 @@
 #include "text/published_prompts.h"
 
-#include <utility>
-
-#include "base/error.h"
-#include "base/json.h"
-
 namespace assay {
 namespace {
 
@@ -190,23 +185,6 @@ std::string PublishedChatTemplate(std::string_view architecture) {
   if (architecture == "deepseek32") return std::string(kShared) + std::string(kDeepSeekV32);
   if (architecture == "deepseek4") return std::string(kShared) + std::string(kDeepSeekV4);
   return {};
-}
-
-void PreparePublishedPrompt(const ChatTemplate& chat_template, ChatTemplate::Input& input) {
-  if (!chat_template.source().starts_with(kShared) || !input.messages.is_array()) return;
-  for (Json& message : input.messages) {
-    if (!message.is_object() || !message.contains("tool_calls") || !message["tool_calls"].is_array()) continue;
-    for (Json& call : message["tool_calls"]) {
-      if (!call.is_object() || !call.contains("function") || !call["function"].is_object()) continue;
-      auto arguments = call["function"].find("arguments");
-      if (arguments == call["function"].end() || !arguments->is_string()) continue;
-      try {
-        Json parsed = ParseJson(arguments->get<std::string>(), "arguments");
-        if (parsed.is_object()) *arguments = std::move(parsed);
-      } catch (const Error&) {  // text, as it is
-      }
-    }
-  }
 }
 
 }  // namespace assay

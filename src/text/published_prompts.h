@@ -4,8 +4,6 @@
 #include <string>
 #include <string_view>
 
-#include "text/chat_template.h"
-
 namespace assay {
 
 /// A chat template that renders what the code published with models of this architecture (ModelConfig::architecture)
@@ -13,9 +11,5 @@ namespace assay {
 ///   deepseek32: encoding_dsv32.py of DeepSeek V3.2's folder (V3.2-Exp ships a template, which wins)
 ///   deepseek4: encoding_dsv4.py of DeepSeek V4's folders
 std::string PublishedChatTemplate(std::string_view architecture);
-
-/// As that code does, takes the arguments of calls as OpenAI has them: JSON in a string becomes an object. Changes
-/// nothing for other templates.
-void PreparePublishedPrompt(const ChatTemplate& chat_template, ChatTemplate::Input& input);
 
 }  // namespace assay

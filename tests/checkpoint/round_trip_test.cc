@@ -103,8 +103,8 @@ TEST(RoundTrip, HuggingFaceToGgufAndBackIsTheSame) {
     EXPECT_EQ(a.tied_output, b.tied_output);
     for (int32_t id : a.stop_tokens)  // a GGUF ends at more tokens, by their names
       EXPECT_NE(std::find(b.stop_tokens.begin(), b.stop_tokens.end(), id), b.stop_tokens.end()) << id;
-    EXPECT_FLOAT_EQ(static_cast<float>(a.temperature), static_cast<float>(b.temperature));
-    EXPECT_EQ(a.top_k, b.top_k);
+    EXPECT_FLOAT_EQ(static_cast<float>(a.generation.temperature), static_cast<float>(b.generation.temperature));
+    EXPECT_EQ(a.generation.top_k, b.generation.top_k);
     ASSERT_EQ(source->tensors().size(), back->tensors().size());
     for (const Tensor& tensor : source->tensors())
       EXPECT_EQ(Decode(tensor), Decode(back->Get(tensor.name))) << tensor.name;

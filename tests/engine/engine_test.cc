@@ -111,7 +111,7 @@ TEST(Engine, ScoreAgreesWithGeneration) {
   request.prompt = "Hello there";
   request.sampling.max_tokens = 8;
   Answer answer = AnswerAll(engine, {request})[0];
-  std::vector<int32_t> ids = engine.Tokenize(request.prompt);
+  std::vector<int32_t> ids = engine.Tokenize({request.prompt, false, {}});
   auto first = static_cast<int64_t>(ids.size()) - 1;
   ids.insert(ids.end(), answer.ids.begin(), answer.ids.end());
   std::vector<int32_t> greedy;
@@ -231,7 +231,7 @@ TEST(Engine, InterruptionThrows) {
 TEST(Displacement, EqualModelsDoNotMove) {
   ThreadPool pool(1);
   Engine a(TinyModel("q8_0", Arithmetic::kDeployed), pool, {}), b(TinyModel("q8_0", Arithmetic::kDeployed), pool, {});
-  std::vector<int32_t> prompt = a.Tokenize("A prompt"), answer = {72, 101, 108};
+  std::vector<int32_t> prompt = a.Tokenize({"A prompt", false, {}}), answer = {72, 101, 108};
   Displacement d = MeasureDisplacement(a, b, nullptr, "x", prompt, answer, answer, SilentProgress());
   EXPECT_EQ(d.mean_kl, 0);
   EXPECT_EQ(d.same_top, 1);

@@ -36,10 +36,11 @@ TEST(KimiFolder, IdsPromptsAndAnswerAreThoseOfTheReference) {
   EXPECT_EQ(model->checkpoint().tokenizer().pre, "kimi-k2");
   for (const Json& row : golden["texts"]) {
     const auto text = row["text"].get<std::string>();
-    EXPECT_EQ(engine.Tokenize(text), row["ids"].get<std::vector<int32_t>>()) << text;
+    EXPECT_EQ(engine.Tokenize({text, false, {}}), row["ids"].get<std::vector<int32_t>>()) << text;
   }
   for (const Json& row : golden["chats"]) {
-    const std::string prompt = engine.RenderChat(row["messages"], row.contains("tools") ? row["tools"] : Json());
+    const Prompt prompt =
+        engine.RenderChat({.messages = row["messages"], .tools = row.contains("tools") ? row["tools"] : Json()});
     EXPECT_EQ(prompt, row["prompt"].get<std::string>());
     EXPECT_EQ(engine.Tokenize(prompt), row["ids"].get<std::vector<int32_t>>());
   }

@@ -21,6 +21,38 @@ TEST(Sampler, RepetitionPenaltyMovesGreedyOn) {
   EXPECT_EQ(sampler.Choose(kLogits.data(), 5, prompt, answer), 2);  // 3/2 < 2
 }
 
+TEST(Sampler, APenaltyMayLookAtTheLastTokensAlone) {
+  std::vector<int32_t> prompt = {1, 3}, answer = {0};
+  EXPECT_EQ(Sampler({.repetition_penalty = 2.0}).Choose(kLogits.data(), 5, prompt, answer), 2);
+  EXPECT_EQ(Sampler({.repetition_penalty = 2.0, .repetition_window = 2}).Choose(kLogits.data(), 5, prompt, answer), 1);
+  EXPECT_EQ(Sampler({.repetition_penalty = 2.0, .repetition_window = 1}).Choose(kLogits.data(), 5, prompt, answer), 1);
+}
+
+int32_t Ruled(const GenerationConfig& generation, std::vector<int32_t> prompt, std::vector<int32_t> answer,
+              double temperature = 0) {
+  const LogitRules rules(generation, {1});
+  return Sampler({.temperature = temperature, .top_k = 1}, &rules).Choose(kLogits.data(), 5, prompt, answer);
+}
+
+TEST(LogitRules, ForbidWhatTheFileForbids) {
+  EXPECT_EQ(Ruled({}, {}, {}), 1);
+  EXPECT_EQ(Ruled({.suppressed = {1, 3}}, {}, {}), 2);
+  EXPECT_EQ(Ruled({.suppressed = {1, 3}}, {}, {}, 1.0), 2);
+  EXPECT_EQ(Ruled({.suppressed_first = {1}}, {4}, {}), 3);
+  EXPECT_EQ(Ruled({.suppressed_first = {1}}, {4}, {2}), 1);
+  EXPECT_EQ(Ruled({.min_new_tokens = 2}, {}, {2}), 3);  // 1 ends an answer
+  EXPECT_EQ(Ruled({.min_new_tokens = 2}, {}, {2, 2}), 1);
+  // Bigrams: 4 1 was said, so after 4 no 1.
+  EXPECT_EQ(Ruled({.no_repeat_ngram = 2}, {4, 1, 0}, {4}), 3);
+  EXPECT_EQ(Ruled({.no_repeat_ngram = 2}, {4, 1, 0}, {2}), 1);
+  EXPECT_EQ(Ruled({.no_repeat_ngram = 1}, {1}, {3}), 2);
+  EXPECT_EQ(Ruled({.banned = {{3, 1}}}, {}, {3}), 3);
+  EXPECT_EQ(Ruled({.banned = {{3, 1}}}, {3}, {}), 3);  // the prompt counts
+  EXPECT_EQ(Ruled({.banned = {{3, 1}}}, {}, {0}), 1);
+  EXPECT_EQ(Ruled({.banned = {{3}}}, {}, {0}), 1);
+  EXPECT_EQ(Ruled({.banned = {{1}}}, {}, {0}), 1);  // an end is no word
+}
+
 std::map<int32_t, double> Frequencies(SamplerOptions options, int draws = 20000) {
   Sampler sampler(options);
   std::map<int32_t, double> counts;

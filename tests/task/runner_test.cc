@@ -23,12 +23,14 @@ using ::testing::IsEmpty;
 // and a message "no template" cannot be rendered.
 class FakeBackend : public Backend {
  public:
-  std::vector<int32_t> Tokenize(const std::string& prompt) const override { return {prompt.begin(), prompt.end()}; }
+  std::vector<int32_t> Tokenize(const Prompt& prompt) const override {
+    return {prompt.text.begin(), prompt.text.end()};
+  }
 
-  std::string RenderChat(const Json& messages, const Json& tools) const override {
-    auto content = messages.back()["content"].get<std::string>();
+  Prompt RenderChat(const Chat& chat) const override {
+    auto content = chat.messages.back()["content"].get<std::string>();
     if (content == "no template") Fail(ErrorKind::kInvalid, "chat template: line 3: roles must alternate");
-    return prefix + (tools.is_null() ? "" : tools.dump()) + "<user>" + content;
+    return {prefix + (chat.tools.is_null() ? "" : chat.tools.dump()) + "<user>" + content, true, remarks};
   }
 
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
@@ -52,6 +54,7 @@ class FakeBackend : public Backend {
   }
 
   std::string prefix;
+  std::vector<std::string> remarks;  // of every chat
   std::vector<std::string> asked;
   std::vector<Sampling> sampled;
   std::function<void()> after_answer;
@@ -107,6 +110,21 @@ class RunnerTest : public ::testing::Test {
   std::filesystem::path folder_, path_;
 };
 
+TEST_F(RunnerTest, RemarksOnPromptsAreKept) {
+  Task task = ThreeAndErrors();
+  FakeBackend backend;
+  backend.remarks = {"the chat template reads no variable x"};
+  std::map<std::string, Answer> kept;
+  const AnswerLookup cache{
+      [&](const std::string& key) { return kept.contains(key) ? std::optional(kept[key]) : std::nullopt; },
+      [&](const std::string& key, const Answer& answer) { kept[key] = answer; }};
+  for (int round = 0; round < 2; ++round) {  // the second answers from the cache
+    RunRecord record = RunTask(task, backend, Header(task), nullptr, SilentProgress(), cache);
+    EXPECT_EQ(record.examples[0].prompt_remarks, backend.remarks);
+    EXPECT_THAT(record.examples[2].prompt_remarks, IsEmpty());  // raw
+  }
+}
+
 TEST_F(RunnerTest, AnswersScoresAndKeepsTheOrder) {
   Task task = ThreeAndErrors();
   FakeBackend backend;
@@ -125,7 +143,7 @@ TEST_F(RunnerTest, AnswersScoresAndKeepsTheOrder) {
   EXPECT_EQ(r[0].cluster, "k");
   EXPECT_EQ(r[0].prompt_tokens, 11);
   EXPECT_THAT(r[0].answer_ids, ElementsAre(1, 2));
-  EXPECT_EQ(r[0].prompt_hash, PromptHash(backend.Tokenize("<user>alpha")));
+  EXPECT_EQ(r[0].prompt_hash, PromptHash(backend.Tokenize({"<user>alpha", true, {}})));
   EXPECT_FALSE(r[1].pass);
   ASSERT_EQ(r[1].checks.size(), 3u);  // all checks run, the first failure names the class
   EXPECT_TRUE(r[1].checks[0].pass);

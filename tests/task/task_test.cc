@@ -134,6 +134,67 @@ TEST(Task, PointsAtLineAndField) {
       HasSubstr("t.jsonl:1: expect[1].value.a.$nmber: unknown comparator; did you mean \"$number\"?"));
 }
 
+std::string WithMessage(const std::string& message) {
+  return R"({"id":"a","messages":[{"role":"user","content":"hi"},)" + message +
+         R"(],"expect":[{"type":"contains","value":"x"}]})";
+}
+
+TEST(Task, EarlierCallsAreWhatEnginesTake) {
+  auto call = [](const std::string& arguments) {
+    return WithMessage(
+        R"({"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":)" +
+        arguments + "}}]}");
+  };
+  for (const char* good : {R"({"a":1})", R"("{\"a\":1}")", R"("")", "null"})
+    EXPECT_EQ(FirstError(call(good)), "accepted") << good;
+  const std::string place = "t.jsonl:1: messages[1].tool_calls[0].function.arguments: expected ";
+  EXPECT_THAT(FirstError(call(R"("{\"a\": ")")), HasSubstr(place + "a text that holds a JSON object: not JSON"));
+  EXPECT_EQ(FirstError(call(R"("[1]")")), place + "a text that holds a JSON object, it holds array");
+  EXPECT_EQ(FirstError(call("[1]")), place + "an object, or a text that holds one, found array");
+  EXPECT_THAT(FirstError(WithMessage(R"({"role":"assistant","tool_calls":[{"function":{"arguments":{}}}]})")),
+              HasSubstr("tool_calls[0].function.name: expected the name of a function"));
+  EXPECT_THAT(FirstError(WithMessage(R"({"role":"assistant","tool_calls":["f"]})")),
+              HasSubstr("tool_calls[0]: expected an object"));
+  EXPECT_EQ(FirstError(WithMessage(
+                R"({"role":"assistant","content":"a","reasoning_content":"r","thinking":"r","reasoning":"r"})")),
+            "accepted");
+  EXPECT_THAT(FirstError(WithMessage(R"({"role":"assistant","content":"a","reasoning_content":1})")),
+              HasSubstr("messages[1].reasoning_content: expected a string"));
+}
+
+TEST(Task, OnlyTextIsRead) {
+  EXPECT_THAT(FirstError(WithMessage(R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]})")),
+              HasSubstr("messages[1].content[0].type: expected \"text\", found \"image_url\": only text is read"));
+  EXPECT_THAT(FirstError(WithMessage(R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"image"}]})")),
+              HasSubstr("messages[1].content[1].type: expected \"text\", found \"image\""));
+  EXPECT_THAT(FirstError(WithMessage(R"({"role":"user","content":[{"text":"a"}]})")), HasSubstr("found none"));
+  EXPECT_THAT(
+      Problems(WithMessage(R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]})"),
+               true),
+      ::testing::Contains(HasSubstr("messages[1].content: warning: several parts")));
+}
+
+TEST(Task, WhatTheChatTemplateSees) {
+  Task task = ParseTask(
+      With(R"("documents":[{"title":"t","text":"d"}],"chat_template_kwargs":{"enable_thinking":false})"), "t");
+  EXPECT_EQ(task.examples[0].documents.dump(), R"([{"title":"t","text":"d"}])");
+  EXPECT_EQ(task.examples[0].chat_template_kwargs.dump(), R"({"enable_thinking":false})");
+  EXPECT_THAT(FirstError(With(R"("documents":["d"])")), HasSubstr("documents[0]: expected an object"));
+  EXPECT_THAT(FirstError(With(R"("documents":{"text":"d"})")), HasSubstr("documents: expected a list"));
+  EXPECT_THAT(FirstError(With(R"("chat_template_kwargs":[])")), HasSubstr("chat_template_kwargs: expected an object"));
+  EXPECT_THAT(FirstError(With(R"("chat_template_kwargs":{"tools":[]})")),
+              HasSubstr("chat_template_kwargs.tools: is given by the example itself"));
+  EXPECT_THAT(
+      FirstError(R"({"id":"a","prompt":"x","documents":[{"text":"d"}],"expect":[{"type":"number","value":1}]})"),
+      HasSubstr("documents: a raw \"prompt\" cannot carry documents"));
+  // They count in the hash; where they are absent, hashes are those of before there were any.
+  const std::string bare = ParseTask(kGood, "t").hash;
+  EXPECT_NE(task.hash, ParseTask(With(R"("documents":[{"title":"t","text":"d"}])"), "t").hash);
+  EXPECT_EQ(ParseTask(With(R"("documents":null)"), "t").hash,
+            ParseTask(With(R"("chat_template_kwargs":null)"), "t").hash);
+  EXPECT_FALSE(bare.empty());
+}
+
 TEST(Task, SchemasAreCompiledWhenRead) {
   EXPECT_THAT(FirstError(With(R"("response_schema":{"type":"strin"})")), HasSubstr("t.jsonl:1: response_schema: "));
   EXPECT_THAT(
@@ -289,6 +350,7 @@ TEST(Sampling, RoundTripAndOverrides) {
   sampling.top_p = 0.9;
   sampling.min_p = 0.05;
   sampling.repetition_penalty = 1.1;
+  sampling.repetition_window = 64;
   sampling.seed = UINT64_MAX;
   sampling.max_tokens = 17;
   sampling.stop = {"\n", "END"};
@@ -299,7 +361,7 @@ TEST(Sampling, RoundTripAndOverrides) {
   EXPECT_THAT(over.stop, ElementsAre("x"));
   for (const char* bad : {R"({"seed":-1})", R"({"seed":1.5})", R"({"temperature":-1})", R"({"top_k":-1})",
                           R"({"min_p":2})", R"({"repetition_penalty":0})", R"({"max_tokens":0})", R"({"stop":[""]})",
-                          R"({"stop":[1]})", R"({"temperature":"hot"})", R"([])"})
+                          R"({"stop":[1]})", R"({"temperature":"hot"})", R"({"repetition_window":-1})", R"([])"})
     EXPECT_THROW(SamplingFromJson(Json::parse(bad), {}, "s"), Error) << bad;
 }
 

@@ -88,8 +88,8 @@ TEST(ChatTemplate, RendersAsTransformers) {
 }
 
 TEST(ChatTemplate, ToldApart) {
-  EXPECT_TRUE(ChatTemplate::Parse("{% if tools %}x{% endif %}", "t").UsesTools());
-  EXPECT_FALSE(ChatTemplate::Parse("{{ messages[0].tools }} tools {% set tools = 1 %}", "t").UsesTools());
+  EXPECT_TRUE(ChatTemplate::Parse("{% if tools %}x{% endif %}", "t").Reads("tools"));
+  EXPECT_FALSE(ChatTemplate::Parse("{{ messages[0].tools }} tools {% set tools = 1 %}", "t").Reads("tools"));
   EXPECT_EQ(ChatTemplate::Parse("a\r\nb", "t").source(), "a\r\nb");
   ChatTemplate::Input input;
   input.messages = Json::array();

@@ -139,6 +139,127 @@ TEST(JinjaLimits, HostileTemplatesEnd) {
   EXPECT_EQ(Try(nested, Json::object(), 0).kind, ErrorKind::kUnsupported);
 }
 
+// Names are looked up by hash: a hundred thousand of them take no longer than a hundred thousand steps.
+TEST(JinjaLimits, ManyNames) {
+  const int n = 40'000;
+  std::string pairs, keywords, parameters, sets, loads, names, ones;
+  for (int i = 0; i < n; ++i) {
+    const std::string name = "v" + std::to_string(i), comma = i ? "," : "";
+    keywords += comma + name + "=" + std::to_string(i);
+    pairs += comma + "'" + name + "':" + std::to_string(i);
+    parameters += comma + name;
+    sets += "{% set " + name + "=" + std::to_string(i) + " %}";
+    loads += "{% if " + name + " %}{% endif %}";
+    names += comma + name;
+    ones += comma + "1";
+  }
+  const std::string last = "v" + std::to_string(n - 1), expected = std::to_string(n - 1);
+  const std::pair<std::string, std::string> cases[] = {
+      {"{{ dict(" + keywords + ")." + last + " }}", expected},
+      {"{{ {" + pairs + "}." + last + " }}", expected},
+      {"{% set ns = namespace(" + keywords + ") %}{{ ns." + last + " }}", expected},
+      {"{% set ns = namespace(" + keywords + ") %}{% for k in range(20000) %}{% set ns." + last +
+           " = k %}{% endfor %}{{ ns." + last + " }}",
+       "19999"},
+      {"{% macro m(" + parameters + ") %}{{ " + last + " }}{% endmacro %}{{ m(" + keywords + ") }}", expected},
+      {"{% macro m() %}{{ kwargs | length }}{% endmacro %}{{ m(" + keywords + ") }}", std::to_string(n)},
+      {"{% macro m() %}{{ kwargs | length }}{% endmacro %}{{ m(**dict(" + keywords + ")) }}", std::to_string(n)},
+      {sets + loads + "{{ " + last + " }}", expected},
+      {"{% set " + names + " = [" + ones + "] %}" + loads + "{{ " + last + " }}", "1"},
+      {"{% for i in [1] %}" + sets + loads + "{{ " + last + " }}{% endfor %}", expected},
+      {"{{ '" + std::string(1000, '{') + std::string(1000, '}') + "{" + last + "}'.format(" + keywords + ") }}",
+       std::string(500, '{') + std::string(500, '}') + expected},
+  };
+  for (const auto& [source, text] : cases) {
+    const Outcome outcome = Try(source, Json::object(), 0, {.steps = 5'000'000, .seconds = 2.0});
+    EXPECT_EQ(outcome.text, text) << source.substr(0, 60) << "\n" << outcome.error.substr(0, 300);
+  }
+}
+
+// Whatever reads a long text is charged for it, and so is what only makes small values.
+TEST(JinjaLimits, LongTextsAreCharged) {
+  const std::string text = "{% set s = 'ab ' * 200000 %}{% for i in range(1000) %}{% set _ = ";
+  for (const char* each : {"s|float",
+                           "s|int",
+                           "s|wordcount",
+                           "s.split('a')",
+                           "s.split()",
+                           "s.rsplit(' ')",
+                           "s.splitlines()",
+                           "s.isalnum()",
+                           "s.istitle()",
+                           "s.isascii()",
+                           "s.isidentifier()",
+                           "s.startswith(s)",
+                           "s.endswith(s)",
+                           "s.count('a')",
+                           "s.find('c')",
+                           "s.strip('c')",
+                           "s.removeprefix('x')",
+                           "s.partition('c')",
+                           "s is lower",
+                           "s is upper",
+                           "s in [s]",
+                           "s|upper",
+                           "s|title",
+                           "s|capitalize",
+                           "s|trim",
+                           "s|length",
+                           "s|reverse",
+                           "s|replace('c','d')",
+                           "s|urlencode",
+                           "s|escape",
+                           "s|indent",
+                           "s|truncate(5)",
+
+                           "s|string",
+                           "s|tojson",
+                           "s.center(700000)",
+                           "s.zfill(700000)",
+                           "s.expandtabs()",
+                           "s[::2]",
+                           "s[1:]",
+                           "s|list",
+                           "s|first",
+                           "s|unique",
+                           "s|batch(3)",
+                           "'%s' % s",
+                           "'{}'.format(s)",
+                           "s ~ s",
+                           "s + s",
+                           "s * 2",
+                           "s == 'ab ' * 200000",
+                           "s|format",
+                           "s|default('x')|float",
+                           "{s: 1}"}) {
+    const std::string source = text + each + " %}{% endfor %}x";
+    const Outcome outcome = Try(source, Json::object(), 0, {.steps = 300'000, .seconds = 5.0});
+    const bool cheap = std::string(each) == "s|first" || std::string(each) == "s|string";
+    EXPECT_TRUE(cheap || outcome.kind == ErrorKind::kResource) << each << ": " << outcome.error;
+  }
+}
+
+// Each of the budgets ends a template by itself, in about its time.
+TEST(JinjaLimits, Budgets) {
+  const std::string endless = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}";
+  EXPECT_NE(Try(endless, Json::object(), 0, {.steps = 1000}).error.find("more than 1000 steps"), std::string::npos);
+  EXPECT_NE(
+      Try(endless, Json::object(), 0, {.steps = UINT64_MAX, .seconds = 0.05}).error.find("more than 0.05 seconds"),
+      std::string::npos);
+  const std::string making = "{% for a in range(100000) %}{% set x = [a] * 1000 %}{% endfor %}";
+  EXPECT_NE(Try(making, Json::object(), 0, {.made_bytes = 1 << 20}).error.find("bytes of values"), std::string::npos);
+  EXPECT_NE(Try("{{ 'x' * 2000 }}", Json::object(), 0, {.output_bytes = 1000}).error.find("more than 1000 bytes"),
+            std::string::npos);
+  EXPECT_NE(Try("{{ ((1)) }}", Json::object(), 0, {.depth = 1}).error.find("nested too deeply"), std::string::npos);
+}
+
+// json.dumps(ensure_ascii=True) escapes all but printable ASCII; without it U+007F stays.
+TEST(JinjaCases, JsonEscapesDelete) {
+  EXPECT_EQ(Try("{{ '\x7f~é' | tojson(ensure_ascii=true) }}", Json::object(), 0).text, "\"\\u007f~\\u00e9\"");
+  EXPECT_EQ(Try("{{ {'\x7f': 1} | tojson(ensure_ascii=true) }}", Json::object(), 0).text, "{\"\\u007f\": 1}");
+  EXPECT_EQ(Try("{{ '\x7fé' | tojson }}", Json::object(), 0).text, "\"\x7fé\"");
+}
+
 // What ties itself into knots is freed all the same (the sanitizer run looks).
 TEST(JinjaLimits, Cycles) {
   const std::string knots[] = {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "system/file.h"
-#include "text/chat_template.h"
+#include "text/chat_fit.h"
 
 namespace assay {
 namespace {
@@ -14,15 +14,14 @@ void ExpectPrompts(const std::string& file, const char* architecture, size_t at_
   const std::string path = ASSAY_TEST_DATA "/golden/jinja/" + file;
   const Json golden = ParseJson(ReadFile(path), path);
   const ChatTemplate prompt = ChatTemplate::Parse(PublishedChatTemplate(architecture), architecture);
-  EXPECT_TRUE(prompt.UsesTools());
+  EXPECT_TRUE(prompt.Reads("tools"));
   for (const Json& row : golden["cases"]) {
     ChatTemplate::Input input;
     input.messages = row["messages"];
     if (row["tools"].get<bool>()) input.tools = golden["tools"];
     input.bos_token = golden["bos"].get<std::string>();
     if (row["thinking"].get<bool>()) input.extra = Json{{"thinking", true}};
-    PreparePublishedPrompt(prompt, input);
-    EXPECT_EQ(prompt.Render(input), row["prompt"].get<std::string>()) << row["messages"];
+    EXPECT_EQ(RenderChat(prompt, FitChat(prompt, input).input), row["prompt"].get<std::string>()) << row["messages"];
   }
   EXPECT_GE(golden["cases"].size(), at_least);
 }
@@ -34,12 +33,6 @@ TEST(PublishedPrompts, AreThoseOfTheCode) {
 
 TEST(PublishedPrompts, OthersAreLeftAlone) {
   EXPECT_EQ(PublishedChatTemplate("llama"), "");
-  ChatTemplate::Input input;
-  input.messages =
-      ParseJson(R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]}])", "m");
-  const Json before = input.messages;
-  PreparePublishedPrompt(ChatTemplate::Parse("{{ messages }}", "t"), input);
-  EXPECT_EQ(input.messages, before);
 }
 
 /// What is no object is shown as V4's code shows it; messages that are none do not matter here.
@@ -48,10 +41,11 @@ TEST(PublishedPrompts, BrokenCallsAreText) {
   ChatTemplate::Input input;
   input.messages = ParseJson(
       R"([{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":"{\"a\": "}}]}])", "m");
-  PreparePublishedPrompt(prompt, input);
-  EXPECT_NE(prompt.Render(input).find(R"(parameter name="arguments" string="true">{"a": </)"), std::string::npos);
+  EXPECT_NE(
+      RenderChat(prompt, FitChat(prompt, input).input).find(R"(parameter name="arguments" string="true">{"a": </)"),
+      std::string::npos);
   input.messages = ParseJson(R"(["text", {"tool_calls": 3}, {"tool_calls": [1, {"function": 2}]}])", "m");
-  PreparePublishedPrompt(prompt, input);
+  EXPECT_EQ(FitChat(prompt, input).input.messages, input.messages);
 }
 
 }  // namespace

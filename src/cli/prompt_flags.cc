@@ -1,0 +1,79 @@
+#include "cli/prompt_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/ranges.h"
+
+namespace assay {
+
+PromptOptions PromptFlags::options() const {
+  PromptOptions options;
+  options.chat_template = chat_template;
+  options.now_s = now.empty() ? LocalClock() : ClockFromText(now);
+  if (variables.empty()) return options;
+  options.template_variables = ParseJson(variables, "--chat-template-kwargs", true);
+  if (!options.template_variables.is_object())
+    Fail(ErrorKind::kInvalid,
+         "--chat-template-kwargs: expected an object such as {{\"enable_thinking\": false}}, found {}",
+         options.template_variables.type_name());
+  for (const char* taken : {"messages", "tools", "documents", "add_generation_prompt"})
+    if (options.template_variables.contains(taken))
+      Fail(ErrorKind::kInvalid, "--chat-template-kwargs: \"{}\" is given by the prompt itself", taken);
+  return options;
+}
+
+void AddPromptFlags(CLI::App& command, PromptFlags& flags) {
+  command.add_option(
+      "--template,--chat-template-file", flags.chat_template,
+      "chat template: one that the model ships, by name, or a file (default: the model's, with tools its "
+      "tool_use)");
+  command.add_option("--chat-template-kwargs", flags.variables,
+                     "variables of the chat template, a JSON object: {\"enable_thinking\": false}");
+  command.add_option("--now", flags.now,
+                     "what the chat template's clock says: 2026-05-01 or 2026-05-01T12:30:00 (default: the clock)");
+}
+
+Sampling TaskSamplingFlags::For(const GenerationConfig& generation) const {
+  Sampling sampling = values;
+  if (!penalty->count()) {
+    sampling.repetition_penalty = generation.repetition_penalty;
+    sampling.repetition_window = generation.penalty_window;
+  }
+  if (sampling.temperature > 0) {
+    sampling.top_k = generation.top_k;
+    sampling.top_p = generation.top_p;
+    sampling.min_p = generation.min_p;
+  }
+  if (!max_tokens->count() && generation.max_new_tokens > 0)
+    sampling.max_tokens = std::min(sampling.max_tokens, generation.max_new_tokens);
+  sampling.stop = generation.stop;
+  return sampling;
+}
+
+CLI::Option* AddRepetitionPenalty(CLI::App& command, Sampling& values) {
+  return command
+      .add_option("--repetition-penalty", values.repetition_penalty,
+                  "above 1 discourages repetition (default: as the model's file says)")
+      ->check(NumberBetween(0.01, 100.0));
+}
+
+void AddTaskSamplingFlags(CLI::App& command, TaskSamplingFlags& flags) {
+  command.add_option("--temperature", flags.values.temperature, "0 is greedy")
+      ->capture_default_str()
+      ->check(NumberBetween(0.0, 100.0));
+  flags.penalty = AddRepetitionPenalty(command, flags.values);
+  command.add_option("--seed", flags.values.seed, "seed of the draws")->capture_default_str();
+  flags.max_tokens = command.add_option("--max-tokens", flags.values.max_tokens, "most tokens of an answer")
+                         ->capture_default_str()
+                         ->check(IntegerBetween(1, kMostTokens));
+}
+
+void NoteGeneration(const GenerationConfig& generation, const CommonFlags& flags) {
+  for (const std::string& remark : generation.unapplied) Note(flags, remark);
+}
+
+}  // namespace assay

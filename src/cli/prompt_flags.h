@@ -1,0 +1,39 @@
+#pragma once
+// Flags of the commands that ask a model something.
+
+#include <string>
+
+#include "engine/chat_prompts.h"
+#include "task/backend.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace assay {
+
+struct CommonFlags;
+
+/// --template, --chat-template-kwargs, --now.
+struct PromptFlags {
+  std::string chat_template, variables, now;
+  /// Without --now the clock is read here, once, so that everything a command asks is asked at one time.
+  PromptOptions options() const;
+};
+void AddPromptFlags(CLI::App& command, PromptFlags& flags);
+
+/// How a task's answers are chosen: greedy unless the user says otherwise, with what the model's file asks for of
+/// greedy answers.
+struct TaskSamplingFlags {
+  Sampling values;
+  CLI::Option *penalty = nullptr, *max_tokens = nullptr;
+  Sampling For(const GenerationConfig& generation) const;
+};
+CLI::Option* AddRepetitionPenalty(CLI::App& command, Sampling& values);
+void AddTaskSamplingFlags(CLI::App& command, TaskSamplingFlags& flags);
+
+/// Tells what of the model's generation settings is not applied.
+void NoteGeneration(const GenerationConfig& generation, const CommonFlags& flags);
+
+}  // namespace assay
