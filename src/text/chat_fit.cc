@@ -348,7 +348,7 @@ FittedChat FitChat(const ChatTemplate& chat_template, const ChatTemplate::Input&
       const std::string prompt = RenderChat(chat_template, trial);
       outcome = {false, marked.Misspelt(prompt, form, trial.messages), marked.LossesIn(prompt)};
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::kResource) break;  // no form makes it cheap
+      if (error.kind() == ErrorKind::kResource) throw;  // no form makes it cheap
     }
     if (!best || outcome.rank() < best_outcome.rank()) {
       best = form;

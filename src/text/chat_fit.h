@@ -24,7 +24,7 @@ struct FittedChat {
 };
 
 /// Messages without null members (`content` apart), reasoning under each of its names. Where no form of the messages
-/// renders, they stay as they are: rendering them says why.
+/// renders, they stay as they are: rendering them says why. Throws Error{kResource} past a limit of rendering.
 FittedChat FitChat(const ChatTemplate& chat_template, const ChatTemplate::Input& input);
 
 /// The prompt, with what the code published beside a template prepares (kimi_tools.h). Throws as ChatTemplate::Render.
