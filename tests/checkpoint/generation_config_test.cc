@@ -1,13 +1,12 @@
 // generation_config.json and general.sampling.*: every key of the reference has a row, and what a row says happens.
 
-#include "checkpoint/generation_files.h"
-
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <span>
 
 #include "base/error.h"
+#include "checkpoint/generation_files.h"
 #include "checkpoint/gguf_file.h"
 #include "small_gguf.h"
 
