@@ -132,6 +132,7 @@ RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& 
   header.tokenizer_hash = TokenizerHash(arm.engine->tokenizer());
   const std::string chat_template = arm.engine->prompts().sources();
   header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
+  header.prompts_by = arm.model->checkpoint().container() == Container::kGguf ? "llama.cpp" : "transformers";
   header.sampling = ToJson(defaults);
   header.now = arm.engine->prompts().now();
   header.template_variables = arm.engine->prompts().variables();

@@ -117,9 +117,19 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
     if (!seen.count(result.id)) extra.push_back(result.id);
   if (!missing.empty()) comparison.obstacles.push_back("the candidate lacks examples " + Listed(missing));
   if (!extra.empty()) comparison.obstacles.push_back("the baseline lacks examples " + Listed(extra));
-  if (!other_prompt.empty())
-    comparison.obstacles.push_back("the models saw different prompt tokens in examples " + Listed(other_prompt) +
-                                   OtherTemplateInput(baseline.header, candidate.header));
+  if (!other_prompt.empty()) {
+    const RunHeader &a = baseline.header, &b = candidate.header;
+    const std::string why = OtherTemplateInput(a, b);
+    // The same messages, template and vocabulary: what differs is what each engine makes of them, and what ships.
+    if (why.empty() && !a.prompts_by.empty() && !b.prompts_by.empty() && a.prompts_by != b.prompts_by)
+      comparison.notes.push_back(
+          fmt::format("prompt tokens of {} of {} examples differ, as {} (baseline) and {} (candidate) make them of the "
+                      "same messages: {}",
+                      other_prompt.size(), comparison.pairs.size(), a.prompts_by, b.prompts_by, Listed(other_prompt)));
+    else
+      comparison.obstacles.push_back("the models saw different prompt tokens in examples " + Listed(other_prompt) +
+                                     why);
+  }
   if (comparison.pairs.empty()) comparison.obstacles.push_back("the runs share no example");
   const size_t excluded = comparison.excluded.size(), total = comparison.pairs.size();
   if (static_cast<double>(excluded) > kMaxErrorShare * static_cast<double>(total))

@@ -108,6 +108,7 @@ Json ToJson(const RunHeader& header) {
   json["task_hash"] = header.task_hash;
   json["tokenizer_hash"] = header.tokenizer_hash;
   json["template_hash"] = header.template_hash;
+  if (!header.prompts_by.empty()) json["prompts_by"] = header.prompts_by;
   json["sampling"] = header.sampling;
   if (!header.now.empty()) json["now"] = header.now;
   if (!header.template_variables.is_null()) json["template_variables"] = header.template_variables;
@@ -129,6 +130,7 @@ RunHeader RunHeaderFromJson(const Json& json, std::string_view where) {
   header.task_hash = JsonString(json, "task_hash", where);
   header.tokenizer_hash = JsonString(json, "tokenizer_hash", where, "");
   header.template_hash = JsonString(json, "template_hash", where, "");
+  header.prompts_by = JsonString(json, "prompts_by", where, "");
   if (auto it = json.find("sampling"); it != json.end()) header.sampling = *it;
   header.now = JsonString(json, "now", where, "");
   if (auto it = json.find("template_variables"); it != json.end()) header.template_variables = *it;

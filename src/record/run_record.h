@@ -32,6 +32,7 @@ struct RunHeader {
   std::string task_hash;       // XXH3-128 of the canonical examples
   std::string tokenizer_hash;  // ids of a fixed probe text and vocabulary
   std::string template_hash;   // chat template source; empty: none used
+  std::string prompts_by;      // whose rules make prompts of messages: "transformers" | "llama.cpp"; empty: unknown
   Json sampling;               // defaults of the run
   std::string now;             // what the template's clock said, "2026-05-01T12:30:00"; empty: it reads none
   Json template_variables;     // given to every chat template of the run; null for none

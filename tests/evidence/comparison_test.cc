@@ -77,6 +77,23 @@ TEST(Compare, SaysWhenTheMarginIsOutOfReach) {
   EXPECT_EQ(Flipped(52, 0, 0, 5).all.verdict, Verdict::kHolds);
 }
 
+TEST(Compare, PromptsMayDifferAsTheirEnginesMakeThem) {
+  RunRecord folder = MadeRun(Outcomes(50, 0)), gguf = folder;
+  gguf.examples[7].prompt_hash = "x";
+  folder.header.prompts_by = "transformers";
+  gguf.header.prompts_by = "llama.cpp";
+  const Comparison apart = Compare(folder, gguf, {}, 10);
+  EXPECT_TRUE(apart.comparable);
+  EXPECT_THAT(apart.notes,
+              Contains(HasSubstr("prompt tokens of 1 of 50 examples differ, as transformers (baseline) and "
+                                 "llama.cpp (candidate) make them of the same messages: e7")));
+  gguf.header.now = "2026-05-01T12:30:00";  // another reason
+  EXPECT_FALSE(Compare(folder, gguf, {}, 10).comparable);
+  gguf.header.now.clear();
+  gguf.header.prompts_by = "transformers";
+  EXPECT_FALSE(Compare(folder, gguf, {}, 10).comparable);
+}
+
 TEST(Compare, GateRefusesDifferentRuns) {
   const RunRecord baseline = MadeRun(Outcomes(50, 0));
   auto obstacles = [&](auto change) {
