@@ -193,6 +193,7 @@ class HfCheckpoint : public Checkpoint {
     CheckBiases(config_where);
 
     tokenizer_ = ReadHuggingFaceTokenizer(folder);
+    SayTokenizerRemarks();
     CheckVocabulary();
     if (tokenizer_.eos >= 0 &&
         std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), tokenizer_.eos) == config_.stop_tokens.end())
@@ -248,6 +249,13 @@ class HfCheckpoint : public Checkpoint {
   }
 
   /// The key that says whether the class creates an optional bias.
+  void SayTokenizerRemarks() {
+    constexpr size_t kShown = 3;
+    const std::vector<std::string>& all = tokenizer_.remarks;
+    for (size_t i = 0; i < std::min(all.size(), kShown); ++i) unread_ += (unread_.empty() ? "" : "; ") + all[i];
+    if (all.size() > kShown) unread_ += fmt::format("; and {} more tokens so", all.size() - kShown);
+  }
+
   static const char* BiasKey(const TensorSlot& slot) {
     return slot.name.find(".attn_") != std::string::npos ? "attention_bias" : "mlp_bias";
   }

@@ -106,6 +106,7 @@ struct TokenizerSpec {
   TokenId bos = -1, eos = -1, unk = -1, pad = -1, eot = -1, eom = -1;
   TokenId model_tokens = -1;  // ids from here on are only found as added tokens, not by the model; -1: there are none
   std::vector<TokenId> ends;  // GGUF: what ends an answer, as llama.cpp derives it
+  std::vector<std::string> remarks;  // what the files state and their reader, transformers, has otherwise
 };
 
 /// How many tokens the model itself may use.
@@ -120,7 +121,7 @@ ASSAY_FIELDS(PreTokenizerStep, kind, pattern, regex, invert, individual, use_reg
              prepend)
 ASSAY_FIELDS(TokenizerSpec, model, tokens, scores, types, merges, pre, normalizer, pre_steps, added, add_bos, add_eos,
              after_bos, add_space_prefix, byte_fallback, ignore_merges, fuse_unk, drop_unknown,
-             remove_extra_whitespaces, precompiled_charsmap, bos, eos, unk, pad, eot, eom, model_tokens, ends)
+             remove_extra_whitespaces, precompiled_charsmap, bos, eos, unk, pad, eot, eom, model_tokens, ends, remarks)
 
 /// Const after construction, shareable between threads.
 class Tokenizer {

@@ -85,8 +85,7 @@ class TokenAdder {
   enum class Ids { kCounted, kRenaming, kStated };
   /// `vocabulary`: tokens of the model itself, behind which new ids begin. `spec` outlives this; its types are set.
   TokenAdder(TokenizerSpec& spec, size_t vocabulary, Ids ids);
-  /// `token.id` is what the file states, -1 when it does not; another id than the one the token gets is
-  /// Error{kCorrupt}.
+  /// `token.id` is what the file states, -1 when it does not; another id than the one the token gets becomes a remark.
   void Add(AddedToken token, const std::string& place);
   /// -1 when there is none.
   TokenId Find(const std::string& content) const;

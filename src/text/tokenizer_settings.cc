@@ -46,8 +46,9 @@ void TokenAdder::Add(AddedToken token, const std::string& place) {
   const bool fresh = id < 0;
   if (fresh) id = next_;
   if (stated >= 0 && stated != id)
-    Fail(ErrorKind::kCorrupt, "{}: \"{}\" has id {} here, but {}, {}", place, token.content, stated, id,
-         fresh ? "the next one after the vocabulary, where it is used" : "in the vocabulary");
+    spec_.remarks.push_back(fmt::format("{} gives {} the id {}; it is {}, {}, as transformers has it", place,
+                                        token.content, stated, id,
+                                        fresh ? "the next one after the vocabulary" : "that of the vocabulary"));
   token.id = id;
   next_ = std::max(next_, id + 1);
   const auto at = static_cast<size_t>(id);
