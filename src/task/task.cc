@@ -80,9 +80,9 @@ void CheckContent(const Json& message, const std::string& field) {
     std::string part = fmt::format("{}.content[{}]", field, i);
     const Json& json = (*content)[i];
     if (!json.is_object()) WrongType(part, "an object with \"type\" and \"text\"", json);
-    if (!json.contains("type") || json["type"] != "text")
+    if (const Json* type = Find(json, "type"); !type || *type != "text")
       Wrong(part + ".type", fmt::format("expected \"text\", found {}: only text is read, no images, sounds or files",
-                                        QuoteJson(json.value("type", Json()), 40)));
+                                        type ? QuoteJson(*type, 40) : "none"));
     RefuseUnknown(json, kPartMembers, part);
     if (!json.contains("text") || !json["text"].is_string()) Wrong(part + ".text", "expected a string");
   }

@@ -189,7 +189,7 @@ std::string Normalizer::Apply(std::string_view text) const {
         now = LowercaseUnicode(now);
         break;
       case NormalizerStep::Kind::kStripAccents:
-        now = StripMarks(now);
+        now = WithoutMarks(now);
         break;
       case NormalizerStep::Kind::kBertAccents:
         now = StripNonspacingMarks(Normalize(now, NormalForm::kNfd));

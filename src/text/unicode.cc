@@ -235,7 +235,7 @@ std::string Without(std::string_view text, Predicate is) {
 
 }  // namespace
 
-std::string StripMarks(std::string_view text) {
+std::string WithoutMarks(std::string_view text) {
   return Without(text, [](utf8proc_category_t c) { return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME; });
 }
 

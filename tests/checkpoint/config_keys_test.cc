@@ -158,7 +158,7 @@ struct Walk {
   template <typename T>
   void Visit(const T& value) {
     if constexpr (std::is_same_v<T, bool> || std::is_enum_v<T> || std::is_same_v<T, std::string> ||
-                  std::is_same_v<T, std::vector<float>>) {
+                  std::is_same_v<T, std::vector<float>> || std::is_same_v<T, GenerationConfig>) {
     } else if constexpr (std::is_same_v<T, std::vector<int32_t>>) {
       done = true;
     } else if constexpr (std::is_same_v<T, std::vector<LayerConfig>>) {

@@ -55,7 +55,9 @@ inline void ConvertForTest(const Checkpoint& source, Container container, const 
     tensors.back().second_scale = format.choose_global && !format.has_global;
     sources.push_back(&tensor);
   }
-  auto writer = CheckpointWriter::Create(container, out, source, preset, tensors, shard_bytes, hf_container);
+  OutputRules rules;
+  rules.force = true;  // tests write one name again and again
+  auto writer = CheckpointWriter::Create(container, out, source, preset, tensors, shard_bytes, hf_container, rules);
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Format& format = *tensors[i].format;
     const int64_t rows = tensors[i].rows, cols = tensors[i].cols;

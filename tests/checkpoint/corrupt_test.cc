@@ -215,7 +215,7 @@ const GgufCase kGgufCases[] = {
        return With("tokenizer.ggml.eos_token_id",
                    [](GgufMetadata& m) { m.AddUint32("tokenizer.ggml.eos_token_id", 8); });
      }},
-    {"tokenizer_model", ErrorKind::kUnsupported, "tokenizer.ggml.model is rwkv",
+    {"tokenizer_model", ErrorKind::kUnsupported, "tokenizer.ggml.model \"rwkv\"",
      [] { return With("tokenizer.ggml.model", [](GgufMetadata& m) { m.AddString("tokenizer.ggml.model", "rwkv"); }); }},
     {"split_count", ErrorKind::kCorrupt, "metadata split.count says 3 files, found 1",
      [] { return With("", [](GgufMetadata& m) { m.AddUint16("split.count", 3); }); }},

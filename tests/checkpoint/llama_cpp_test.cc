@@ -182,7 +182,9 @@ TEST(LlamaCpp, FilesThatItDoesNotLoadAreReadAndSaid) {
 // A row for each architecture, and every configuration is the same model as itself.
 TEST(LlamaCpp, TheTableIsWhole) {
   for (const ArchitectureSpec& spec : ArchitectureSpecs()) {
-    if (spec.in_llama_cpp) EXPECT_EQ(EngineOf(GgufName(spec)).name, GgufName(spec));
+    if (spec.in_llama_cpp) {
+      EXPECT_EQ(EngineOf(GgufName(spec)).name, GgufName(spec));
+    }
   }
   for (const auto& entry : fs::directory_iterator(kGolden / "models")) {
     TempFolder scratch;

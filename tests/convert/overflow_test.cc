@@ -158,7 +158,8 @@ TEST(Underflow, IsInTheReportedError) {
   WriteFileAtomically(folder / "model.safetensors", bytes);
   auto source = Checkpoint::Open(folder);
   for (const auto& [container, expected] : {std::pair<const char*, double>{"gptq", 1.0}, {"", 0.12}}) {
-    const QuantRecord record = Convert(*source, "int4-g128", scratch.path() / "out", true, container);
+    const QuantRecord record =
+        Convert(*source, "int4-g128", scratch.path() / fmt::format("out-{}", container), true, container);
     auto back = Checkpoint::Open(record.output);
     for (const TensorQuantization& tensor : record.tensors) {
       if (tensor.name != "blk.0.ffn_up.weight") continue;

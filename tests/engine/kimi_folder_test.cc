@@ -41,7 +41,7 @@ TEST(KimiFolder, IdsPromptsAndAnswerAreThoseOfTheReference) {
   for (const Json& row : golden["chats"]) {
     const Prompt prompt =
         engine.RenderChat({.messages = row["messages"], .tools = row.contains("tools") ? row["tools"] : Json()});
-    EXPECT_EQ(prompt, row["prompt"].get<std::string>());
+    EXPECT_EQ(prompt.text, row["prompt"].get<std::string>());
     EXPECT_EQ(engine.Tokenize(prompt), row["ids"].get<std::vector<int32_t>>());
   }
   // The answer ends with a token that generation_config.json alone calls an end.

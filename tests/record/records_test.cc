@@ -10,6 +10,7 @@
 #include "record/check_record.h"
 #include "record/json_fields.h"
 #include "record/quant_record.h"
+#include "system/file.h"
 
 namespace assay {
 namespace {

@@ -145,9 +145,13 @@ TEST_P(Vocabulary, IdsAreThoseOfLlamaCpp) {
     for (const std::string& id : Split(lines[i], ' '))
       if (!id.empty()) expected.push_back(std::stoi(id));
     EXPECT_EQ(tokenizer->Encode(texts[i], false), expected) << texts[i];
-    if (spec.model != TokenizerModel::kWordPiece) EXPECT_EQ(tokenizer->Decode(expected), texts[i]);
+    if (spec.model != TokenizerModel::kWordPiece) {
+      EXPECT_EQ(tokenizer->Decode(expected), texts[i]);
+    }
   }
-  if (spec.model != TokenizerModel::kWordPiece) EXPECT_NO_THROW(PreTokenizerName(spec));
+  if (spec.model != TokenizerModel::kWordPiece) {
+    EXPECT_NO_THROW(PreTokenizerName(spec));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Real, Vocabulary,

@@ -83,7 +83,6 @@ void MixtureFromGguf(const GgufFields& in, ModelConfig& c) {
 }
 
 void DeltaToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out) {
-  RequireActivation(c, Activation::kSilu);
   const DeltaConfig& d = c.delta;
   if (d.key_dim != d.value_dim)
     Fail(ErrorKind::kUnsupported,
