@@ -40,9 +40,9 @@ class Facts {
   void Model(const ModelConfig& c) {
     const auto& [architecture, name, n_layers, hidden, n_heads, n_kv_heads, head_dim, feed_forward, vocab, context,
                  rms_epsilon, rope_theta, rotary_dim, rope_interleaved, rope_scaling, rope_factors, rope_long_factors,
-                 rope_local_theta, rope_local_scaling, sliding_window, tied_output, layers, norm, norm_bias, parallel, shared_norm,
-                 post_norms, sub_norms, learned_positions, sinks, output_gate, gated, activation, qk_norm, qkv_bias,
-                 o_bias, mlp_bias, output_bias, embedding_scale, residual_scale, logit_scale, attention_scale,
+                 rope_local_theta, rope_local_scaling, sliding_window, tied_output, layers, norm, norm_bias, parallel,
+                 shared_norm, post_norms, sub_norms, learned_positions, sinks, output_gate, gated, activation, qk_norm,
+                 qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale, logit_scale, attention_scale,
                  attention_softcap, logit_softcap, temperature_scale, temperature_floor, temperature_rotated,
                  swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, extra_layers, fused_experts,
                  stop_tokens, generation] = c;

@@ -244,7 +244,7 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
   command
       .add_option("--margin", o->margin,
                   "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
-      ->check(NumberBetween(0.1, 100.0));
+      ->check(NumberBetween(0.1, 99.9));
   command.add_option("--report", o->report, "HTML report to write")->default_val("assay-report.html");
   command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
   AddPromptFlags(command, o->prompt_flags);

@@ -24,7 +24,7 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
   command
       .add_option("--margin", o->margin,
                   "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
-      ->check(NumberBetween(0.1, 100.0));
+      ->check(NumberBetween(0.1, 99.9));
   command.add_option("--html", o->html, "also write the report to this file");
   AddForce(command, o->force);
   AddFailOn(command, o->fail_on);

@@ -50,8 +50,10 @@ bool HoldsRow(const PackedView& packed, int64_t row, const float* weights, float
 }
 
 void FailOverflow(const Format& format, const float* weights, int64_t cols, const std::string& place) {
-  Fail(ErrorKind::kUnsupported, "{} has weights up to {:.6g}, too large for {}; bf16 has room for them", place,
-       LargestMagnitude(weights, cols), format.name);
+  constexpr float kBf16Max = 3.38953139e38f;
+  const float largest = LargestMagnitude(weights, cols);
+  Fail(ErrorKind::kUnsupported, "{} has weights up to {:.6g}, too large for {}; {} has room for them", place, largest,
+       format.name, largest <= kBf16Max && format.name != "bf16" ? "bf16" : "f32");
 }
 
 void RoundScales(std::string_view dtype, int entry_bytes, std::byte* scales, int64_t bytes) {

@@ -224,7 +224,7 @@ std::string_view OutcomeName(Outcome outcome) {
 Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
                    double margin) {
   if (!(margin >= 0 && margin < 100))
-    Fail(ErrorKind::kInvalid, "margin: expected 0 (the default) to 100 points, found {:g}", margin);
+    Fail(ErrorKind::kInvalid, "margin: expected 0 (the default) to less than 100 points, found {:g}", margin);
   Comparison comparison;
   comparison.baseline = baseline.header.model.format;
   comparison.candidate = candidate.header.model.format;

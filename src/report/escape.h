@@ -17,8 +17,8 @@ std::string EscapeHtml(std::string_view text);
 /// VisibleText on one line, cut to `columns` code points with an ellipsis; 0: not cut.
 std::string TerminalText(std::string_view text, size_t columns = 0);
 
-/// An answer for reading: VisibleText with lines, but joiners and single direction marks stay, which languages and emoji
-/// need, and so do line ends of two characters. What overrides direction or acts on a terminal is shown.
+/// An answer for reading: VisibleText with lines, but joiners and single direction marks stay, which languages and
+/// emoji need, and so do line ends of two characters. What overrides direction or acts on a terminal is shown.
 std::string AnswerText(std::string_view text);
 
 /// JSON text of the same value in which such characters are escapes (\u009b), so that it can be printed.

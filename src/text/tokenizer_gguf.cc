@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "text/gguf_pretokenizers.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_files.h"
@@ -130,9 +131,7 @@ void DeriveByName(TokenizerSpec& spec, const GgufExtras& extras) {
 
 // Attributes of added tokens, for which GGUF has no place: llama.cpp knows some models by name.
 void DeriveAttributes(TokenizerSpec& spec, const GgufExtras& extras) {
-  std::string model(extras.name);
-  for (char& c : model)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string model = ToLowerAscii(extras.name);
   auto any = [](std::string_view text, std::initializer_list<std::string_view> parts) {
     return std::any_of(parts.begin(), parts.end(),
                        [&](auto part) { return text.find(part) != std::string_view::npos; });
@@ -308,7 +307,21 @@ TokenizerSpec ReadBack(const TokenizerSpec& spec, const GgufExtras& extras) {
 
 }  // namespace
 
+/// llama.cpp looks these up without asking whether they are there.
+void RequireTokensOfName(const TokenizerSpec& spec, const GgufExtras& extras) {
+  const std::string model = ToLowerAscii(extras.name);
+  if (model.find("phi-3") == std::string::npos && model.find("phi3") == std::string::npos) return;
+  for (const char* token : {"<unk>", "<s>", "<|endoftext|>"})
+    if (std::find(spec.tokens.begin(), spec.tokens.end(), token) == spec.tokens.end())
+      Fail(ErrorKind::kUnsupported,
+           "llama.cpp does not load a file whose name ({}) has phi3 in it and whose vocabulary has no {}: give the "
+           "model's "
+           "folder another name",
+           extras.name, token);
+}
+
 std::string GgufLosses(const TokenizerSpec& spec, const GgufExtras& extras, std::span<const TokenId> stops) {
+  RequireTokensOfName(spec, extras);
   const TokenizerSpec back = ReadBack(spec, extras);
   std::vector<std::string> losses;
   auto has = [](const TokenizerSpec& s, auto kind) {

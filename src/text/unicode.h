@@ -36,7 +36,7 @@ enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 /// `text` must be valid UTF-8.
 std::string Normalize(std::string_view text, NormalForm form);
 std::string LowercaseUnicode(std::string_view text);
-std::string WithoutMarks(std::string_view text);            // categories Mn, Mc, Me
+std::string WithoutMarks(std::string_view text);          // categories Mn, Mc, Me
 std::string StripNonspacingMarks(std::string_view text);  // Mn only
 
 /// GPT-2's byte alphabet: every byte as a printable character. Encode never fails; Decode returns false (and leaves
