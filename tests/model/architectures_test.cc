@@ -43,7 +43,8 @@ std::vector<std::string> Names() {
 
 // The folder of a model with the tokenizer that all share.
 fs::path Assemble(const std::string& name, const fs::path& scratch) {
-  fs::path folder = scratch / name;
+  // A GGUF whose name has phi3 in it wants that model's own vocabulary.
+  fs::path folder = scratch / (name.starts_with("phi3") ? "a_phi" : name);
   fs::create_directories(folder);
   for (const char* file : {"config.json", "model.safetensors"})
     fs::copy_file(kModels / name / file, folder / file, fs::copy_options::overwrite_existing);

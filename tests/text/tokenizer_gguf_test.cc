@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/error.h"
 #include "text/tokenizer.h"
 
 namespace assay {
@@ -124,6 +125,12 @@ TEST(GgufLosses, NameWhatIsLost) {
   spec.added[1] = {"<|y|>", 4, true};
   spec.added[0].rstrip = spec.added[1].rstrip = true;
   spec.normalizer.clear();
+  EXPECT_THROW(GgufLosses(spec, {.name = "Phi-3"}, {}), Error);  // llama.cpp looks for three tokens without asking
+  for (const char* token : {"<unk>", "<s>", "<|endoftext|>"}) {
+    spec.added.push_back({token, static_cast<TokenId>(spec.tokens.size()), true});
+    spec.tokens.push_back(token);
+    spec.types.push_back(TokenType::kControl);
+  }
   EXPECT_EQ(GgufLosses(spec, {.name = "Phi-3"}, {}), "");
 }
 
