@@ -82,6 +82,11 @@ double Seconds(const std::function<void()>& work) {
 }
 // Milliseconds where the time is linear, minutes where it is not; the machine may be busy and the build checked.
 constexpr double kSoon = 20;
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t kHostile = 10'000;
+#else
+constexpr size_t kHostile = 100'000;
+#endif
 
 TEST(Work, PatternsAreBoundedInTotal) {
   auto result = [](const char* pattern, const std::string& text) { return Pattern(pattern, false, false).Match(text); };
@@ -192,7 +197,7 @@ TEST(Work, HostileAnswersAreReadInLinearTime) {
                            "<arg_value>",
                            "<|\"|>"})
     for (const char* head : {"", "[", "<tool_call>\n<function=f>\n<parameter=a>"}) {
-      std::string text = Repeated(part, head, "", 100'000);
+      std::string text = Repeated(part, head, "", kHostile);
       EXPECT_LT(Seconds([&] { Try(calls, text, example); }), kSoon) << head << part;
     }
   for (const char* spec :
