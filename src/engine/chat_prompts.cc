@@ -168,9 +168,8 @@ ChatTemplate::Input ChatPrompts::InputFor(const Chat& chat) const {
     input.extra = {{"enable_thinking", true},
                    {"datetime", TimeText(now_s_, "%b %d %Y")},
                    {"date_string", TimeText(now_s_, "%d %b %Y")}};
-  else  // transformers gives its special tokens
-    for (auto [name, id] : {std::pair("unk_token", spec.unk), std::pair("pad_token", spec.pad)})
-      if (id >= 0) input.extra[name] = TokenText(spec, id);
+  else  // transformers gives the special tokens that have a name
+    for (const NamedToken& token : spec.named) input.extra[token.name] = token.content;
   for (const Json* given : {&variables_, &chat.template_variables})
     if (given->is_object())
       for (const auto& [name, value] : given->items()) input.extra[name] = value;

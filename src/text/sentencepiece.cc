@@ -216,7 +216,8 @@ TokenizerSpec TokenizerSpecFromSentencePiece(std::span<const std::byte> model_pr
   TokenAdder adder(spec, spec.tokens.size(), TokenAdder::Ids::kRenaming);
   const Json json = ApplySettings(settings, spec, adder, where);
   const Node config(json, std::string(where) + ": tokenizer_config.json");
-  if (!config.Find("add_bos_token")) spec.add_bos = spec.bos >= 0;
+  spec.add_bos = spec.bos >= 0;
+  ApplyFlags(config, spec);
   const bool prefix = config.Bool("add_prefix_space", spec.add_space_prefix);
   const bool first_only = !config.Bool("legacy", true);
   spec.add_space_prefix = prefix && !first_only;

@@ -82,6 +82,12 @@ struct PreTokenizerStep {
 };
 
 /// Everything needed to build a tokenizer, from whichever file; plain data.
+/// What a folder calls one of its special tokens: "eos_token", "sep_token", "image_token" …
+struct NamedToken {
+  std::string name, content;
+  bool operator==(const NamedToken&) const = default;
+};
+
 struct TokenizerSpec {
   TokenizerModel model = TokenizerModel::kByteLevelBpe;
   // [n] as the file has them (byte-level BPE: in GPT-2's byte alphabet; WordPiece: with ## where a word goes on)
@@ -106,6 +112,7 @@ struct TokenizerSpec {
   TokenId bos = -1, eos = -1, unk = -1, pad = -1, eot = -1, eom = -1;
   TokenId model_tokens = -1;  // ids from here on are only found as added tokens, not by the model; -1: there are none
   std::vector<TokenId> ends;  // GGUF: what ends an answer, as llama.cpp derives it
+  std::vector<NamedToken> named;     // what chat templates of a folder may call by name
   std::vector<std::string> remarks;  // what the files state and their reader, transformers, has otherwise
 };
 
@@ -115,13 +122,15 @@ inline size_t ModelTokens(const TokenizerSpec& spec) {
 }
 
 // All of them, for a model's fingerprint.
+ASSAY_FIELDS(NamedToken, name, content)
 ASSAY_FIELDS(AddedToken, content, id, special, lstrip, rstrip, single_word, normalized)
 ASSAY_FIELDS(NormalizerStep, kind, pattern, content, regex, left, right)
 ASSAY_FIELDS(PreTokenizerStep, kind, pattern, regex, invert, individual, use_regex, add_prefix_space, split, behavior,
              prepend)
 ASSAY_FIELDS(TokenizerSpec, model, tokens, scores, types, merges, pre, normalizer, pre_steps, added, add_bos, add_eos,
              after_bos, add_space_prefix, byte_fallback, ignore_merges, fuse_unk, drop_unknown,
-             remove_extra_whitespaces, precompiled_charsmap, bos, eos, unk, pad, eot, eom, model_tokens, ends, remarks)
+             remove_extra_whitespaces, precompiled_charsmap, bos, eos, unk, pad, eot, eom, model_tokens, ends, named,
+             remarks)
 
 /// Const after construction, shareable between threads.
 class Tokenizer {

@@ -111,7 +111,10 @@ std::vector<NormalizerStep> SentencePieceNormalizer(const TokenizerSpec& spec);
 AddedToken ReadAddedToken(const Node& node);
 
 /// What the files beside a tokenizer add to it, as transformers reads them: added tokens and their attributes, special
-/// tokens by name, the ids of BOS, EOS, … and whether they are put around a text. Returns tokenizer_config.json.
+/// tokens by name, the ids of BOS, EOS, … Returns tokenizer_config.json.
 Json ApplySettings(const TokenizerSettings& texts, TokenizerSpec& spec, TokenAdder& adder, std::string_view where);
+
+/// tokenizer_config.json's add_bos_token and add_eos_token.
+void ApplyFlags(const Node& config, TokenizerSpec& spec);
 
 }  // namespace assay

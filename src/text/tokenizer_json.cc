@@ -315,6 +315,14 @@ void SetUnknown(TokenizerSpec& spec, const std::string& unk_token, const TokenAd
   spec.drop_unknown = spec.unk < 0;
 }
 
+/// Classes that, up to transformers 4.57, write the post-processor anew by add_bos_token and add_eos_token; to all
+/// others, and to everything that 5 reads, these keys say nothing beside a tokenizer.json.
+bool RebuildsPostProcessor(std::string_view tokenizer_class) {
+  constexpr std::string_view kClasses[] = {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"};
+  return std::any_of(std::begin(kClasses), std::end(kClasses),
+                     [&](std::string_view name) { return tokenizer_class.starts_with(name); });
+}
+
 }  // namespace
 
 TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, const TokenizerSettings& settings,
@@ -365,7 +373,9 @@ TokenizerSpec TokenizerSpecFromJson(std::string_view tokenizer_json, const Token
   for (const PreTokenizerStep& step : spec.pre_steps)
     if (step.kind == PreTokenizerStep::Kind::kMetaspace && step.prepend != PrependScheme::kNever)
       spec.add_space_prefix = true;
-  ApplySettings(settings, spec, adder, where);
+  const Json json = ApplySettings(settings, spec, adder, where);
+  const Node config(json, place + ": tokenizer_config.json");
+  if (RebuildsPostProcessor(config.String("tokenizer_class", ""))) ApplyFlags(config, spec);
   if (model_unk >= 0 && spec.model != TokenizerModel::kByteLevelBpe)
     spec.types[static_cast<size_t>(model_unk)] = TokenType::kUnknown;
   return spec;

@@ -143,6 +143,13 @@ class Settings {
       if (special.object || !adder.FindAdded(special.token.content)) adder.Add(special.token, config_.name());
   }
 
+  /// transformers' special_tokens_map without its list.
+  std::vector<NamedToken> Named() const {
+    std::vector<NamedToken> out = extra_;
+    for (const auto& [key, special] : named_) out.push_back({key, special.token.content});
+    return out;
+  }
+
   /// What the folder calls `key`, -1 when it says nothing.
   TokenId Id(const char* key, const TokenAdder& adder) const {
     auto it = named_.find(key);
@@ -155,7 +162,10 @@ class Settings {
       const Json* list = node.Find(key);
       if (!list) continue;
       if (!list->is_array() && !list->is_object()) node.Wrong(key, "a list", *list);
-      for (const Json& value : *list) more_.push_back(ReadSpecial(node, value, key));
+      for (const auto& [name, value] : list->items()) {
+        more_.push_back(ReadSpecial(node, value, key));
+        if (list->is_object()) extra_.push_back({name, more_.back().token.content});
+      }
     }
   }
 
@@ -188,6 +198,7 @@ class Settings {
   bool legacy_ = false;
   std::map<std::string, Special> named_;
   std::vector<Special> more_;
+  std::vector<NamedToken> extra_;
 };
 
 }  // namespace
@@ -203,6 +214,7 @@ Json ApplySettings(const TokenizerSettings& texts, TokenizerSpec& spec, TokenAdd
   const Node config(files[0], names[0]), added(files[1], names[1]), special_map(files[2], names[2]);
   const Settings settings(config, added, special_map);
   settings.AddTo(adder);
+  spec.named = settings.Named();
   auto take = [&](const char* key, TokenId& id) {
     if (TokenId named = settings.Id(key, adder); named >= 0) id = named;
   };
@@ -211,9 +223,12 @@ Json ApplySettings(const TokenizerSettings& texts, TokenizerSpec& spec, TokenAdd
   if (!spec.add_eos) take("eos_token", spec.eos);
   take("pad_token", spec.pad);
   if (spec.unk < 0) take("unk_token", spec.unk);
+  return std::move(files[0]);
+}
+
+void ApplyFlags(const Node& config, TokenizerSpec& spec) {
   if (config.Find("add_bos_token")) spec.add_bos = config.Bool("add_bos_token", false) && spec.bos >= 0;
   if (config.Find("add_eos_token")) spec.add_eos = config.Bool("add_eos_token", false) && spec.eos >= 0;
-  return std::move(files[0]);
 }
 
 }  // namespace assay

@@ -210,7 +210,8 @@ TokenizerSpec TokenizerSpecFromTiktoken(std::string_view file, const TokenizerSe
   };
   named(spec.bos, kBeginOfText), named(spec.eos, "<|end_of_text|>"), named(spec.eos, "<|endoftext|>");
   named(spec.eot, "<|eot|>"), named(spec.eom, "<|eom|>");
-  if (!config.Find("add_bos_token")) spec.add_bos = spec.bos >= 0 && spec.bos == adder.Find(kBeginOfText);
+  spec.add_bos = spec.bos >= 0 && spec.bos == adder.Find(kBeginOfText);
+  ApplyFlags(config, spec);
   return spec;
 }
 

@@ -168,7 +168,7 @@ class Files(unittest.TestCase):
         self.refused("quantize", "m/config.json", "--to", "fp8", "-o", "m", "--force", says="source")
         for shard in shards:
             self.refused("quantize", shards[0], "--to", "q8_0", "-o", shard, "--force", says="replace the source")
-        for out in ("one.gguf", "hard.gguf", "soft.gguf", "./one.gguf", "../work/one.gguf"):
+        for out in ("one.gguf", "hard.gguf", "soft.gguf", "./one.gguf", f"../{self.path.name}/one.gguf"):
             self.refused("quantize", "one.gguf", "--to", "q4_0", "-o", out, "--force", says="replace the source")
         self.refused("quantize", "soft.gguf", "--to", "q4_0", "-o", "one.gguf", "--force", says="replace the source")
         self.put("p/config.json", "{}")

@@ -116,6 +116,17 @@ TEST(ChatPrompts, HiddenToolsAreAnErrorWithTheRemedy) {
   EXPECT_EQ(Rendered(own, helped).text, "order<user>order two");
 }
 
+// transformers gives the special tokens that have names, llama.cpp BOS and EOS alone.
+TEST(ChatPrompts, SpecialTokensByName) {
+  const std::string source = std::string(kPlain) + "{{ bos_token }}{{ image_token }}{{ pad_token }}";
+  for (auto [container, expected] : {std::pair(Container::kHuggingFace, "<user>order two<s><img><pad>"),
+                                     std::pair(Container::kGguf, "<user>order two<s>")}) {
+    Folder folder(container, source);
+    folder.spec().named = {{"image_token", "<img>"}, {"pad_token", "<pad>"}};
+    EXPECT_EQ(Rendered(folder, {.messages = kUser}).text, expected);
+  }
+}
+
 TEST(ChatPrompts, AHiddenSystemMessage) {
   const std::string users = "{% for m in messages if m.role == 'user' %}<{{ m.role }}>{{ m.content }}{% endfor %}",
                     refusing =

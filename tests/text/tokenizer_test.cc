@@ -140,13 +140,30 @@ TEST(Tokenizer, ConfigNamesTokens) {
   std::string json = ReadFile(kFolder + "gpt2.tokenizer.json");
   TokenizerSpec spec = TokenizerSpecFromJson(
       json, {R"({"bos_token": {"content": "<|im_start|>"}, "eos_token": "<|im_end|>", "pad_token": null,
-           "add_bos_token": true})"},
+           "add_bos_token": true, "tokenizer_class": "LlamaTokenizerFast",
+           "extra_special_tokens": {"image_token": "<|im_start|>"}})"},
       "x");
   EXPECT_EQ(spec.tokens.at(spec.bos), "<|im_start|>");
   EXPECT_EQ(spec.tokens.at(spec.eos), "<|im_end|>");
   EXPECT_EQ(spec.pad, -1);
   auto tokenizer = Tokenizer::Create(spec, "x");
   EXPECT_EQ(tokenizer->Encode("", true, true), std::vector<TokenId>{spec.bos});
+  const std::vector<NamedToken> named = {
+      {"image_token", "<|im_start|>"}, {"bos_token", "<|im_start|>"}, {"eos_token", "<|im_end|>"}};
+  EXPECT_EQ(spec.named, named);
+}
+
+// Both versions of transformers: beside a tokenizer.json the flags count for a few classes alone.
+TEST(Tokenizer, FlagsDoNotChangeAPostProcessor) {
+  const std::string json = ReadFile(kFolder + "gpt2.tokenizer.json");
+  for (const char* name : {"GPT2Tokenizer", "PreTrainedTokenizerFast", ""}) {
+    const std::string config = fmt::format(
+        R"({{"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "add_bos_token": true, "add_eos_token": true,
+           "tokenizer_class": "{}"}})",
+        name);
+    auto tokenizer = Tokenizer::Create(TokenizerSpecFromJson(json, {config}, "x"), "x");
+    EXPECT_TRUE(tokenizer->Encode("", true, true).empty()) << name;
+  }
 }
 
 // Time grows with n log n: a run of one letter eight times as long must not take anything like 64 times as long.
