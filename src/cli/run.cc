@@ -64,6 +64,10 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     Task task = LoadTask(o->task);
     ThreadPool pool(flags.threads);
     const std::string path = ResolveModel(o->model);
+    OutputRules rules;
+    rules.force = o->force;
+    AddSources(rules, {ModelFiles(path), StatesOf(std::vector<std::filesystem::path>{o->task})});
+    if (!o->out.empty()) CheckOutput(o->out, rules);  // told before any work
     o->engine.prompt = o->prompt_flags.options();
     LoadedArm arm = LoadArm(path, "", o->model_flags, o->engine, pool, flags);
     std::string out = o->out;
@@ -75,11 +79,16 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     RunHeader header = MakeRunHeader(arm, task, o->sampling.For(generation));
     Cache cache(!o->no_cache, flags);
     cache.Watch(arm.files);
-    OutputRules rules;
-    rules.force = o->force;
     rules.unchanged = arm.files;
-    AddSources(rules, {ModelFiles(path), StatesOf(std::vector<std::filesystem::path>{o->task}), cache.files()});
-    RunRecordWriter writer(out, header, rules);
+    AddSources(rules, {cache.files()});
+    const bool any_clock = o->prompt_flags.now.empty();
+    RunRecordWriter writer(out, header, rules, any_clock);
+    if (any_clock && writer.now() != header.now) {
+      // All prompts of a run are of one time: that of its first sitting.
+      header.now = writer.now();
+      o->engine.prompt.now_s = ClockFromText(header.now);
+      arm.engine = std::make_unique<Engine>(arm.model, pool, o->engine);
+    }
     if (!writer.set_aside().empty())
       Note(flags, fmt::format("{}: an interrupted run of another model, task, setting or build was moved there",
                               writer.set_aside().string()));

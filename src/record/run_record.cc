@@ -19,10 +19,10 @@ constexpr std::string_view kBegin = "{\"assay_run\"";  // of the file
 constexpr size_t kMaxExamples = 10'000'000;
 
 /// The header without what may differ between two sittings of one run.
-std::string HeaderKey(const RunHeader& header) {
+std::string HeaderKey(const RunHeader& header, bool any_clock) {
   Json json = ToJson(header);
   json.erase("started");
-  json.erase("now");  // a prompt that it changes is noticed by its hash
+  if (any_clock && !header.now.empty()) json["now"] = "any";
   return DumpJson(json);
 }
 
@@ -230,8 +230,9 @@ RunRecord ReadRunRecord(const std::filesystem::path& path) {
   return record;
 }
 
-RunRecordWriter::RunRecordWriter(const std::filesystem::path& path, const RunHeader& header, const OutputRules& rules)
-    : file_(path, rules, kBegin) {
+RunRecordWriter::RunRecordWriter(const std::filesystem::path& path, const RunHeader& header, const OutputRules& rules,
+                                 bool any_clock)
+    : file_(path, rules, kBegin), now_(header.now) {
   const std::string text = file_.Text();
   ParsedRun parsed;
   bool usable = true;
@@ -240,11 +241,12 @@ RunRecordWriter::RunRecordWriter(const std::filesystem::path& path, const RunHea
   } catch (const Error&) {
     usable = false;
   }
-  if (!usable || !parsed.header || HeaderKey(*parsed.header) != HeaderKey(header)) {
+  if (!usable || !parsed.header || HeaderKey(*parsed.header, any_clock) != HeaderKey(header, any_clock)) {
     if (!text.empty()) set_aside_ = file_.SetAside();
     file_.Append(DumpJson(ToJson(header)) + "\n");
     return;
   }
+  now_ = parsed.header->now;
   file_.Keep(parsed.good_bytes);
   if (parsed.needs_newline) file_.Append("\n");
   for (ExampleResult& result : parsed.examples)

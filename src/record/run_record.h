@@ -60,7 +60,7 @@ struct ExampleResult {
   std::string answer;                       // raw text, special tokens left out
   std::vector<int32_t> answer_ids;
   std::vector<float> logprobs;  // of each generated token under the run's own model
-  std::string finish;           // "stop" | "length" | "error"
+  std::string finish;           // "stop" | "length" | "not numbers" | "error"
   std::string error;            // not empty: the example is excluded pairwise and reported, it is not a failure
   bool pass = false;
   std::vector<CheckResult> checks;
@@ -95,14 +95,19 @@ ExampleResult ExampleResultFromJson(const Json& json, std::string_view where);
 RunRecord ReadRunRecord(const std::filesystem::path& path);
 
 /// Appends as examples finish, in any order; Finish writes the end line. The file is `path`.part until then. When
-/// `path`.part of an interrupted run with the same header (times apart, the template's clock too) exists, its results
-/// are taken over, except those that were errors: see resumed(). A part of a run with another header is moved aside to
+/// `path`.part of an interrupted run with the same header (but for when it started) exists, its results are taken over,
+/// except those that were errors: see resumed(). A part of a run with another header is moved aside to
 /// `path`.part.stale; any other file of that name, and a file at `path` that `rules` keep, is refused. Two writers of
 /// one path at once: the second throws Error{kResource}.
 class RunRecordWriter {
  public:
-  RunRecordWriter(const std::filesystem::path& path, const RunHeader& header, const OutputRules& rules = {});
+  /// With `any_clock` a part whose template's clock says something else is taken over too: what is answered from here
+  /// on must be asked by its clock, now().
+  RunRecordWriter(const std::filesystem::path& path, const RunHeader& header, const OutputRules& rules = {},
+                  bool any_clock = false);
   const std::vector<ExampleResult>& resumed() const { return resumed_; }
+  /// `now` of the header that stands in the file.
+  const std::string& now() const { return now_; }
   /// Where a part of another run was moved; empty: there was none.
   const std::filesystem::path& set_aside() const { return set_aside_; }
   void Add(const ExampleResult& result);
@@ -111,6 +116,7 @@ class RunRecordWriter {
  private:
   GrowingFile file_;
   std::filesystem::path set_aside_;
+  std::string now_;
   std::vector<ExampleResult> resumed_;
   std::set<std::string> written_;
   int64_t count_ = 0;  // different ids

@@ -106,6 +106,26 @@ class Prompts(unittest.TestCase):
         self.assertNotIn("1970", self.answer(model, ask, *off)[0]["now"])
         self.assertIn("--now", self.run_assay("run", model, "--task", "task.jsonl", "--now", "soon", code=1).stderr)
 
+    def test_an_interrupted_run_goes_on_by_its_own_clock(self):
+        model = self.folder("clock", "{{ strftime_now('%Y-%m-%d %H:%M:%S') }} {{ messages[0].content }}")
+        task = self.path / "two.jsonl"
+        task.write_text("".join(json.dumps({"id": name, "messages": [{"role": "user", "content": name}], "sampling": {"max_tokens": 1},
+                                            "expect": CHECK}) + "\n" for name in "ab"))
+        run = lambda *flags: self.run_assay("run", model, "--task", task, "--no-cache", *flags)
+        run("-o", "whole", "--now", "2026-05-01")
+        whole = [json.loads(line) for line in (self.path / "whole").read_text().splitlines()]
+        half = "".join((self.path / "whole").read_text().splitlines(keepends=True)[:2])
+        (self.path / "cut.part").write_text(half)
+        self.assertIn("going on after 1 finished", run("-o", "cut").stderr)
+        cut = [json.loads(line) for line in (self.path / "cut").read_text().splitlines()]
+        self.assertEqual(cut[0]["now"], "2026-05-01T00:00:00")
+        self.assertEqual([x["prompt_hash"] for x in cut[1:3]], [x["prompt_hash"] for x in whole[1:3]])
+        # Another clock that is asked for is another run.
+        (self.path / "other.part").write_text(half)
+        self.assertIn("other.part.stale", run("-o", "other", "--now", "2027-05-01").stderr)
+        self.assertEqual(json.loads((self.path / "other").read_text().splitlines()[0])["now"], "2027-05-01T00:00:00")
+        self.assertEqual((self.path / "other.part.stale").read_text(), half)
+
     def test_special_tokens_around_a_chat(self):
         def both(_):
             special = {n: {"id": n, "ids": [i], "tokens": [n]} for n, i in (("<|reserved_0|>", 1713), ("<|im_end|>", 2))}

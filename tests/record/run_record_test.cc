@@ -192,6 +192,31 @@ TEST_F(RunRecordTest, AnotherHeaderStartsAnew) {
   EXPECT_EQ(ReadRunRecord(path_).header.model.fingerprint, "beef");
 }
 
+TEST_F(RunRecordTest, ClockOfTheFirstSittingHolds) {
+  RunHeader first = Header(), later = Header();
+  first.now = "2026-05-01T00:00:00";
+  later.now = "2027-05-01T00:00:00";
+  {
+    RunRecordWriter writer(path_, first, {}, true);
+    EXPECT_EQ(writer.now(), first.now);
+    writer.Add(Result(0));
+  }
+  {
+    RunRecordWriter writer(path_, later, {}, true);
+    EXPECT_EQ(writer.resumed().size(), 1u);
+    EXPECT_EQ(writer.now(), first.now);
+  }
+  {
+    RunRecordWriter writer(path_, later);  // asked for
+    EXPECT_TRUE(writer.resumed().empty());
+    EXPECT_EQ(writer.now(), later.now);
+    EXPECT_FALSE(writer.set_aside().empty());
+  }
+  RunRecordWriter writer(path_, Header(), {}, true);  // its template reads no clock
+  EXPECT_EQ(writer.now(), "");
+  EXPECT_FALSE(writer.set_aside().empty());
+}
+
 TEST_F(RunRecordTest, SecondWriterIsRefused) {
   RunRecordWriter first(path_, Header());
   try {
