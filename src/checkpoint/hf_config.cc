@@ -153,11 +153,25 @@ Json OptionalId(int64_t id) {
   return id < 0 ? Json(nullptr) : Json(id);
 }
 
-Json RopeJson(const RopeScaling& rope) {
+Json FactorsJson(const std::vector<float>& factors) {
+  Json out = Json::array();
+  for (float factor : factors) out.push_back(ShortFloat(factor));
+  return out;
+}
+
+Json RopeJson(const ModelConfig& config) {
+  const RopeScaling& rope = config.rope_scaling;
   switch (rope.kind) {
     case RopeScaling::Kind::kNone:
-    case RopeScaling::Kind::kLong:  // its description says it
       return nullptr;
+    case RopeScaling::Kind::kLong: {
+      Json out = {{"rope_type", "longrope"},
+                  {"original_max_position_embeddings", rope.original_context},
+                  {"short_factor", FactorsJson(config.rope_factors)},
+                  {"long_factor", FactorsJson(config.rope_long_factors)}};
+      if (rope.attention_factor != 0.0) out["attention_factor"] = ShortFloat(rope.attention_factor);
+      return out;
+    }
     case RopeScaling::Kind::kLinear:
       return {{"rope_type", "linear"}, {"factor", ShortFloat(rope.factor)}};
     case RopeScaling::Kind::kDynamic:
@@ -209,7 +223,7 @@ Json HfConfigJson(const ModelConfig& config, std::string_view dtype, bool attent
   out["num_key_value_heads"] = config.n_kv_heads;
   out["pad_token_id"] = OptionalId(pad);
   out[config.norm == Norm::kRms ? "rms_norm_eps" : "layer_norm_eps"] = ShortFloat(config.rms_epsilon);
-  out["rope_scaling"] = RopeJson(config.rope_scaling);
+  out["rope_scaling"] = RopeJson(config);
   // Null would be what the class takes for granted.
   if (spec.rope_default && out["rope_scaling"].is_null()) out["rope_scaling"] = {{"rope_type", "default"}};
   out["rope_theta"] = ShortFloat(config.rope_theta);

@@ -30,13 +30,7 @@ ArchitectureSpec Phi3Spec() {
     out["original_max_position_embeddings"] = c.context;
     if (rope.kind != RopeScaling::Kind::kLong) return;
     out["original_max_position_embeddings"] = rope.original_context;
-    out["rope_scaling"] = {{"type", "longrope"},
-                           {"rope_type", "longrope"},
-                           {"short_factor", Json::array()},
-                           {"long_factor", Json::array()},
-                           {"attention_factor", ShortFloat(rope.attention_factor)}};
-    for (float factor : c.rope_factors) out["rope_scaling"]["short_factor"].push_back(ShortFloat(factor));
-    for (float factor : c.rope_long_factors) out["rope_scaling"]["long_factor"].push_back(ShortFloat(factor));
+    out["rope_scaling"]["type"] = "longrope";  // what its own code asks for
   };
   return spec;
 }
