@@ -164,7 +164,8 @@ void ReadSizes(const GgufFields& in, ModelConfig& config) {
     Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.layer_norm{}_epsilon is missing", file.where, p,
          config.norm == Norm::kRms ? "_rms" : "");
   // Written as float32: 1e-5 comes back as 9.9999997e-06, which is what engines compute with.
-  config.rope_theta = in.Number("rope.freq_base", config.rope_theta);
+  // llama.cpp's base for every architecture where the file states none, whatever the maker's class has.
+  config.rope_theta = in.Number("rope.freq_base", ModelConfig().rope_theta);
   const GgufValue* tokens = file.Array("tokenizer.ggml.tokens", GgufType::kString);
   config.vocab = in.Int("vocab_size", tokens ? static_cast<int64_t>(tokens->count) : 0);
   if (tokens && config.vocab != static_cast<int64_t>(tokens->count))

@@ -50,6 +50,20 @@ Json Yarn(const char* key, Json value) {
   return out;
 }
 
+Json LongRope(const std::string& model, const fs::path& scratch) {
+  Json out = {{"rope_type", "longrope"},
+              {"original_max_position_embeddings", 32},
+              {"attention_factor", 1.1},
+              {"short_factor", Json::array()},
+              {"long_factor", Json::array()}};
+  const int64_t n = Checkpoint::Open(Changed(model, {}, scratch))->config().rotary_dim / 2;
+  for (int64_t i = 0; i < n; ++i) {
+    out["short_factor"].push_back(1.0 + 0.1 * static_cast<double>(i));
+    out["long_factor"].push_back(2.0 + 0.3 * static_cast<double>(i));
+  }
+  return out;
+}
+
 TEST(LlamaCpp, AnotherModelIsNotWritten) {
   struct Row {
     const char* model;
@@ -140,21 +154,25 @@ TEST(LlamaCpp, DeployedIsTheEngineAndReferenceTheMaker) {
 
 TEST(LlamaCpp, WhatLoadsIsWritten) {
   TempFolder scratch;
-  Json longrope = {{"rope_type", "longrope"},
-                   {"original_max_position_embeddings", 32},
-                   {"attention_factor", 1.1},
-                   {"short_factor", Json::array()},
-                   {"long_factor", Json::array()}};
-  auto llama = Checkpoint::Open(Changed("llama", {}, scratch.path()));
-  for (int64_t i = 0; i < llama->config().rotary_dim / 2; ++i) {
-    longrope["short_factor"].push_back(1.0 + 0.1 * static_cast<double>(i));
-    longrope["long_factor"].push_back(2.0 + 0.3 * static_cast<double>(i));
-  }
-  auto file =
-      ThroughGguf(*Checkpoint::Open(Changed("llama", {{"/rope_scaling", longrope}}, scratch.path())), scratch.path());
+  auto file = ThroughGguf(
+      *Checkpoint::Open(Changed("llama", {{"/rope_scaling", LongRope("llama", scratch.path())}}, scratch.path())),
+      scratch.path());
   EXPECT_EQ(file->metadata()["llama.rope.scaling.type"], "longrope");  // else llama.cpp does not look for its tensors
   EXPECT_EQ(file->config().rope_scaling.kind, RopeScaling::Kind::kLong);
   EXPECT_TRUE(file->differences().empty());
+  for (const char* model : {"llama", "granite"}) {
+    SCOPED_TRACE(model);
+    file = ThroughGguf(
+        *Checkpoint::Open(Changed(model, {{"/rope_scaling", LongRope(model, scratch.path())}}, scratch.path())),
+        scratch.path());
+    fs::remove_all(scratch.path() / "back");
+    ConvertForTest(*file, Container::kHuggingFace, scratch.path() / "back", "", [](const Tensor&) { return "f32"; });
+    auto back = Checkpoint::Open(scratch.path() / "back");
+    EXPECT_EQ(back->config().rope_scaling.kind, RopeScaling::Kind::kLong);
+    EXPECT_EQ(back->config().rope_factors, file->config().rope_factors);
+    EXPECT_EQ(back->config().rope_long_factors, file->config().rope_long_factors);
+    EXPECT_EQ(ModelDifferences(back->config(), file->config()), std::vector<std::string>());
+  }
   // Without positions Granite is known by a flag.
   file = ThroughGguf(*Checkpoint::Open(Changed("granite4", {{"/position_embedding_type", "nope"}}, scratch.path())),
                      scratch.path());
@@ -165,6 +183,42 @@ TEST(LlamaCpp, WhatLoadsIsWritten) {
   // Readers ask for the rank of queries even where there is none.
   file = ThroughGguf(*Checkpoint::Open(Changed("deepseek_v2", {}, scratch.path())), scratch.path());
   EXPECT_EQ(file->metadata()["deepseek2.attention.q_lora_rank"], 0);
+}
+
+// llama.cpp takes 10000 where a file states no base of the rotation, whatever the maker's class takes.
+TEST(LlamaCpp, AFileWithoutABaseRotatesByLlamaCpps) {
+  for (const char* model : {"mixtral", "gpt_oss", "command_r", "gemma3", "qwen3"}) {
+    SCOPED_TRACE(model);
+    TempFolder scratch;
+    ThroughGguf(*Checkpoint::Open(Changed(model, {}, scratch.path())), scratch.path());
+    std::string bytes = ReadFile(scratch.path() / "m.gguf");
+    const std::string key = ".rope.freq_base";
+    const size_t at = bytes.find(key + std::string("\x06\0\0\0", 4));  // of type float32; not freq_base_swa
+    ASSERT_NE(at, std::string::npos);
+    bytes[at + key.size() - 1] = '_';
+    WriteFileAtomically(scratch.path() / "m.gguf", bytes);
+    EXPECT_EQ(Checkpoint::Open(scratch.path() / "m.gguf")->config().rope_theta, 10000.0);
+  }
+}
+
+// A folder that states none rotates by its class's base.
+TEST(LlamaCpp, AFolderWithoutABaseRotatesByItsClasss) {
+  for (const auto& [model, base] : {std::pair{"mixtral", 1e6},
+                                    {"gpt_oss", 150000.0},
+                                    {"command_r", 500000.0},
+                                    {"llama4", 500000.0},
+                                    {"bitnet", 500000.0},
+                                    {"qwen3", 10000.0}}) {
+    SCOPED_TRACE(model);
+    TempFolder scratch;
+    const fs::path folder = Changed(model, {}, scratch.path());
+    Json config = ParseJson(ReadFile(folder / "config.json"), "config.json");
+    config.erase("rope_theta");
+    for (const char* key : {"rope_parameters", "rope_scaling"})
+      if (config.contains(key) && config[key].is_object()) config[key].erase("rope_theta");
+    WriteFileAtomically(folder / "config.json", DumpJson(config));
+    EXPECT_EQ(Checkpoint::Open(folder)->config().rope_theta, base);
+  }
 }
 
 TEST(LlamaCpp, FilesThatItDoesNotLoadAreReadAndSaid) {

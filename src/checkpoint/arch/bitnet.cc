@@ -12,7 +12,6 @@ ArchitectureSpec BitNetSpec() {
   spec.in_llama_cpp = false;  // its bitnet is an older model with another activation
   spec.wire = [](ModelConfig& c) {
     c.sub_norms = true;
-    c.rope_theta = 500000.0;
     c.qkv_bias = c.o_bias = Presence::kOptional;
   };
   spec.from_hf = [](const HfFields& in, ModelConfig& c) { c.activation = ReadActivation(in, "hidden_act", "relu2"); };

@@ -46,10 +46,7 @@ ArchitectureSpec CommandRSpec() {
   spec.classes = {"CohereForCausalLM"};
   spec.model_types = {"cohere"};
   spec.hf_interleaved = spec.gguf_interleaved = true;
-  spec.wire = [](ModelConfig& c) {
-    WireCohere(c);
-    c.rope_theta = 500000.0;
-  };
+  spec.wire = WireCohere;
   spec.from_hf = FromHf;
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     c.logit_scale = in.Number("logit_scale", 1.0);

@@ -77,10 +77,7 @@ ArchitectureSpec MixtralSpec() {
       {"expert_up", "block_sparse_moe.experts.{}.w3"},
       {"expert_down", "block_sparse_moe.experts.{}.w2"},
   };
-  spec.wire = [](ModelConfig& c) {
-    c.experts.renormalize = true;
-    c.rope_theta = 1000000.0;
-  };
+  spec.wire = [](ModelConfig& c) { c.experts.renormalize = true; };
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
     c.sliding_window = ReadWindow(in, 0);
     c.experts.count = in.Int("num_local_experts", 8);
@@ -168,7 +165,6 @@ ArchitectureSpec GptOssSpec() {
     c.qkv_bias = c.o_bias = Presence::kAlways;
     c.activation = Activation::kClampedSwiglu;
     c.swiglu_limit = 7.0;
-    c.rope_theta = 150000.0;
     c.experts.renormalize = c.experts.bias = true;
   };
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
@@ -209,11 +205,6 @@ ArchitectureSpec GptOssSpec() {
 }
 
 namespace {
-
-void WireLlama4(ModelConfig& c) {
-  c.experts.sigmoid = c.experts.weigh_input = true;
-  c.rope_theta = 500000.0;
-}
 
 void NoRopeEvery(ModelConfig& c, int64_t interval) {
   for (int64_t i = 0; i < c.n_layers; ++i)
@@ -322,7 +313,7 @@ ArchitectureSpec Llama4Spec() {
       {"ffn_up_shexp", "feed_forward.shared_expert.up_proj"},
       {"ffn_down_shexp", "feed_forward.shared_expert.down_proj"},
   };
-  spec.wire = WireLlama4;
+  spec.wire = [](ModelConfig& c) { c.experts.sigmoid = c.experts.weigh_input = true; };
   spec.from_hf = Llama4FromHf;
   spec.from_gguf = Llama4FromGguf;
   spec.to_gguf = Llama4ToGguf;
