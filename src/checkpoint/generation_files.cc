@@ -301,6 +301,28 @@ void AddToJson(const GenerationConfig& generation, Json& out) {
   if (generation.repetition_penalty != 1.0) out["repetition_penalty"] = ShortFloat(generation.repetition_penalty);
 }
 
+std::string GgufLosses(const GenerationConfig& generation) {
+  // Taken apart, so that a new member does not compile before it is dealt with here.
+  const auto& [temperature, top_p, min_p, top_k, repetition_penalty, penalty_window, max_new_tokens, min_new_tokens,
+               no_repeat_ngram, suppressed, suppressed_first, banned, stop, unapplied] = generation;
+  std::string keys;
+  for (const auto& [key, set] : {std::pair{"max_new_tokens", max_new_tokens > 0},
+                                 {"min_new_tokens", min_new_tokens > 0},
+                                 {"no_repeat_ngram_size", no_repeat_ngram > 0},
+                                 {"suppress_tokens", !suppressed.empty()},
+                                 {"begin_suppress_tokens", !suppressed_first.empty()},
+                                 {"bad_words_ids", !banned.empty()},
+                                 {"stop_strings", !stop.empty()}})
+    if (set) keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
+  return keys.empty() ? "" : fmt::format("GGUF has no keys for rules of {}: {}", kPlace, keys);
+}
+
+std::string FolderLosses(const GenerationConfig& generation) {
+  if (generation.repetition_penalty == 1.0 || generation.penalty_window == 0) return "";
+  return fmt::format("{} cannot say that the repetition penalty looks at the last {} tokens: it will look at all",
+                     kPlace, generation.penalty_window);
+}
+
 GenerationKey GenerationKeyKind(std::string_view name) {
   const KeyRow* row = FindKey(kKeys, name);
   return row ? row->kind : GenerationKey::kUnknown;

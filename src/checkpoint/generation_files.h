@@ -2,6 +2,7 @@
 // GenerationConfig of files, and back.
 
 #include <cstdint>
+#include <string>
 
 #include "base/json.h"
 #include "checkpoint/generation_config.h"
@@ -19,5 +20,9 @@ GenerationConfig ReadGenerationConfig(const GgufFile& file, int64_t context);
 
 /// Adds what the format can state to a generation_config.json.
 void AddToJson(const GenerationConfig& generation, Json& out);
+
+/// What a GGUF, and a generation_config.json, have no key for and lose, for people; empty: nothing.
+std::string GgufLosses(const GenerationConfig& generation);
+std::string FolderLosses(const GenerationConfig& generation);
 
 }  // namespace assay

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "checkpoint/arch/spec.h"
+#include "checkpoint/generation_files.h"
 #include "checkpoint/gguf_config.h"
 #include "checkpoint/gguf_metadata.h"
 #include "checkpoint/gguf_scales.h"
@@ -93,7 +94,7 @@ class GgufWriter : public CheckpointWriter {
     const RopeTables tables = AddRopeTables(source.config());
     AddScales();
     const GgufMetadata metadata = GgufMetadataOf(source, preset, MainFormat());
-    left_out_ = CacheScalesText(source);
+    left_out_ = Joined(CacheScalesText(source), GgufLosses(source.config().generation));
     // What comes out of a GGUF says of itself how it differs.
     if (source.container() != Container::kGguf)
       RequireSameModel(source.config(), metadata, tables, tensors_, out.string());

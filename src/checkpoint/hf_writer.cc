@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/python_json.h"
 #include "checkpoint/arch/spec.h"
+#include "checkpoint/generation_files.h"
 #include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/source.h"
@@ -394,6 +395,8 @@ class HfWriter : public CheckpointWriter {
       CopyTexts(source.path());
     } else {
       config = GeneratedConfig(source);
+      if (const std::string lost = FolderLosses(source.config().generation); !lost.empty())
+        left_out_ += (left_out_.empty() ? "" : "; ") + lost;
       folder_->Write("generation_config.json",
                      DumpJson(HfGenerationJson(source.config(), spec.bos, spec.pad), 2) + "\n");
       WriteGeneratedTokenizer(source);

@@ -1,17 +1,22 @@
 // generation_config.json and general.sampling.*: every key of the reference has a row, and what a row says happens.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <span>
 
 #include "base/error.h"
+#include "checkpoint/convert_for_test.h"
 #include "checkpoint/generation_files.h"
 #include "checkpoint/gguf_file.h"
-#include "small_gguf.h"
+#include "checkpoint/small_gguf.h"
+#include "system/file.h"
 
 namespace assay {
 namespace {
+
+namespace fs = std::filesystem;
 
 GenerationConfig Read(const char* text) {
   return ReadGenerationConfig(ParseJson(text, "test"), 100, 512);
@@ -210,6 +215,45 @@ TEST(GenerationConfig, SamplingKeysOfGguf) {
   GenerationConfig alone = ReadGguf([](GgufMetadata& m) { m.AddFloat32("general.sampling.penalty_repeat", 1.5); });
   EXPECT_EQ(alone.repetition_penalty, 1.5);
   EXPECT_EQ(alone.penalty_window, 0);  // 64 covers the context of 16
+}
+
+TEST(GenerationConfig, WhatTheOtherContainerLosesIsSaid) {
+  EXPECT_EQ(GgufLosses(Read(R"({"do_sample": true, "temperature": 0.5, "repetition_penalty": 1.1})")), "");
+  EXPECT_EQ(GgufLosses(Read(R"({"no_repeat_ngram_size": 3, "suppress_tokens": [4], "begin_suppress_tokens": [5],
+    "bad_words_ids": [[7]], "max_new_tokens": 32, "min_new_tokens": 2, "stop_strings": "END"})")),
+            "GGUF has no keys for rules of generation_config.json: max_new_tokens, min_new_tokens, "
+            "no_repeat_ngram_size, suppress_tokens, begin_suppress_tokens, bad_words_ids, stop_strings");
+  EXPECT_EQ(GgufLosses(Read(R"({"stop_strings": "END"})")),
+            "GGUF has no keys for rules of generation_config.json: stop_strings");
+  GenerationConfig generation;
+  generation.penalty_window = 8;
+  EXPECT_EQ(FolderLosses(generation), "");  // no penalty
+  generation.repetition_penalty = 1.5;
+  EXPECT_EQ(FolderLosses(generation),
+            "generation_config.json cannot say that the repetition penalty looks at the last 8 tokens: it will look "
+            "at all");
+}
+
+TEST(GenerationConfig, WritersSayWhatIsLost) {
+  TempFolder scratch;
+  const fs::path folder = scratch.path() / "m", gguf = scratch.path() / "m.gguf";
+  fs::copy(fs::path(ASSAY_TEST_DATA) / "golden" / "checkpoint" / "tiny_llama", folder);
+  fs::permissions(folder / "generation_config.json", fs::perms::owner_write, fs::perm_options::add);
+  WriteFileAtomically(folder / "generation_config.json", R"({"stop_strings": ["END"], "repetition_penalty": 1.5})");
+  auto left_out = [&](const Checkpoint& source, Container container, const fs::path& out) {
+    std::vector<OutputTensor> tensors;
+    for (const Tensor& tensor : source.tensors())
+      tensors.push_back({tensor.name, &GetFormat("f32"), tensor.view.rows, tensor.view.cols, tensor.shape});
+    return CheckpointWriter::Create(container, out, source, "f32", tensors)->left_out();
+  };
+  EXPECT_THAT(left_out(*Checkpoint::Open(folder), Container::kGguf, gguf),
+              testing::HasSubstr("rules of generation_config.json: stop_strings"));
+  SmallGguf small("llama.context_length");
+  small.metadata.AddUint32("llama.context_length", 128);
+  small.metadata.AddFloat32("general.sampling.penalty_repeat", 1.5);
+  WriteFileAtomically(gguf, small.Bytes());
+  EXPECT_THAT(left_out(*Checkpoint::Open(gguf), Container::kHuggingFace, scratch.path() / "out"),
+              testing::HasSubstr("looks at the last 64 tokens"));
 }
 
 }  // namespace
