@@ -110,7 +110,7 @@ TokenizerSpec Checkpoint::OpenTokenizer(const fs::path& path) {
   fs::path folder = path;
   if (!fs::is_directory(path, ignored)) {
     const std::string name = path.filename().string();
-    if (!IsFileOfFolder(name) && !name.starts_with("tokenizer")) {
+    if (!IsFileOfFolder(name) && !IsTokenizerFile(name)) {
       MappedFile mapped = MappedFile::Open(path);
       return GgufTokenizer(GgufFile::Parse(mapped.bytes(), path.string()));
     }
@@ -179,8 +179,14 @@ std::string Checkpoint::fingerprint() const {
       made.name.clear();
       AddFields(hasher, made);
     }
-    AddFields(hasher, tokenizer_);
+    TokenizerSpec tokenizer = tokenizer_;
+    tokenizer.remarks.clear();  // name files: say where it came from
+    AddFields(hasher, tokenizer);
     hasher.AddText(chat_template_);
+    for (const auto& [name, source] : extra_chat_templates_) {
+      hasher.AddText(name);
+      hasher.AddText(source);
+    }
     AddTensors(hasher, tensors_);
     fingerprint_ = hasher.Hex();
   });

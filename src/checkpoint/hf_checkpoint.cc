@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kMaxConfigBytes = 64u << 20;
-constexpr uint64_t kMaxTokenizerBytes = 512u << 20;
+constexpr uint64_t kMaxTokenizerBytes = 256u << 20;
 
 std::string ReadIfThere(const fs::path& path, uint64_t limit) {
   std::error_code ignored;
@@ -105,6 +105,9 @@ void CheckIndex(const fs::path& folder, const std::vector<SafetensorsFile>& file
 
 constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tiktoken.model", "qwen.tiktoken", "tokenizer.model",
                                            "tekken.json"};
+/// What counts beside them.
+constexpr const char *kTokenizerConfig = "tokenizer_config.json", *kAddedTokens = "added_tokens.json",
+                     *kSpecialTokens = "special_tokens_map.json";
 
 void ReadChatTemplates(const fs::path& folder, std::string& main, std::map<std::string, std::string>& extra) {
   // As transformers reads them: files come before tokenizer_config.json, a list's later item before an earlier one.
@@ -286,6 +289,11 @@ class HfCheckpoint : public Checkpoint {
 
 }  // namespace
 
+bool IsTokenizerFile(std::string_view name) {
+  if (name == kTokenizerConfig || name == kAddedTokens || name == kSpecialTokens) return true;
+  return std::find(std::begin(kTokenizerFiles), std::end(kTokenizerFiles), name) != std::end(kTokenizerFiles);
+}
+
 bool HasTokenizerFiles(const fs::path& folder) {
   return std::any_of(std::begin(kTokenizerFiles), std::end(kTokenizerFiles), [&](const char* name) {
     std::error_code ignored;
@@ -294,9 +302,9 @@ bool HasTokenizerFiles(const fs::path& folder) {
 }
 
 TokenizerSpec ReadHuggingFaceTokenizer(const fs::path& folder) {
-  const std::string config = ReadIfThere(folder / "tokenizer_config.json", kMaxConfigBytes),
-                    added = ReadIfThere(folder / "added_tokens.json", kMaxConfigBytes),
-                    special_map = ReadIfThere(folder / "special_tokens_map.json", kMaxConfigBytes);
+  const std::string config = ReadIfThere(folder / kTokenizerConfig, kMaxConfigBytes),
+                    added = ReadIfThere(folder / kAddedTokens, kMaxConfigBytes),
+                    special_map = ReadIfThere(folder / kSpecialTokens, kMaxConfigBytes);
   const TokenizerSettings settings{config, added, special_map};
   for (const std::string name : kTokenizerFiles) {
     const std::string text = ReadIfThere(folder / name, kMaxTokenizerBytes), where = (folder / name).string();

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/expect_error.h"
+#include "checkpoint/hf_checkpoint.h"
 #include "checkpoint/small_gguf.h"
 #include "system/file.h"
 
@@ -35,6 +36,19 @@ TEST(TokenizerAlone, VocabularyOnlyGguf) {
   SmallGguf gguf("llama.block_count");  // no model is described
   gguf.tensors.clear();
   EXPECT_EQ(Encode(Written(gguf), "ab<s>cde"), (std::vector<TokenId>{6, 0, 7, 5}));
+  const fs::path like_a_folder = Folder() / "tokenizer.gguf";
+  WriteFileAtomically(like_a_folder, gguf.Bytes());
+  EXPECT_EQ(Encode(like_a_folder, "ab<s>cde"), (std::vector<TokenId>{6, 0, 7, 5}));
+}
+
+TEST(TokenizerAlone, FilesThatStandForTheirFolder) {
+  const fs::path kimi = fs::path(ASSAY_TEST_DATA) / "golden" / "kimi";
+  EXPECT_EQ(Checkpoint::OpenTokenizer(kimi / "tiktoken.model").tokens, Checkpoint::OpenTokenizer(kimi).tokens);
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "tekken.json", "qwen.tiktoken", "tiktoken.model",
+                           "tokenizer_config.json", "added_tokens.json"})
+    EXPECT_TRUE(IsTokenizerFile(name)) << name;
+  for (const char* name : {"tokenizer.gguf", "tokenizer", "vocabulary.gguf"})
+    EXPECT_FALSE(IsTokenizerFile(name)) << name;
 }
 
 TEST(TokenizerAlone, FolderOfTokenizerFiles) {
