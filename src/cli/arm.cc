@@ -1,6 +1,5 @@
 #include "cli/arm.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <unordered_map>
@@ -91,7 +90,12 @@ void Cache::GoOnWithout(const Error& error) {
 
 std::optional<Json> Cache::Get(const std::string& key) {
   if (!store_) return std::nullopt;
-  auto text = store_->Get(key);
+  std::optional<std::string> text;
+  try {
+    text = store_->Get(key);
+  } catch (const Error& error) {
+    GoOnWithout(error);
+  }
   if (!text) return std::nullopt;
   return ParseJson(*text, "result cache");
 }

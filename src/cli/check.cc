@@ -103,11 +103,11 @@ class Checking {
       Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(),
                                kAdvisedExamples));
 
-    for (const Preset* preset : presets) CheckKeep(*preset);
-
-    for (const Preset* preset : presets)
+    for (const Preset* preset : presets) {
+      CheckKeep(*preset);
       if (std::string left = RequireFit(*preset, base_.model->checkpoint()); !left.empty())
         Note(flags_, fmt::format("{}: {}", preset->info().name, left));
+    }
     double start = Now();
     record_.baseline = Measure(base_, nullptr);
     for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
@@ -151,58 +151,90 @@ class Checking {
     return fs::path(o_.keep) / DefaultOutputName(base_.model->checkpoint(), preset);
   }
 
-  /// Told before any work, too.
-  void CheckKeep(const Preset& preset) const {
+  /// What this very model, quantized so, was when this build wrote it to `out`; "" for the cache's own.
+  std::string QuantKey(const Preset& preset, const fs::path& out) const {
+    return KeyOf({"quant", base_.identity.fingerprint, preset.info().name, out.string()});
+  }
+  std::string KeptKey(const Preset& preset) const {
+    std::error_code ignored;
+    return QuantKey(preset, fs::weakly_canonical(KeptName(preset), ignored));
+  }
+
+  /// Whether what lies at `out` is still that.
+  bool IsAsMade(const fs::path& out, const std::string& key) {
+    const std::optional<Json> known = cache_.Get(key);
+    std::error_code ignored;
+    if (!known || !fs::exists(out, ignored)) return false;
+    try {
+      return Checkpoint::Open(out)->fingerprint() == *known;
+    } catch (const Error&) {
+      return false;  // cut short or damaged
+    }
+  }
+
+  /// Told before any work, too. What an interrupted command of the same words wrote is no obstacle.
+  void CheckKeep(const Preset& preset) {
     if (o_.keep.empty()) return;
     MakeFolder(o_.keep);
     const fs::path out = KeptName(preset);
+    NoteLeft(out, flags_);
+    if (!o_.force && IsAsMade(out, KeptKey(preset))) return;
     if (preset.info().container == Container::kGguf)
       AtomicFile(out, rules_);
     else
       OutputFolder(out, rules_, "config.json", [](const std::string&) { return false; });
   }
 
-  /// Where the quantized model of a preset lies. In the cache it is taken when it is what this build made of this very
-  /// model, and else made anew; of two processes one makes it.
-  std::string Quantized(const Preset& preset) {
-    const Checkpoint& source = base_.model->checkpoint();
+  std::string Make(const Preset& preset, const fs::path& out) {
     ConvertOptions options;
     options.measure_error = false;
     options.rules = rules_;
     options.rules.unchanged = base_.files;
-    const auto make = [&](const fs::path& out) {
-      return ConvertCheckpoint(source, preset, out, options, pool_, *progress_).output;
-    };
-    if (!o_.keep.empty()) return make(KeptName(preset));
+    return ConvertCheckpoint(base_.model->checkpoint(), preset, out, options, pool_, *progress_).output;
+  }
+
+  std::string MakeOnce(const Preset& preset, const fs::path& out, const std::string& key) {
+    std::string made = Make(preset, out);
+    cache_.Watch(base_.files);
+    if (!cache_.folder().empty()) cache_.Put(key, Checkpoint::Open(made)->fingerprint());
+    return made;
+  }
+
+  /// Where the quantized model of a preset lies. It is taken when it is what this build made of this very model.
+  std::string Quantized(const Preset& preset) {
+    if (!o_.keep.empty()) {
+      const fs::path out = KeptName(preset);
+      const std::string key = KeptKey(preset);
+      return !o_.force && IsAsMade(out, key) ? out.string() : MakeOnce(preset, out, key);
+    }
     const std::string file =
         std::string(preset.info().name) + (preset.info().container == Container::kGguf ? ".gguf" : "");
-    if (cache_.folder().empty()) {
-      scratch_.emplace_back(std::make_unique<ScratchFolder>());
-      return make(scratch_.back()->path() / file);
+    if (!cache_.folder().empty()) {
+      try {
+        return QuantizedInCache(preset, file);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kIo && error.kind() != ErrorKind::kResource) throw;
+        Note(flags_, fmt::format("{} is not kept in the cache: {}", preset.info().name, error.what()));
+      }
     }
-    const fs::path folder = cache_.folder() / "quants" / base_.identity.fingerprint;
+    scratch_.emplace_back(std::make_unique<ScratchFolder>());
+    return Make(preset, scratch_.back()->path() / file);
+  }
+
+  /// What is not as it was made is made anew; of two processes one makes it.
+  std::string QuantizedInCache(const Preset& preset, const std::string& file) {
+    const fs::path folder = cache_.folder() / "quants" / base_.identity.fingerprint, out = folder / file;
     MakeFolder(folder);
-    const fs::path out = folder / file;
     bool told = false;
     const WaitingLock lock(out.string() + ".lock", [&] {
       if (!std::exchange(told, true))
         Note(flags_, fmt::format("waiting for another process that quantizes to {}", preset.info().name));
       return progress_->Cancelled();
     });
-    const std::string key = KeyOf({"quant", base_.identity.fingerprint, preset.info().name});
-    if (std::optional<Json> known = cache_.Get(key); known && fs::exists(out)) {
-      try {
-        if (Checkpoint::Open(out)->fingerprint() == *known) return out.string();
-      } catch (const Error&) {
-        // Cut short or damaged: made anew.
-      }
-    }
-    std::error_code ignored;
-    fs::remove_all(out, ignored);  // ours, and wrong
-    cache_.Watch(base_.files);
-    const std::string made = make(out);
-    cache_.Put(key, Checkpoint::Open(made)->fingerprint());
-    return made;
+    const std::string key = QuantKey(preset, "");
+    if (IsAsMade(out, key)) return out.string();
+    RemoveOwn(out);
+    return MakeOnce(preset, out, key);
   }
 
   void AddCandidate(const std::string& path, std::string_view name) {

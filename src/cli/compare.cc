@@ -36,7 +36,10 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
     runs.emplace_back(o->baseline);
     AddSources(rules, {StatesOf(runs)});
     std::optional<AtomicFile> html;
-    if (!o->html.empty()) html.emplace(o->html, rules);
+    if (!o->html.empty()) {
+      NoteLeft(o->html, flags);
+      html.emplace(o->html, rules);
+    }
     CheckRecord record;
     record.started = UtcTimestamp();
     record.build = BuildText();

@@ -349,6 +349,13 @@ void OutputFolder::Commit() {
   RemoveOld(old, kept);
 }
 
+void RemoveOwn(const fs::path& path) {
+  std::vector<fs::path> all = LeftBeside(path);
+  all.push_back(path);
+  std::error_code ignored;  // what is in the way of a new one says so
+  for (const fs::path& one : all) fs::remove_all(one, ignored);
+}
+
 bool MakeFolder(const fs::path& path, int mode) {
   const fs::path folder = path.has_filename() ? path : path.parent_path();
   std::error_code error;

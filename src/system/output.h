@@ -109,6 +109,10 @@ class OutputFolder {
   std::set<std::string> names_;  // of files, relative
 };
 
+/// Removes what lies at `path`, and what killed processes left beside it: in folders of our own alone, where nobody
+/// else writes to that name now.
+void RemoveOwn(const std::filesystem::path& path);
+
 /// Makes a folder, and those above it. Throws Error{kIo} naming it. True: it is new.
 bool MakeFolder(const std::filesystem::path& path, int mode = 0777);
 

@@ -397,6 +397,54 @@ class Files(unittest.TestCase):
         self.check(to="fp8")
         self.assertEqual(sha(weights), good)
 
+    def test_kept_models_are_taken_up_again(self):
+        keep = ("--keep", "k", "--report", "r.html")
+        self.check(*keep, to="q8_0,fp8")
+        kept = self.path / "k/demo-Q8_0.gguf"
+        folder = next(p for p in (self.path / "k").iterdir() if p.is_dir())
+        first = (kept.stat().st_ino, kept.stat().st_mtime_ns)
+        shutil.rmtree(folder)  # as if the command had been stopped after the first
+        self.check(*keep, to="q8_0,fp8")
+        self.assertEqual((kept.stat().st_ino, kept.stat().st_mtime_ns), first)
+        self.assertTrue((folder / "config.json").exists())
+        self.check(*keep, "--force", to="q8_0,fp8")  # asked for: made anew
+        self.assertNotEqual(kept.stat().st_ino, first[0])
+        # What this program did not write there is another matter.
+        self.put("elsewhere/notes")
+        shutil.copy(kept, self.path / "elsewhere")
+        words = ("check", DEMO, "--task", "t.jsonl", "--to", "q8_0,fp8", "--no-speed", "--report", "r.html", "--keep")
+        self.refused(*words, "elsewhere", says="demo-Q8_0.gguf exists")
+        self.refused(*words, "k", "--no-cache", says="demo-Q8_0.gguf exists")
+        data = bytearray(kept.read_bytes())
+        data[len(data) // 2] ^= 1
+        kept.write_bytes(data)
+        self.refused(*words, "k", says="demo-Q8_0.gguf exists")
+
+    def test_what_killed_processes_left(self):
+        self.check(to="q4_0,fp8")
+        folder = next((self.base / "cache/quants").iterdir())
+        self.assertEqual(sorted(p.name for p in folder.iterdir()), ["fp8", "fp8.lock", "q4_0.gguf", "q4_0.gguf.lock"])
+        (folder / "q4_0.gguf").rename(folder / "q4_0.gguf.abcdefgh.part")
+        (folder / "fp8").rename(folder / "fp8.abcdefgh.part")
+        self.check(to="q4_0,fp8")
+        self.assertEqual(sorted(p.name for p in folder.iterdir()), ["fp8", "fp8.lock", "q4_0.gguf", "q4_0.gguf.lock"])
+        self.put("c.html.abcdefgh.part")
+        self.put("k/demo-Q4_0.gguf.abcdefgh.part")
+        for name in "ab":
+            self.ok("run", DEMO, "--task", "t.jsonl", "-o", name, "-q")
+        told = self.ok("compare", "a", "b", "--html", "c.html", codes=(0, 3, 4)).stderr
+        self.assertIn("c.html.abcdefgh.part: seems to be left", told)
+        told = self.ok("check", DEMO, "--task", "t.jsonl", "--to", "q4_0", "--no-speed", "--keep", "k", codes=(0, 3, 4)).stderr
+        self.assertIn("demo-Q4_0.gguf.abcdefgh.part: seems to be left", told)
+        self.assertEqual((self.path / "c.html.abcdefgh.part").read_text(), PRECIOUS)
+
+    def test_cache_without_a_place_for_models(self):
+        (self.base / "cache").mkdir()
+        (self.base / "cache/quants").write_text("in the way")
+        result = self.ok("check", DEMO, "--task", "t.jsonl", "--to", "q8_0,fp8", "--no-speed", codes=(0, 3, 4))
+        for name in ("q8_0", "fp8"):
+            self.assertIn(name + " is not kept in the cache", result.stderr)
+
     def test_build_is_in_every_key(self):
         self.assertRegex(subprocess.run([ASSAY, "--version"], capture_output=True, text=True).stdout,
                          r"build [0-9a-f]{12}\)")
@@ -458,6 +506,8 @@ class Files(unittest.TestCase):
             (small / "config.json").write_text("{}")
             self.refused("quantize", DEMO, "--to", "fp8", "-o", "small", "--force", says="mount point")
             result = self.ok("run", DEMO, "--task", "t.jsonl", "-o", "r", env={**self.env, "ASSAY_CACHE": str(small / "cache")}, codes=(0,))
+            result = self.ok("check", DEMO, "--task", "t.jsonl", "--to", "q8_0", "--no-speed", codes=(0, 3, 4), env={**self.env, "ASSAY_CACHE": str(small / "cache")})
+            self.assertIn("q8_0 is not kept in the cache", result.stderr)
             subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
             result = self.ok("check", DEMO, "--task", "t.jsonl", "--to", "q8_0", "--no-speed", codes=(0, 3, 4), env={**self.env, "ASSAY_CACHE": str(small / "c")})
             self.assertIn("going on without a cache", result.stderr)
