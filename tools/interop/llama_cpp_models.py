@@ -3,7 +3,7 @@
 is written as GGUF: either that is refused with the reason, or llama.cpp loads the file and measures the perplexity that is measured
 here: within 0.05 % in float32 (`reference`, where `inspect` says nothing of a difference), within 2 % as `deployed`.
 
-    python3 tools/interop/llama_cpp_models.py ASSAY [--only TEXT] [--keep FOLDER] [--source MODEL …]
+    python3 tools/interop/llama_cpp_models.py ASSAY [--only TEXT] [--change TEXT] [--plain]
 
 Needs numpy, safetensors and torch, and libllama as the package llama-cpp-py-sync brings it (tried with 0.11739; it is what llama.cpp's
 own programs run). One Markdown row for each; exit status 1 where a file does not load or the perplexities are apart."""
