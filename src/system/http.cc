@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <mutex>
 #include <optional>
@@ -61,6 +62,10 @@ std::string UrlDecoded(std::string_view text) {
   return out;
 }
 
+const char* RedirectProtocols(std::string_view url) {
+  return ToLowerAscii(url).starts_with("https:") ? "https" : "http,https";
+}
+
 struct HttpClient::Impl {
   CURL* curl = nullptr;
   std::string token, body, content_range;
@@ -115,6 +120,7 @@ struct HttpClient::Impl {
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 8L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, RedirectProtocols(url));
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(patience.connect_s * 1000));
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);

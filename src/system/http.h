@@ -13,6 +13,9 @@ std::string UrlSegment(std::string_view text);
 /// %XX as the bytes they stand for; other text as it is.
 std::string UrlDecoded(std::string_view text);
 
+/// Where an answer of `url` may lead on to, as libcurl lists protocols: from https to nothing that others can read.
+const char* RedirectProtocols(std::string_view url);
+
 /// How slow a server may be. Silence and a drip both end in Error{kIo}.
 struct HttpPatience {
   double connect_s = 30, silence_s = 60;

@@ -123,6 +123,23 @@ TEST(Http, DripsAndSilenceEnd) {
   EXPECT_LT(Now() - start, 30);
 }
 
+TEST(Http, RedirectsLeadToNoLesserProtocol) {
+  EXPECT_STREQ(RedirectProtocols("https://hub/x"), "https");
+  EXPECT_STREQ(RedirectProtocols("HTTPS://hub/x"), "https");
+  EXPECT_STREQ(RedirectProtocols("http://127.0.0.1/https:"), "http,https");
+  Server whole("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nabcd");
+  const auto leads = [](const std::string& to) {
+    return fmt::format("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", to);
+  };
+  HttpClient http;
+  Server there(leads(whole.url()));
+  EXPECT_EQ(http.Get(there.url(), 100), "abcd");
+  for (const char* to : {"file:///etc/hostname", "ftp://127.0.0.1/x"}) {
+    Server away(leads(to));
+    EXPECT_THROW(http.Get(away.url(), 100), Error) << to;
+  }
+}
+
 TEST(Http, SegmentsOfAnAddress) {
   EXPECT_EQ(UrlSegment("refs/pr/1"), "refs%2Fpr%2F1");
   EXPECT_EQ(UrlSegment("a b?#%\n\xC3\xA9~_-.Z9"), "a%20b%3F%23%25%0A%C3%A9~_-.Z9");
