@@ -70,6 +70,14 @@ bool RenameToFree(const fs::path& from, const fs::path& to) {
   return true;
 }
 
+bool PutBack(const fs::path& aside, const fs::path& path) {
+  try {
+    return RenameToFree(aside, path);
+  } catch (const Error&) {
+    return false;  // whoever asks has a reason of their own to tell
+  }
+}
+
 bool IsMountPoint(const fs::path& folder) {
   struct stat inside {
   }, above{};
@@ -180,8 +188,17 @@ void CommitTogether(std::span<AtomicFile* const> files) {
     if (::rename(first.path_.c_str(), aside.c_str()) != 0) FailErrno("be set aside", first.path_, errno);
     first.replaces_ = false;
   }
-  for (AtomicFile* file : files.subspan(1)) file->Rename();
-  first.Rename();
+  size_t named = 0;
+  try {
+    for (AtomicFile* file : files.subspan(1)) {
+      file->Rename();
+      ++named;
+    }
+    first.Rename();
+  } catch (const Error& error) {
+    if (aside.empty() || (named == 0 && PutBack(aside, first.path_))) throw;
+    Fail(error.kind(), "{}; the old {} is in {}", error.what(), first.path_.string(), aside.string());
+  }
   if (!aside.empty()) ::unlink(aside.c_str());
 }
 

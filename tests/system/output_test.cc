@@ -161,17 +161,31 @@ TEST_F(Outputs, LongNamesStayDistinct) {
 }
 
 TEST_F(Outputs, SetsDoNotMix) {
-  for (const char* name : {"1", "2"}) Put(path_ / name, "old");
-  AtomicFile first(path_ / "1", {.force = true}), second(path_ / "2", {.force = true});
-  first.Write("new");
-  second.Write("new");
-  fs::remove(path_ / "2");
-  fs::create_directory(path_ / "2");  // cannot be replaced
-  AtomicFile* const files[] = {&first, &second};
-  EXPECT_THROW(CommitTogether(files), Error);
+  const auto commit = [&](const char* in_the_way) {
+    for (const char* name : {"1", "2", "3"}) {
+      fs::remove_all(path_ / name);
+      Put(path_ / name, "old");
+    }
+    AtomicFile first(path_ / "1", {.force = true}), second(path_ / "2", {.force = true}),
+        third(path_ / "3", {.force = true});
+    AtomicFile* const files[] = {&first, &second, &third};
+    for (AtomicFile* file : files) file->Write("new");
+    fs::remove(path_ / in_the_way);
+    fs::create_directory(path_ / in_the_way);  // cannot be replaced
+    return Refusal([&] { CommitTogether(files); });
+  };
+  const std::string why = commit("3");
+  EXPECT_EQ(ReadFile(path_ / "2"), "new");
   EXPECT_FALSE(fs::exists(path_ / "1")) << "an old first file beside new others would be read";
-  ASSERT_EQ(LeftBeside(path_ / "1").size(), 1u);
-  EXPECT_EQ(ReadFile(LeftBeside(path_ / "1")[0]), "old");
+  const std::vector<fs::path> left = LeftBeside(path_ / "1");
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(ReadFile(left[0]), "old");
+  EXPECT_THAT(why, HasSubstr("is in " + left[0].string()));
+  fs::remove(left[0]);
+  EXPECT_THAT(commit("2"), HasSubstr("cannot be given its name"));
+  EXPECT_EQ(ReadFile(path_ / "1"), "old") << "nothing of the new set is there";
+  EXPECT_EQ(ReadFile(path_ / "3"), "old");
+  EXPECT_EQ(Left({"1", "2", "3"}), "");
 }
 
 TEST_F(Outputs, FolderIsReplacedWholeAndOtherFilesStay) {
