@@ -167,7 +167,10 @@ void AtomicFile::Flush() {
 }
 
 void AtomicFile::Rename() {
-  if (part_ == path_) return Close();
+  if (unfinished_) {
+    --*unfinished_;
+    return Close();  // the folder is renamed
+  }
   const std::string taken = GiveName(part_, path_, replaces_);
   Close();  // what may have taken hours is kept
   if (!taken.empty()) Fail(ErrorKind::kInvalid, "{}", taken);
@@ -260,7 +263,8 @@ std::unique_ptr<AtomicFile> OutputFolder::Create(const std::string& name) {
   if (fd < 0) FailErrno("be written", out_ / name, errno);
   marks_.emplace_back(path);
   names_.insert(name);
-  return std::unique_ptr<AtomicFile>(new AtomicFile(Claim{path, fd}));
+  ++*unfinished_;
+  return std::unique_ptr<AtomicFile>(new AtomicFile(Claim{path, fd}, unfinished_));
 }
 
 void OutputFolder::Write(const std::string& name, std::string_view text) {
@@ -331,6 +335,7 @@ void OutputFolder::RemoveOld(const fs::path& old, const std::vector<fs::path>& k
 }
 
 void OutputFolder::Commit() {
+  ASSAY_CHECK(*unfinished_ == 0);
   const auto finish = [this] {
     ::fsync(fd_);
     ::close(fd_);

@@ -56,7 +56,8 @@ class AtomicFile {
  private:
   friend class OutputFolder;
   friend void CommitTogether(std::span<AtomicFile* const> files);
-  explicit AtomicFile(Claim in_folder) : path_(std::move(in_folder.path)), part_(path_), fd_(in_folder.fd) {}
+  AtomicFile(Claim in_folder, std::shared_ptr<size_t> unfinished)
+      : path_(std::move(in_folder.path)), part_(path_), fd_(in_folder.fd), unfinished_(std::move(unfinished)) {}
   void Flush();
   void Rename();
   void Close();
@@ -66,10 +67,11 @@ class AtomicFile {
   int fd_ = -1;
   UnfinishedMark mark_;
   uint64_t position_ = 0;
+  std::shared_ptr<size_t> unfinished_;  // of its OutputFolder
 };
 
 /// Files of which the first makes the others readable: an old set never mixes with a new one, for its first file is set
-/// aside (TARGET.xxxxxxxx.part) until all others are there.
+/// aside (TARGET.xxxxxxxx.part) until all others are there, and put back when none of them could be named.
 void CommitTogether(std::span<AtomicFile* const> files);
 
 /// Replaces what is there: for folders of our own.
@@ -87,7 +89,7 @@ class OutputFolder {
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
-  /// `name` may lie in a folder. Commit it, or let it go, before the folder.
+  /// `name` may lie in a folder. Commit it before the folder.
   std::unique_ptr<AtomicFile> Create(const std::string& name);
   void Write(const std::string& name, std::string_view text);
   /// Call once all names are known and before the long work: throws what Commit would find.
@@ -106,7 +108,8 @@ class OutputFolder {
   bool replaces_ = false;
   int fd_ = -1;
   std::vector<UnfinishedMark> marks_;
-  std::set<std::string> names_;  // of files, relative
+  std::set<std::string> names_;                                       // of files, relative
+  std::shared_ptr<size_t> unfinished_ = std::make_shared<size_t>(0);  // files that were not committed
 };
 
 /// Removes what lies at `path`, and what killed processes left beside it: in folders of our own alone, where nobody
