@@ -57,7 +57,9 @@ GrowingFile::GrowingFile(const fs::path& target, const OutputRules& rules, std::
   try {
     CheckOutput(part_, of_part);
   } catch (const Error& error) {
-    Fail(error.kind(), "{}, needed to write {}, is taken: {}", part_.string(), target_.string(), error.what());
+    if (error.kind() != ErrorKind::kInvalid) throw;
+    Fail(ErrorKind::kInvalid, "{}, needed to write {}, is something else; move it away, or give another name",
+         part_.string(), target_.string());
   }
   fd_ = OpenLocked(part_);
 }

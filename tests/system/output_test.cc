@@ -224,6 +224,13 @@ TEST_F(Outputs, FolderIsReplacedWholeAndOtherFilesStay) {
   EXPECT_EQ(ReadFile(out / "config.json"), "new");
 }
 
+TEST_F(Outputs, FoldersLackNoFile) {
+  OutputFolder folder = ModelFolder(path_ / "m", {});
+  folder.Write("config.json", "{}");
+  folder.Create("model.weights")->Write("half");  // and let go
+  EXPECT_DEATH(folder.Commit(), "unfinished_ == 0");
+}
+
 TEST_F(Outputs, FoldersThatAreNoModelsAreLeft) {
   const OutputRules force{.force = true};
   Put(path_ / "home/notes", "precious");
@@ -290,7 +297,8 @@ TEST_F(Outputs, GrowingFilesGoOnAndSpareOthers) {
   EXPECT_EQ(ReadFile(target), "{\"begin\"}\nwhole\n");
   EXPECT_THAT(Refusal([&] { GrowingFile(target, {}, "{"); }), HasSubstr("exists"));
   Put(path_ / "other.part", "precious");
-  EXPECT_THAT(Refusal([&] { GrowingFile(path_ / "other", {.force = true}, "{"); }), HasSubstr("other.part"));
+  EXPECT_THAT(Refusal([&] { GrowingFile(path_ / "other", {.force = true}, "{"); }),
+              testing::AllOf(HasSubstr("other.part"), HasSubstr("move it away"), testing::Not(HasSubstr("--force"))));
   fs::create_symlink(path_ / "other.part", path_ / "third.part");
   EXPECT_THAT(Refusal([&] { GrowingFile(path_ / "third", {.force = true}, "{"); }), HasSubstr("third.part"));
   EXPECT_EQ(ReadFile(path_ / "other.part"), "precious");
