@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <ctime>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -26,9 +25,13 @@ struct Form {
   CallContent call_content = CallContent::kGiven;
 };
 
-constexpr std::clock_t kTrialSeconds = 5;  // for all forms; usual templates take milliseconds
-
 constexpr const char* kReasoning[] = {"reasoning_content", "thinking", "reasoning"};
+
+/// JSON as Python's json.dumps writes it: what models have seen.
+std::string PythonDumps(const Json& value) {
+  static const auto dumps = jinja::Template::Parse("{{ value | tojson }}", "json");
+  return dumps->Render(Json{{"value", value}}, 0);
+}
 
 bool HasCalls(const Json& message) {
   auto calls = message.find("tool_calls");
@@ -113,7 +116,7 @@ Json Formed(Json messages, const Form& form) {
     if (form.arguments == Arguments::kObjects) {
       if (std::optional<Json> object = ObjectIn(*arguments)) *arguments = std::move(*object);
     } else if (arguments->is_object()) {
-      *arguments = PythonJson(*arguments);
+      *arguments = PythonDumps(*arguments);
     }
   });
   return messages;
@@ -318,11 +321,6 @@ std::vector<std::string> ChangesBetween(const Json& given, const Json& fitted) {
 
 }  // namespace
 
-std::string PythonJson(const Json& value) {
-  static const auto dumps = jinja::Template::Parse("{{ value | tojson }}", "json");
-  return dumps->Render(Json{{"value", value}}, 0);
-}
-
 std::string RenderChat(const ChatTemplate& chat_template, const ChatTemplate::Input& input) {
   ChatTemplate::Input prepared = input;
   PrepareKimiTools(chat_template, prepared);
@@ -338,9 +336,7 @@ FittedChat FitChat(const ChatTemplate& chat_template, const ChatTemplate::Input&
   const Marked marked(fitted.input);
   std::optional<Form> best;
   Outcome best_outcome;
-  const std::clock_t started = std::clock();
   for (const Form& form : FormsOf(given)) {
-    if (best && std::clock() - started > kTrialSeconds * CLOCKS_PER_SEC) break;
     ChatTemplate::Input trial = marked.input();
     trial.messages = Formed(trial.messages, form);
     Outcome outcome;

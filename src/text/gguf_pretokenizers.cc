@@ -146,10 +146,6 @@ struct PreTokenizerRow {
 // name to a new file.
 constexpr PreTokenizerRow kPreTokenizers[] = {
     {"gpt-2", false, false, {kGpt2}},
-    // A GGUF that says smollm is read as transformers reads it: decimal digits apart, other numerals (Ⅷ ① ½) with the
-    // word. The second row names a tokenizer.json whose Digits step takes all numerals apart, as the model's own does
-    // and llama.cpp too.
-    {"smollm", false, false, {Re("\\p{Nd}"), kGpt2}},
     {"smollm", false, false, {kDigits, kGpt2}},
     {"llama-bpe", true, false, {Re(kLlama3)}},
     {"qwen2", false, true, {Re(kQwen2)}},
@@ -257,6 +253,9 @@ struct EngineRow {
   Cut cuts[kMaxCuts];
 };
 constexpr EngineRow kEngine[] = {
+    // As transformers reads a GGUF, which published reference ids follow: decimal digits apart, other numerals (Ⅷ ① ½)
+    // with the word. llama.cpp takes all apart, as the makers do.
+    {"smollm", {Re("\\p{Nd}"), kGpt2}},
     {"tekken", {Re(kEngineTekken)}},
     {"gpt-4o", {Re(kEngineGpt4o)}},
     {"llama4", {Re(kEngineGpt4o)}},
@@ -408,8 +407,7 @@ bool HasMergesOfMarkedText(std::string_view pre) {
 
 std::vector<std::string_view> PreTokenizerNames() {
   std::vector<std::string_view> names;
-  for (const PreTokenizerRow& row : kPreTokenizers)
-    if (names.empty() || names.back() != row.name) names.push_back(row.name);
+  for (const PreTokenizerRow& row : kPreTokenizers) names.push_back(row.name);
   return names;
 }
 

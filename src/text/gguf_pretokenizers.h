@@ -21,8 +21,9 @@ struct PreTokenizerRules {
 std::optional<PreTokenizerRules> MakersRules(std::string_view name);
 std::optional<PreTokenizerRules> EngineRules(std::string_view name);
 
-/// The name whose rules of either kind are the spec's, `spec.pre` where it is one of several; empty when none is. A
-/// spec without the normalizer that a maker's rules have may have been read from a GGUF and fits too.
+/// The name whose maker's rules (for `spec.pre` also llama.cpp's) are the spec's, `spec.pre` where it is one of
+/// several; empty when none is. A spec without the normalizer that a maker's rules have may have been read from a GGUF
+/// and fits too.
 std::string FindPreTokenizer(const TokenizerSpec& spec);
 
 /// BPE by merges on text whose spaces are marks, in place of the byte alphabet.

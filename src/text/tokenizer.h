@@ -81,13 +81,13 @@ struct PreTokenizerStep {
   bool operator==(const PreTokenizerStep&) const = default;
 };
 
-/// Everything needed to build a tokenizer, from whichever file; plain data.
 /// What a folder calls one of its special tokens: "eos_token", "sep_token", "image_token" …
 struct NamedToken {
   std::string name, content;
   bool operator==(const NamedToken&) const = default;
 };
 
+/// Everything needed to build a tokenizer, from whichever file; plain data.
 struct TokenizerSpec {
   TokenizerModel model = TokenizerModel::kByteLevelBpe;
   // [n] as the file has them (byte-level BPE: in GPT-2's byte alphabet; WordPiece: with ## where a word goes on)
@@ -227,7 +227,8 @@ void CompleteGgufSpec(TokenizerSpec& spec, std::string_view where, const GgufExt
 /// and llama.cpp's differ.
 void UseMakersRules(TokenizerSpec& spec);
 
-/// What a GGUF file cannot say of `spec`, for people; empty: nothing is lost. `stops` end an answer.
+/// What a GGUF file cannot say of `spec`, for people; empty: nothing is lost. `stops` end an answer. Throws
+/// Error{kUnsupported} where llama.cpp would not load the file.
 std::string GgufLosses(const TokenizerSpec& spec, const GgufExtras& extras, std::span<const TokenId> stops);
 
 /// `spec` is one that Create accepts. A tokenizer.json that gives the same ids in Hugging Face `tokenizers`.

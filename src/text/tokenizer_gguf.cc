@@ -129,6 +129,29 @@ void DeriveByName(TokenizerSpec& spec, const GgufExtras& extras) {
   if (ends("<|tool_response>") || ends("<|plamo:eos|>")) not_an_end("</s>", TokenType::kNormal);
 }
 
+void CheckTypes(TokenizerSpec& spec, std::string_view where) {
+  if (spec.types.empty()) spec.types.assign(spec.tokens.size(), TokenType::kNormal);
+  if (spec.types.size() != spec.tokens.size())
+    Fail(ErrorKind::kCorrupt, "{}: expected {} token types, found {}", where, spec.tokens.size(), spec.types.size());
+}
+
+// llama.cpp knows the model by its name, and looks these tokens up without asking whether they are there.
+constexpr std::string_view kPhi3Plain[] = {"<unk>", "<s>", "<|endoftext|>"};
+bool IsPhi3(const GgufExtras& extras) {
+  const std::string model = ToLowerAscii(extras.name);
+  return model.find("phi-3") != std::string::npos || model.find("phi3") != std::string::npos;
+}
+
+void RequireTokensOfName(const TokenizerSpec& spec, const GgufExtras& extras) {
+  if (!IsPhi3(extras)) return;
+  for (std::string_view token : kPhi3Plain)
+    if (std::find(spec.tokens.begin(), spec.tokens.end(), token) == spec.tokens.end())
+      Fail(ErrorKind::kUnsupported,
+           "llama.cpp does not load a file whose name ({}) has phi3 in it and whose vocabulary has no {}: give the "
+           "model's folder another name",
+           extras.name, token);
+}
+
 // Attributes of added tokens, for which GGUF has no place: llama.cpp knows some models by name.
 void DeriveAttributes(TokenizerSpec& spec, const GgufExtras& extras) {
   const std::string model = ToLowerAscii(extras.name);
@@ -138,12 +161,13 @@ void DeriveAttributes(TokenizerSpec& spec, const GgufExtras& extras) {
   };
   const bool mask = any(spec.pre, {"jina-v2-de", "jina-v2-es", "jina-v2-code"}) ||
                     any(extras.architecture, {"nomic-bert-moe", "jina-bert-v3"});
-  const bool phi3 = !mask && any(model, {"phi-3", "phi3"});
+  const bool phi3 = !mask && IsPhi3(extras);
   const bool modern = !mask && !phi3 && any(model, {"modern-bert"});
   for (AddedToken& token : spec.added) {
     if (mask && token.content == "<mask>") token.lstrip = true;
     if (modern && token.content == "[MASK]") token.lstrip = true;
-    if (phi3) token.rstrip = token.content != "<unk>" && token.content != "<s>" && token.content != "<|endoftext|>";
+    if (phi3)
+      token.rstrip = std::find(std::begin(kPhi3Plain), std::end(kPhi3Plain), token.content) == std::end(kPhi3Plain);
   }
 }
 
@@ -203,9 +227,7 @@ TokenizerSpec GgufTokenizerDefaults(std::string_view ggml_model, std::string_vie
 
 // Rules and added tokens from what the lists state.
 void CompleteSpec(TokenizerSpec& spec, std::string_view where) {
-  if (spec.types.empty()) spec.types.assign(spec.tokens.size(), TokenType::kNormal);
-  if (spec.types.size() != spec.tokens.size())
-    Fail(ErrorKind::kCorrupt, "{}: expected {} token types, found {}", where, spec.tokens.size(), spec.types.size());
+  CheckTypes(spec, where);
   if (HasMergesOfMarkedText(spec.pre)) spec.model = TokenizerModel::kSentencePieceBpe;
   if (spec.model == TokenizerModel::kByteLevelBpe) {
     if (spec.pre.empty()) spec.pre = "default";
@@ -243,8 +265,8 @@ void CompleteSpec(TokenizerSpec& spec, std::string_view where) {
 }
 
 void CompleteGgufSpec(TokenizerSpec& spec, std::string_view where, const GgufExtras& extras) {
-  if (spec.types.empty()) spec.types.assign(spec.tokens.size(), TokenType::kNormal);
-  if (spec.types.size() == spec.tokens.size()) DeriveByName(spec, extras);
+  CheckTypes(spec, where);
+  DeriveByName(spec, extras);
   CompleteSpec(spec, where);
   DeriveAttributes(spec, extras);
 }
@@ -307,19 +329,6 @@ TokenizerSpec ReadBack(const TokenizerSpec& spec, const GgufExtras& extras) {
 
 }  // namespace
 
-/// llama.cpp looks these up without asking whether they are there.
-void RequireTokensOfName(const TokenizerSpec& spec, const GgufExtras& extras) {
-  const std::string model = ToLowerAscii(extras.name);
-  if (model.find("phi-3") == std::string::npos && model.find("phi3") == std::string::npos) return;
-  for (const char* token : {"<unk>", "<s>", "<|endoftext|>"})
-    if (std::find(spec.tokens.begin(), spec.tokens.end(), token) == spec.tokens.end())
-      Fail(ErrorKind::kUnsupported,
-           "llama.cpp does not load a file whose name ({}) has phi3 in it and whose vocabulary has no {}: give the "
-           "model's "
-           "folder another name",
-           extras.name, token);
-}
-
 std::string GgufLosses(const TokenizerSpec& spec, const GgufExtras& extras, std::span<const TokenId> stops) {
   RequireTokensOfName(spec, extras);
   const TokenizerSpec back = ReadBack(spec, extras);
@@ -331,7 +340,7 @@ std::string GgufLosses(const TokenizerSpec& spec, const GgufExtras& extras, std:
     losses.push_back("text is not normalized to NFC");
   if (spec.model == TokenizerModel::kByteLevelBpe && spec.pre_steps != back.pre_steps)
     if (auto makers = MakersRules(back.pre); makers && makers->steps != back.pre_steps)
-      losses.push_back("llama.cpp splits words by rules of its own where \"" + back.pre + "\" is stated");
+      losses.push_back("words are split by other rules where \"" + back.pre + "\" is stated");
   const bool first = std::any_of(spec.pre_steps.begin(), spec.pre_steps.end(), [](const PreTokenizerStep& step) {
     return step.kind == PreTokenizerStep::Kind::kMetaspace && step.prepend == PrependScheme::kFirst;
   });

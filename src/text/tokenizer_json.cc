@@ -1,9 +1,6 @@
 // Hugging Face tokenizer.json: reading.
 
 #include <algorithm>
-#include <array>
-#include <optional>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "base/json.h"

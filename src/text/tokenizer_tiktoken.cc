@@ -3,9 +3,7 @@
 // bytes with what ranks below it (openai/tiktoken, _educational.py).
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -150,14 +148,14 @@ void AddRanked(const std::vector<std::string>& ranked, size_t first, TokenizerSp
   spec.types.resize(spec.tokens.size(), TokenType::kNormal);
 }
 
-void AddSpecial(TokenizerSpec& spec, TokenId id, std::string content, bool special = true) {
+void AddSpecial(TokenizerSpec& spec, TokenId id, std::string content) {
   auto index = static_cast<size_t>(id);
   while (spec.tokens.size() <= index) {
     spec.tokens.push_back("[PAD" + std::to_string(spec.tokens.size()) + "]");
     spec.types.push_back(TokenType::kUnused);
   }
   spec.tokens[index] = std::move(content);
-  spec.types[index] = special ? TokenType::kControl : TokenType::kUserDefined;
+  spec.types[index] = TokenType::kControl;
 }
 
 // Pre-tokenizer, normalizer and flags by the GGUF name of the rules; added tokens from the types.
