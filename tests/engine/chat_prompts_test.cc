@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "system/file.h"
+#include "text/byte_vocabulary.h"
 
 namespace assay {
 namespace {
@@ -24,22 +25,7 @@ class Folder : public Checkpoint {
     path_ = "model";
     chat_template_ = std::move(main);
     extra_chat_templates_ = std::move(extra);
-    tokenizer_.model = TokenizerModel::kSentencePieceBpe;
-    for (int b = 0; b < 256; ++b) {
-      tokenizer_.tokens.push_back(fmt::format("<0x{:02X}>", b));
-      tokenizer_.types.push_back(TokenType::kByte);
-    }
-    for (const char* name : {"<unk>", "<s>", "</s>"}) {
-      tokenizer_.tokens.push_back(name);
-      tokenizer_.types.push_back(TokenType::kControl);
-    }
-    tokenizer_.types[256] = TokenType::kUnknown;
-    tokenizer_.scores.assign(tokenizer_.tokens.size(), 0.0f);
-    tokenizer_.byte_fallback = true;
-    tokenizer_.unk = 256;
-    tokenizer_.bos = kBos;
-    tokenizer_.eos = kEos;
-    CompleteGgufSpec(tokenizer_, "model");
+    tokenizer_ = ByteVocabulary("model");
   }
   TokenizerSpec& spec() { return tokenizer_; }
 

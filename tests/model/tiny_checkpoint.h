@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
 #include "checkpoint/checkpoint.h"
+#include "text/byte_vocabulary.h"
 
 namespace assay {
 
@@ -31,7 +31,7 @@ class TinyCheckpoint : public Checkpoint {
     config_.tied_output = true;
     config_.stop_tokens = {258};
     path_ = "tiny";
-    FillTokenizer();
+    tokenizer_ = ByteVocabulary("tiny");
     Random random(seed);
     Matrix("token_embd.weight", config_.vocab, 256, format, random, 0.1);
     for (int64_t i = 0; i < config_.n_layers; ++i) {
@@ -50,28 +50,6 @@ class TinyCheckpoint : public Checkpoint {
   }
 
  private:
-  void FillTokenizer() {
-    // One token per byte in SentencePiece's notation, then three control tokens and an unknown.
-    tokenizer_.model = TokenizerModel::kSentencePieceBpe;
-    for (int b = 0; b < 256; ++b) {
-      char name[8];
-      std::snprintf(name, sizeof name, "<0x%02X>", static_cast<unsigned>(b));
-      tokenizer_.tokens.push_back(name);
-      tokenizer_.types.push_back(TokenType::kByte);
-    }
-    for (const char* name : {"<unk>", "<s>", "</s>", "<pad>"}) {
-      tokenizer_.tokens.push_back(name);
-      tokenizer_.types.push_back(TokenType::kControl);
-    }
-    tokenizer_.types[256] = TokenType::kUnknown;
-    tokenizer_.scores.assign(tokenizer_.tokens.size(), 0.0f);
-    tokenizer_.byte_fallback = true;
-    tokenizer_.unk = 256;
-    tokenizer_.bos = 257;
-    tokenizer_.eos = 258;
-    CompleteGgufSpec(tokenizer_, "tiny");
-  }
-
   void Add(const std::string& name, std::vector<int64_t> shape, const Format& format,
            const std::vector<float>& values) {
     int64_t cols = shape.back(), rows = shape.size() == 2 ? shape[0] : 1;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "system/file.h"
 #include "text/tokenizer.h"
 
 namespace assay {
@@ -30,39 +32,10 @@ std::vector<std::string> Ends(std::vector<std::string> tokens, const GgufExtras&
 }
 
 TEST(GgufEnds, EveryNameThatLlamaCppKnows) {
-  for (const char* name : {"<|eot_id|>",
-                           "<|im_end|>",
-                           "<|end|>",
-                           "<|return|>",
-                           "<|call|>",
-                           "<|flush|>",
-                           "<|calls|>",
-                           "<end_of_turn>",
-                           "<|endoftext|>",
-                           "</s>",
-                           "<|eom_id|>",
-                           "<EOT>",
-                           "_<EOT>",
-                           "[EOT]",
-                           "[EOS]",
-                           "<|end_of_text|>",
-                           "<end_of_utterance>",
-                           "<eos>",
-                           "<turn|>",
-                           "<|tool_response>",
-                           "<｜end▁of▁sentence｜>",
-                           "[e~[",
-                           "<|fim_pad|>",
-                           "<fim-pad>",
-                           "<fim_pad>",
-                           "<PAD>",
-                           "[PAD]",
-                           "<|fim_repo|>",
-                           "<|repo_name|>",
-                           "<fim-repo>",
-                           "<REPO>",
-                           "<reponame>",
-                           "<|file_sep|>"}) {
+  const std::string path = std::string(ASSAY_TEST_DATA) + "/golden/tokenizer/llama_cpp_words.json";
+  const Json names = ParseJson(ReadFile(path), path)["ends"];
+  EXPECT_GE(names.size(), 30u);
+  for (const std::string name : names) {
     EXPECT_THAT(Ends({name}), UnorderedElementsAre(name));
     EXPECT_EQ(Spec({name}).types.at(3), TokenType::kControl) << name;  // whatever the file says
   }

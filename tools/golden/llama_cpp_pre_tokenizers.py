@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How llama.cpp cuts texts into words, for every tokenizer.ggml.pre that it knows: tests/golden/tokenizer/llama_cpp_words.json.
+"""How llama.cpp cuts texts into words, for every tokenizer.ggml.pre that it knows, and the names of tokens that end an answer there:
+tests/golden/tokenizer/llama_cpp_words.json.
 
   llama_cpp_pre_tokenizers.py LLAMA_CPP    a source tree of llama.cpp (written with that of llama-cpp-python 0.3.36)
 
@@ -59,6 +60,20 @@ int main() {{
 """
 
 
+def ends(tree):
+    """Names that make a token one of special_eog_ids."""
+    source = open(tree + "/src/llama-vocab.cpp").read()
+    found = []
+    for begin, end in (("// find FIM_PAD token", "// find FIM_REP token"), ("// find FIM_REP token", "// find FIM_SEP token"),
+                       ("// find FIM_SEP token", "// maintain a list of tokens that cause end-of-generation"),
+                       ("// maintain a list of tokens that cause end-of-generation", "special_eog_ids.insert(t.second)")):
+        block = source[source.index(begin):]
+        names = re.findall(r't\.first == "([^"]+)"', block[:block.index(end)])
+        assert names, begin
+        found += [n for n in names if n not in found]
+    return found
+
+
 def main():
     tree = sys.argv[1]
     names, source = program(tree)
@@ -78,7 +93,7 @@ def main():
     rows = [{"names": v, "words": [[int(n) for n in line.split()] for line in k.splitlines()]} for k, v in groups.items()]
     with open(OUT, "w") as out:
         out.write(json.dumps({"provenance": "llama.cpp of llama-cpp-python 0.3.36, tools/golden/llama_cpp_pre_tokenizers.py",
-                              "texts": texts}, ensure_ascii=False)[:-1] + ',\n"rules": [\n')
+                              "ends": ends(tree), "texts": texts}, ensure_ascii=False)[:-1] + ',\n"rules": [\n')
         out.write(",\n".join(json.dumps(r, separators=(",", ":")) for r in rows) + "\n]}\n")
 
 
