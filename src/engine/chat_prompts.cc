@@ -206,7 +206,7 @@ FittedChat ChatPrompts::Fit(const ChatTemplate& chat_template, ChatTemplate::Inp
   return fitted;
 }
 
-void ChatPrompts::RefuseLosses(const ChatTemplate& chat_template, const FittedChat& fitted, const Chat& chat) const {
+void ChatPrompts::RefuseLosses(const ChatTemplate& chat_template, const FittedChat& fitted) const {
   using Kind = ChatLoss::Kind;
   struct Row {
     Kind kind;
@@ -220,6 +220,7 @@ void ChatPrompts::RefuseLosses(const ChatTemplate& chat_template, const FittedCh
       {Kind::kSystem, "put the text into the first user message, or "},
       {Kind::kDocument, "put the texts into a message, or "},
   };
+  const auto tool_use = templates_.find(std::string(kToolUse));
   for (const Row& row : rows) {
     std::vector<std::string> hidden;
     for (const ChatLoss& loss : fitted.losses)
@@ -230,7 +231,7 @@ void ChatPrompts::RefuseLosses(const ChatTemplate& chat_template, const FittedCh
     if (hidden.size() > 5) hidden.resize(5);
     Fail(ErrorKind::kInvalid,
          "{}: the chat template{} does not show the model {}; {}give a template that does with --template FILE{}",
-         where_, !chat.tools.is_null() && templates_.contains(std::string(kToolUse)) ? " tool_use" : "",
+         where_, tool_use != templates_.end() && &tool_use->second == &chat_template ? " tool_use" : "",
          Join(hidden, ", "), row.remedy,
          names.empty() ? "" : fmt::format(" (the model also ships: {})", Join(names, ", ")));
   }
@@ -242,7 +243,7 @@ Prompt ChatPrompts::Render(const Chat& chat) const {
   Prompt prompt;
   prompt.is_chat = true;
   prompt.text = RenderChat(chat_template, fitted.input);
-  RefuseLosses(chat_template, fitted, chat);
+  RefuseLosses(chat_template, fitted);
   prompt.remarks = std::move(fitted.changes);
   std::set<std::string> told;
   for (const ChatLoss& loss : fitted.losses)

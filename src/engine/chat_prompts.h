@@ -52,7 +52,7 @@ class ChatPrompts {
   const ChatTemplate& Choose(bool has_tools) const;
   ChatTemplate::Input InputFor(const Chat& chat) const;
   FittedChat Fit(const ChatTemplate& chat_template, ChatTemplate::Input input) const;
-  void RefuseLosses(const ChatTemplate& chat_template, const FittedChat& fitted, const Chat& chat) const;
+  void RefuseLosses(const ChatTemplate& chat_template, const FittedChat& fitted) const;
 
   const Checkpoint& checkpoint_;
   const Tokenizer& tokenizer_;

@@ -107,8 +107,8 @@ PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* bas
     double sum = 0;
     for (size_t i = 0; i < nll.size(); ++i) {
       sum += nll[i];
-      result.not_numbers += std::isnan(nll[i]);
-      result.base_not_numbers += base && std::isnan(base_nll[i]);
+      result.not_numbers += !std::isfinite(nll[i]);
+      result.base_not_numbers += base && !std::isfinite(base_nll[i]);
       base_total += base_nll[i];
       if (base) accumulator.Add(divergence[i]);
     }
