@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -94,6 +96,23 @@ bool IsFolder(const fs::path& path) {  // links are not followed
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/// Marks of what lies in scratch folders, which are held until these go.
+struct Scratches {
+  std::mutex mutex;
+  std::map<fs::path, std::vector<UnfinishedMark>> marks;
+};
+Scratches& LiveScratches() {
+  static auto* scratches = new Scratches;
+  return *scratches;
+}
+
+/// Call before `path` comes into being.
+void MarkInScratch(const fs::path& path) {
+  std::lock_guard lock(LiveScratches().mutex);
+  for (auto& [folder, marks] : LiveScratches().marks)
+    if (Contains(folder, path)) marks.emplace_back(path);
+}
+
 }  // namespace
 
 bool CheckOutput(const fs::path& path, const OutputRules& rules) {
@@ -171,6 +190,7 @@ void AtomicFile::Rename() {
     --*unfinished_;
     return Close();  // the folder is renamed
   }
+  MarkInScratch(path_);
   const std::string taken = GiveName(part_, path_, replaces_);
   Close();  // what may have taken hours is kept
   if (!taken.empty()) Fail(ErrorKind::kInvalid, "{}", taken);
@@ -343,6 +363,9 @@ void OutputFolder::Commit() {
     marks_.clear();
   };
   RequireUnchanged(unchanged_);
+  MarkInScratch(out_);
+  for (const std::string& name : names_)
+    for (fs::path path = out_ / name; path != out_; path = path.parent_path()) MarkInScratch(path);
   if (!replaces_) {
     // Takes the place of an empty folder at most.
     if (::rename(part_.c_str(), out_.c_str()) == 0) return finish();
@@ -394,12 +417,15 @@ ScratchFolder::ScratchFolder(const fs::path& parent) {
   std::string pattern = ((parent.empty() ? fs::temp_directory_path() : parent) / "assay-XXXXXX").string();
   if (!::mkdtemp(pattern.data())) FailErrno("be created as a temporary folder", pattern, errno);
   path_ = pattern;
-  mark_ = UnfinishedMark(path_);
+  std::lock_guard lock(LiveScratches().mutex);
+  LiveScratches().marks[path_].emplace_back(path_);
 }
 
 ScratchFolder::~ScratchFolder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  std::lock_guard lock(LiveScratches().mutex);
+  LiveScratches().marks.erase(path_);
 }
 
 }  // namespace assay

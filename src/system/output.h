@@ -119,7 +119,8 @@ void RemoveOwn(const std::filesystem::path& path);
 /// Makes a folder, and those above it. Throws Error{kIo} naming it. True: it is new.
 bool MakeFolder(const std::filesystem::path& path, int mode = 0777);
 
-/// A folder that is gone when its owner is.
+/// A folder that is gone when its owner is. What the classes above write into it goes too when a signal ends the
+/// process.
 class ScratchFolder {
  public:
   /// In `parent`; "": where the system keeps temporary files.
@@ -131,7 +132,6 @@ class ScratchFolder {
 
  private:
   std::filesystem::path path_;
-  UnfinishedMark mark_;
 };
 
 }  // namespace assay

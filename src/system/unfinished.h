@@ -25,7 +25,8 @@ class UnfinishedMark {
   void* slot_ = nullptr;
 };
 
-/// Removes all that is marked, the newest first. Async-signal-safe; does nothing in a child that has not called exec.
+/// Removes all that is marked: files first, then folders that are empty. Async-signal-safe; does nothing in a child
+/// that has not called exec.
 void RemoveUnfinished() noexcept;
 
 struct Claim {

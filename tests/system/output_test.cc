@@ -269,6 +269,13 @@ TEST_F(Outputs, SignalsLeaveNothing) {
     folder.Write("config.json", "{}");
     folder.Write("sub/x", "{}");
     std::unique_ptr<AtomicFile> open = folder.Create("model.weights");
+    const ScratchFolder scratch(path_);
+    WriteFileAtomically(scratch.path() / "x", "whole");
+    OutputFolder whole = ModelFolder(scratch.path() / "m", {});
+    whole.Write("config.json", "{}");
+    whole.Write("sub/x", "{}");
+    whole.Commit();
+    const AtomicFile half(scratch.path() / "y", {});
     std::ofstream(marks) << "1";
     for (;;) ::pause();
   }
