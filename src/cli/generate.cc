@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
-#include <cmath>
-#include <cstdio>
+#include <algorithm>
 #include <iostream>
 
 #include "base/error.h"

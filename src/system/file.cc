@@ -11,20 +11,15 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <mutex>
 
 #include "base/error.h"
+#include "system/posix.h"
 #include "system/unfinished.h"
 
 namespace assay {
 namespace {
-
-[[noreturn]] void FailErrno(std::string_view doing, const std::filesystem::path& path, int error) {
-  Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
-       std::strerror(error));
-}
 
 std::string_view KindOfFile(mode_t mode) {
   return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";

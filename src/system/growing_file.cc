@@ -6,25 +6,19 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/error.h"
 #include "system/file.h"
+#include "system/posix.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void FailErrno(std::string_view doing, const fs::path& path) {
-  const int error = errno;
-  Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
-       std::strerror(error));
-}
-
 int OpenPart(const fs::path& part) {
   const int fd = ::open(part.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
-  if (fd < 0) FailErrno("be written", part);
+  if (fd < 0) FailErrno("be written", part, errno);
   return fd;
 }
 
@@ -73,8 +67,8 @@ std::string GrowingFile::Text() const {
 }
 
 void GrowingFile::Keep(uint64_t bytes) {
-  if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0) FailErrno("truncate", part_);
-  if (::lseek(fd_, 0, SEEK_END) < 0) FailErrno("seek in", part_);
+  if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0) FailErrno("truncate", part_, errno);
+  if (::lseek(fd_, 0, SEEK_END) < 0) FailErrno("seek in", part_, errno);
 }
 
 fs::path GrowingFile::SetAside() {
@@ -92,17 +86,12 @@ fs::path GrowingFile::SetAside() {
 
 void GrowingFile::Append(std::string_view text) {
   ASSAY_CHECK(fd_ >= 0);
-  while (!text.empty()) {
-    const ssize_t done = ::write(fd_, text.data(), text.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) FailErrno("write", part_);
-    text.remove_prefix(static_cast<size_t>(done));
-  }
+  WriteAll(fd_, std::as_bytes(std::span(text)), part_);
 }
 
 void GrowingFile::Finish() {
   ASSAY_CHECK(fd_ >= 0);
-  if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", part_);
+  if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", part_, errno);
   RequireUnchanged(unchanged_);
   // Renamed while locked, so that no other writer takes the finished file for a part of its own.
   const std::string taken = GiveName(part_, target_, replaces_);

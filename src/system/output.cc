@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "system/posix.h"
 
 namespace assay {
 namespace {
@@ -21,22 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kHeadBytes = 256;  // by which a file of ours is recognized
-
-[[noreturn]] void FailErrno(std::string_view doing, const fs::path& path, int error) {
-  Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
-       std::strerror(error));
-}
-
-void WriteAll(int fd, std::span<const std::byte> data, const fs::path& path, int64_t offset = -1) {
-  while (!data.empty()) {
-    const ssize_t done =
-        offset < 0 ? ::write(fd, data.data(), data.size()) : ::pwrite(fd, data.data(), data.size(), offset);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) FailErrno("write", path, errno);
-    data = data.subspan(static_cast<size_t>(done));
-    if (offset >= 0) offset += done;
-  }
-}
 
 std::string HeadOf(const fs::path& path) {
   std::string head(kHeadBytes, '\0');

@@ -1,6 +1,5 @@
 #include "system/unfinished.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -10,13 +9,13 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "system/posix.h"
 
 namespace assay {
 namespace {
@@ -26,11 +25,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kEnd = ".part";
 constexpr size_t kRandomChars = 8, kMaxNameBytes = 255, kMaxStemBytes = kMaxNameBytes - kRandomChars - kEnd.size() - 1;
 constexpr int kPauseMs = 10, kMaxPauses = 1000;  // ten seconds
-
-[[noreturn]] void FailErrno(std::string_view doing, const fs::path& path, int error) {
-  Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
-       std::strerror(error));
-}
 
 /// A list that a signal handler can walk: slots are added and used again, never freed.
 struct Slot {

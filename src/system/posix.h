@@ -1,0 +1,35 @@
+#pragma once
+// What the files of this room share that call the system.
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace assay {
+
+[[noreturn]] inline void FailErrno(std::string_view doing, const std::filesystem::path& path, int error) {
+  Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
+       std::strerror(error));
+}
+
+/// At `offset`; -1: where the file is. Errors name `path`.
+inline void WriteAll(int fd, std::span<const std::byte> data, const std::filesystem::path& path, int64_t offset = -1) {
+  while (!data.empty()) {
+    const ssize_t done =
+        offset < 0 ? ::write(fd, data.data(), data.size()) : ::pwrite(fd, data.data(), data.size(), offset);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) FailErrno("write", path, errno);
+    data = data.subspan(static_cast<size_t>(done));
+    if (offset >= 0) offset += done;
+  }
+}
+
+}  // namespace assay
