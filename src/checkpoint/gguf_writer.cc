@@ -39,24 +39,6 @@ std::string Joined(std::string_view a, std::string_view b) {
   return fmt::format("{}{}{}", a, a.empty() || b.empty() ? "" : "; ", b);
 }
 
-/// What llama.cpp has no place for, or misses.
-std::vector<std::string> WrongTensors(const ModelConfig& config, const std::vector<OutputTensor>& tensors) {
-  std::unordered_map<std::string, bool> places;  // whether it is required
-  for (const TensorSlot& slot : TensorSlots(config)) places.emplace(slot.name, slot.required);
-  std::vector<std::string> out;
-  for (const OutputTensor& tensor : tensors) {
-    auto place = places.find(tensor.name);
-    if (place != places.end())
-      place->second = false;
-    else if (!IsRopeTable(tensor.name))
-      out.push_back(fmt::format("has no place for tensor {}", tensor.name));
-  }
-  for (const auto& [name, missing] : places)
-    if (missing) out.push_back(fmt::format("wants a tensor {}", name));
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 /// Reads the metadata as llama.cpp will. Throws Error{kUnsupported} where it would not load the model, or run another
 /// one without that being known of the file (Checkpoint::differences).
 void RequireSameModel(const ModelConfig& source, const GgufMetadata& metadata, const RopeTables& tables,
@@ -78,7 +60,7 @@ void RequireSameModel(const ModelConfig& source, const GgufMetadata& metadata, c
          "{}: GGUF cannot hold this model: llama.cpp's {} {}; write a Hugging Face folder instead", where, engine, why);
   };
   for (const std::string& why : WhyLlamaCppRefuses(read.config, tables)) refuse(why);
-  for (const std::string& why : WrongTensors(read.config, tensors)) refuse(why);
+  for (const std::string& why : WrongTensors(TensorSlots(read.config), tensors)) refuse(why);
   const std::vector<std::string> apart = ModelDifferences(read.config, source);
   if (apart.empty()) return;
   if (!read.as_made || !ModelDifferences(*read.as_made, source).empty())

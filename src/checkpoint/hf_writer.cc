@@ -1,9 +1,9 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <optional>
-#include <set>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -18,6 +18,7 @@
 #include "checkpoint/hf_config.h"
 #include "checkpoint/hf_stored.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/model_facts.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/writer_base.h"
 #include "system/file.h"
@@ -420,22 +421,36 @@ class HfWriter : public CheckpointWriter {
   }
 
   Json GeneratedConfig(const Checkpoint& source) const {
-    std::set<std::string> names;
-    for (const OutputTensor& tensor : tensors_) names.insert(tensor.name);
     bool attention = false, mlp = false;
-    auto optional_biases = [&](auto&& body) {
-      for (const auto& [name, slot] : slots_)
-        if (!slot.required && name.ends_with(".bias")) body(name, name.find(".attn_") != std::string::npos);
-    };
-    optional_biases([&](const std::string& name, bool of_attention) {
-      if (names.contains(name)) (of_attention ? attention : mlp) = true;
-    });
-    optional_biases([&](const std::string& name, bool of_attention) {
-      if ((of_attention ? attention : mlp) && !names.contains(name))
-        Fail(ErrorKind::kUnsupported, "{}: config.json cannot say that some layers have biases and {} is missing",
-             out_.string(), name);
-    });
-    return HfConfigJson(source.as_made(), dtype_, attention, mlp, source.tokenizer().bos, source.tokenizer().pad);
+    for (const OutputTensor& tensor : tensors_)
+      if (IsOptionalBias(slots_.at(tensor.name)))
+        (tensor.name.find(".attn_") != std::string::npos ? attention : mlp) = true;
+    Json config =
+        HfConfigJson(source.as_made(), dtype_, attention, mlp, source.tokenizer().bos, source.tokenizer().pad);
+    RequireSameModel(config, source.as_made());
+    return config;
+  }
+
+  static bool IsOptionalBias(const TensorSlot& slot) { return !slot.required && slot.name.ends_with(".bias"); }
+
+  /// Reads what was generated as the folder will be read.
+  void RequireSameModel(const Json& config, const ModelConfig& source) const {
+    const std::string where = fmt::format("{}: config.json cannot hold this model", out_.string());
+    ModelConfig read;
+    try {
+      read = HfModelConfig(config, nullptr, where);
+    } catch (const Error& error) {
+      Fail(ErrorKind::kUnsupported, "{}", error.what());
+    }
+    std::vector<TensorSlot> slots = TensorSlots(read);
+    std::erase_if(slots, IsOptionalBias);  // config.json denies them
+    auto refuse = [&](std::string_view why) { Fail(ErrorKind::kUnsupported, "{}: {}", where, why); };
+    const std::vector<std::string> apart = ModelDifferences(read, source);
+    if (!apart.empty())
+      refuse(fmt::format("it would be another: {}",
+                         fmt::join(apart.begin(), apart.begin() + std::min<ptrdiff_t>(3, std::ssize(apart)), "; ")));
+    for (const std::string& why : WrongTensors(slots, tensors_))
+      refuse(fmt::format("{} {}", config["model_type"].get<std::string>(), why));
   }
 
   void WriteGeneratedTokenizer(const Checkpoint& source) {

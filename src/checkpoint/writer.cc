@@ -1,6 +1,7 @@
 #include "checkpoint/writer.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "checkpoint/gguf_types.h"
@@ -44,6 +45,23 @@ void WriteCursor::Accept(size_t tensor, int64_t row_begin, int64_t n_rows, size_
 
 bool WriteCursor::AllDone() const {
   return tensors_.empty() || (tensor_ + 1 == tensors_.size() && TensorDone());
+}
+
+std::vector<std::string> WrongTensors(const std::vector<TensorSlot>& slots, const std::vector<OutputTensor>& tensors) {
+  std::unordered_map<std::string, bool> places;  // whether it is required, and missing so far
+  for (const TensorSlot& slot : slots) places.emplace(slot.name, slot.required);
+  std::vector<std::string> out;
+  for (const OutputTensor& tensor : tensors) {
+    auto place = places.find(tensor.name);
+    if (place != places.end())
+      place->second = false;
+    else if (!IsRopeTable(tensor.name))
+      out.push_back(fmt::format("has no place for tensor {}", tensor.name));
+  }
+  for (const auto& [name, missing] : places)
+    if (missing) out.push_back(fmt::format("wants a tensor {}", name));
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 Container DefaultContainer(const Format& format) {

@@ -2,6 +2,7 @@
 // What the two writers share. Internal to checkpoint/.
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct MergePlan {
 /// Throws Error{kInvalid} where the parts of one tensor have different formats, or one is missing.
 MergePlan PlanMerge(const ModelConfig& config, Container container, const std::vector<OutputTensor>& outputs,
                     std::string_view where);
+
+/// What of `tensors` has no place among `slots`, and which required one is missing; sentences without their subject.
+std::vector<std::string> WrongTensors(const std::vector<TensorSlot>& slots, const std::vector<OutputTensor>& tensors);
 
 /// Bytes in front of row `row` in a plane.
 int64_t CodesOffset(const Format& format, int64_t row, int64_t cols);

@@ -233,6 +233,32 @@ TEST(LlamaCpp, FilesThatItDoesNotLoadAreReadAndSaid) {
   EXPECT_TRUE(Checkpoint::Open(folder.path() / "b.gguf")->differences().empty());  // longrope that is not called so
 }
 
+// A folder made of a GGUF is read back before it is written: the class of a model with a window has no biases.
+TEST(LlamaCpp, WhatConfigJsonCannotHoldIsNotWritten) {
+  SmallGguf file;
+  file.metadata.AddUint32("llama.attention.sliding_window", 8);
+  for (const char* part : {"q", "k", "v", "output"})
+    file.tensors.push_back({fmt::format("blk.0.attn_{}.bias", part), {4}, 0, 16, -1});
+  TempFolder folder;
+  WriteFileAtomically(folder.path() / "a.gguf", file.Bytes());
+  auto model = Checkpoint::Open(folder.path() / "a.gguf");
+  ASSERT_EQ(model->as_made().Layer(0).window, 8);
+  auto write = [&](const Checkpoint& source) {
+    ConvertForTest(source, Container::kHuggingFace, folder.path() / "m", "", [](const Tensor&) { return "f32"; });
+  };
+  ExpectError(ErrorKind::kUnsupported,
+              "config.json cannot hold this model: mistral has no place for tensor blk.0.attn_k.bias",
+              [&] { write(*model); });
+  EXPECT_FALSE(fs::exists(folder.path() / "m"));
+  // Not all biases that attention_bias stands for.
+  SmallGguf some;
+  some.tensors.push_back({"blk.0.attn_q.bias", {4}, 0, 16, -1});
+  WriteFileAtomically(folder.path() / "b.gguf", some.Bytes());
+  ExpectError(ErrorKind::kUnsupported, "config.json cannot hold this model: llama wants a tensor blk.0.attn_k.bias",
+              [&] { write(*Checkpoint::Open(folder.path() / "b.gguf")); });
+  EXPECT_FALSE(fs::exists(folder.path() / "m"));
+}
+
 // A row for each architecture, and every configuration is the same model as itself.
 TEST(LlamaCpp, TheTableIsWhole) {
   for (const ArchitectureSpec& spec : ArchitectureSpecs()) {
