@@ -26,20 +26,29 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
   flags.temperature =
       command.add_option("--temperature", flags.values.temperature, "0 is greedy (default: as the model's file says)")
           ->check(NumberBetween(0.0, 100.0));
-  flags.top_k = command.add_option("--top-k", flags.values.top_k, "keep the k most likely tokens")
+  flags.top_k = command
+                    .add_option("--top-k", flags.values.top_k,
+                                "keep the k most likely tokens (default: as the model's file says)")
                     ->check(IntegerBetween(0, kMostTokens));
-  flags.top_p = command.add_option("--top-p", flags.values.top_p, "keep the most likely tokens up to this probability")
-                    ->check(NumberBetween(0.0, 1.0));
+  flags.top_p =
+      command
+          .add_option("--top-p", flags.values.top_p,
+                      "keep the most likely tokens up to this probability (default: as the model's file says)")
+          ->check(NumberBetween(0.0, 1.0));
   flags.min_p =
-      command.add_option("--min-p", flags.values.min_p, "keep tokens at least this share as likely as the best")
+      command
+          .add_option("--min-p", flags.values.min_p,
+                      "keep tokens at least this share as likely as the best (default: as the model's file says)")
           ->check(NumberBetween(0.0, 1.0));
   flags.penalty = AddRepetitionPenalty(command, flags.values);
   command.add_option("--seed", flags.values.seed, "seed of the draws");
   flags.values.max_tokens = 1024;
-  flags.max_tokens = command
-                         .add_option("--max-tokens", flags.values.max_tokens,
-                                     "most tokens of the answer (default: 1024, or what the context leaves)")
-                         ->check(IntegerBetween(1, kMostTokens));
+  flags.max_tokens =
+      command
+          .add_option(
+              "--max-tokens", flags.values.max_tokens,
+              "most tokens of the answer (default: as the model's file says, else 1024, or what the context leaves)")
+          ->check(IntegerBetween(1, kMostTokens));
   command.add_option("--stop", flags.values.stop, "end the answer before this text (repeatable)");
   command.add_flag("--greedy", flags.greedy, "always the most likely token")->excludes(flags.temperature);
 }
@@ -47,12 +56,8 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
 // What the user did not set comes from the file.
 Sampling Resolve(const SamplingFlags& flags, const GenerationConfig& file) {
   Sampling sampling = flags.values;
-  if (!flags.penalty->count()) {
-    sampling.repetition_penalty = file.repetition_penalty;
-    sampling.repetition_window = file.penalty_window;
-  }
+  TakePenaltyAndStops(file, *flags.penalty, sampling);
   if (!flags.max_tokens->count() && file.max_new_tokens > 0) sampling.max_tokens = file.max_new_tokens;
-  sampling.stop.insert(sampling.stop.end(), file.stop.begin(), file.stop.end());
   if (flags.greedy) {
     sampling.temperature = 0;
     return sampling;

@@ -37,12 +37,17 @@ void AddPromptFlags(CLI::App& command, PromptFlags& flags) {
                      "what the chat template's clock says: 2026-05-01 or 2026-05-01T12:30:00 (default: the clock)");
 }
 
+void TakePenaltyAndStops(const GenerationConfig& file, const CLI::Option& penalty, Sampling& sampling) {
+  if (!penalty.count()) {
+    sampling.repetition_penalty = file.repetition_penalty;
+    sampling.repetition_window = file.penalty_window;
+  }
+  sampling.stop.insert(sampling.stop.end(), file.stop.begin(), file.stop.end());
+}
+
 Sampling TaskSamplingFlags::For(const GenerationConfig& generation) const {
   Sampling sampling = values;
-  if (!penalty->count()) {
-    sampling.repetition_penalty = generation.repetition_penalty;
-    sampling.repetition_window = generation.penalty_window;
-  }
+  TakePenaltyAndStops(generation, *penalty, sampling);
   if (sampling.temperature > 0) {
     sampling.top_k = generation.top_k;
     sampling.top_p = generation.top_p;
@@ -50,7 +55,6 @@ Sampling TaskSamplingFlags::For(const GenerationConfig& generation) const {
   }
   if (!max_tokens->count() && generation.max_new_tokens > 0)
     sampling.max_tokens = std::min(sampling.max_tokens, generation.max_new_tokens);
-  sampling.stop = generation.stop;
   return sampling;
 }
 
@@ -67,7 +71,9 @@ void AddTaskSamplingFlags(CLI::App& command, TaskSamplingFlags& flags) {
       ->check(NumberBetween(0.0, 100.0));
   flags.penalty = AddRepetitionPenalty(command, flags.values);
   command.add_option("--seed", flags.values.seed, "seed of the draws")->capture_default_str();
-  flags.max_tokens = command.add_option("--max-tokens", flags.values.max_tokens, "most tokens of an answer")
+  flags.max_tokens = command
+                         .add_option("--max-tokens", flags.values.max_tokens,
+                                     "most tokens of an answer (default: fewer where the model's file says so)")
                          ->capture_default_str()
                          ->check(IntegerBetween(1, kMostTokens));
 }

@@ -30,6 +30,8 @@ struct TaskSamplingFlags {
   CLI::Option *penalty = nullptr, *max_tokens = nullptr;
   Sampling For(const GenerationConfig& generation) const;
 };
+/// What every answer takes from the model's file: its penalty unless the user gave one, and the texts that end it.
+void TakePenaltyAndStops(const GenerationConfig& file, const CLI::Option& penalty, Sampling& sampling);
 CLI::Option* AddRepetitionPenalty(CLI::App& command, Sampling& values);
 void AddTaskSamplingFlags(CLI::App& command, TaskSamplingFlags& flags);
 
