@@ -87,6 +87,7 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
       // All prompts of a run are of one time: that of its first sitting.
       header.now = writer.now();
       o->engine.prompt.now_s = ClockFromText(header.now);
+      arm.engine.reset();  // one at a time
       arm.engine = std::make_unique<Engine>(arm.model, pool, o->engine);
     }
     if (!writer.set_aside().empty())
