@@ -84,10 +84,14 @@ std::optional<Decimal> Decimal::Parse(std::string_view text) {
   if (digits.empty() || digits.size() > kMaxDigits) return {};
   if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
     std::string_view power = text.substr(at + 1);
-    if (power.starts_with('+')) power.remove_prefix(1);
+    if (power.starts_with('+')) {
+      power.remove_prefix(1);
+      if (power.starts_with('-')) return {};  // from_chars knows one sign
+    }
     int64_t value = 0;
     auto [stop, status] = std::from_chars(power.data(), power.data() + power.size(), value);
-    if (status != std::errc() || stop != power.data() + power.size() || std::abs(value) > kMaxExponent) return {};
+    if (status != std::errc() || stop != power.data() + power.size()) return {};
+    if (value > kMaxExponent || value < -kMaxExponent) return {};
     exponent += value;
     at = text.size();
   }

@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kMaxDepth = 512;
 
 const Json* Member(const Json& object, std::string_view key, std::string_view where) {
-  if (!object.is_object()) Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", where, object.type_name());
+  if (!object.is_object()) Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", where, TypeName(object));
   auto it = object.find(key);
   if (it == object.end() || it->is_null()) return nullptr;
   return &*it;
@@ -34,7 +34,7 @@ const Json& Required(const Json& object, std::string_view key, std::string_view 
 
 [[noreturn]] void WrongType(const Json& value, std::string_view key, std::string_view where,
                             std::string_view expected) {
-  Fail(ErrorKind::kInvalid, "{}: \"{}\" should be {}, found {}", where, key, expected, value.type_name());
+  Fail(ErrorKind::kInvalid, "{}: \"{}\" should be {}, found {}", where, key, expected, TypeName(value));
 }
 
 std::string AsString(const Json& value, std::string_view key, std::string_view where) {
@@ -224,26 +224,25 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 };
 
 bool HasKeptNumber(const Json& value) {
-  if (!value.is_structured()) return value.is_binary();
+  if (!value.is_structured()) return IsNumber(value) && value.is_binary();
   return std::any_of(value.begin(), value.end(), HasKeptNumber);
 }
 
-// One line, with the numbers that are kept as text (json_number.h).
-std::string DumpAround(const Json& value) {
+// With the numbers that are kept as text (json_number.h). `margin`: in front of the value's lines.
+std::string DumpAround(const Json& value, int indent, size_t margin) {
   if (IsNumber(value) && value.is_binary()) return {value.get_binary().begin(), value.get_binary().end()};
-  if (!value.is_structured()) return DumpJson(value);
+  if (!value.is_structured() || value.empty()) return DumpJson(value);
+  size_t inner = margin + static_cast<size_t>(std::max(indent, 0));
+  auto line = [&](size_t spaces) { return indent < 0 ? std::string() : "\n" + std::string(spaces, ' '); };
   std::string out;
   for (const auto& item : value.items()) {
-    out += out.empty() ? "" : ",";
-    if (value.is_object()) out += DumpJson(item.key()) + ":";
-    out += DumpAround(item.value());
+    out += (out.empty() ? "" : ",") + line(inner);
+    if (value.is_object()) out += DumpJson(item.key()) + (indent < 0 ? ":" : ": ");
+    out += DumpAround(item.value(), indent, inner);
   }
+  out += line(margin);
   return value.is_object() ? "{" + out + "}" : "[" + out + "]";
 }
-
-}  // namespace
-
-namespace {
 
 Json Parse(std::string_view text, std::string_view where, bool strict, const Specials* numbers) {
   TreeBuilder builder(where, strict, numbers);
@@ -294,7 +293,8 @@ std::string DumpPythonJson(const Json& value, int indent) {
 }
 
 std::string DumpJson(const Json& value, int indent) {
-  return HasKeptNumber(value) ? DumpAround(value) : value.dump(indent, ' ', false, Json::error_handler_t::replace);
+  return HasKeptNumber(value) ? DumpAround(value, indent, 0)
+                              : value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string JsonString(const Json& object, std::string_view key, std::string_view where) {

@@ -1,6 +1,5 @@
 #include "base/json_number.h"
 
-#include <cmath>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -50,6 +49,10 @@ const char* TypeName(const Json& value) {
   return IsNumber(value) ? "number" : value.type_name();
 }
 
+bool IsWholeNumber(const Json& value) {
+  return value.is_number_integer() || (IsNumber(value) && NumberOf(value).whole());
+}
+
 int CompareNumbers(const Json& a, const Json& b) {
   if (a.is_number_float() && b.is_number_float()) {
     double x = a.get<double>(), y = b.get<double>();
@@ -57,6 +60,26 @@ int CompareNumbers(const Json& a, const Json& b) {
   }
   int order = Decimal::Compare(NumberOf(a), NumberOf(b));
   return order < 0 ? -1 : order > 0 ? 1 : 0;
+}
+
+bool SameValue(const Json& a, const Json& b) {
+  if (IsNumber(a) && IsNumber(b)) return CompareNumbers(a, b) == 0;
+  if (a.type() != b.type() || a.size() != b.size()) return false;
+  if (a.is_array()) {
+    for (size_t i = 0; i < a.size(); ++i)
+      if (!SameValue(a[i], b[i])) return false;
+    return true;
+  }
+  if (a.is_object()) {
+    auto other = b.begin();
+    for (auto it = a.begin(); it != a.end(); ++it, ++other) {
+      // Mostly the order is the same, and the look-up is saved.
+      auto match = other.key() == it.key() ? other : b.find(it.key());
+      if (match == b.end() || !SameValue(*it, *match)) return false;
+    }
+    return true;
+  }
+  return a == b;
 }
 
 }  // namespace assay

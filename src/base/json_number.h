@@ -20,7 +20,12 @@ Decimal NumberOf(const Json& value);
 Json WithDoubles(Json value);
 /// Json::type_name(), "number" for all numbers.
 const char* TypeName(const Json& value);
+/// A number without a fraction: 5, 5.0, 5e0. No other value is one.
+bool IsWholeNumber(const Json& value);
 /// -1, 0 or 1; both are numbers.
 int CompareNumbers(const Json& a, const Json& b);
+/// Equal, numbers by value wherever they stand: 1 equals 1.0, true is no number. Linear where the members of objects
+/// stand in the same order.
+bool SameValue(const Json& a, const Json& b);
 
 }  // namespace assay

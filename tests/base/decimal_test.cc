@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "base/json_number.h"
 
 namespace assay {
@@ -29,7 +30,27 @@ TEST(Decimal, ReadsAndWrites) {
            {"123456789012345678901234567890", "123456789012345678901234567890"},
            {"1.25e500", "1.25e500"}})
     EXPECT_EQ(Of(text).Text(), written);
-  for (const char* text : {"", "-", ".", "e3", "1e", "1e+", "1.2.3", "1 ", "0x1", "1e99999", "nan", "--1"})
+  for (const char* text : {"",
+                           "-",
+                           ".",
+                           "e3",
+                           "1e",
+                           "1e+",
+                           "1.2.3",
+                           "1 ",
+                           "0x1",
+                           "1e99999",
+                           "nan",
+                           "--1",
+                           "1e+-5",
+                           "1e-+5",
+                           "1e++5",
+                           "1e--5",
+                           "1e5001",
+                           "1e-5001",
+                           "1e9223372036854775807",
+                           "1e-9223372036854775808",
+                           "1e-9223372036854775809"})
     EXPECT_FALSE(Decimal::Parse(text)) << text;
   EXPECT_FALSE(Decimal::Parse(std::string(2001, '9')));
   EXPECT_EQ(Decimal::Shortest(0.1).Text(), "0.1");
@@ -76,6 +97,22 @@ TEST(JsonNumber, StrictParsingKeepsWhatNoDoubleHolds) {
       R"({"a":[123456789012345678901234567891,0.1],"b":1.00000000000000000001,"c":-7,"d":18446744073709551615})";
   Json value = ParseJson(text, "", true);
   EXPECT_EQ(DumpJson(value), text);
+  Json rounded = ParseJson(R"({"a":[0.5,{},[]],"b":{"c":[1,"x"]}})", ""), kept = rounded;
+  kept["b"]["c"][0] = value["a"][0];
+  for (int indent : {-1, 0, 2}) {  // the same layout, whatever the numbers
+    std::string expected = DumpJson(rounded, indent);
+    size_t at = expected.find("1,");
+    EXPECT_EQ(DumpJson(kept, indent), expected.replace(at, 1, "123456789012345678901234567891"));
+  }
+  EXPECT_TRUE(IsWholeNumber(value["a"][0]));
+  EXPECT_TRUE(IsWholeNumber(Json(5.0)));
+  EXPECT_FALSE(IsWholeNumber(value["b"]));
+  EXPECT_FALSE(IsWholeNumber(Json("5")));
+  EXPECT_TRUE(SameValue(ParseJson(R"({"a":1,"b":[2.0,null]})", ""), ParseJson(R"({"b":[2,null],"a":1.0})", "")));
+  EXPECT_FALSE(SameValue(Json(1), Json(true)));
+  EXPECT_FALSE(SameValue(Json::array({1}), Json::array({1, 2})));
+  EXPECT_FALSE(SameValue(value["a"][0], ParseJson("123456789012345678901234567890", "", true)));
+  EXPECT_THROW(JsonInt(value, "b", "x"), Error);
   EXPECT_TRUE(value["a"][1].is_number_float());
   EXPECT_TRUE(IsNumber(value["a"][0]));
   EXPECT_EQ(NumberOf(value["a"][0]).Text(), "123456789012345678901234567891");
@@ -85,6 +122,7 @@ TEST(JsonNumber, StrictParsingKeepsWhatNoDoubleHolds) {
   EXPECT_EQ(CompareNumbers(ParseJson("9007199254740993.0", "", true), Json(9007199254740993)), 0);
   EXPECT_TRUE(ParseJson(text, "")["a"][0].is_number_float());  // lax parsing rounds, as the engines do
   EXPECT_TRUE(ParseJson("1.000", "", true).is_number_float());
+  EXPECT_EQ(ParseJson("1e-9223372036854775808", "", true), Json(0.0));  // beyond what a Decimal holds
 }
 
 }  // namespace
