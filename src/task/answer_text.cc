@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "task/pattern.h"
 #include "text/unicode.h"
 
 namespace assay {
@@ -17,13 +16,6 @@ struct Range {
 template <size_t N>
 bool In(const Range (&ranges)[N], char32_t c) {
   return std::any_of(std::begin(ranges), std::end(ranges), [c](Range r) { return c >= r.first && c <= r.last; });
-}
-
-// Format characters that have no width. Joiners (U+200C, U+200D) change how their neighbours look: they stay.
-bool ShowsNothing(char32_t c) {
-  constexpr Range kRanges[] = {{0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E}, {0x200B, 0x200B}, {0x200E, 0x200F},
-                               {0x202A, 0x202E}, {0x2060, 0x2064}, {0x2066, 0x2069}, {0xFEFF, 0xFEFF}};
-  return In(kRanges, c);
 }
 
 // A character of space, not the end of a line.
@@ -100,6 +92,30 @@ bool GoesWithBase(char32_t c) {
 }
 
 }  // namespace
+
+bool ShowsNothing(char32_t c) {
+  constexpr Range kRanges[] = {{0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E}, {0x200B, 0x200B}, {0x200E, 0x200F},
+                               {0x202A, 0x202E}, {0x2060, 0x2064}, {0x2066, 0x2069}, {0xFEFF, 0xFEFF}};
+  return In(kRanges, c);
+}
+
+std::string ValidUtf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  for (size_t at = 0; at < text.size();) {
+    utf8proc_int32_t character = 0;
+    utf8proc_ssize_t size = utf8proc_iterate(bytes + at, static_cast<utf8proc_ssize_t>(text.size() - at), &character);
+    if (size > 0) {
+      out.append(text.substr(at, static_cast<size_t>(size)));
+      at += static_cast<size_t>(size);
+    } else {
+      out += "\xEF\xBF\xBD";
+      ++at;
+    }
+  }
+  return out;
+}
 
 std::string Composed(std::string_view text) {
   return Normalize(ValidUtf8(text), NormalForm::kNfc);

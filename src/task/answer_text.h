@@ -7,7 +7,9 @@
 
 namespace assay {
 
-/// Invalid bytes become U+FFFD, the rest its canonical composition (NFC).
+/// Invalid bytes become U+FFFD.
+std::string ValidUtf8(std::string_view text);
+/// The same, and the rest its canonical composition (NFC).
 std::string Composed(std::string_view text);
 /// Composed, without characters that show nothing (zero-width space, direction marks, soft hyphen …), every space
 /// character being a space: a no-break space between two words makes no other answer.
@@ -16,6 +18,9 @@ std::string AsSeen(std::string_view text);
 std::string_view TrimText(std::string_view text);
 /// The same and quotes, stops, brackets and Markdown marks of any script: **“Paris.”** is Paris.
 std::string_view StripMarks(std::string_view text);
+
+/// Format characters that have no width. Joiners (U+200C, U+200D) change how their neighbours look: they are none.
+bool ShowsNothing(char32_t c);
 
 /// Whether one word has characters on both sides of byte `at`, as \b sees words, marks being part of their letter. In
 /// scripts that write no spaces every character ends, and so do words where such a script meets another.

@@ -1,12 +1,9 @@
 #include "task/choice_text.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "task/answer_text.h"
-#include "task/check.h"
-#include "task/pattern.h"
 #include "text/unicode.h"
 
 namespace assay {

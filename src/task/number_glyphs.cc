@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "task/answer_text.h"
 #include "text/unicode.h"
 
 namespace assay {
@@ -49,8 +50,7 @@ char32_t DigitOf(char32_t c) {
 }
 
 bool IsInvisible(char32_t c) {
-  return c == 0xAD || (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x2069) ||
-         c == 0xFEFF;
+  return ShowsNothing(c) || c == 0x200C || c == 0x200D;  // joiners join nothing in a numeral
 }
 
 char32_t Plain(char32_t c) {

@@ -3,9 +3,9 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <array>
 #include <string>
 
+#include "base/error.h"
 #include "task/number_glyphs.h"
 #include "text/unicode.h"
 
@@ -63,8 +63,12 @@ constexpr std::pair<char32_t, int> kScaleSigns[] = {{U'十', 1}, {U'百', 2}, {U
 constexpr std::u32string_view kCurrencyCodes[] = {U"USD", U"EUR", U"GBP", U"JPY", U"CNY", U"INR",
                                                   U"CHF", U"RMB", U"Rs.", U"Rs",  U"kr"};
 
+constexpr int kMaxZeros = 100;  // of signs of scale behind one another (万亿); with more it is no number
+
 Decimal Ten(int64_t exponent) {
-  return *Decimal::Parse("1e" + std::to_string(exponent));
+  std::optional<Decimal> power = Decimal::Parse("1e" + std::to_string(exponent));
+  ASSAY_CHECK(power.has_value());
+  return *power;
 }
 
 // base to a whole power; nothing where the result is out of all proportion.
@@ -353,7 +357,7 @@ class Reader {
       more = false;
       for (auto [sign, count] : kScaleSigns)
         if (g_.at(at) == sign) {
-          zeros += count;
+          zeros = std::min(zeros + count, kMaxZeros + 1);
           n.end = ++at;
           more = true;
         }
@@ -372,7 +376,8 @@ class Reader {
       if (!zeros && word.size() == 1 && at == n.end) zeros = ScaleLetter(g_.at(at), currency, sure);
       if (zeros) n.end = end;
     }
-    if (zeros && n.value) n.value = sure ? std::optional<Decimal>(n.value->Times(Ten(zeros))) : std::nullopt;
+    if (zeros && n.value)
+      n.value = sure && zeros <= kMaxZeros ? std::optional<Decimal>(n.value->Times(Ten(zeros))) : std::nullopt;
     return n;
   }
 

@@ -3,7 +3,6 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <fmt/core.h>
 #include <pcre2.h>
-#include <utf8proc.h>
 
 #include <algorithm>
 
@@ -115,24 +114,6 @@ PatternResult Pattern::Match(std::string_view text, Work& work) const {
   PatternResult result = Code::Match(code_->forms.back().get(), composed, work);
   if (result != PatternResult::kNoMatch || (composed == valid && code_->forms.size() == 1)) return result;
   return Code::Match(code_->forms.front().get(), valid, work);
-}
-
-std::string ValidUtf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-  for (size_t at = 0; at < text.size();) {
-    utf8proc_int32_t character = 0;
-    utf8proc_ssize_t size = utf8proc_iterate(bytes + at, static_cast<utf8proc_ssize_t>(text.size() - at), &character);
-    if (size > 0) {
-      out.append(text.substr(at, static_cast<size_t>(size)));
-      at += static_cast<size_t>(size);
-    } else {
-      out += "\xEF\xBF\xBD";
-      ++at;
-    }
-  }
-  return out;
 }
 
 }  // namespace assay

@@ -2,11 +2,9 @@
 // Regular expressions of task files (PCRE2, UTF, with limits on work and depth). \d is 0 to 9, lines end with CR, LF or
 // both, and canonical equivalents are the same: a pattern is tried on the composed text (NFC) and on the text as it is.
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "task/work.h"
 
@@ -27,8 +25,5 @@ class Pattern {  // const after construction; may be shared by threads
   struct Code;
   std::shared_ptr<const Code> code_;
 };
-
-/// Invalid bytes become U+FFFD.
-std::string ValidUtf8(std::string_view text);
 
 }  // namespace assay

@@ -127,6 +127,11 @@ TEST(NumberText, FindsNumbersAsPeopleWriteThem) {
   EXPECT_THAT(values("1e99999 7"), ElementsAre("?", "7"));
   EXPECT_THAT(values(std::string(400, '9')), ElementsAre(std::string(400, '9')));
   EXPECT_THAT(values(std::string(3000, '9')), ElementsAre("?"));
+  // Signs of scale without end are no number, and none that overflows.
+  std::string signs = "5";
+  for (int i = 0; i < 2000; ++i) signs += "兆";
+  EXPECT_THAT(values(signs), ElementsAre("?"));
+  EXPECT_THAT(values("3万亿"), ElementsAre("3000000000000"));
 }
 
 TEST(Number, LastFirstOnlyAndTolerance) {
