@@ -168,19 +168,43 @@ size_t FindMark(std::string_view text, std::string_view mark) {
   return at;
 }
 
+// Places of a mark from the text's beginning to its end. Each byte is searched once, whether the mark is there or not.
+class Places {
+ public:
+  Places(std::string_view text, std::string_view mark) : text_(text), mark_(mark) {}
+  /// The first one at or behind `from`, npos for none. `from` never goes back.
+  size_t From(size_t from) {
+    if (!searched_ || next_ < from) next_ = text_.find(mark_, from);
+    searched_ = true;
+    return next_;
+  }
+
+ private:
+  std::string_view text_, mark_;
+  size_t next_ = 0;
+  bool searched_ = false;
+};
+
+// Where a section would end if it held no values.
+struct SectionEnds {
+  Places close, open;
+
+  SectionEnds(std::string_view text, const Section& section) : close(text, section.close), open(text, section.open) {}
+  size_t From(size_t at) { return std::min(close.From(at), open.From(at)); }
+};
+
 // What a value may hold that would else end a section, as pairs of marks around text that means nothing.
 struct Raw {
   std::string_view open, close;
 };
 
 // Behind the last value that begins before the section ends; marks inside values are text.
-size_t SkipRaw(std::string_view text, size_t at, const Raw& raw, const Section& section) {
-  size_t end = 0;  // of the section, were there no more values
+size_t SkipRaw(std::string_view text, size_t at, const Raw& raw, SectionEnds& ends) {
+  Places opens(text, raw.open), closes(text, raw.close);
   while (true) {
-    if (end < at || end == 0) end = std::min(text.find(section.close, at), text.find(section.open, at));
-    size_t open = text.find(raw.open, at);
-    if (open >= end) return at;
-    size_t close = text.find(raw.close, open + raw.open.size());
+    size_t open = opens.From(at);
+    if (open >= ends.From(at)) return at;
+    size_t close = closes.From(open + raw.open.size());
     if (close == std::string_view::npos) return at;
     at = close + raw.close.size();
   }
@@ -216,11 +240,10 @@ size_t SkipPython(std::string_view text, size_t at, const Section& section) {
   return at;
 }
 
-// The end of a section's body: its closing mark, the next section or the text's end, but not inside a value.
-size_t BodyEnd(const Section& section, std::string_view text, size_t begin) {
-  auto end_from = [&](size_t at) {
-    return std::min({text.find(section.close, at), text.find(section.open, at), text.size()});
-  };
+// The end of a section's body: its closing mark, the next section or the text's end, but not inside a value. `ends` are
+// the section's, those of one text for all bodies in order.
+size_t BodyEnd(const Section& section, std::string_view text, size_t begin, SectionEnds& ends) {
+  auto end_from = [&](size_t at) { return std::min(ends.From(at), text.size()); };
   size_t first = std::min(text.find_first_not_of(" \t\r\n", begin), text.size()), plain = end_from(begin),
          behind = begin;
   char c = first < text.size() ? text[first] : '\0';
@@ -229,14 +252,14 @@ size_t BodyEnd(const Section& section, std::string_view text, size_t begin) {
     case Body::kHermes:
       behind = json ? SkipJson(text, first, plain, section.open)
                : text.substr(first).starts_with(kFunctionOpen)
-                   ? SkipRaw(text, first, {"<parameter=", "</parameter>"}, section)
-                   : SkipRaw(text, first, {"<arg_value>", "</arg_value>"}, section);
+                   ? SkipRaw(text, first, {"<parameter=", "</parameter>"}, ends)
+                   : SkipRaw(text, first, {"<arg_value>", "</arg_value>"}, ends);
       break;
     case Body::kTags:
-      behind = SkipRaw(text, first, {section.style->parameter_open, section.style->parameter_close}, section);
+      behind = SkipRaw(text, first, {section.style->parameter_open, section.style->parameter_close}, ends);
       break;
     case Body::kGemma:
-      behind = SkipRaw(text, first, {"<|\"|>", "<|\"|>"}, section);
+      behind = SkipRaw(text, first, {"<|\"|>", "<|\"|>"}, ends);
       break;
     case Body::kPython:
       behind = SkipPython(text, first, section);
@@ -253,8 +276,9 @@ size_t BodyEnd(const Section& section, std::string_view text, size_t begin) {
 bool ParseSections(const Section& section, std::string_view text, const OfferedTools& tools, ParsedCalls& out) {
   size_t at = FindMark(text, section.open);
   if (at == std::string_view::npos) return false;
+  SectionEnds ends(text, section);
   while (at != std::string_view::npos && out.error.empty()) {
-    size_t begin = at + section.open.size(), end = BodyEnd(section, text, begin);
+    size_t begin = at + section.open.size(), end = BodyEnd(section, text, begin, ends);
     ReadBody(section, text.substr(begin, end - begin), tools, out);
     at = text.find(section.open, end);
   }
@@ -262,7 +286,6 @@ bool ParseSections(const Section& section, std::string_view text, const OfferedT
 }
 
 // ---- Syntaxes whose marks are not two brackets
-// -----------------------------------------------------------------------------
 
 // Llama 3: <|python_tag|> and JSON objects separated by ';', or a built-in tool's call.
 bool ParsePythonTag(std::string_view text, const OfferedTools&, ParsedCalls& out) {
@@ -292,7 +315,8 @@ bool ParseFunctionTag(std::string_view text, const OfferedTools& tools, ParsedCa
     size_t behind = std::max(plain, SkipJson(text, bracket + 1, plain, kFunctionOpen));
     std::string_view body = Trim(text.substr(bracket + 1));
     if (body.starts_with(kFunctionTags.parameter_open)) {
-      size_t end = BodyEnd(kTag, text, bracket + 1);
+      SectionEnds ends(text, kTag);
+      size_t end = BodyEnd(kTag, text, bracket + 1, ends);
       if (text.substr(end).starts_with(kClose)) end += kClose.size();
       ReadTagCalls(text.substr(at, end - at), kFunctionTags, tools, out);
       at = text.find(kFunctionOpen, end);

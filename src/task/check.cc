@@ -121,7 +121,7 @@ void RefuseUnknown(const Json& object, std::span<const std::string_view> known, 
 
 Check CompileCheck(const Json& spec, const Example& example) {
   if (!spec.is_object())
-    throw FieldError{"", fmt::format("expected an object with a \"type\", found {}", spec.type_name())};
+    throw FieldError{"", fmt::format("expected an object with a \"type\", found {}", TypeName(spec))};
   std::string type = SpecString(spec, "type");
   std::vector<std::string> names;
   for (const CheckType& row : CheckTypes()) {

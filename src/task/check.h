@@ -5,7 +5,6 @@
 // An answer of nothing but white space fails every check ("empty"). An answer cut at max_tokens that fails is
 // "truncated".
 
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/strings.h"
+#include "base/json_number.h"
 #include "task/answer_json.h"
 #include "task/check_table.h"
 #include "task/json_schema.h"
@@ -35,7 +35,8 @@ class JsonValue : public CheckBody {
   CheckOutcome Run(const AnswerView& answer, const Example&, std::string& note) const override {
     Json value;
     if (CheckOutcome outcome = ReadJson(answer, strict_, value, note)) return outcome;
-    return matcher_.Match(value, "");
+    Work work;
+    return matcher_.Match(value, "", work);
   }
 
   std::vector<Lint> Doubts(const Example&) const override {
@@ -90,7 +91,7 @@ class JsonSchemaCheck : public CheckBody {
       throw FieldError{"schema", "is missing, and the example has no \"response_schema\" to stand in"};
     const Json& schema = given ? *own : example.response_schema;
     if (!schema.is_object() && !schema.is_boolean())
-      throw FieldError{"schema", fmt::format("expected an object, found {}", schema.type_name())};
+      throw FieldError{"schema", fmt::format("expected an object, found {}", TypeName(schema))};
     lax_ = schema == Json(true) || (schema.is_object() && schema.empty());
     try {
       schema_.emplace(JsonSchema::Compile(schema, "schema"));

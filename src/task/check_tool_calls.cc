@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/json_number.h"
 #include "base/strings.h"
 #include "task/call_syntax.h"
 #include "task/check_table.h"
@@ -39,7 +40,7 @@ class ToolCalls : public CheckBody {
     auto calls = spec.find("calls");
     if (calls == spec.end() || calls->is_null())
       throw FieldError{"calls", "is missing ([] means: must not call a tool)"};
-    if (!calls->is_array()) throw FieldError{"calls", fmt::format("expected a list, found {}", calls->type_name())};
+    if (!calls->is_array()) throw FieldError{"calls", fmt::format("expected a list, found {}", TypeName(*calls))};
     if (calls->size() > kMaxCalls)
       throw FieldError{"calls", fmt::format("at most {} calls, found {}", kMaxCalls, calls->size())};
     for (size_t i = 0; i < calls->size(); ++i) {
@@ -67,8 +68,9 @@ class ToolCalls : public CheckBody {
       return Mismatch{Failure::kNoCall,
                       fmt::format("expected a call of {}, found {}", Quote(expected_[0].name), Quote(answer.text))};
     if (found.recovered) note = "recovered: taken from a ```json fence";
-    if (ordered_ && !allow_extra_calls_) return MatchInOrder(found.calls);
-    return MatchAnyOrder(found.calls);
+    Work work;
+    if (ordered_ && !allow_extra_calls_) return MatchInOrder(found.calls, work);
+    return MatchAnyOrder(found.calls, work);
   }
 
   std::vector<Lint> Doubts(const Example& example) const override;
@@ -76,15 +78,14 @@ class ToolCalls : public CheckBody {
  private:
   static ExpectedCall ReadCall(const Json& spec, bool allow_extra) {
     if (!spec.is_object())
-      throw FieldError{"",
-                       fmt::format("expected an object with \"name\" and \"arguments\", found {}", spec.type_name())};
+      throw FieldError{"", fmt::format("expected an object with \"name\" and \"arguments\", found {}", TypeName(spec))};
     RefuseUnknown(spec, kCallMembers, "");
     std::string name = SpecString(spec, "name");
     if (name.empty()) throw FieldError{"name", "may not be empty"};
     Json arguments = Json::object();
     if (auto given = spec.find("arguments"); given != spec.end() && !given->is_null()) arguments = *given;
     if (!arguments.is_object())
-      throw FieldError{"arguments", fmt::format("expected an object, found {}", arguments.type_name())};
+      throw FieldError{"arguments", fmt::format("expected an object, found {}", TypeName(arguments))};
     try {
       // Members of an argument are no arguments.
       bool extra = SpecBool(spec, "allow_extra_arguments", allow_extra);
@@ -98,14 +99,24 @@ class ToolCalls : public CheckBody {
 
   // A call's name has lost OpenAI's namespace where no tool on offer tells whether it is one (OfferedTools::Resolve).
   static bool SameTool(const std::string& expected, const std::string& found) {
-    return expected == found || expected == "functions." + found;
+    constexpr std::string_view kNamespace = "functions.";
+    std::string_view name = expected;
+    return name == found || (name.starts_with(kNamespace) && name.substr(kNamespace.size()) == found);
   }
 
-  static CheckOutcome Compare(const ExpectedCall& expected, const ToolCall& found) {
+  static CheckOutcome Compare(const ExpectedCall& expected, const ToolCall& found, Work& work) {
     if (!SameTool(expected.name, found.name))
       return Mismatch{Failure::kWrongTool,
                       fmt::format("expected {}, found {}", Quote(expected.name), Quote(found.name))};
-    return expected.matcher.Match(found.arguments, "arguments");
+    return expected.matcher.Match(found.arguments, "arguments", work);
+  }
+
+  // The same for many pairs. A comparison that takes too much work is no agreement, and is kept in `undecided`.
+  static bool Agree(const ExpectedCall& expected, const ToolCall& found, Work& work, CheckOutcome& undecided) {
+    if (!SameTool(expected.name, found.name)) return false;
+    CheckOutcome outcome = expected.matcher.MatchUntold(found.arguments, work);
+    if (outcome && outcome->failure == Failure::kUndecided) undecided = outcome;
+    return !outcome;
   }
 
   CheckOutcome CountDiffers(size_t found) const {
@@ -120,43 +131,44 @@ class ToolCalls : public CheckBody {
     return mismatch;
   }
 
-  CheckOutcome MatchInOrder(const std::vector<ToolCall>& found) const {
+  CheckOutcome MatchInOrder(const std::vector<ToolCall>& found, Work& work) const {
     if (found.size() != expected_.size()) return CountDiffers(found.size());
     for (size_t i = 0; i < expected_.size(); ++i)
-      if (CheckOutcome outcome = Compare(expected_[i], found[i])) return At(i, *outcome);
+      if (CheckOutcome outcome = Compare(expected_[i], found[i], work)) return At(i, *outcome);
     return {};
   }
 
   // With extra calls allowed and an order asked, the expected calls must be a subsequence.
-  bool IsSubsequence(const std::vector<ToolCall>& found) const {
+  CheckOutcome MatchSubsequence(const std::vector<ToolCall>& found, Work& work) const {
     size_t next = 0;
+    CheckOutcome undecided;
     for (const ToolCall& call : found)
-      if (next < expected_.size() && !Compare(expected_[next], call)) ++next;
-    return next == expected_.size();
+      if (next < expected_.size() && Agree(expected_[next], call, work, undecided)) ++next;
+    if (next == expected_.size()) return {};
+    return undecided ? undecided : Mismatch{Failure::kWrongValue, "all calls are there, but in another order"};
   }
 
-  CheckOutcome MatchAnyOrder(const std::vector<ToolCall>& found) const {
+  CheckOutcome MatchAnyOrder(const std::vector<ToolCall>& found, Work& work) const {
     if (allow_extra_calls_ ? found.size() < expected_.size() : found.size() != expected_.size())
       return CountDiffers(found.size());
+    CheckOutcome undecided;
     std::vector<int> partner = MatchPairs(static_cast<int>(expected_.size()), static_cast<int>(found.size()),
-                                          [&](int i, int j) { return !Compare(expected_[i], found[j]); });
+                                          [&](int i, int j) { return Agree(expected_[i], found[j], work, undecided); });
     auto missed = std::find(partner.begin(), partner.end(), -1);
-    if (missed == partner.end()) {
-      if (ordered_ && !IsSubsequence(found))
-        return Mismatch{Failure::kWrongValue, "all calls are there, but in another order"};
-      return {};
-    }
-    return Explain(static_cast<size_t>(missed - partner.begin()), partner, found);
+    if (missed == partner.end()) return ordered_ ? MatchSubsequence(found, work) : CheckOutcome();
+    auto first = static_cast<size_t>(missed - partner.begin());
+    return undecided ? At(first, *undecided) : Explain(first, partner, found, work);
   }
 
   // Why expected call `i` has no partner: told against a call of the same tool that nobody else took, else the tool is
   // wrong.
-  CheckOutcome Explain(size_t i, const std::vector<int>& partner, const std::vector<ToolCall>& found) const {
+  CheckOutcome Explain(size_t i, const std::vector<int>& partner, const std::vector<ToolCall>& found,
+                       Work& work) const {
     const ToolCall* spare = nullptr;
     for (size_t j = 0; j < found.size(); ++j) {
       if (std::find(partner.begin(), partner.end(), static_cast<int>(j)) != partner.end()) continue;
       if (SameTool(expected_[i].name, found[j].name)) {
-        if (CheckOutcome outcome = Compare(expected_[i], found[j])) return At(i, *outcome);
+        if (CheckOutcome outcome = Compare(expected_[i], found[j], work)) return At(i, *outcome);
       }
       if (!spare) spare = &found[j];
     }

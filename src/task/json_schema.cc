@@ -90,7 +90,7 @@ unsigned TypeOf(const Json& value) {
     case Json::value_t::string:
       return json_schema::kString;
     default:
-      return json_schema::IsWholeNumber(value) ? json_schema::kNumber | json_schema::kInteger : json_schema::kNumber;
+      return IsWholeNumber(value) ? json_schema::kNumber | json_schema::kInteger : json_schema::kNumber;
   }
 }
 
@@ -207,12 +207,12 @@ class Validator {
                  fmt::format("expected {}, found {}", TypeNames(schema.types),
                              found & json_schema::kInteger ? "integer" : TypeNames(found)));
     }
-    if (schema.const_value && !json_schema::SameValue(*schema.const_value, value))
+    if (schema.const_value && !SameValue(*schema.const_value, value))
       good = Bad(at, "const", fmt::format("expected {}, found {}", Shown(*schema.const_value), Shown(value)));
     if (schema.enumeration) {
       Step(schema.enumeration->size());
       bool found = std::any_of(schema.enumeration->begin(), schema.enumeration->end(),
-                               [&](const Json& each) { return json_schema::SameValue(each, value); });
+                               [&](const Json& each) { return SameValue(each, value); });
       if (!found)
         good = Bad(at, "enum", fmt::format("expected one of {}, found {}", Shown(*schema.enumeration), Shown(value)));
     }
@@ -331,7 +331,7 @@ class Validator {
       auto [begin, end] = by_hash.equal_range(hash);
       for (auto it = begin; it != end; ++it) {
         Step();
-        if (json_schema::SameValue(value[it->second], value[i]))
+        if (SameValue(value[it->second], value[i]))
           return Bad(at, "uniqueItems", fmt::format("items {} and {} are the same", it->second, i));
       }
       by_hash.emplace(hash, i);

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/json_number.h"
 #include "base/strings.h"
@@ -23,15 +26,10 @@ constexpr std::array<std::string_view, 7> kTypes = {"string", "number", "integer
                                                     "array",  "object", "null"};
 constexpr size_t kMaxSet = 256;  // the pairs of a set are all compared
 
-bool IsWhole(const Json& value) {
-  if (value.is_number_integer()) return true;
-  return IsNumber(value) && NumberOf(value).whole();
-}
-
 bool HasType(const Json& value, std::string_view type) {
   if (type == "string") return value.is_string();
   if (type == "number") return IsNumber(value);
-  if (type == "integer") return IsWhole(value);
+  if (type == "integer") return IsWholeNumber(value);
   if (type == "boolean") return value.is_boolean();
   if (type == "array") return value.is_array();
   if (type == "object") return value.is_object();
@@ -61,35 +59,6 @@ Mismatch Differ(Failure failure, const Place& at, const std::string& expected, c
 }
 
 }  // namespace
-
-std::string_view JsonTypeName(const Json& value) {
-  if (value.is_null()) return "null";
-  if (value.is_boolean()) return "a boolean";
-  if (value.is_string()) return "a string";
-  if (value.is_array()) return "a list";
-  if (value.is_object()) return "an object";
-  return IsWhole(value) ? "an integer" : "a number";
-}
-
-bool SameJson(const Json& a, const Json& b) {
-  if (!SameType(a, b)) return false;
-  if (IsNumber(a)) return CompareNumbers(a, b) == 0;
-  if (a.is_array()) {
-    if (a.size() != b.size()) return false;
-    for (size_t i = 0; i < a.size(); ++i)
-      if (!SameJson(a[i], b[i])) return false;
-    return true;
-  }
-  if (a.is_object()) {
-    if (a.size() != b.size()) return false;
-    for (const auto& [key, value] : a.items()) {
-      auto other = b.find(key);
-      if (other == b.end() || !SameJson(value, *other)) return false;
-    }
-    return true;
-  }
-  return a == b;
-}
 
 enum class Kind {
   kExact,
@@ -169,7 +138,7 @@ void CompileFields(Node& node, const Json& fields, Extra extra, const std::strin
 
 void CompileItems(Node& node, Kind kind, const Json& items, Extra extra, const std::string& prefix) {
   node.kind = kind;
-  if (!items.is_array()) throw FieldError{prefix, fmt::format("expected a list, found {}", items.type_name())};
+  if (!items.is_array()) throw FieldError{prefix, fmt::format("expected a list, found {}", TypeName(items))};
   if (kind == Kind::kAnyOf && items.empty()) throw FieldError{prefix, "expected at least one alternative"};
   if (kind == Kind::kSet && items.size() > kMaxSet)
     throw FieldError{prefix, fmt::format("a set may have {} elements, found {}", kMaxSet, items.size())};
@@ -211,8 +180,7 @@ void CompileComparator(Node& node, const Json& spec, const std::string& name, Ex
     CompileText(node, Kind::kRegex, spec, name);
   } else if (name == "$fields") {
     only({"allow_extra"});
-    if (!argument.is_object())
-      throw FieldError{name, fmt::format("expected an object, found {}", argument.type_name())};
+    if (!argument.is_object()) throw FieldError{name, fmt::format("expected an object, found {}", TypeName(argument))};
     bool given = spec.contains("allow_extra") && !spec["allow_extra"].is_null();
     Extra own = SpecBool(spec, "allow_extra", false) ? Extra::kAccepted : Extra::kRefused;
     CompileFields(node, argument, given ? own : extra, name);
@@ -332,7 +300,7 @@ CheckOutcome Matcher::Node::Match(const Json& found, const Place& at) const {
     case Kind::kExact:
       break;
   }
-  if (SameJson(value, found)) return {};
+  if (SameValue(value, found)) return {};
   return Differ(SameType(value, found) ? Failure::kWrongValue : Failure::kWrongType, at, Expected(), found);
 }
 
@@ -391,8 +359,10 @@ CheckOutcome Matcher::Node::MatchText(const Json& found, const Place& at) const 
   if (kind == Kind::kRegex) {
     PatternResult result = pattern->Match(answer, *at.work);
     if (result == PatternResult::kMatch) return {};
-    if (result == PatternResult::kLimit)
-      return Differ(Failure::kUndecided, at, Expected() + " (match limit reached)", found);
+    if (result == PatternResult::kLimit) {
+      std::string limit = Expected() + " (match limit reached)";  // told even where nothing else is
+      return at.told ? Differ(Failure::kUndecided, at, limit, found) : Mismatch{Failure::kUndecided, limit};
+    }
   } else {
     at.work->Take(answer.size() / 16);
     std::string folded = FoldCase(answer);
@@ -424,12 +394,11 @@ CheckOutcome Matcher::Node::MatchAnyOf(const Json& found, const Place& at) const
 Matcher Matcher::Compile(const Json& spec, Extra extra) {
   return Matcher(CompileNode(spec, extra));
 }
-CheckOutcome Matcher::Match(const Json& value, const std::string& path) const {
-  Work work;
+CheckOutcome Matcher::Match(const Json& value, const std::string& path, Work& work) const {
   return node_->Match(value, Place{path, true, &work});
 }
-bool Matcher::optional() const {
-  return node_->optional();
+CheckOutcome Matcher::MatchUntold(const Json& value, Work& work) const {
+  return node_->Match(value, Place{"", false, &work});
 }
 bool Matcher::accepts_all() const {
   const Node* node = node_.get();

@@ -10,10 +10,10 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/json.h"
 #include "task/failure.h"
+#include "task/work.h"
 
 namespace assay {
 
@@ -27,10 +27,11 @@ class Matcher {  // const after Compile; copies share
   static Matcher Compile(const Json& spec, bool allow_extra) {
     return Compile(spec, allow_extra ? Extra::kAccepted : Extra::kRefused);
   }
-  /// `path` names the value in the detail ("arguments"). A comparison that takes too much work (work.h) is undecided.
-  CheckOutcome Match(const Json& value, const std::string& path) const;
-  /// An absent member is accepted ($optional, $ignore).
-  bool optional() const;
+  /// `path` names the value in the detail ("arguments"). A comparison that takes more work than is left (work.h) is
+  /// undecided.
+  CheckOutcome Match(const Json& value, const std::string& path, Work& work) const;
+  /// The same with the failure's class alone, for those who compare much.
+  CheckOutcome MatchUntold(const Json& value, Work& work) const;
   /// Accepts every value.
   bool accepts_all() const;
 
@@ -40,11 +41,5 @@ class Matcher {  // const after Compile; copies share
   explicit Matcher(std::shared_ptr<const Node> node) : node_(std::move(node)) {}
   std::shared_ptr<const Node> node_;
 };
-
-/// Numbers by value, without loss between integers and doubles; everything else as JSON.
-bool SameJson(const Json& a, const Json& b);
-
-/// "a null", "a boolean", "an integer" …, for messages.
-std::string_view JsonTypeName(const Json& value);
 
 }  // namespace assay

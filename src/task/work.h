@@ -12,7 +12,7 @@ inline constexpr uint64_t kMaxCheckSteps = 20'000'000;
 struct Work {
   uint64_t left = kMaxCheckSteps;
 
-  /// False when there is not that much left; then nothing is.
+  /// False when that uses up what is left, or more; then nothing is left.
   bool Take(uint64_t steps) {
     if (steps > left) left = 0;
     left -= left ? steps : 0;

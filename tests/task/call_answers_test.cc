@@ -113,6 +113,25 @@ TEST(Work, OneCheckHasOneBudget) {
        {Json{{"type", "json_value"}, {"value", {{"$set", value}}}}, Json{{"type", "json_value"}, {"value", value}},
         Json{{"type", "json_schema"}, {"schema", {{"items", {{"pattern", "^(a+)+$"}}}}}}})
     EXPECT_LT(Seconds([&] { EXPECT_EQ(Try(spec, "[" + list + "]").failure, "undecided") << spec; }), kSoon);
+  // Calls, each compared with each.
+  Json calls = Json::array();
+  std::string made;
+  for (int i = 0; i < 200; ++i) {
+    calls.push_back({{"name", "f"}, {"arguments", {{"q", {{"$regex", "(a+)+[bc]"}}}}}});
+    made += (i ? "," : "") + std::string(R"({"name":"f","arguments":{"q":)") + text + "}}";
+  }
+  for (const Json& members :
+       {Json::object(), Json::object({{"ordered", true}}), Json::object({{"allow_extra_calls", true}}),
+        Json::object({{"ordered", true}, {"allow_extra_calls", true}})}) {
+    Json spec = {{"type", "tool_calls"}, {"calls", calls}};
+    spec.update(members);
+    EXPECT_LT(Seconds([&] {
+                CheckResult result = Try(spec, "[" + made + "]");
+                EXPECT_EQ(result.failure, "undecided") << spec;
+                EXPECT_FALSE(result.detail.empty()) << spec;
+              }),
+              kSoon);
+  }
   // Sets in sets in sets.
   Json sets = 1;
   std::string answer = "1";
@@ -195,8 +214,10 @@ TEST(Work, HostileAnswersAreReadInLinearTime) {
                            "f (",
                            "f(f(",
                            "<arg_value>",
+                           "<parameter=a></tool_call></parameter>",
+                           "<tool_call>{\"name\":\"directly_answer\"}",
                            "<|\"|>"})
-    for (const char* head : {"", "[", "<tool_call>\n<function=f>\n<parameter=a>"}) {
+    for (const char* head : {"", "[", "<tool_call>\n<function=f>\n", "<tool_call>\n<function=f>\n<parameter=a>"}) {
       std::string text = Repeated(part, head, "", kHostile);
       EXPECT_LT(Seconds([&] { Try(calls, text, example); }), kSoon) << head << part;
     }

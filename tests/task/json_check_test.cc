@@ -16,7 +16,8 @@ using testing::Try;
 
 // Class of comparing `value` with the expectation.
 std::string Match(const char* spec, const char* value, bool allow_extra = false) {
-  CheckOutcome outcome = Matcher::Compile(Json::parse(spec), allow_extra).Match(Json::parse(value), "v");
+  Work work;
+  CheckOutcome outcome = Matcher::Compile(Json::parse(spec), allow_extra).Match(Json::parse(value), "v", work);
   return outcome ? std::string(FailureName(outcome->failure)) : "";
 }
 
@@ -58,8 +59,9 @@ TEST(Matcher, ObjectsAndLists) {
   EXPECT_EQ(Match(R"([1,2])", R"([2,1])"), "wrong value");
   EXPECT_EQ(Match(R"([1,2])", R"([1,2,3])"), "wrong count");
   EXPECT_EQ(Match(R"([1,2])", R"({"0":1})"), "wrong type");
+  Work work;
   CheckOutcome deep = Matcher::Compile(Json::parse(R"({"a":[{"b":"x"}]})"), false)
-                          .Match(Json::parse(R"({"a":[{"b":"y"}]})"), "arguments");
+                          .Match(Json::parse(R"({"a":[{"b":"y"}]})"), "arguments", work);
   ASSERT_TRUE(deep);
   EXPECT_EQ(deep->detail, "arguments.a[0].b: expected \"x\", found \"y\"");
 }

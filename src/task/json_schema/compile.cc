@@ -351,7 +351,7 @@ class Compiler {
       return;
     }
     if (!json.is_object())
-      Bad(place, fmt::format("expected a schema (an object, true or false), found {}", json.type_name()));
+      Bad(place, fmt::format("expected a schema (an object, true or false), found {}", TypeName(json)));
     const Dialect& dialect = schema.resource->dialect;
     Doubt(json, dialect.draft == Draft::k7, place);
     if (const Json* ref = Find(json, "$ref")) {

@@ -111,10 +111,7 @@ struct Program {
 std::shared_ptr<const Program> CompileSchema(const Json& schema, std::string_view where,
                                              const JsonSchema::Registry& registry);
 
-/// Equal by value: 1 equals 1.0.
-bool SameValue(const Json& a, const Json& b);
 /// Exact on the decimal forms: 0.0075 is a multiple of 0.0001.
 bool IsMultipleOf(const Json& value, const Json& divisor);
-bool IsWholeNumber(const Json& number);
 
 }  // namespace assay::json_schema

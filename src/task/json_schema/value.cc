@@ -136,30 +136,6 @@ bool Pattern::Matches(const std::string& text, Work& work) const {
   Fail(ErrorKind::kResource, "pattern {}: the search takes too long", DumpJson(source_).substr(0, 200));
 }
 
-bool IsWholeNumber(const Json& number) {
-  return number.is_number_integer() || NumberOf(number).whole();
-}
-
-bool SameValue(const Json& a, const Json& b) {
-  if (IsNumber(a) && IsNumber(b)) return CompareNumbers(a, b) == 0;
-  if (a.type() != b.type() || a.size() != b.size()) return false;
-  if (a.is_array()) {
-    for (size_t i = 0; i < a.size(); ++i)
-      if (!SameValue(a[i], b[i])) return false;
-    return true;
-  }
-  if (a.is_object()) {
-    auto other = b.begin();
-    for (auto it = a.begin(); it != a.end(); ++it, ++other) {
-      // Mostly the order is the same, and the look-up is saved.
-      auto match = other.key() == it.key() ? other : b.find(it.key());
-      if (match == b.end() || !SameValue(*it, *match)) return false;
-    }
-    return true;
-  }
-  return a == b;
-}
-
 bool IsMultipleOf(const Json& value, const Json& divisor) {
   return NumberOf(value).IsMultipleOf(NumberOf(divisor));
 }
