@@ -18,8 +18,8 @@ struct AnswerJson {
 
 AnswerJson ParseAnswerJson(std::string_view text);
 
-/// The content of the only ```json fence; empty optional semantics: data() == nullptr when there is none or more than
-/// one.
+/// The content of the only fence, which is closed and marked json; data() == nullptr when there is no such fence or
+/// another one.
 std::string_view OnlyJsonFence(std::string_view text);
 
 /// End of the JSON value that begins at `begin` ('{' or '['), npos when it does not end.

@@ -246,10 +246,11 @@ void ReadKeyValueCall(std::string_view text, const OfferedTools& tools, ParsedCa
       return;
     }
     std::string name(Trim(key));
-    if (call.arguments.contains(name) || call.arguments.size() >= kMaxArguments) {
+    if (call.arguments.size() >= kMaxArguments)
+      out.error = fmt::format("more than {} arguments", kMaxArguments);
+    else if (call.arguments.contains(name))
       out.error = fmt::format("{} is given twice", Quote(name));
-      return;
-    }
+    if (!out.error.empty()) return;
     call.arguments[name] = TagValue(WithoutLineEnds(value), tools.Parameter(tools.Resolve(call.name), name));
   }
   Add(std::move(call), out);

@@ -72,7 +72,6 @@ std::vector<Fence> Fences(std::string_view text) {
       inside = false;
       Fence& fence = fences.back();
       fence.content = text.substr(content, std::max(at + close, content) - content);
-      fence.end = line_end;
       fence.closed = true;
       continue;
     }
@@ -81,7 +80,7 @@ std::vector<Fence> Fences(std::string_view text) {
     if (open == std::string_view::npos) continue;
     mark = line[open];
     run = RunLength(line.substr(open), mark);
-    Fence fence{"", {}, at + open, line_end, false};
+    Fence fence;
     if (ReadOneLine(line, open, run, fence)) {
       fences.push_back(std::move(fence));
       continue;
@@ -93,7 +92,6 @@ std::vector<Fence> Fences(std::string_view text) {
     fence.language = ToLowerAscii(language);
     content = BeginsJson(beside) ? static_cast<size_t>(beside.data() - text.data()) : std::min(next, text.size());
     fence.content = text.substr(content);
-    fence.end = text.size();
     fences.push_back(std::move(fence));
     inside = true;
   }

@@ -9,10 +9,9 @@
 namespace assay {
 
 struct Fence {
-  std::string language;       // the first word beside the opening fence, in lower case
-  std::string_view content;   // between the fences
-  size_t begin = 0, end = 0;  // bytes of the whole block
-  bool closed = false;        // the closing fence is there; else the block runs to the end
+  std::string language;      // the first word beside the opening fence, in lower case
+  std::string_view content;  // between the fences
+  bool closed = false;       // the closing fence is there; else the block runs to the end
 };
 
 std::vector<Fence> Fences(std::string_view text);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <set>
 
@@ -121,6 +122,24 @@ TEST(CallSyntax, ManyCallsAreRefused) {
   std::string text;
   for (size_t i = 0; i <= kMaxCalls; ++i) text += "<tool_call>{\"name\": \"f\"}</tool_call>";
   EXPECT_EQ(Calls(text), "error");
+}
+
+TEST(CallSyntax, ManyArgumentsAreRefusedAsThatManyAndTwiceAsTwice) {
+  for (auto [open, between, close, end] : std::initializer_list<std::array<const char*, 4>>{
+           {"<tool_call>f\n<arg_key>", "</arg_key><arg_value>", "</arg_value><arg_key>", "</tool_call>"},
+           {"<tool_call><function=f><parameter=", ">", "</parameter><parameter=", "</function></tool_call>"}}) {
+    auto error = [&, open = open, between = between, close = close, end = end](int count, bool twice) {
+      std::string text = open;
+      for (int i = 0; i < count; ++i) {
+        std::string tail = i + 1 < count ? close : std::string(close).substr(0, std::string(close).find("><") + 1);
+        text += "k" + std::to_string(twice ? 0 : i) + between + "1" + tail;
+      }
+      return ParseCalls(text + end, nullptr).error;
+    };
+    EXPECT_EQ(error(1000, false), "") << open;
+    EXPECT_EQ(error(1001, false), "more than 1000 arguments") << open;
+    EXPECT_EQ(error(2, true), "\"k0\" is given twice") << open;
+  }
 }
 
 TEST(CallSyntax, TheTemplateTellsTheSyntax) {
