@@ -1,9 +1,6 @@
 #include "task/call_attempt.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "base/strings.h"
@@ -11,7 +8,6 @@
 #include "task/call_arguments.h"
 #include "task/call_context.h"
 #include "task/call_object.h"
-#include "task/check.h"
 #include "task/python_call.h"
 
 namespace assay {
@@ -64,11 +60,6 @@ constexpr std::string_view kMarks[] = {"<tool_call",
                                        "<|tools_suffix|>",
                                        "to=functions."};
 
-// Members whose value is a tool's name, for objects that cannot be read.
-constexpr std::string_view kNameKeys[] = {"name",          "tool_name", "tool",          "function",
-                                          "function_name", "action",    "recipient_name"};
-constexpr std::string_view kArgumentKeys[] = {"\"arguments\"", "\"parameters\"", "\"action_input\"", "'arguments'",
-                                              "'parameters'"};
 // Lines of ReAct and its kin: "Action: NAME", then "Action Input: …".
 constexpr std::string_view kNameLabels[] = {"action",        "tool",      "function",      "tool name",
                                             "function name", "tool call", "function call", "api",
@@ -180,9 +171,26 @@ std::vector<Block> BraceBlocks(std::string_view text) {
   return blocks;
 }
 
-// "name": "NAME" (quotes of any kind, or none around the key), in text that is no readable object.
+bool IsSureName(std::string_view key) {
+  return std::any_of(std::begin(kSureCallPairs), std::end(kSureCallPairs),
+                     [&](const auto& pair) { return pair.first == key; });
+}
+
+// The key in quotes of either kind.
+bool HasQuoted(std::string_view text, std::string_view key) {
+  for (size_t at = text.find(key); at != std::string_view::npos; at = text.find(key, at + 1)) {
+    size_t end = at + key.size();
+    if (at > 0 && end < text.size() && (text[at - 1] == '"' || text[at - 1] == '\'') && text[end] == text[at - 1])
+      return true;
+  }
+  return false;
+}
+
+// "name": "NAME" (quotes of any kind, or none around the key), in text that is no readable object. any_tool: whatever
+// the tool, under the names that are sure to be a tool's.
 bool NamesToolInText(std::string_view text, const OfferedTools& tools, bool any_tool) {
-  for (std::string_view key : kNameKeys)
+  for (std::string_view key : kCallNameKeys) {
+    if (any_tool && !IsSureName(key)) continue;
     for (size_t at = text.find(key); at != std::string_view::npos; at = text.find(key, at + 1)) {
       char before = at ? text[at - 1] : '{';
       if (IsNameByte(before) && before != ':') continue;
@@ -199,12 +207,16 @@ bool NamesToolInText(std::string_view text, const OfferedTools& tools, bool any_
       size_t skip = 0;
       if (end > next && (any_tool || NamesTool(text.substr(next, end - next), tools, tool, skip))) return true;
     }
+  }
   return false;
 }
 
 bool IsBrokenCall(std::string_view block, const OfferedTools& tools) {
-  bool arguments = std::any_of(std::begin(kArgumentKeys), std::end(kArgumentKeys),
-                               [&](std::string_view key) { return block.find(key) != std::string_view::npos; });
+  bool arguments = std::any_of(std::begin(kCallArgumentKeys), std::end(kCallArgumentKeys), [&](std::string_view key) {
+    bool sure = std::any_of(std::begin(kSureCallPairs), std::end(kSureCallPairs),
+                            [&](const auto& pair) { return pair.second == key; });
+    return sure && HasQuoted(block, key);
+  });
   if (block.find("\"properties\"") != std::string_view::npos) return false;  // a tool's description
   if (arguments && NamesToolInText(block, tools, /*any_tool=*/true)) return true;
   return block.find("\"description\"") == std::string_view::npos && NamesToolInText(block, tools, false);

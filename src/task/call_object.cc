@@ -1,7 +1,6 @@
 #include "task/call_object.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "base/strings.h"
@@ -11,29 +10,6 @@ namespace {
 
 constexpr int kMaxDepth = 16;  // of lists and objects around a call
 
-// Members that hold a tool's name and its arguments, in what models write.
-constexpr std::string_view kNameKeys[] = {"name",           "tool_name", "tool",         "function",
-                                          "function_name",  "func",      "action",       "api_name",
-                                          "recipient_name", "toolName",  "functionName", "tool_call"};
-constexpr std::string_view kArgumentKeys[] = {"arguments",  "parameters",      "args",      "params",
-                                              "input",      "inputs",          "kwargs",    "action_input",
-                                              "tool_input", "tool_parameters", "tool_args", "toolInput"};
-// Pairs that say "call" whatever the tool.
-constexpr std::pair<std::string_view, std::string_view> kSurePairs[] = {
-    {"name", "arguments"},
-    {"name", "parameters"},
-    {"tool_name", "parameters"},
-    {"tool_name", "arguments"},
-    {"action", "action_input"},
-    {"tool", "tool_input"},
-    {"tool", "arguments"},
-    {"tool", "parameters"},
-    {"function", "arguments"},
-    {"function", "parameters"},
-    {"function_name", "arguments"},
-    {"function_name", "parameters"},
-    {"recipient_name", "parameters"},
-};
 // Members of an object that describes a tool.
 constexpr std::string_view kDescriptive[] = {"description", "properties", "required", "returns",  "usage", "purpose",
                                              "summary",     "doc",        "example",  "examples", "type"};
@@ -87,7 +63,7 @@ bool Describes(const Json& arguments, const std::string& tool, const OfferedTool
 }
 
 std::optional<std::pair<std::string, std::string>> NameMember(const Json& object) {
-  for (std::string_view key : kNameKeys) {
+  for (std::string_view key : kCallNameKeys) {
     auto it = object.find(key);
     if (it != object.end() && it->is_string()) return std::pair(std::string(key), it->get<std::string>());
   }
@@ -95,7 +71,7 @@ std::optional<std::pair<std::string, std::string>> NameMember(const Json& object
 }
 
 std::pair<std::string_view, const Json*> ArgumentMember(const Json& object) {
-  for (std::string_view key : kArgumentKeys) {
+  for (std::string_view key : kCallArgumentKeys) {
     auto it = object.find(key);
     if (it != object.end()) return {key, &*it};
   }
@@ -113,7 +89,7 @@ bool NamesCall(const Json& object, const OfferedTools& tools) {
   if (arguments && !tools.Parameter(tool, std::string(argument_key)).schema) {
     if (Describes(*arguments, tool, tools)) return false;
     if (offered) return true;
-    bool sure = Has(kSurePairs, std::pair(std::string_view(key), argument_key)) ||
+    bool sure = Has(kSureCallPairs, std::pair(std::string_view(key), argument_key)) ||
                 (argument_key == "input" && object.value("type", Json()) == "tool_use");
     return sure && LooksLikeName(name) && (arguments->is_object() || key != "name" || IsJsonText(*arguments));
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/strings.h"
 #include "task/answer_json.h"
 #include "task/json_schema.h"
@@ -49,7 +50,8 @@ unsigned TypeOf(const Json& value) {
   if (value.is_boolean()) return kBoolean;
   if (value.is_string()) return kText;
   if (value.is_array()) return kArray;
-  return value.is_object() ? kObject : kNumber;  // whatever holds it
+  if (value.is_object()) return kObject;
+  return IsWholeNumber(value) ? kNumber : kReal;  // 5.0 is an integer too
 }
 
 unsigned TypeNamed(const Json& name) {

@@ -17,8 +17,9 @@ struct DeclaredParameter {
 };
 
 /// The value of `text`. What the schema allows (type, enum, const, anyOf, oneOf, allOf, $ref, nullable …) decides.
-/// Where it allows text and something else, the reading that is valid counts, and of two valid ones the one that is not
-/// text, as serving engines choose (vLLM: null, integer, number, boolean, object, array, string).
+/// Where it allows text and something else, the reading that is valid counts; of two valid ones, and of two that are
+/// not, the one that is not text, as serving engines choose by the types alone (vLLM: null, integer, number, boolean,
+/// object, array, string).
 Json TagValue(std::string_view text, const DeclaredParameter& declared);
 
 }  // namespace assay

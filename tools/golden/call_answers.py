@@ -6,7 +6,8 @@
 Attempts and their negative twins are written by hand after published formats: OpenAI's and Anthropic's messages, LangChain's ReAct
 and structured chat, Gemini's and Gemma's tool_code, Cline's tags, LM Studio's [TOOL_REQUEST], InternLM, Qwen-Agent, functionary.
 Values of Python literals are ast.literal_eval's, types of values between tags are what jsonschema validates, and of two valid
-readings the one that vLLM's coerce_to_schema_type takes (null, integer, number, boolean, object, array, string).
+readings, and where none is valid, the one that vLLM's coerce_to_schema_type takes, which looks at types alone (null, integer, number,
+boolean, object, array, string).
 Needs jsonschema.
 """
 import sys
@@ -150,6 +151,11 @@ ATTEMPTS = [
     "{\"name\": \"functions.get_weather\", \"args\": {\"city\": \"Oslo\"}}",
     "[{\"function\": \"get_weather\", \"arguments\": {\"city\": \"Oslo\"}}, {\"function\": \"search\", \"arguments\": {\"query\": \"x\"}}]",
     "<tool_code>get_weather(city=\"Oslo\")</tool_code>",
+    "{\"toolName\": \"get_weather\", \"args\": {\"city\": \"Oslo\"}",
+    "{\"functionName\": \"get_weather\", \"arguments\": {\"city\": \"Oslo\"}",
+    "{\"func\": \"get_weather\", \"args\": {\"city\": \"Oslo\"}",
+    "{\"tool\": \"web_lookup\", \"tool_input\": {\"q\": \"Oslo\"}",
+    "{'action': 'web_lookup', 'action_input': {'q': 'Oslo'}",
 ]
 
 # In a syntax that is read.
@@ -260,6 +266,9 @@ TWINS = [
     "The `arguments` of `get_weather` are city and days.",
     "I would use get_weather(city='Oslo') if you asked about weather.",
     "No need for get_weather(city='Oslo') here: 2 + 2 = 4.",
+    "{\"func\": \"sin\", \"args\": [0, 1}",
+    "{\"tool\": \"hammer\", \"inputs\": [\"nails\"",
+    "{\"functionName\": \"sin\", \"arguments\": [0, 1}",
 ]
 
 # Python literals, as the value of a parameter x.
@@ -309,7 +318,7 @@ TYPED = [
     ({"type": "string", "enum": ["true", "false"]}, ["true"]),
     ({"type": "boolean"}, ["true", "False"]),
     ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, ["12", "x12"]),
-    ({"anyOf": [{"type": "string", "pattern": "^\\d{5}$"}, {"type": "integer", "maximum": 99}]}, ["12345", "12"]),
+    ({"anyOf": [{"type": "string", "pattern": "^\\d{5}$"}, {"type": "integer", "maximum": 99}]}, ["12345", "12", "123", "1.5"]),
     ({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}, ['["a", "b"]', "a"]),
     ({"anyOf": [{"type": "object"}, {"type": "string"}]}, ['{"a": 1}', "a"]),
     ({"type": "object"}, ['{"a": 1}']),
@@ -322,10 +331,20 @@ TYPED = [
 DEFINITIONS = {"$defs": {"zip": {"type": "string", "pattern": "^[0-9]{5}$"}, "count": {"type": "integer"}, "n": {"$anchor": "anchored", "type": "string"}},
                "definitions": {"a b": {"type": "string"}}}
 ORDER = [type(None), bool, int, float, dict, list, str]
+TYPES = {"null": [type(None)], "boolean": [bool], "integer": [int], "number": [int, float], "object": [dict], "array": [list], "string": [str]}
+
+
+def declared(schema):
+    """The types that vLLM sees in a schema: its type's, and those of the alternatives."""
+    if not isinstance(schema, dict):
+        return set()
+    names = schema.get("type", [])
+    found = {t for name in ([names] if isinstance(names, str) else names) for t in TYPES[name]}
+    return found.union(*(declared(one) for keyword in ("anyOf", "oneOf", "allOf") for one in schema.get(keyword, [])))
 
 
 def reading(schema, text):
-    """The value that a text between tags has: valid first, then vLLM's order; when no reading is valid, text where a string may stand."""
+    """The value that a text between tags has: valid first, then vLLM's order; when no reading is valid, vLLM's order alone."""
     parameters = {"type": "object", "properties": {"x": schema}} | DEFINITIONS
     valid = jsonschema.Draft202012Validator(parameters).is_valid
     readings = [text]
@@ -336,7 +355,7 @@ def reading(schema, text):
         readings += [value] if ok else []
     readings.sort(key=lambda v: ORDER.index(type(v)))
     good = [v for v in readings if valid({"x": v})]
-    return (good or [text])[0] if good or schema.get("type") != "object" else readings[0]
+    return (good or [v for v in readings if type(v) in declared(schema)] or [text])[0]
 
 
 def row(kind, tools, expect, answer, right, why):
