@@ -3,8 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -12,8 +10,8 @@
 namespace assay {
 namespace {
 
-constexpr std::array<std::string_view, 9> kMembers = {
-    "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "repetition_window", "seed", "max_tokens", "stop"};
+constexpr std::string_view kMembers[] = {"temperature",       "top_k", "top_p",      "min_p", "repetition_penalty",
+                                         "repetition_window", "seed",  "max_tokens", "stop"};
 constexpr int64_t kMaxTokensLimit = int64_t{1} << 24;
 constexpr size_t kMaxStops = 64;
 
@@ -42,6 +40,10 @@ std::vector<std::string> ReadStops(const Json& value, std::string_view where) {
 
 }  // namespace
 
+std::span<const std::string_view> SamplingMembers() {
+  return kMembers;
+}
+
 Json ToJson(const Sampling& sampling) {
   Json json = Json::object();
   json["temperature"] = sampling.temperature;
@@ -60,8 +62,8 @@ Sampling SamplingFromJson(const Json& json, const Sampling& defaults, std::strin
   if (json.is_null()) return defaults;
   if (!json.is_object()) Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", where, json.type_name());
   for (const auto& [key, value] : json.items()) {
-    if (std::find(kMembers.begin(), kMembers.end(), key) != kMembers.end()) continue;
-    std::string near = Nearest(key, {kMembers.begin(), kMembers.end()});
+    if (std::find(std::begin(kMembers), std::end(kMembers), key) != std::end(kMembers)) continue;
+    std::string near = Nearest(key, {std::begin(kMembers), std::end(kMembers)});
     Fail(ErrorKind::kInvalid, "{}: unknown member \"{}\"{}", where, key.substr(0, 100),
          near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
   }

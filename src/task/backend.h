@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -21,6 +22,8 @@ struct Sampling {
   int64_t max_tokens = 256;
   std::vector<std::string> stop;
 };
+/// The names of its members in JSON.
+std::span<const std::string_view> SamplingMembers();
 Json ToJson(const Sampling& sampling);
 /// Overrides `defaults` by the members present; unknown members are refused by name.
 Sampling SamplingFromJson(const Json& json, const Sampling& defaults, std::string_view where);
@@ -50,7 +53,7 @@ struct Answer {
   std::vector<int32_t> ids;                                          // the stop token not included
   std::vector<float> logprobs;                                       // of each id
   std::vector<std::vector<std::pair<int32_t, float>>> top_logprobs;  // per id, best first; empty unless asked for
-  std::string finish;                                                // "stop" | "length" | "error"
+  std::string finish;                                                // "stop" | "length" | "error" | finish.h
   std::string error;
   int64_t prompt_tokens = 0;
 };

@@ -67,6 +67,14 @@ std::string ReadLabel(const Json& object, std::string_view key, std::string_view
   return text;
 }
 
+// The digits of a whole number, empty for other values. Beyond 64 bits the parser holds one as a double or as text.
+std::string DigitsOf(const Json& id) {
+  if (!IsWholeNumber(id)) return "";
+  std::string digits = NumberOf(id).Text();
+  bool integer = id.is_number_integer() || (digits.size() > 18 && digits.find('e') == std::string::npos);
+  return integer && digits.size() <= kMaxIdBytes ? digits : "";
+}
+
 void CheckContent(const Json& message, const std::string& field) {
   const Json* content = Find(message, "content");
   if (!content) {
@@ -104,8 +112,7 @@ void CheckCall(const Json& call, const std::string& field) {
   try {
     Json parsed = ParseJson(arguments->get_ref<const std::string&>(), "");
     if (parsed.is_object()) return;
-    Wrong(place + ".arguments",
-          fmt::format("expected a text that holds a JSON object, it holds {}", parsed.type_name()));
+    Wrong(place + ".arguments", fmt::format("expected a text that holds a JSON object, it holds {}", TypeName(parsed)));
   } catch (const Error& error) {
     Wrong(place + ".arguments", fmt::format("expected a text that holds a JSON object{}", error.what()));
   }
@@ -198,7 +205,7 @@ void ReadTemplateInput(const Json& object, Example& example) {
     for (size_t i = 0; i < documents->size(); ++i)
       if (const Json& document = (*documents)[i]; !document.is_object() || document.empty())
         WrongType(fmt::format("documents[{}]", i), "an object such as {\"title\": …, \"text\": …}", document);
-    if (!documents->empty()) example.documents = *documents;
+    if (!documents->empty()) example.documents = WithDoubles(*documents);
   }
   if (const Json* variables = Find(object, "chat_template_kwargs")) {
     if (!variables->is_object())
@@ -206,7 +213,7 @@ void ReadTemplateInput(const Json& object, Example& example) {
     for (std::string_view taken : kTakenVariables)
       if (variables->contains(taken))
         Wrong(fmt::format("chat_template_kwargs.{}", taken), "is given by the example itself");
-    example.chat_template_kwargs = *variables;
+    example.chat_template_kwargs = WithDoubles(*variables);
   }
   for (const char* key : {"documents", "chat_template_kwargs"})
     if (Find(object, key) && Find(object, "prompt"))
@@ -370,7 +377,8 @@ class Parser {
       if (!id)
         Wrong("id", fmt::format("is missing: expected a text of its own in each line, such as \"id\": \"{}\"", line));
       // A number that counts the examples is as good a name.
-      example.id = id->is_number_integer() ? id->dump() : ReadLabel(object, "id", "");
+      example.id = DigitsOf(*id);
+      if (example.id.empty()) example.id = ReadLabel(object, "id", "");
       auto [first, is_new] = ids_.emplace(example.id, line);
       if (!is_new) Wrong("id", fmt::format("{} is used twice, first in line {}", Quote(example.id), first->second));
     });
@@ -410,16 +418,17 @@ class Parser {
   }
 
   void ReadSampling(const Json& object, Example& example) {
-    const Json* sampling = Find(object, "sampling");
-    if (!sampling) return;
+    const Json* given = Find(object, "sampling");
+    if (!given) return;
+    Json sampling = WithDoubles(*given);
     try {
-      SamplingFromJson(*sampling, {}, "");
+      SamplingFromJson(sampling, {}, "");
     } catch (const Error& error) {
       std::string_view message = error.what();
       if (message.starts_with(": ")) message.remove_prefix(2);
       Wrong("sampling", std::string(message));
     }
-    example.sampling = *sampling;
+    example.sampling = std::move(sampling);
   }
 
   std::string name_;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "task/backend.h"
 #include "text/unicode.h"
 
 namespace assay {
@@ -103,31 +104,30 @@ bool IsWholeJson(std::string_view row) {
 
 // Lines.
 
-struct Quoted {
-  std::string_view text, name;
-};
-constexpr Quoted kQuoteMarks[] = {{"“", "“"}, {"”", "”"}, {"„", "„"}, {"‘", "‘"},
-                                  {"’", "’"}, {"«", "«"}, {"»", "»"}, {"＂", "＂"}};
+constexpr std::string_view kQuoteMarks[] = {"“", "”", "„", "‘", "’", "«", "»", "＂"};
 
+constexpr std::string_view kPythons = " (json.dumps of Python writes it so)", kNoNumber = " (JSON has no such number)";
 struct Literal {
-  std::string_view text, meant;
+  std::string_view text, meant, note;
 };
-constexpr Literal kLiterals[] = {{"True", "true"},   {"False", "false"},      {"None", "null"},      {"TRUE", "true"},
-                                 {"FALSE", "false"}, {"NULL", "null"},        {"undefined", "null"}, {"NaN", "null"},
-                                 {"nan", "null"},    {"Infinity", "a number"}};
+constexpr Literal kLiterals[] = {{"True", "true", kPythons}, {"False", "false", kPythons},
+                                 {"None", "null", kPythons}, {"TRUE", "true", ""},
+                                 {"FALSE", "false", ""},     {"NULL", "null", ""},
+                                 {"undefined", "null", ""},  {"NaN", "null", kNoNumber},
+                                 {"nan", "null", kNoNumber}, {"Infinity", "a number", kNoNumber}};
 
 // What is wrong at byte `at`, where the parser stopped; empty when nothing common.
 std::string MistakeAt(std::string_view row, size_t at) {
   std::string_view here = row.substr(std::min(at, row.size()));
   std::string_view before = Trim(row.substr(0, std::min(at, row.size())));
-  for (const Quoted& mark : kQuoteMarks)
-    if (here.starts_with(mark.text))
-      return fmt::format("found the typographic quote {}, expected \" around names and texts", mark.name);
+  for (std::string_view mark : kQuoteMarks)
+    if (here.starts_with(mark))
+      return fmt::format("found the typographic quote {}, expected \" around names and texts", mark);
   if (here.starts_with('\''))
     return "found ' around a name or text, expected \" (a Python dictionary? json.dumps writes JSON)";
   for (const Literal& literal : kLiterals)
     if (here.starts_with(literal.text))
-      return fmt::format("found {}, expected {} (json.dumps of Python writes it so)", literal.text, literal.meant);
+      return fmt::format("found {}, expected {}{}", literal.text, literal.meant, literal.note);
   if ((here.starts_with('}') || here.starts_with(']')) && before.ends_with(','))
     return fmt::format("found a comma before {}, expected none behind the last {}", here[0],
                        here[0] == '}' ? "member" : "element");
@@ -269,8 +269,6 @@ constexpr OtherName kMembersMeant[] = {
     {"parameters", "\"sampling\""},
     {"generation_config", "\"sampling\""},
 };
-constexpr std::string_view kSamplingMembers[] = {"temperature",        "top_k", "top_p",      "min_p",
-                                                 "repetition_penalty", "seed",  "max_tokens", "stop"};
 constexpr std::string_view kNotOfAnExample[] = {
     "model", "tool_choice", "parallel_tool_calls", "stream",   "n",      "logprobs", "comment",   "_comment",
     "note",  "notes",       "description",         "metadata", "source", "split",    "difficulty"};
@@ -471,7 +469,8 @@ std::optional<std::string> FindOtherRow(const Json& object) {
 
 std::string DescribeUnknownMember(const std::string& key, const Json& value) {
   if (key == "weight" || key == "weights") return "examples have no weights: a verdict counts pairs";
-  if (std::find(std::begin(kSamplingMembers), std::end(kSamplingMembers), key) != std::end(kSamplingMembers))
+  if (std::span<const std::string_view> names = SamplingMembers();
+      std::find(names.begin(), names.end(), key) != names.end())
     return fmt::format("unknown member; it belongs into \"sampling\": {{\"{}\": {}}}", key, QuoteJson(value, 40));
   if (std::string_view meant = Meant(ToLowerAscii(key), kMembersMeant); !meant.empty())
     return fmt::format("unknown member; did you mean {}?", meant);
@@ -561,12 +560,15 @@ void RefuseOtherCheck(const Json& check) {
                        fmt::format("expected a number, found the text {}: write it without quotes", QuoteJson(value))};
     return;
   }
-  if (std::find(std::begin(kJudges), std::end(kJudges), name) != std::end(kJudges))
+  if (std::find(std::begin(kJudges), std::end(kJudges), name) != std::end(kJudges)) {
+    std::vector<std::string> names;
+    for (const CheckType& row : CheckTypes()) names.emplace_back(row.name);
     throw FieldError{
         "type",
         fmt::format("unknown check {}: scoring asks no model, runs no code and measures no similarity; expected one of "
-                    "equals, contains, regex, number, json_value, json_schema, tool_calls, choice",
-                    Quote(name))};
+                    "{}",
+                    Quote(name), Join(names, ", "))};
+  }
   if (std::string_view meant = Meant(ToLowerAscii(name), kChecksMeant); !meant.empty())
     throw FieldError{"type", fmt::format("unknown check {}; did you mean {}?", Quote(name), meant)};
 }

@@ -195,6 +195,40 @@ TEST(Task, WhatTheChatTemplateSees) {
   EXPECT_FALSE(bare.empty());
 }
 
+// Numbers as programs print doubles (%.17g), and others that no double says: doubles for the engine and templates.
+TEST(Task, NumbersOfManyDigitsAreDoubles) {
+  Task task = ParseTask(
+      R"({"id":123456789012345678901234567890,"sampling":{"temperature":0.69999999999999996,"top_p":0.90000000000000002},)"
+      R"("messages":[{"role":"user","content":"hi"},{"role":"assistant","tool_calls":[{"function":{"name":"f",)"
+      R"("arguments":{"x":0.10000000000000001,"n":[123456789012345678901234567890]}}}]},{"role":"user","content":"?"}],)"
+      R"("tools":[{"type":"function","function":{"name":"f","parameters":{"properties":{"x":{"maximum":0.10000000000000001}}}}}],)"
+      R"("documents":[{"score":0.69999999999999996}],"chat_template_kwargs":{"t":{"u":0.69999999999999996}},)"
+      R"("expect":[{"type":"json_value","value":0.69999999999999996}]})",
+      "t");
+  const Example& example = task.examples[0];
+  EXPECT_EQ(example.id, "123456789012345678901234567890");
+  Sampling sampling = SamplingFromJson(example.sampling, {}, "s");
+  EXPECT_EQ(sampling.temperature, 0.7);
+  EXPECT_EQ(sampling.top_p, 0.9);
+  const Json& arguments = example.messages[1]["tool_calls"][0]["function"]["arguments"];
+  EXPECT_EQ(arguments.dump(), R"({"x":0.1,"n":[1.2345678901234568e+29]})");
+  EXPECT_EQ(example.tools[0]["function"]["parameters"].dump(), R"({"properties":{"x":{"maximum":0.1}}})");
+  EXPECT_EQ(example.documents.dump(), R"([{"score":0.7}])");
+  EXPECT_EQ(example.chat_template_kwargs.dump(), R"({"t":{"u":0.7}})");
+  // A number in an expectation stays what was written.
+  EXPECT_EQ(DumpJson(example.expect[0].spec["value"]), "0.69999999999999996");
+  EXPECT_THAT(FirstError(With(R"("sampling":{"max_tokens":123456789012345678901234567890})")),
+              HasSubstr("sampling: \"max_tokens\" should be an integer, found number"));
+  EXPECT_THAT(FirstError(With(R"("slice":123456789012345678901234567890)")),
+              HasSubstr("expected a string, found number"));
+  EXPECT_THAT(FirstError(R"({"id":0.69999999999999996,"prompt":"x","expect":[{"type":"number","value":1}]})"),
+              HasSubstr("id: expected a string, found number"));
+  EXPECT_EQ(ParseTask(R"({"id":100000000000000000000000,"prompt":"x","expect":[{"type":"number","value":1}]})", "t")
+                .examples[0]
+                .id,
+            "100000000000000000000000");
+}
+
 TEST(Task, SchemasAreCompiledWhenRead) {
   EXPECT_THAT(FirstError(With(R"("response_schema":{"type":"strin"})")), HasSubstr("t.jsonl:1: response_schema: "));
   EXPECT_THAT(
