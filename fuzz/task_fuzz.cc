@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "task/call_syntax.h"
 #include "task/number_text.h"
 #include "task/task.h"
@@ -16,7 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text = input.substr(0, split);
   std::string_view answer = split == std::string_view::npos ? input : input.substr(split + 1);
 
-  ParseCalls(answer, {"f", "get_weather"});
+  static const Json kTools = Json::parse(R"([{"type":"function","function":{"name":"f","parameters":{"type":"object",
+      "properties":{"a":{"type":"string"},"n":{"anyOf":[{"type":"integer"},{"type":"string"}]}}}}}])");
+  ParseCalls(answer, kTools);
   FindNumbers(answer, size % 2 == 0);
   CheckTaskText(text, "fuzz.jsonl");
   try {
