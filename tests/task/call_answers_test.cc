@@ -221,6 +221,11 @@ TEST(Work, HostileAnswersAreReadInLinearTime) {
       std::string text = Repeated(part, head, "", kHostile);
       EXPECT_LT(Seconds([&] { Try(calls, text, example); }), kSoon) << head << part;
     }
+  // So long that a search of the rest for each value or section would take minutes.
+  std::string values = Repeated("<parameter=a></tool_call></parameter>", "<tool_call>\n<function=f>\n", "", 4 * kLong),
+              sections = Repeated("<tool_call>{\"name\":\"directly_answer\"}", "", "", 4 * kLong);
+  EXPECT_LT(Seconds([&] { EXPECT_EQ(Try(calls, values, example).failure, "malformed call"); }), kSoon);
+  EXPECT_LT(Seconds([&] { EXPECT_EQ(Try(calls, sections, example).failure, ""); }), kSoon);
   for (const char* spec :
        {R"({"type":"json_value","value":{"a":1}})", R"({"type":"json_schema","schema":{"uniqueItems":true}})"})
     for (const std::string& text : {Repeated("1,", "[", "1]"), Repeated("[],", "[", "1]"),
