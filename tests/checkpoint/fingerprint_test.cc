@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -18,6 +20,10 @@ class Described : public Checkpoint {
   Described(const ModelConfig& config, const TokenizerSpec& tokenizer) {
     config_ = config;
     tokenizer_ = tokenizer;
+  }
+  Described(const std::string& chat_template, const std::map<std::string, std::string>& further) {
+    chat_template_ = chat_template;
+    extra_chat_templates_ = further;
   }
 };
 
@@ -86,11 +92,19 @@ TEST(Fingerprint, EveryMemberMovesIt) {
   };
   ChangeEach(config, look);
   ChangeEach(tokenizer, look);
-  EXPECT_EQ(same, 1) << "only the name, which says where a model came from";
+  EXPECT_EQ(same, 3) << "only what says where a model came from: its name, and remarks (one more, another text)";
   EXPECT_EQ(static_cast<int>(seen.size()), changes - same) << "two changes look alike";
   EXPECT_GT(changes, 150);
   config.name = "elsewhere";
+  tokenizer.remarks = {"a file elsewhere says so"};
   EXPECT_EQ(plain, FingerprintOf(config, tokenizer));
+}
+
+TEST(Fingerprint, EveryChatTemplateMovesIt) {
+  std::set<std::string> seen;
+  for (const auto& [main, further] : std::vector<std::pair<std::string, std::map<std::string, std::string>>>{
+           {"", {}}, {"a", {}}, {"a", {{"tool_use", "b"}}}, {"a", {{"tool_use", "c"}}}, {"a", {{"rag", "b"}}}})
+    EXPECT_TRUE(seen.insert(Described(main, further).fingerprint()).second) << main << further.size();
 }
 
 }  // namespace
