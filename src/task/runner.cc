@@ -118,7 +118,8 @@ class Run {
     auto found = resumed_.find(task_.examples[i].id);
     if (found == resumed_.end()) return false;
     if (found->second->prompt_hash != prompt_hash)
-      Fail(ErrorKind::kInvalid, "{}: the interrupted run asked another prompt: give the same --now and task, or another -o",
+      Fail(ErrorKind::kInvalid,
+           "{}: the interrupted run asked another prompt: give the same --now and task, or another -o",
            task_.examples[i].id);
     results_[i] = *found->second;
     results_[i]->index = static_cast<int64_t>(i);

@@ -23,8 +23,9 @@ struct FittedChat {
   bool renders = false;              // false: the template refuses every form
 };
 
-/// Messages without null members (`content` apart), reasoning under the names that templates read (reasoning_content, thinking). Where no form of the messages
-/// renders, they stay as they are: rendering them says why. Throws Error{kResource} past a limit of rendering.
+/// Messages without null members (`content` apart), reasoning under the names that templates read (reasoning_content,
+/// thinking). Where no form of the messages renders, they stay as they are: rendering them says why. Throws
+/// Error{kResource} past a limit of rendering.
 FittedChat FitChat(const ChatTemplate& chat_template, const ChatTemplate::Input& input);
 
 /// The prompt, with what the code published beside a template prepares (kimi_tools.h). Throws as ChatTemplate::Render.
