@@ -13,10 +13,7 @@
 namespace assay {
 namespace {
 
-constexpr int64_t kMaxLayers = 4096;
 constexpr int64_t kMaxWidth = int64_t{1} << 24;    // elements of a row
-constexpr int64_t kMaxHeads = 65536;               // and of what is counted a head
-constexpr int64_t kMaxContext = int64_t{1} << 31;  // positions
 constexpr int64_t kMaxWeights = int64_t{1} << 48;  // of one tensor
 constexpr int64_t kMaxCache = int64_t{1} << 56;    // elements kept of a sequence
 constexpr int64_t kMaxExperts = int64_t{1} << 16;  // of all layers: each is a tensor of its own
@@ -33,48 +30,48 @@ struct Whole {
   int64_t low, high;
 };
 constexpr Whole kWhole[] = {
-    {"layers", [](C c) { return c.n_layers; }, 1, kMaxLayers},
-    {"layers that draft further tokens", [](C c) { return c.extra_layers; }, 0, kMaxLayers},
+    {"layers", [](C c) { return c.n_layers; }, 1, kMaxModelLayers},
+    {"layers that draft further tokens", [](C c) { return c.extra_layers; }, 0, kMaxModelLayers},
     {"hidden size", [](C c) { return c.hidden; }, 1, kMaxWidth},
-    {"attention heads", [](C c) { return c.n_heads; }, 1, kMaxHeads},
-    {"key-value heads", [](C c) { return c.n_kv_heads; }, 1, kMaxHeads},
-    {"head size", [](C c) { return c.head_dim; }, 1, kMaxHeads},
+    {"attention heads", [](C c) { return c.n_heads; }, 1, kMaxModelHeads},
+    {"key-value heads", [](C c) { return c.n_kv_heads; }, 1, kMaxModelHeads},
+    {"head size", [](C c) { return c.head_dim; }, 1, kMaxModelHeads},
     {"feed-forward size", [](C c) { return c.feed_forward; }, 1, kMaxWidth},
     {"vocabulary size", [](C c) { return c.vocab; }, 1, kMaxWidth},
-    {"context length", [](C c) { return c.context; }, 1, kMaxContext},
-    {"sliding window", [](C c) { return c.sliding_window; }, 0, kMaxContext},
-    {"RoPE scaling's original context", [](C c) { return c.rope_scaling.original_context; }, 0, kMaxContext},
+    {"context length", [](C c) { return c.context; }, 1, kMaxModelContext},
+    {"sliding window", [](C c) { return c.sliding_window; }, 0, kMaxModelContext},
+    {"RoPE scaling's original context", [](C c) { return c.rope_scaling.original_context; }, 0, kMaxModelContext},
     {"local RoPE scaling's original context", [](C c) { return c.rope_local_scaling.original_context; }, 0,
-     kMaxContext},
-    {"experts", [](C c) { return c.experts.count; }, 0, kMaxHeads},
-    {"experts used per token", [](C c) { return c.experts.used; }, 0, kMaxHeads},
+     kMaxModelContext},
+    {"experts", [](C c) { return c.experts.count; }, 0, kMaxModelHeads},
+    {"experts used per token", [](C c) { return c.experts.used; }, 0, kMaxModelHeads},
     {"feed-forward size of an expert", [](C c) { return c.experts.feed_forward; }, 0, kMaxWidth},
     {"feed-forward size of the shared expert", [](C c) { return c.experts.shared_feed_forward; }, 0, kMaxWidth},
-    {"groups of experts", [](C c) { return c.experts.groups; }, 1, kMaxHeads},
-    {"groups of experts used per token", [](C c) { return c.experts.groups_used; }, 1, kMaxHeads},
-    {"rank of latent queries", [](C c) { return c.latent.q_rank; }, 0, kMaxHeads},
-    {"rank of keys and values", [](C c) { return c.latent.kv_rank; }, 0, kMaxHeads},
-    {"size of a key without rotation", [](C c) { return c.latent.nope_dim; }, 0, kMaxHeads},
-    {"size of a key's rotated part", [](C c) { return c.latent.rope_dim; }, 0, kMaxHeads},
-    {"size of a value", [](C c) { return c.latent.value_dim; }, 0, kMaxHeads},
-    {"heads of the indexer", [](C c) { return c.indexer.heads; }, 0, kMaxHeads},
-    {"head size of the indexer", [](C c) { return c.indexer.head_dim; }, 0, kMaxHeads},
-    {"positions that the indexer chooses", [](C c) { return c.indexer.top_k; }, 0, kMaxContext},
-    {"rank of queries", [](C c) { return c.compressed.q_rank; }, 0, kMaxHeads},
-    {"rotated dimensions of a head", [](C c) { return c.compressed.rope_dim; }, 0, kMaxHeads},
-    {"groups of heads", [](C c) { return c.compressed.groups; }, 0, kMaxHeads},
-    {"rank of a group of heads", [](C c) { return c.compressed.group_rank; }, 0, kMaxHeads},
+    {"groups of experts", [](C c) { return c.experts.groups; }, 1, kMaxModelHeads},
+    {"groups of experts used per token", [](C c) { return c.experts.groups_used; }, 1, kMaxModelHeads},
+    {"rank of latent queries", [](C c) { return c.latent.q_rank; }, 0, kMaxModelHeads},
+    {"rank of keys and values", [](C c) { return c.latent.kv_rank; }, 0, kMaxModelHeads},
+    {"size of a key without rotation", [](C c) { return c.latent.nope_dim; }, 0, kMaxModelHeads},
+    {"size of a key's rotated part", [](C c) { return c.latent.rope_dim; }, 0, kMaxModelHeads},
+    {"size of a value", [](C c) { return c.latent.value_dim; }, 0, kMaxModelHeads},
+    {"heads of the indexer", [](C c) { return c.indexer.heads; }, 0, kMaxModelHeads},
+    {"head size of the indexer", [](C c) { return c.indexer.head_dim; }, 0, kMaxModelHeads},
+    {"positions that the indexer chooses", [](C c) { return c.indexer.top_k; }, 0, kMaxModelContext},
+    {"rank of queries", [](C c) { return c.compressed.q_rank; }, 0, kMaxModelHeads},
+    {"rotated dimensions of a head", [](C c) { return c.compressed.rope_dim; }, 0, kMaxModelHeads},
+    {"groups of heads", [](C c) { return c.compressed.groups; }, 0, kMaxModelHeads},
+    {"rank of a group of heads", [](C c) { return c.compressed.group_rank; }, 0, kMaxModelHeads},
     {"residual streams", [](C c) { return c.hyper.streams; }, 0, 16},
     {"iterations of hyper-connections", [](C c) { return c.hyper.iterations; }, 0, 1000},
-    {"key heads of linear attention", [](C c) { return c.delta.key_heads; }, 0, kMaxHeads},
-    {"value heads of linear attention", [](C c) { return c.delta.value_heads; }, 0, kMaxHeads},
-    {"key size of linear attention", [](C c) { return c.delta.key_dim; }, 0, kMaxHeads},
-    {"value size of linear attention", [](C c) { return c.delta.value_dim; }, 0, kMaxHeads},
+    {"key heads of linear attention", [](C c) { return c.delta.key_heads; }, 0, kMaxModelHeads},
+    {"value heads of linear attention", [](C c) { return c.delta.value_heads; }, 0, kMaxModelHeads},
+    {"key size of linear attention", [](C c) { return c.delta.key_dim; }, 0, kMaxModelHeads},
+    {"value size of linear attention", [](C c) { return c.delta.value_dim; }, 0, kMaxModelHeads},
     {"convolution of linear attention", [](C c) { return c.delta.kernel; }, 0, 64},
-    {"heads of Mamba", [](C c) { return c.mamba.heads; }, 0, kMaxHeads},
-    {"head size of Mamba", [](C c) { return c.mamba.head_dim; }, 0, kMaxHeads},
-    {"state of Mamba", [](C c) { return c.mamba.state; }, 0, kMaxHeads},
-    {"groups of Mamba's heads", [](C c) { return c.mamba.groups; }, 0, kMaxHeads},
+    {"heads of Mamba", [](C c) { return c.mamba.heads; }, 0, kMaxModelHeads},
+    {"head size of Mamba", [](C c) { return c.mamba.head_dim; }, 0, kMaxModelHeads},
+    {"state of Mamba", [](C c) { return c.mamba.state; }, 0, kMaxModelHeads},
+    {"groups of Mamba's heads", [](C c) { return c.mamba.groups; }, 0, kMaxModelHeads},
     {"convolution of Mamba", [](C c) { return c.mamba.kernel; }, 0, 64},
 };
 
@@ -204,8 +201,8 @@ void CheckRanges(C c, std::string_view where) {
     for (const OfScaling& row : kScaling)
       InRange(scaling->*row.of, row.low, row.high, fmt::format("{} {}", what, row.what), where);
   for (const LayerConfig& layer : c.layers) {
-    InRange(layer.window, 0, kMaxContext, "window of a layer", where);
-    InRange(layer.compress, 0, kMaxHeads, "positions of a compressed entry", where);
+    InRange(layer.window, 0, kMaxModelContext, "window of a layer", where);
+    InRange(layer.compress, 0, kMaxModelHeads, "positions of a compressed entry", where);
     InRange(layer.attention_scale, 0.0, 1e15, "attention scale of a layer", where);
   }
   for (const Product& row : kProducts) {
@@ -225,7 +222,7 @@ void Multiple(int64_t value, int64_t of, std::string_view what, std::string_view
 void CheckExperts(C config, std::string_view where) {
   const ExpertConfig& e = config.experts;
   if (LayersWithExperts(config) == 0) return;
-  InRange(e.count, 1, kMaxHeads, "experts", where);
+  InRange(e.count, 1, kMaxModelHeads, "experts", where);
   InRange(e.used, 1, e.count, "experts used per token", where);
   InRange(e.feed_forward, 1, kMaxWidth, "feed-forward size of an expert", where);
   InRange(e.groups, 1, e.count, "groups of experts", where);
@@ -241,17 +238,17 @@ void CheckRecurrent(C config, std::string_view where) {
                    [](const LayerConfig& layer) { return layer.recurrent; }))
     return;
   if (const MambaConfig& m = config.mamba; m.heads > 0) {
-    InRange(m.head_dim, 1, kMaxHeads, "head size of Mamba", where);
-    InRange(m.state, 1, kMaxHeads, "state of Mamba", where);
+    InRange(m.head_dim, 1, kMaxModelHeads, "head size of Mamba", where);
+    InRange(m.state, 1, kMaxModelHeads, "state of Mamba", where);
     InRange(m.groups, 1, m.heads, "groups of Mamba's heads", where);
     InRange(m.kernel, 1, 64, "convolution of Mamba", where);
     return Multiple(m.heads, m.groups, "heads of Mamba", "groups", where);
   }
   const DeltaConfig& d = config.delta;
-  InRange(d.key_heads, 1, kMaxHeads, "key heads of linear attention", where);
-  InRange(d.value_heads, 1, kMaxHeads, "value heads of linear attention", where);
-  InRange(d.key_dim, 1, kMaxHeads, "key size of linear attention", where);
-  InRange(d.value_dim, 1, kMaxHeads, "value size of linear attention", where);
+  InRange(d.key_heads, 1, kMaxModelHeads, "key heads of linear attention", where);
+  InRange(d.value_heads, 1, kMaxModelHeads, "value heads of linear attention", where);
+  InRange(d.key_dim, 1, kMaxModelHeads, "key size of linear attention", where);
+  InRange(d.value_dim, 1, kMaxModelHeads, "value size of linear attention", where);
   InRange(d.kernel, 1, 64, "convolution of linear attention", where);
   Multiple(d.value_heads, d.key_heads, "value heads of linear attention", "key heads", where);
 }
@@ -259,16 +256,16 @@ void CheckRecurrent(C config, std::string_view where) {
 void CheckLatent(C config, std::string_view where) {
   const LatentConfig& l = config.latent;
   if (l.kv_rank == 0) return;
-  InRange(l.nope_dim, 1, kMaxHeads, "size of a key without rotation", where);
-  InRange(l.rope_dim, 1, kMaxHeads, "size of a key's rotated part", where);
-  InRange(l.value_dim, 1, kMaxHeads, "size of a value", where);
+  InRange(l.nope_dim, 1, kMaxModelHeads, "size of a key without rotation", where);
+  InRange(l.rope_dim, 1, kMaxModelHeads, "size of a key's rotated part", where);
+  InRange(l.value_dim, 1, kMaxModelHeads, "size of a value", where);
 }
 
 void CheckIndexer(C config, std::string_view where) {
   const IndexerConfig& x = config.indexer;
   if (x.heads == 0) return;
-  InRange(x.head_dim, 1, kMaxHeads, "head size of the indexer", where);
-  InRange(x.top_k, 1, kMaxContext, "positions that the indexer chooses", where);
+  InRange(x.head_dim, 1, kMaxModelHeads, "head size of the indexer", where);
+  InRange(x.top_k, 1, kMaxModelContext, "positions that the indexer chooses", where);
   if (config.compressed.q_rank > 0) return;
   if (config.latent.q_rank < 1)
     Fail(ErrorKind::kCorrupt, "{}: an indexer needs queries of low rank, found rank {}", where, config.latent.q_rank);
@@ -284,9 +281,9 @@ void CheckCompressed(C config, std::string_view where) {
   if (x.q_rank == 0) return;
   InRange(x.rope_dim, 1, config.head_dim, "rotated dimensions", where);
   InRange(x.groups, 1, config.n_heads, "groups of heads", where);
-  InRange(x.group_rank, 1, kMaxHeads, "rank of a group of heads", where);
+  InRange(x.group_rank, 1, kMaxModelHeads, "rank of a group of heads", where);
   Multiple(config.n_heads, x.groups, "heads", "groups", where);
-  InRange(config.sliding_window, 1, kMaxContext, "sliding window", where);
+  InRange(config.sliding_window, 1, kMaxModelContext, "sliding window", where);
   for (const LayerConfig& layer : config.layers)
     if (layer.overlapped && (config.indexer.heads < 1 || x.rope_dim > config.indexer.head_dim))
       Fail(ErrorKind::kCorrupt, "{}: an indexer of {} heads of {} elements, of which {} are rotated", where,
@@ -305,7 +302,7 @@ void CheckRope(C config, std::string_view where) {
     InRange(config.rope_local_theta, 1.0, 1e15, "local RoPE base frequency", where);
   for (const RopeScaling* rope : {&config.rope_scaling, &config.rope_local_scaling}) {
     if (rope->kind != RopeScaling::Kind::kNone && rope->kind != RopeScaling::Kind::kLinear)
-      InRange(rope->original_context, 2, kMaxContext, "RoPE scaling's original context", where);
+      InRange(rope->original_context, 2, kMaxModelContext, "RoPE scaling's original context", where);
     if (rope->kind == RopeScaling::Kind::kLlama3 && rope->high_freq_factor < rope->low_freq_factor)
       Fail(ErrorKind::kCorrupt, "{}: RoPE scaling high_freq_factor {} should not be below low_freq_factor {}", where,
            rope->high_freq_factor, rope->low_freq_factor);

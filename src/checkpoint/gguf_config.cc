@@ -153,8 +153,8 @@ void ReadSizes(const GgufFields& in, ModelConfig& config) {
   config.feed_forward = PerLayer(file, p + "feed_forward_length", 0);
   config.n_heads = PerLayer(file, p + "attention.head_count", 0);
   config.n_kv_heads = PerLayer(file, p + "attention.head_count_kv", config.n_heads, true);
-  if (config.n_layers < 1 || config.n_layers > 4096)
-    Fail(ErrorKind::kCorrupt, "{}: layers: expected 1 to 4096, found {}", file.where, config.n_layers);
+  if (config.n_layers < 1 || config.n_layers > kMaxModelLayers)
+    Fail(ErrorKind::kCorrupt, "{}: layers: expected 1 to {}, found {}", file.where, kMaxModelLayers, config.n_layers);
   if (config.n_heads < 1)
     Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.head_count: found {}", file.where, p, config.n_heads);
   config.head_dim = in.Int("attention.key_length", config.hidden / config.n_heads);

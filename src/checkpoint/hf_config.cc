@@ -1,11 +1,8 @@
 #include "checkpoint/hf_config.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "base/error.h"
-#include "base/strings.h"
 #include "checkpoint/arch/config_class.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/generation_files.h"
@@ -90,9 +87,9 @@ void ReadSizes(const HfFields& in, ModelConfig& out) {
   out.vocab = in.Int("vocab_size");
   out.context = in.Int("max_position_embeddings", 2048);
   for (auto [value, limit, what] :
-       {std::tuple{out.n_layers, int64_t{4096}, "layers"},
-        {out.head_dim, int64_t{65536}, "head size"},
-        {out.context, int64_t{1} << 31, "context length"}})  // CheckConfig comes late for them
+       {std::tuple{out.n_layers, kMaxModelLayers, "layers"},
+        {out.head_dim, kMaxModelHeads, "head size"},
+        {out.context, kMaxModelContext, "context length"}})  // CheckConfig comes late for them
     if (value < 1 || value > limit)
       Fail(ErrorKind::kCorrupt, "{}: {}: expected 1 to {}, found {}", where, what, limit, value);
 }

@@ -70,6 +70,10 @@ struct SplitPlanes {
 void SplitStored(const ModelConfig& config, Container container, std::vector<Tensor>& tensors, SplitPlanes& planes,
                  std::string_view where);
 
+/// What sane models stay below.
+inline constexpr int64_t kMaxModelLayers = 4096;
+inline constexpr int64_t kMaxModelHeads = 65536;               // and of what is counted a head, as its size
+inline constexpr int64_t kMaxModelContext = int64_t{1} << 31;  // positions
 /// Numbers of a configuration that contradict each other or leave sane limits: Error{kCorrupt} beginning with `where`.
 void CheckConfig(const ModelConfig& config, std::string_view where);
 
