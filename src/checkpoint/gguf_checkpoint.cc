@@ -18,30 +18,6 @@ namespace {
 
 constexpr int kMaxSplit = 9999;
 
-struct SplitName {
-  std::string stem;  // before "-00001-of-00003.gguf"
-  int number = 0, count = 0;
-};
-
-std::optional<SplitName> ParseSplitName(const std::string& name) {
-  constexpr size_t kTail = sizeof("-00001-of-00003.gguf") - 1;
-  if (name.size() <= kTail) return std::nullopt;
-  std::string tail = name.substr(name.size() - kTail);
-  SplitName split;
-  auto digits = [&](size_t at, int* out) {
-    *out = 0;
-    for (size_t i = at; i < at + 5; ++i) {
-      if (tail[i] < '0' || tail[i] > '9') return false;
-      *out = *out * 10 + (tail[i] - '0');
-    }
-    return true;
-  };
-  if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || tail.substr(15) != ".gguf") return std::nullopt;
-  if (!digits(1, &split.number) || !digits(10, &split.count)) return std::nullopt;
-  split.stem = name.substr(0, name.size() - kTail);
-  return split;
-}
-
 /// Layers behind the last that draft further tokens.
 bool InExtraLayer(const ModelConfig& config, std::string_view name) {
   if (config.extra_layers == 0 || !name.starts_with("blk.")) return false;
@@ -115,6 +91,25 @@ void SplitLatent(const ModelConfig& config, std::vector<Tensor>& tensors, SplitP
 }
 
 }  // namespace
+
+std::optional<SplitName> ParseSplitName(const std::string& name) {
+  constexpr size_t kTail = sizeof("-00001-of-00003.gguf") - 1;
+  if (name.size() <= kTail) return std::nullopt;
+  std::string tail = name.substr(name.size() - kTail);
+  SplitName split;
+  auto digits = [&](size_t at, int* out) {
+    *out = 0;
+    for (size_t i = at; i < at + 5; ++i) {
+      if (tail[i] < '0' || tail[i] > '9') return false;
+      *out = *out * 10 + (tail[i] - '0');
+    }
+    return true;
+  };
+  if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || tail.substr(15) != ".gguf") return std::nullopt;
+  if (!digits(1, &split.number) || !digits(10, &split.count)) return std::nullopt;
+  split.stem = name.substr(0, name.size() - kTail);
+  return split;
+}
 
 void GgufCheckpoint::CheckSplit() const {
   const GgufFile& first = files_.front();

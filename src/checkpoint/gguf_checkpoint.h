@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -11,6 +13,13 @@
 #include "system/file.h"
 
 namespace assay {
+
+/// What the name of a file of a split set says.
+struct SplitName {
+  std::string stem;  // before "-00001-of-00003.gguf"
+  int number = 0, count = 0;
+};
+std::optional<SplitName> ParseSplitName(const std::string& name);
 
 class GgufCheckpoint : public Checkpoint {
  public:

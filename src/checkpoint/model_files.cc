@@ -1,6 +1,9 @@
 #include "checkpoint/model_files.h"
 
+#include <optional>
 #include <string>
+
+#include "checkpoint/gguf_checkpoint.h"
 
 namespace assay {
 namespace {
@@ -17,21 +20,23 @@ void AddFolder(const fs::path& folder, std::vector<fs::path>& paths) {
   }
 }
 
-/// "model-" of model-00002-of-00003.gguf, where all files of its set begin so and end in "-of-00003.gguf".
+/// The files of a split set of GGUF.
 void AddSet(const fs::path& path, std::vector<fs::path>& paths) {
-  constexpr size_t kTail = sizeof("-of-00003.gguf") - 1, kNumber = 5;
-  const std::string name = path.filename().string();
-  if (name.size() < kTail + kNumber || name.compare(name.size() - kTail, 4, "-of-") != 0) return;
-  const std::string begin = name.substr(0, name.size() - kTail - kNumber), end = name.substr(name.size() - kTail);
+  const std::optional<SplitName> split = ParseSplitName(path.filename().string());
+  if (!split) return;
   std::error_code ignored;
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string other = entry.path().filename().string();
-    if (other.size() == name.size() && other.starts_with(begin) && other.ends_with(end)) paths.push_back(entry.path());
+    const std::optional<SplitName> other = ParseSplitName(entry.path().filename().string());
+    if (other && other->stem == split->stem && other->count == split->count) paths.push_back(entry.path());
   }
 }
 
 }  // namespace
+
+bool IsFileOfFolder(std::string_view name) {
+  return name.ends_with(".safetensors") || name == "config.json" || name.ends_with(".safetensors.index.json");
+}
 
 std::vector<FileState> ModelFiles(const fs::path& path) {
   std::vector<fs::path> paths;
@@ -40,7 +45,7 @@ std::vector<FileState> ModelFiles(const fs::path& path) {
   if (fs::is_directory(path, ignored)) {
     AddFolder(path, paths);
     AddFolder(path / "snapshots", paths);  // a folder of the hub cache
-  } else if (name.ends_with(".safetensors") || name == "config.json" || name.ends_with(".safetensors.index.json")) {
+  } else if (IsFileOfFolder(name)) {
     AddFolder(path.has_parent_path() ? path.parent_path() : fs::path("."), paths);
   } else {
     paths.push_back(path);
