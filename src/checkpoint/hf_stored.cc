@@ -10,11 +10,7 @@ namespace {
 
 /// Values that Hugging Face stores otherwise; computed in float32, as the readers take them back.
 std::vector<std::byte> AsStored(StoredValue stored, const Format& format, std::span<const std::byte> codes) {
-  PackedView view;
-  view.format = &format;
-  view.rows = 1;
-  view.cols = static_cast<int64_t>(codes.size()) / format.block_bytes;
-  view.codes = codes.data();
+  const PackedView view = ViewOf(format, 1, static_cast<int64_t>(codes.size()) / format.block_bytes, codes.data());
   std::vector<float> values(static_cast<size_t>(view.cols));
   format.decode_row(view, 0, values.data());
   for (float& value : values) value = stored == StoredValue::kLessOne ? value - 1.0f : std::log(-value);

@@ -316,16 +316,13 @@ class HfWriter : public CheckpointWriter {
                             std::span<const std::byte> bytes) {
     const std::string_view format = PlainFormatOfDtype(place.dtype);
     if (format.empty() || place.bytes == 0) return;
-    PackedView view;
-    view.format = &GetFormat(format);
-    view.rows = 1;
-    view.codes = bytes.data();
-    view.cols = static_cast<int64_t>(bytes.size()) / view.format->block_bytes;
+    const int64_t element = GetFormat(format).block_bytes;
+    const PackedView view = ViewOf(GetFormat(format), 1, static_cast<int64_t>(bytes.size()) / element, bytes.data());
     if (view.format->valid_row(view, 0)) return;
     std::vector<float> values(static_cast<size_t>(view.cols));
     view.format->decode_row(view, 0, values.data());
     const auto bad = std::find_if_not(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
-    int64_t index = static_cast<int64_t>(offset) / view.format->block_bytes + (bad - values.begin());
+    int64_t index = static_cast<int64_t>(offset) / element + (bad - values.begin());
     std::vector<int64_t> at(place.shape.size());
     for (size_t i = at.size(); i-- > 0; index /= place.shape[i]) at[i] = index % place.shape[i];
     Fail(ErrorKind::kUnsupported, "tensor {}: element {} would be {} in {}: its value is too large for the type", name,

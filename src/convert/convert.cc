@@ -112,12 +112,11 @@ class Conversion {
 const Format& Conversion::UnquantizedFormat(const Job& job) const {
   const Tensor& tensor = *job.source;
   if (tensor.view.format->integers) return TableFormat(preset_.info().container);
-  std::string_view name = tensor.view.format->name;
-  bool plain = name == "f32" || name == "f16" || name == "bf16";
   // GGUF keeps vectors in float32 (its readers expect that); Hugging Face files have one dtype for all that is not
   // quantized.
   if (preset_.info().container == Container::kGguf) return GetFormat("f32");
-  if (source_.container() == Container::kHuggingFace && plain && !job.turned) return *tensor.view.format;
+  if (source_.container() == Container::kHuggingFace && IsPlain(*tensor.view.format) && !job.turned)
+    return *tensor.view.format;
   const Tensor* embedding = source_.Find("token_embd.weight");
   std::string_view embedding_name = embedding ? embedding->view.format->name : "";
   return GetFormat(embedding_name == "f16" || embedding_name == "f32" ? embedding_name : "bf16");

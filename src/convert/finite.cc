@@ -22,13 +22,7 @@ bool Clamps(const Format& format, const float* weights, int64_t cols, float larg
   std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, 1, cols)));
   std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, 1, cols)));
   format.encode_rows(row.data(), 1, cols, nullptr, 1.0f, 1.0f, codes.data(), scales.data());
-  PackedView small;
-  small.format = &format;
-  small.rows = 1;
-  small.cols = cols;
-  small.codes = codes.data();
-  small.scales = scales.data();
-  format.decode_row(small, 0, row.data());
+  format.decode_row(ViewOf(format, 1, cols, codes.data(), scales.data()), 0, row.data());
   const auto most =
       std::max_element(row.begin(), row.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
   return !(std::fabs(decoded[most - row.begin()] * unit - *most) <= 0.05f * std::fabs(*most));

@@ -30,10 +30,6 @@ namespace {
 
 constexpr int64_t kPieceFloats = int64_t{2} << 20;
 
-bool Plain(const Format& format) {
-  return format.name == "f32" || format.name == "f16" || format.name == "bf16";
-}
-
 struct Job {
   const Tensor* source;
   OutputTensor output;
@@ -81,7 +77,7 @@ struct Rewriting::Shared {
 
 bool Rewriting::TargetHolds(const Format& format) const {
   if (target_.container == Container::kGguf) return HasGgufType(format);
-  return Plain(format) || (container_ && container_->Holds(format));
+  return IsPlain(format) || (container_ && container_->Holds(format));
 }
 
 // The same format, then what may hold the same values in fewest bits. How activations are quantized is not for a
@@ -97,8 +93,8 @@ std::vector<const Format*> Rewriting::Candidates(const Shared& shared) const {
   });
   std::vector<const Format*> found;
   for (const Format& to : Formats()) {
-    if (Plain(to) != Plain(from)) continue;  // decoding is RewriteTarget::plain's business
-    if (!shared.codes_allowed && !Plain(to)) continue;
+    if (IsPlain(to) != IsPlain(from)) continue;  // decoding is RewriteTarget::plain's business
+    if (!shared.codes_allowed && !IsPlain(to)) continue;
     if (shared.one_global && globals_differ && (to.has_global || IsNvfp4(to))) continue;
     if (!TargetHolds(to) || !FitsColumns(to, tensor.view.cols)) continue;
     if (&to == &from) {
@@ -106,7 +102,7 @@ std::vector<const Format*> Rewriting::Candidates(const Shared& shared) const {
       continue;
     }
     const bool float_activations = to.activation == ActivationKind::kBF16;
-    if (target_.container == Container::kHuggingFace && !Plain(to) && to.activation != from.activation &&
+    if (target_.container == Container::kHuggingFace && !IsPlain(to) && to.activation != from.activation &&
         (calibrated ? to.activation != ActivationKind::kNvfp4 : !float_activations))
       continue;
     if (MayTranscode(from, to)) found.push_back(&to);
@@ -133,7 +129,7 @@ bool Rewriting::CopyRow(const Job& job, int64_t row, std::byte* codes, std::byte
 bool Rewriting::RowsGoOver(const Job& job, const Format& to) const {
   Job trial = job;
   trial.output.format = &to;
-  if (!job.order.cols.empty() && !Plain(to)) return false;  // scales of columns that move
+  if (!job.order.cols.empty() && !IsPlain(to)) return false;  // scales of columns that move
   const PackedView& view = job.source->view;
   if (&to == view.format) {
     // Scales of several rows, or blocks that run over row ends, cannot follow rows that move.
@@ -164,7 +160,7 @@ void Rewriting::ChooseFormat(const Shared& shared) {
   for (const Format* to : candidates) {
     if (!all_go(*to)) continue;
     chosen = to;
-    if (!Plain(*to)) used_.insert(to);
+    if (!IsPlain(*to)) used_.insert(to);
     break;
   }
   for (Job* job : jobs) {
@@ -212,7 +208,7 @@ void Rewriting::Plan() {
       // GGUF's readers want vectors in float32; Hugging Face files have the type of the other plain tensors.
       const Format& bf16 = GetFormat("bf16");
       const bool gguf_target = target_.container == Container::kGguf;
-      if (gguf_target || !Plain(*tensor.view.format))
+      if (gguf_target || !IsPlain(*tensor.view.format))
         job.output.format = &GetFormat("f32");
       else
         job.output.format =
@@ -261,7 +257,7 @@ void Rewriting::CheckZeros(const Job& job) const {
 std::string_view Rewriting::ScaleDtype(const Job& job) const {
   const Format& format = *job.output.format;
   const PackedView& view = job.source->view;
-  if (target_.container != Container::kHuggingFace || Plain(format)) return "";
+  if (target_.container != Container::kHuggingFace || IsPlain(format)) return "";
   if (format.has_global && format.scale_bytes == 0) {
     const float scale = view.global_scale / view.global_divisor;
     return DecodeBf16(EncodeBf16(scale)) == scale ? "BF16" : "F32";
@@ -322,7 +318,7 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
   const int64_t cols = view.cols;
   if (format.has_global || job.output.second_scale) writer.SetGlobal(index, view.global_scale, view.global_divisor);
   const bool copied =
-      job.method != std::string_view("plain") && (&format == view.format || !(Plain(format) || format.integers));
+      job.method != std::string_view("plain") && (&format == view.format || !(IsPlain(format) || format.integers));
   // Blocks that run over row ends go over in one piece.
   int64_t piece = std::max<int64_t>(1, kPieceFloats / cols);
   if (format.flat) piece = view.rows;

@@ -41,9 +41,6 @@ bool ValidBlockRow(const PackedView& view, int64_t row) {
 constexpr bool FiniteF16(uint16_t code) {
   return (code & 0x7c00u) != 0x7c00u;
 }
-constexpr bool FiniteBf16(uint16_t code) {
-  return (code & 0x7f80u) != 0x7f80u;
-}
 constexpr bool FiniteF32(uint32_t code) {
   return (code & 0x7f800000u) != 0x7f800000u;
 }

@@ -57,12 +57,7 @@ MatrixStatistics StatisticsOf(const std::vector<float>& values) {
 std::vector<float> ThroughBlocks(const Format& format, const std::vector<float>& values) {
   std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, kExplainRows, kExplainCols)));
   std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, kExplainRows, kExplainCols)));
-  PackedView view;
-  view.format = &format;
-  view.rows = kExplainRows;
-  view.cols = kExplainCols;
-  view.codes = codes.data();
-  view.scales = scales.empty() ? nullptr : scales.data();
+  PackedView view = ViewOf(format, kExplainRows, kExplainCols, codes.data(), scales.empty() ? nullptr : scales.data());
   if (format.choose_global != nullptr)
     format.choose_global(StatisticsOf(values), &view.global_scale, &view.global_divisor);
   format.encode_rows(values.data(), kExplainRows, kExplainCols, nullptr, view.global_scale, view.global_divisor,

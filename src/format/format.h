@@ -137,6 +137,12 @@ const Format* FindFormat(std::string_view name);
 /// Throws Error{kUnsupported} with the nearest name.
 const Format& GetFormat(std::string_view name);
 
+/// Whether the format is a plain float type: f32, f16 or bf16.
+bool IsPlain(const Format& format);
+
+/// A matrix of the format without a scale of its own.
+PackedView ViewOf(const Format& format, int64_t rows, int64_t cols, const std::byte* codes,
+                  const std::byte* scales = nullptr);
 /// The rows [begin, begin + n) of a matrix as a matrix of their own (formats that are not flat).
 PackedView SliceRows(const PackedView& view, int64_t begin, int64_t n);
 

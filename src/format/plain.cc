@@ -6,7 +6,6 @@
 
 #include <cstring>
 
-#include "format/block_rows.h"
 #include "format/code_range.h"
 #include "format/vector_codes.h"
 #include "number/bf16.h"

@@ -258,6 +258,20 @@ MatrixStatistics SharedStatistics(std::span<const MatrixStatistics> parts) {
   return shared;
 }
 
+bool IsPlain(const Format& format) {
+  return format.name == "f32" || format.name == "f16" || format.name == "bf16";
+}
+
+PackedView ViewOf(const Format& format, int64_t rows, int64_t cols, const std::byte* codes, const std::byte* scales) {
+  PackedView view;
+  view.format = &format;
+  view.rows = rows;
+  view.cols = cols;
+  view.codes = codes;
+  view.scales = scales;
+  return view;
+}
+
 PackedView SliceRows(const PackedView& view, int64_t begin, int64_t n) {
   ASSAY_CHECK(view.format != nullptr && !view.format->flat);
   ASSAY_CHECK(begin >= 0 && n >= 0 && begin + n <= view.rows);

@@ -33,15 +33,11 @@ void LeaveWhatCannotBePacked(const std::vector<Tensor>& tensors, const Slots& sl
     if (formats[i] && left.contains(slots.at(tensors[i].name).hugging_face)) formats[i] = nullptr;
 }
 
-bool Plain(const Format& format) {
-  return format.name == "f32" || format.name == "f16" || format.name == "bf16";
-}
-
 /// The format if the columns were no obstacle.
 const Format* Wanted(const Preset& preset, TensorRole role) {
   role.cols = int64_t{1} << 20;
   const Format* format = preset.Choose(role);
-  return format && Plain(*format) ? nullptr : format;
+  return format && IsPlain(*format) ? nullptr : format;
 }
 
 /// Weights that the smallest block takes together which the preset gives a matrix too narrow for its own.
@@ -88,7 +84,7 @@ std::string NearestThatFits(const Preset& wanted, const Checkpoint& checkpoint) 
 }  // namespace
 
 std::string RequireFit(const Preset& preset, const Checkpoint& checkpoint) {
-  if (Plain(GetFormat(preset.info().base))) return "";
+  if (IsPlain(GetFormat(preset.info().base))) return "";
   Fit fit;
   ChooseFormats(preset, checkpoint, false, &fit);
   int64_t left = 0;
@@ -156,9 +152,9 @@ std::vector<const Format*> ChooseFormats(const Preset& preset, const Checkpoint&
   for (size_t i = 0; fit && i < formats.size(); ++i) {
     if (stored_of[i] < 0 || !wanted[static_cast<size_t>(stored_of[i])]) continue;
     const Format* fitting = chosen[static_cast<size_t>(stored_of[i])];
-    if (formats[i] && !Plain(*formats[i]))
+    if (formats[i] && !IsPlain(*formats[i]))
       ++fit->quantized;
-    else if (!fitting || Plain(*fitting))
+    else if (!fitting || IsPlain(*fitting))
       ++fit->left[checkpoint.tensors()[i].view.cols];
     else
       ++fit->parts;

@@ -251,12 +251,7 @@ void ApplyColumnScales(const std::string& module, HfSource& source, Tensor& tens
     tensor.view.format->decode_row(tensor.view, row, out);
     for (int64_t c = 0; c < cols; ++c) out[c] *= factors[static_cast<size_t>(c)];
   }
-  PackedView view;
-  view.format = &GetFormat("f32");
-  view.rows = rows;
-  view.cols = cols;
-  view.codes = source.Keep(std::move(plane));
-  tensor.view = view;
+  tensor.view = ViewOf(GetFormat("f32"), rows, cols, source.Keep(std::move(plane)));
   tensor.stored_bytes += found->data.size();
 }
 

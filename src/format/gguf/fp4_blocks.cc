@@ -150,12 +150,7 @@ void EncodeAsSafetensors(const float* weights, int64_t n_rows, int64_t cols, flo
                          std::byte* codes) {
   const Format &to = GetFormat("nvfp4_gguf"), &safetensors = GetFormat("nvfp4");
   std::vector<std::byte> plain(static_cast<size_t>(cols / 2)), scales(static_cast<size_t>(cols / kSub));
-  PackedView view;
-  view.format = &safetensors;
-  view.rows = 1;
-  view.cols = cols;
-  view.codes = plain.data();
-  view.scales = scales.data();
+  const PackedView view = ViewOf(safetensors, 1, cols, plain.data(), scales.data());
   for (int64_t row = 0; row < n_rows; ++row) {
     EncodeRowsNvfp4(weights + row * cols, 1, cols, nullptr, global_scale, global_divisor, plain.data(), scales.data());
     ASSAY_CHECK(RepackNvfp4Row(view, 0, to, codes + CodesBytes(to, row, cols), nullptr));
