@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf_tensors.h"
+#include "checkpoint/one_layer_llama.h"
 
 namespace {
 
@@ -70,12 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } catch (const Error&) {
     return 0;
   }
-  ModelConfig config;
-  config.architecture = "llama";
-  config.n_layers = 1;
-  config.hidden = config.head_dim = config.rotary_dim = config.feed_forward = 32;
-  config.n_heads = config.n_kv_heads = 1;
-  config.vocab = 2;
+  const ModelConfig config = OneLayerLlama();
   for (std::string_view text : kConfigs) {
     try {
       const Json json = {{"quantization_config", ParseJson(text, "config")}};

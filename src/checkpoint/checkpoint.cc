@@ -9,6 +9,7 @@
 #include "checkpoint/gguf_checkpoint.h"
 #include "checkpoint/gguf_config.h"
 #include "checkpoint/hf_checkpoint.h"
+#include "checkpoint/model_files.h"
 #include "system/file.h"
 #include "system/threads.h"
 
@@ -87,11 +88,6 @@ std::shared_ptr<const Checkpoint> OpenFolder(const fs::path& path) {
   Fail(ErrorKind::kNotFound, "{}: neither config.json nor a .gguf file in this folder", path.string());
 }
 
-/// Whether a file of this name stands for the folder that it lies in.
-bool IsFileOfFolder(const std::string& name) {
-  return name.ends_with(".safetensors") || name == "config.json" || name.ends_with(".safetensors.index.json");
-}
-
 }  // namespace
 
 std::shared_ptr<const Checkpoint> Checkpoint::Open(const fs::path& path) {
@@ -164,7 +160,12 @@ std::string_view Checkpoint::main_format() const {
 void Checkpoint::LeaveDrafts(uint64_t tensors, uint64_t bytes) {
   if (tensors == 0) return;
   drafts_ = fmt::format("{} tensors of layers that draft further tokens ({})", tensors, FormatBytes(bytes));
-  unread_ += fmt::format("{}{} are not read", unread_.empty() ? "" : "; ", drafts_);
+  SayUnread(drafts_ + " are not read");
+}
+
+void Checkpoint::SayUnread(std::string_view what) {
+  if (!unread_.empty()) unread_ += "; ";
+  unread_ += what;
 }
 
 std::string Checkpoint::fingerprint() const {

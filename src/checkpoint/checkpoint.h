@@ -101,6 +101,8 @@ class Checkpoint {
   uint64_t file_bytes_ = 0;
   /// Notes what was found of layers that draft further tokens.
   void LeaveDrafts(uint64_t tensors, uint64_t bytes);
+  /// Adds to unread().
+  void SayUnread(std::string_view what);
 
   std::string scheme_, unread_, drafts_;
   Json metadata_;

@@ -28,7 +28,7 @@ struct GenerationConfig {
 ASSAY_FIELDS(GenerationConfig, temperature, top_p, min_p, top_k, repetition_penalty, penalty_window, max_new_tokens,
              min_new_tokens, no_repeat_ngram, suppressed, suppressed_first, banned, stop, unapplied)
 
-/// What becomes of a key; for docs and tests.
+/// What becomes of a key of generation_config.json; for tests.
 enum class GenerationKey { kUnknown, kApplied, kHarmless, kTold };
 GenerationKey GenerationKeyKind(std::string_view name);
 

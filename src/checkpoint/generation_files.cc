@@ -3,10 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
-#include "base/strings.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/gguf_file.h"
 

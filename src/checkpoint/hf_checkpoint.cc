@@ -182,7 +182,7 @@ class HfCheckpoint : public Checkpoint {
     for (const SafetensorsFile& file : files)
       for (const SafetensorsTensor& tensor : file.tensors)
         config_.fused_experts = config_.fused_experts || tensor.name.ends_with(".experts.gate_up_proj");
-    LeaveBiases(files, config_where);
+    LeaveBiases(files);
     assembled_ = AssembleHfTensors(config_, quantization.get(), files, folder.string());
     tensors_ = std::move(assembled_.tensors);
     LeaveDrafts(assembled_.drafts, assembled_.draft_bytes);
@@ -226,8 +226,8 @@ class HfCheckpoint : public Checkpoint {
     config_.tied_output = TiedInWrapper(whole, text.has_head);
     metadata_["tie_word_embeddings"] = config_.tied_output;
     if (text.unread > 0)
-      unread_ = fmt::format("the language model of a {}; {} tensors of images and sound ({}) are not read",
-                            wrapper.hf_class, text.unread, FormatBytes(text.unread_bytes));
+      SayUnread(fmt::format("the language model of a {}; {} tensors of images and sound ({}) are not read",
+                            wrapper.hf_class, text.unread, FormatBytes(text.unread_bytes)));
     return text;
   }
 
@@ -237,9 +237,8 @@ class HfCheckpoint : public Checkpoint {
     if (!type) return;
     const std::vector<std::string> keys = UnknownKeys(metadata_, *type);
     if (keys.empty()) return;
-    if (!unread_.empty()) unread_ += "; ";
-    unread_ += fmt::format("config.json states what the class of {} does not know, and nothing here reads: {}",
-                           type->model_type, Join(keys, ", "));
+    SayUnread(fmt::format("config.json states what the class of {} does not know, and nothing here reads: {}",
+                          type->model_type, Join(keys, ", ")));
   }
 
   /// ExLlamaV3 codes the head of a model whose config.json says tied, and keeps the embedding as it is.
@@ -251,25 +250,21 @@ class HfCheckpoint : public Checkpoint {
         if (tensor.name == head) metadata_["tie_word_embeddings"] = config_.tied_output = false;
   }
 
-  /// The key that says whether the class creates an optional bias.
   void SayTokenizerRemarks() {
     constexpr size_t kShown = 3;
     const std::vector<std::string>& all = tokenizer_.remarks;
-    for (size_t i = 0; i < std::min(all.size(), kShown); ++i) unread_ += (unread_.empty() ? "" : "; ") + all[i];
-    if (all.size() > kShown) unread_ += fmt::format("; and {} more tokens so", all.size() - kShown);
+    for (size_t i = 0; i < std::min(all.size(), kShown); ++i) SayUnread(all[i]);
+    if (all.size() > kShown) SayUnread(fmt::format("and {} more tokens so", all.size() - kShown));
   }
 
+  /// The key that says whether the class creates an optional bias.
   static const char* BiasKey(const TensorSlot& slot) {
     return slot.name.find(".attn_") != std::string::npos ? "attention_bias" : "mlp_bias";
   }
 
-  void LeaveBiases(std::vector<SafetensorsFile>& files, const std::string& where) {
-    auto has = [&](const TensorSlot& slot) {
-      return !slot.name.ends_with(".bias") || JsonBool(metadata_, BiasKey(slot), where, false);
-    };
-    if (const size_t n = LeaveZeroBiases(config_, has, files); n > 0)
-      unread_ += fmt::format("{}all-zero biases that {} does not have, left out: {}", unread_.empty() ? "" : "; ",
-                             config_.architecture, n);
+  void LeaveBiases(std::vector<SafetensorsFile>& files) {
+    if (const size_t n = LeaveZeroBiases(config_, files); n > 0)
+      SayUnread(fmt::format("all-zero biases that {} does not have, left out: {}", config_.architecture, n));
   }
 
   /// Biases that the class would not create are weights that its library would ignore.

@@ -33,15 +33,15 @@ std::vector<float> ReadFactors(const Json& rope, const char* key, int64_t n, con
   return out;
 }
 
-/// `original`: the context before scaling where `rope` states none.
-RopeScaling ReadScaling(const Json& rope, int64_t context, int64_t original, const std::string& where) {
+/// `context` is that before scaling, too, where `rope` states none.
+RopeScaling ReadScaling(const Json& rope, int64_t context, const std::string& where) {
   RopeScaling out;
   const std::string type = TypeOf(rope, where);
   if (type == "default") return out;
   const bool stated = Has(rope, "factor");
   if (!stated && type != "longrope" && !(type == "yarn" && rope.contains("factor")))
     Fail(ErrorKind::kInvalid, "{}: \"factor\" is missing for type {}", where, type);
-  out.original_context = JsonInt(rope, "original_max_position_embeddings", where, original);
+  out.original_context = JsonInt(rope, "original_max_position_embeddings", where, context);
   if (out.original_context < 2 && type != "linear" && type != "dynamic")
     Fail(ErrorKind::kCorrupt, "{}: original_max_position_embeddings: found {}", where, out.original_context);
   // YaRN and longrope may leave it to the two contexts.
@@ -93,7 +93,7 @@ RopeScaling ReadScaling(const Json& rope, int64_t context, int64_t original, con
 
 /// Phi-3's first files say "su", and call longrope "yarn".
 Json ModernRope(Json rope, const ArchitectureSpec& spec, const std::string& where) {
-  if (spec.name != "phi3" || !rope.is_object()) return rope;
+  if (spec.name != "phi3") return rope;
   if (const std::string type = TypeOf(rope, where); type == "su" || type == "yarn") rope["rope_type"] = "longrope";
   return rope;
 }
@@ -105,7 +105,7 @@ void ReadOne(const HfFields& in, const ArchitectureSpec& spec, const Json& rope,
   Json object = rope;
   if (in.Has("original_max_position_embeddings"))
     object["original_max_position_embeddings"] = in.Int("original_max_position_embeddings");
-  out.rope_scaling = ReadScaling(object, out.context, out.context, place);
+  out.rope_scaling = ReadScaling(object, out.context, place);
   double partial = JsonNumber(rope, "partial_rotary_factor", place,
                               in.Number("partial_rotary_factor", spec.partial_rotary > 0 ? spec.partial_rotary : 1.0));
   if (!(partial > 0.0 && partial <= 1.0))
@@ -158,7 +158,7 @@ void ReadKinds(const HfFields& in, const ArchitectureSpec& spec, ModelConfig& ou
   auto read = [&](const Json& rope, const ArchitectureSpec::RopeKind& kind, double& theta, RopeScaling& scaling) {
     const std::string place = fmt::format("{}: rope_parameters: {}", in.where, kind.name);
     theta = JsonNumber(rope, "rope_theta", place, in.Number(kind.theta, theta));
-    scaling = ReadScaling(rope, out.context, out.context, place);
+    scaling = ReadScaling(rope, out.context, place);
     scaling.truncate = true;  // the reference looks for it beside the kinds
     if (scaling.kind == RopeScaling::Kind::kLong)
       Fail(ErrorKind::kUnsupported, "{}: longrope for one kind of layers is not supported", place);
@@ -185,9 +185,9 @@ Json RopeObject(const HfFields& in) {
 }
 
 void ReadRope(const HfFields& in, const ArchitectureSpec& spec, ModelConfig& out) {
-  const Json rope = ModernRope(RopeObject(in), spec, in.where);
+  const Json rope = RopeObject(in);  // refuses what is no object, for kinds too
   if (!spec.rope_main.name.empty()) return ReadKinds(in, spec, out);
-  ReadOne(in, spec, rope, out);
+  ReadOne(in, spec, ModernRope(rope, spec, in.where), out);
 }
 
 }  // namespace assay

@@ -84,9 +84,8 @@ void TopPositions(const float* scores, int64_t n, int64_t k, uint64_t* order, in
 void UnitLength(float* x, int64_t n, float scale);
 
 /// A short convolution over time: x [channels] becomes Σ_i weights[ch, i] · past_i[ch] + weights[ch, kernel - 1] ·
-/// x[ch]
-/// + bias[ch]; bias may be null. history [kernel - 1, channels], oldest first, takes x in.
-/// Computed one by one everywhere.
+/// x[ch] + bias[ch]; bias may be null. history [kernel - 1, channels], oldest first, takes x in. Computed one by one
+/// everywhere.
 void ConvolveStep(const float* weights, const float* bias, int64_t channels, int64_t kernel, float* history, float* x);
 
 /// One step of one head: the state [key_dim, value_dim] decays, learns beta · (v - its answer to k) for k, and answers

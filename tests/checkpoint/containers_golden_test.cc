@@ -11,6 +11,7 @@
 #include "checkpoint/hf/writing.h"
 #include "checkpoint/hf_tensors.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/one_layer_llama.h"
 #include "system/file.h"
 
 namespace assay {
@@ -36,13 +37,7 @@ struct Golden {
   void Parse() { file = SafetensorsFile::Parse(std::as_bytes(std::span(bytes)), "golden"); }
 
   HfTensors Assemble() const {
-    ModelConfig config;
-    config.architecture = "llama";
-    config.n_layers = 1;
-    config.hidden = config.head_dim = config.rotary_dim = 32;
-    config.feed_forward = 32;
-    config.n_heads = config.n_kv_heads = 1;
-    config.vocab = 2;
+    const ModelConfig config = OneLayerLlama();
     Json json = {{"quantization_config", facts["quantization_config"]}};
     std::map<std::string, Json> sidecars;
     for (const auto& [name, sidecar] : facts["sidecars"].items()) sidecars[name] = sidecar;

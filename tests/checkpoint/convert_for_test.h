@@ -94,17 +94,17 @@ inline std::filesystem::path GoldenFolder(const std::filesystem::path& scratch, 
   return folder;
 }
 
-/// A Hugging Face folder of one layer with random BF16 weights and the tokenizer of `like`.
+/// A Hugging Face folder of one layer with random BF16 weights and the tokenizer of `like`; two heads a key-value head.
 inline void MakeRandomModel(const std::filesystem::path& folder, const std::filesystem::path& like, int64_t hidden,
-                            int64_t feed_forward) {
+                            int64_t feed_forward, int64_t head_dim = 64) {
   std::filesystem::create_directories(folder);
   ModelConfig config = Checkpoint::Open(like)->config();
   config.n_layers = 1;
   config.hidden = hidden;
   config.feed_forward = feed_forward;
-  config.n_heads = hidden / 64;
+  config.n_heads = hidden / head_dim;
   config.n_kv_heads = config.n_heads / 2;
-  config.head_dim = config.rotary_dim = 64;
+  config.head_dim = config.rotary_dim = head_dim;
   for (const char* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"})
     std::filesystem::copy_file(like / name, folder / name);
   WriteFileAtomically(folder / "config.json", DumpJson(HfConfigJson(config, "bfloat16", false, false, 0, -1), 2));

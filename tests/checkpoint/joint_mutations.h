@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf_tensors.h"
+#include "checkpoint/one_layer_llama.h"
 #include "system/file.h"
 
 namespace assay {
@@ -117,12 +118,7 @@ inline void OpenAndDecode(const LooseContainer& container) {
   SafetensorsFile file;
   file.where = container.name;
   for (const LooseTensor& t : container.tensors) file.tensors.push_back({t.name, t.dtype, t.shape, t.data});
-  ModelConfig config;
-  config.architecture = "llama";
-  config.n_layers = 1;
-  config.hidden = config.head_dim = config.rotary_dim = config.feed_forward = 32;
-  config.n_heads = config.n_kv_heads = 1;
-  config.vocab = 2;
+  const ModelConfig config = OneLayerLlama();
   std::map<std::string, Json> sidecars;
   for (const auto& [name, sidecar] : container.sidecars.items()) sidecars[name] = sidecar;
   auto quantization = ParseHfQuantization({{"quantization_config", container.config}}, sidecars, "config.json");

@@ -1,13 +1,12 @@
 // What quantization configurations say in numbers and words: each is checked once, when it is read, by one table.
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "base/random.h"
 #include "checkpoint/expect_error.h"
 #include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/compressed_tensors.h"
 #include "checkpoint/joint_mutations.h"
+#include "checkpoint/one_layer_llama.h"
 
 namespace assay {
 namespace {
@@ -132,12 +131,7 @@ std::vector<float> Numbers(size_t n) {
 std::vector<float> DecodedUp(const LooseContainer& container) {
   SafetensorsFile file;
   for (const LooseTensor& t : container.tensors) file.tensors.push_back({t.name, t.dtype, t.shape, t.data});
-  ModelConfig config;
-  config.architecture = "llama";
-  config.n_layers = 1;
-  config.hidden = config.head_dim = config.rotary_dim = config.feed_forward = 32;
-  config.n_heads = config.n_kv_heads = 1;
-  config.vocab = 2;
+  const ModelConfig config = OneLayerLlama();
   auto quantization = ParseHfQuantization({{"quantization_config", container.config}}, {}, "config.json");
   const HfTensors tensors = AssembleHfTensors(config, quantization.get(), std::span(&file, 1), "int8");
   for (const Tensor& tensor : tensors.tensors) {

@@ -1,8 +1,6 @@
 // Biases that the class does not have: all zeros are left out and said, others are errors that name the tensor.
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "base/strings.h"
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/expect_error.h"

@@ -14,32 +14,7 @@ namespace fs = std::filesystem;
 
 /// One layer of heads of 20, `hidden` and `feed_forward` wide.
 std::shared_ptr<const Checkpoint> Odd(const fs::path& folder, int64_t hidden, int64_t feed_forward) {
-  const fs::path like = fs::path(ASSAY_TEST_DATA) / "golden/checkpoint/tiny_llama";
-  fs::create_directories(folder);
-  ModelConfig config = Checkpoint::Open(like)->config();
-  config.n_layers = 1;
-  config.hidden = hidden;
-  config.feed_forward = feed_forward;
-  config.n_heads = hidden / 20;
-  config.n_kv_heads = 2;
-  config.head_dim = config.rotary_dim = 20;
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json"})
-    fs::copy_file(like / name, folder / name);
-  WriteFileAtomically(folder / "config.json", DumpJson(HfConfigJson(config, "bfloat16", false, false, 0, -1), 2));
-  std::vector<SafetensorsPart> parts;
-  for (const TensorSlot& slot : TensorSlots(config)) {
-    uint64_t bytes = 2;
-    for (int64_t dim : slot.shape) bytes *= static_cast<uint64_t>(dim);
-    if (slot.required) parts.push_back({slot.hugging_face, "BF16", slot.shape, bytes, 0});
-  }
-  std::string file = LaySafetensors(parts);
-  Random random(42);
-  for (const SafetensorsPart& part : parts)
-    for (uint64_t i = 0; i < part.bytes; i += 2) {
-      const uint16_t code = EncodeBf16(static_cast<float>(random.Normal()) * 0.1f);
-      file.append(reinterpret_cast<const char*>(&code), 2);
-    }
-  WriteFileAtomically(folder / "model.safetensors", file);
+  MakeRandomModel(folder, fs::path(ASSAY_TEST_DATA) / "golden/checkpoint/tiny_llama", hidden, feed_forward, 20);
   return Checkpoint::Open(folder);
 }
 

@@ -377,7 +377,8 @@ def table():
             defaults["rope_theta"] = defaults.get("rope_theta", theta)
         lines.append(f'{{"{model_type}",\n R"({json.dumps(defaults, separators=(",", ":"))})",\n "{" ".join(idle)}",\n "{" ".join(also)}",\n "{" ".join(aliases)}"}},')
     text = (f"// Made by tools/golden/config_keys.py --table with transformers {transformers.__version__}: model_type, what the class takes where a "
-            "file\n// states nothing, the keys of\n// the class that act on no logit, keys beyond its own that it takes, other names of\n// keys (: where the class's own goes before it).\n// clang-format off\n")
+            "file\n// states nothing, the keys of the class that act on no logit, keys beyond its own that it takes, other names of keys\n"
+            "// (: where the class's own goes before it).\n// clang-format off\n")
     (ROOT / "src/checkpoint/arch/config_classes.inc").write_text(text + "\n".join(lines) + "\n// clang-format on\n")
 
 

@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "base/error.h"
 #include "checkpoint/arch/spec.h"
 
 namespace assay {

@@ -17,10 +17,6 @@ void WireGpt(ModelConfig& c) {
   c.qkv_bias = c.o_bias = c.mlp_bias = Presence::kAlways;
 }
 
-}  // namespace
-
-namespace {
-
 /// Scores divided by the square root of the head size, by the number of the layer (from 1), by both or by nothing.
 void ScaleScores(bool by_size, bool by_layer, ModelConfig& c) {
   if (!by_size) c.attention_scale = 1.0;

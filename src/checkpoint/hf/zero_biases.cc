@@ -15,11 +15,9 @@ constexpr std::string_view kWeight = ".weight", kBias = ".bias";
 bool AllZeros(const SafetensorsTensor& tensor) {
   const std::string_view name = PlainFormatOfDtype(tensor.dtype);
   if (name.empty()) return false;
-  PackedView view;
-  view.format = &GetFormat(name);
-  view.rows = 1;
-  view.cols = static_cast<int64_t>(tensor.data.size()) / view.format->block_bytes;
-  view.codes = tensor.data.data();
+  const Format& format = GetFormat(name);
+  const PackedView view =
+      ViewOf(format, 1, static_cast<int64_t>(tensor.data.size()) / format.block_bytes, tensor.data.data());
   std::vector<float> values(static_cast<size_t>(view.cols));
   view.format->decode_row(view, 0, values.data());
   return std::all_of(values.begin(), values.end(), [](float x) { return x == 0.0f; });
@@ -27,15 +25,14 @@ bool AllZeros(const SafetensorsTensor& tensor) {
 
 }  // namespace
 
-size_t LeaveZeroBiases(const ModelConfig& config, const std::function<bool(const TensorSlot&)>& has,
-                       std::vector<SafetensorsFile>& files) {
+size_t LeaveZeroBiases(const ModelConfig& config, std::vector<SafetensorsFile>& files) {
   std::unordered_map<std::string, int64_t> expected;  // biases that modules could have, and their length
   std::unordered_set<std::string> weights;            // what the class has
   for (const TensorSlot& slot : HfSlots(config)) {
     if (slot.hugging_face.ends_with(kWeight) && slot.shape.size() <= 2)
       expected.emplace(slot.hugging_face.substr(0, slot.hugging_face.size() - kWeight.size()) + std::string(kBias),
                        slot.shape[0]);
-    if (slot.required || has(slot)) weights.insert(slot.hugging_face);
+    if (slot.required || !slot.hugging_face.ends_with(kBias)) weights.insert(slot.hugging_face);
   }
   size_t n = 0;
   for (SafetensorsFile& file : files)
