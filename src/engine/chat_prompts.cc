@@ -164,12 +164,15 @@ ChatTemplate::Input ChatPrompts::InputFor(const Chat& chat) const {
   input.eos_token = TokenText(spec, spec.eos);
   input.now_unix_s = now_s_;
   input.extra = Json::object();
-  if (checkpoint_.container() == Container::kGguf)  // llama.cpp gives these to every template
+  if (checkpoint_.container() == Container::kGguf) {  // as llama.cpp, which gives three variables to every template
     input.extra = {{"enable_thinking", true},
                    {"datetime", TimeText(now_s_, "%b %d %Y")},
                    {"date_string", TimeText(now_s_, "%d %b %Y")}};
-  else  // transformers gives the special tokens that have a name
+    input.none_is_undefined = true;
+    if (input.tools.empty()) input.tools = Json();
+  } else {  // transformers gives the special tokens that have a name
     for (const NamedToken& token : spec.named) input.extra[token.name] = token.content;
+  }
   for (const Json* given : {&variables_, &chat.template_variables})
     if (given->is_object())
       for (const auto& [name, value] : given->items()) input.extra[name] = value;

@@ -12,8 +12,9 @@ ChatTemplate ChatTemplate::Parse(std::string_view source, std::string_view where
 std::string ChatTemplate::Render(const Input& input) const {
   Json variables = Json::object();
   variables["messages"] = input.messages;
-  variables["tools"] = input.tools;
-  variables["documents"] = input.documents;  // transformers passes both, none or not
+  // transformers passes both, none or not.
+  if (!input.none_is_undefined || !input.tools.is_null()) variables["tools"] = input.tools;
+  if (!input.none_is_undefined || !input.documents.is_null()) variables["documents"] = input.documents;
   variables["add_generation_prompt"] = input.add_generation_prompt;
   variables["bos_token"] = input.bos_token;
   variables["eos_token"] = input.eos_token;

@@ -27,6 +27,7 @@ class ChatTemplate {  // const after Parse: may be shared by threads
     Json messages;                      // array of {role, content, ...}
     Json tools;                         // array of tool definitions; null when there are none
     Json documents;                     // array of objects, for templates that ground answers; null for none
+    bool none_is_undefined = false;     // tools or documents that are null: undefined, as in llama.cpp
     bool add_generation_prompt = true;  // ends with the opening of the assistant's turn
     std::string bos_token;              // texts, empty when the model has none
     std::string eos_token;

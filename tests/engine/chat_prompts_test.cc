@@ -183,6 +183,23 @@ TEST(ChatPrompts, WhatLlamaCppGivesToEveryTemplate) {
   EXPECT_EQ(ChatPrompts(folder, *tokenizer, options).now(), "");
 }
 
+// transformers passes None, llama.cpp nothing.
+TEST(ChatPrompts, NoToolsAreNullInAFolderAndUndefinedInAGguf) {
+  const std::string source =
+      "{{ tools is defined }}{{ tools is none }}{{ documents is defined }}|{% if tools is not none %}tools{% endif "
+      "%}{{ messages[0].content }}";
+  for (const Json& none : {Json(), Json::array()})
+    EXPECT_EQ(Rendered(Folder(Container::kGguf, source), {.messages = kUser, .tools = none}).text,
+              "FalseFalseFalse|toolsorder two");
+  const Folder folder(Container::kHuggingFace, source);
+  EXPECT_EQ(Rendered(folder, {.messages = kUser}).text, "TrueTrueTrue|order two");
+  EXPECT_EQ(Rendered(folder, {.messages = kUser, .tools = Json::array()}).text, "TrueFalseTrue|toolsorder two");
+  const Json document = Json::array({{{"text", "d"}}});
+  const std::string grounded = "{{ documents is defined }}{{ documents[0].text }}{{ messages[0].content }}";
+  EXPECT_EQ(Rendered(Folder(Container::kGguf, grounded), {.messages = kUser, .documents = document}).text,
+            "Truedorder two");
+}
+
 TEST(ChatPrompts, OnlyTheTemplatesTokensInAFolder) {
   Folder folder(Container::kHuggingFace, kPlain);
   folder.spec().add_bos = folder.spec().add_eos = true;
