@@ -155,8 +155,9 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
     Engine engine(model, pool, {.prompt = o->prompt_flags.options()});
     NoteGeneration(model->config().generation, flags);
     bool raw = o->raw || !engine.has_chat_template();
-    Prompt prompt{o->prompt, false, {}};
-    if (!raw) prompt = engine.RenderChat({.messages = Json::array({{{"role", "user"}, {"content", o->prompt}}})});
+    const Prompt prompt =
+        raw ? engine.RawPrompt(o->prompt)
+            : engine.RenderChat({.messages = Json::array({{{"role", "user"}, {"content", o->prompt}}})});
     NoteRemarks(flags, prompt);
     Request request;
     request.ids = engine.Tokenize(prompt);

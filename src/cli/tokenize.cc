@@ -24,6 +24,7 @@ std::function<int()> AddTokenize(CLI::App& command, CommonFlags& flags) {
     auto tokenizer = Tokenizer::Create(Checkpoint::OpenTokenizer(ResolveModel(o->model)), o->model);
     std::string input = o->file.empty() ? o->text : ReadFile(o->file);
     std::vector<TokenId> ids = tokenizer->Encode(input, !o->plain, o->bos);
+    if (std::string doubled = o->bos ? tokenizer->DoubledSpecial(ids) : ""; !doubled.empty()) Note(flags, doubled);
     if (flags.json) {
       Json out = {{"ids", ids}};
       PrintJson(out);

@@ -274,15 +274,14 @@ std::vector<int32_t> ChatPrompts::Tokenize(const Prompt& prompt) const {
     if (spec.add_eos && !eos.empty() && text.ends_with(eos)) text.remove_suffix(eos.size());
     return tokenizer_.Encode(text, true, true);
   }
-  std::vector<int32_t> ids = tokenizer_.Encode(prompt.text, true, true);
-  // A text that begins as the tokenizer begins every text.
-  std::vector<TokenId> begin = tokenizer_.Beginning();
-  if (begin.empty() && spec.bos >= 0) begin = {spec.bos};
-  const auto n = static_cast<std::ptrdiff_t>(begin.size());
-  if (n > 0 && std::ssize(ids) >= 2 * n && std::equal(begin.begin(), begin.end(), ids.begin()) &&
-      std::equal(begin.begin(), begin.end(), ids.begin() + n))
-    ids.erase(ids.begin(), ids.begin() + n);
-  return ids;
+  return tokenizer_.Encode(prompt.text, true, true);
+}
+
+Prompt ChatPrompts::Raw(std::string text) const {
+  Prompt prompt{std::move(text), false, {}};
+  if (std::string doubled = tokenizer_.DoubledSpecial(Tokenize(prompt)); !doubled.empty())
+    prompt.remarks.push_back(std::move(doubled));
+  return prompt;
 }
 
 }  // namespace assay

@@ -38,6 +38,8 @@ class ChatPrompts {
   /// False: chats cannot be rendered.
   bool any() const { return !templates_.empty() || !checkpoint_.extra_chat_templates().empty(); }
   Prompt Render(const Chat& chat) const;
+  /// A text without a chat template, with a remark where the tokenizer adds special tokens that it has already.
+  Prompt Raw(std::string text) const;
   std::vector<int32_t> Tokenize(const Prompt& prompt) const;
   /// The sources of all templates that a chat may get; empty: none.
   std::string sources() const;

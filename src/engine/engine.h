@@ -39,6 +39,7 @@ class Engine : public Backend {
   /// that the file is meant for has it (chat_prompts.h).
   std::vector<int32_t> Tokenize(const Prompt& prompt) const override { return prompts_->Tokenize(prompt); }
   Prompt RenderChat(const Chat& chat) const override { return prompts_->Render(chat); }
+  Prompt RawPrompt(const std::string& text) const override { return prompts_->Raw(text); }
   std::string RawText(const Answer& answer) const override;
   std::string CallSyntax() const override;
   /// A request that does not fit the context gets Answer::error; nothing is truncated in silence.

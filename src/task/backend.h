@@ -37,7 +37,7 @@ struct Chat {
 struct Prompt {
   std::string text;
   bool is_chat = false;              // a chat template wrote it, special tokens and all
-  std::vector<std::string> remarks;  // how the chat was changed, and what of it the template leaves out
+  std::vector<std::string> remarks;  // how the chat was changed, what of it the template leaves out, tokens seen twice
 };
 
 struct Request {
@@ -66,6 +66,8 @@ class Backend {
   /// Renders a chat with the model's own chat template. Throws when the template refuses it, or would hide tools,
   /// documents or the system message from the model.
   virtual Prompt RenderChat(const Chat& chat) const = 0;
+  /// A text that is the prompt as it stands, with remarks on what the model will see of it.
+  virtual Prompt RawPrompt(const std::string& text) const { return {text, false, {}}; }
   /// An answer's text with its special tokens, which mark calls and reasoning, as far as the backend knows them.
   virtual std::string RawText(const Answer& answer) const { return answer.text; }
   /// The syntax (call_syntax.h) that the model's template renders tool calls in; empty when it tells none.

@@ -186,7 +186,7 @@ std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, c
 }
 
 Prompt RenderPrompt(const Example& example, const Backend& backend) {
-  if (!example.is_chat()) return {example.prompt, false, {}};
+  if (!example.is_chat()) return backend.RawPrompt(example.prompt);
   return backend.RenderChat({example.messages, example.tools, example.documents, example.chat_template_kwargs});
 }
 

@@ -1,11 +1,14 @@
 #include "text/tokenizer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
 #include <variant>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/normalizer.h"
@@ -246,6 +249,27 @@ std::vector<TokenId> Tokenizer::Beginning() const {
   std::vector<TokenId> ids{spec.bos};
   ids.insert(ids.end(), spec.after_bos.begin(), spec.after_bos.end());
   return ids;
+}
+
+std::string Tokenizer::DoubledSpecial(std::span<const TokenId> ids) const {
+  const TokenizerSpec& spec = impl_->spec;
+  auto text_of = [&](std::span<const TokenId> tokens) {
+    std::string text;
+    for (TokenId id : tokens) text += TokenBytes(id);
+    return text;
+  };
+  std::vector<std::string> doubled;
+  const std::vector<TokenId> begin = Beginning();
+  const size_t n = begin.size();
+  if (n > 0 && ids.size() >= 2 * n && std::equal(begin.begin(), begin.end(), ids.begin() + static_cast<ptrdiff_t>(n)))
+    doubled.push_back("begins with " + text_of(begin));
+  if (spec.add_eos && ids.size() >= n + 2 && ids[ids.size() - 2] == spec.eos)
+    doubled.push_back("ends with " + text_of({&spec.eos, 1}));
+  if (doubled.empty()) return "";
+  return fmt::format(
+      "the text {}, which the tokenizer adds as well: the model gets it twice, as from the engine it is meant for; "
+      "leave it out of the text",
+      Join(doubled, " and "));
 }
 
 std::vector<TokenId> Tokenizer::Encode(std::string_view text, bool parse_special, bool add_special) const {

@@ -151,6 +151,10 @@ class Tokenizer {
   /// What add_special puts before a text: mostly BOS or nothing.
   std::vector<TokenId> Beginning() const;
 
+  /// For people, where `ids`, which Encode made with add_special, have those tokens twice because the text has them
+  /// too; empty: they have not.
+  std::string DoubledSpecial(std::span<const TokenId> ids) const;
+
   /// Bytes; may begin or end with incomplete UTF-8. Ids outside the vocabulary yield nothing.
   std::string Decode(std::span<const TokenId> ids, bool skip_special = false) const;
 

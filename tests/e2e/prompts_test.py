@@ -140,6 +140,18 @@ class Prompts(unittest.TestCase):
             self.run_assay("generate", model, "hi there", "--json", "--max-tokens", 1, "--greedy", *flags).stdout)["prompt_ids"]
         self.assertEqual(ids(around), ids(plain))
         self.assertEqual(ids(around, "--raw")[-1], 2)
+        # What was typed and what is added both stand, as in the engines, and it is said.
+        typed, said = "<|reserved_0|>hi<|im_end|>", "begins with <|reserved_0|> and ends with <|im_end|>, which the tokenizer adds as well"
+        for model in (around, self.gguf(around)):
+            result = self.run_assay("generate", model, typed, "--raw", "--json", "--max-tokens", 1)
+            found = json.loads(result.stdout)["prompt_ids"]
+            self.assertEqual((found[:2], found[-2:]), ([1713, 1713], [2, 2]))
+            self.assertEqual(result.stderr.count(said), 1, result.stderr)
+            result = self.run_assay("tokenize", model, typed, "--bos", "--json")
+            self.assertEqual(json.loads(result.stdout)["ids"], found)
+            self.assertEqual(result.stderr.count(said), 1, result.stderr)
+            self.assertNotIn("adds as well", self.run_assay("tokenize", model, typed).stderr)
+            self.assertIn(said, self.answer(model, {"prompt": typed})[1]["prompt_remarks"][0])
 
     def test_the_files_penalty_is_applied_and_recorded(self):
         penalized = self.folder("penalized", generation={"eos_token_id": 2, "repetition_penalty": 1.5})

@@ -14,6 +14,7 @@
 namespace assay {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -206,7 +207,36 @@ TEST(ChatPrompts, OnlyTheTemplatesTokensInAFolder) {
   EXPECT_THAT(Ids(folder, {"ab", true, {}}), ElementsAre('a', 'b'));
   EXPECT_THAT(Ids(folder, {"<s>ab</s>", true, {}}), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos));
   EXPECT_THAT(Ids(folder, {"ab", false, {}}), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos));
-  EXPECT_THAT(Ids(folder, {"<s>ab", false, {}}), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos));
+}
+
+// Both engines keep the token that was typed and the one that is added.
+TEST(ChatPrompts, ATextThatBeginsWithBosIsBegunTwiceAndItIsSaid) {
+  for (Container container : {Container::kHuggingFace, Container::kGguf}) {
+    Folder folder(container, kPlain);
+    folder.spec().add_bos = true;
+    EXPECT_THAT(Ids(folder, {"<s>ab", false, {}}), ElementsAre(Folder::kBos, Folder::kBos, 'a', 'b'));
+    auto raw = [&](const std::string& text) {
+      auto tokenizer = Tokenizer::Create(folder.tokenizer(), "model");
+      return ChatPrompts(folder, *tokenizer, {}).Raw(text).remarks;
+    };
+    EXPECT_THAT(raw("<s>ab"), ElementsAre(AllOf(HasSubstr("begins with <s>, which"), HasSubstr("leave it out"))));
+    EXPECT_THAT(raw("<s>"), ElementsAre(HasSubstr("begins with <s>, which")));
+    EXPECT_TRUE(raw("ab").empty());
+    EXPECT_TRUE(raw("").empty());
+    EXPECT_TRUE(raw("a<s>b").empty());
+    folder.spec().add_eos = true;
+    EXPECT_TRUE(raw("").empty());
+    EXPECT_TRUE(raw("ab").empty());
+    EXPECT_THAT(raw("ab</s>"), ElementsAre(HasSubstr("ends with </s>, which")));
+    EXPECT_THAT(raw("<s>ab</s>"), ElementsAre(HasSubstr("begins with <s> and ends with </s>, which")));
+    folder.spec().add_bos = folder.spec().add_eos = false;
+    EXPECT_THAT(Ids(folder, {"<s><s>ab", false, {}}), ElementsAre(Folder::kBos, Folder::kBos, 'a', 'b'));
+    EXPECT_TRUE(raw("<s><s>ab</s>").empty());
+    folder.spec().add_bos = true;
+    folder.spec().after_bos = {259};  // as GLM-4 begins: [gMASK]<sop>
+    EXPECT_TRUE(raw("<s>ab").empty());
+    EXPECT_THAT(raw("<s><pad>ab"), ElementsAre(HasSubstr("begins with <s><pad>, which")));
+  }
 }
 
 TEST(ChatPrompts, TheVocabularysTokensInAGguf) {
