@@ -9,6 +9,7 @@
 #include "checkpoint/arch/config_class.h"
 #include "checkpoint/arch/spec.h"
 #include "checkpoint/hf/zero_biases.h"
+#include "checkpoint/hf_chat_templates.h"
 #include "checkpoint/hf_config.h"
 #include "checkpoint/hf_tensors.h"
 #include "checkpoint/hf_wrapper.h"
@@ -109,45 +110,6 @@ constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tiktoken.model", "
 constexpr const char *kTokenizerConfig = "tokenizer_config.json", *kAddedTokens = "added_tokens.json",
                      *kSpecialTokens = "special_tokens_map.json";
 
-void ReadChatTemplates(const fs::path& folder, std::string& main, std::map<std::string, std::string>& extra) {
-  // As transformers reads them: files come before tokenizer_config.json, a list's later item before an earlier one.
-  main = ReadIfThere(folder / "chat_template.jinja", kMaxConfigBytes);
-  std::error_code ignored;
-  if (fs::is_directory(folder / "additional_chat_templates", ignored))
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "additional_chat_templates"))
-      if (entry.path().extension() == ".jinja")
-        extra[entry.path().stem().string()] = ReadFile(entry.path(), kMaxConfigBytes);
-  auto take_default = [&](std::map<std::string, std::string>& named) {
-    auto found = named.find("default");
-    if (found == named.end()) return;
-    main = found->second;
-    named.erase(found);
-  };
-  take_default(extra);
-  if (!main.empty()) return;
-  Json config = ReadJsonIfThere(folder / "chat_template.json");
-  if (!config.is_object() || !config.contains("chat_template"))
-    config = ReadJsonIfThere(folder / "tokenizer_config.json");
-  if (!config.is_object()) return;
-  auto it = config.find("chat_template");
-  if (it == config.end() || it->is_null()) return;
-  std::string where = (folder / "tokenizer_config.json").string();
-  if (it->is_string()) {
-    main = it->get<std::string>();
-  } else if (it->is_array() || it->is_object()) {
-    std::map<std::string, std::string> named;
-    if (it->is_array())
-      for (const Json& item : *it) named[JsonString(item, "name", where)] = JsonString(item, "template", where);
-    else
-      for (const auto& [name, text] : it->items()) named[name] = JsonString(*it, name, where);
-    take_default(named);
-    extra.merge(named);
-  } else {
-    Fail(ErrorKind::kCorrupt, "{}: chat_template: expected text, or templates by name, found {}", where,
-         it->type_name());
-  }
-}
-
 class HfCheckpoint : public Checkpoint {
  public:
   explicit HfCheckpoint(const fs::path& folder) {
@@ -201,7 +163,10 @@ class HfCheckpoint : public Checkpoint {
     if (tokenizer_.eos >= 0 &&
         std::find(config_.stop_tokens.begin(), config_.stop_tokens.end(), tokenizer_.eos) == config_.stop_tokens.end())
       config_.stop_tokens.push_back(tokenizer_.eos);
-    ReadChatTemplates(folder, chat_template_, extra_chat_templates_);
+    HfChatTemplates templates = ReadHfChatTemplates(folder, wrapper != nullptr);
+    chat_template_ = std::move(templates.main);
+    extra_chat_templates_ = std::move(templates.named);
+    for (const std::string& remark : templates.remarks) SayUnread(remark);
     if (chat_template_.empty() && extra_chat_templates_.empty())
       chat_template_ = PublishedChatTemplate(config_.architecture);
     scheme_ = quantization ? quantization->description() : std::string(main_format());

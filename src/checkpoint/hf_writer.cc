@@ -15,6 +15,7 @@
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/source.h"
 #include "checkpoint/hf/writing.h"
+#include "checkpoint/hf_chat_templates.h"
 #include "checkpoint/hf_config.h"
 #include "checkpoint/hf_stored.h"
 #include "checkpoint/layout.h"
@@ -50,9 +51,8 @@ constexpr const char* kTexts[] = {"tokenizer.json",
                                   "tokenizer_config.json",
                                   "added_tokens.json",
                                   "special_tokens_map.json",
-                                  "chat_template.jinja",
-                                  "chat_template.json",
                                   "generation_config.json"};
+constexpr const char* kTemplate = "chat_template.jinja";
 const std::string kTemplates = "additional_chat_templates/";
 
 /// Where a file of the model's folder really lies. What leads out of the folder is not part of the model and is not
@@ -391,6 +391,11 @@ class HfWriter : public CheckpointWriter {
       for (const char* key : {"num_nextn_predict_layers", "mtp_num_hidden_layers"})
         if (config.contains(key)) config[key] = 0;
       CopyTexts(source.path());
+      // What is written is a language model alone: it has no processor, whose files would not be read.
+      if (HasProcessorTemplate(source.path()))
+        WriteTemplates(source);
+      else
+        CopyTemplates(source.path());
     } else {
       config = GeneratedConfig(source);
       if (const std::string lost = FolderLosses(source.config().generation); !lost.empty())
@@ -403,18 +408,31 @@ class HfWriter : public CheckpointWriter {
     folder_->Write("config.json", DumpPythonJson(config, 2) + "\n");
   }
 
+  void Copy(const fs::path& from, const std::string& name) { folder_->Write(name, ReadFile(InsideModel(from, name))); }
+
   void CopyTexts(const fs::path& from) {
     std::error_code ignored;
-    const auto copy = [&](const std::string& name) { folder_->Write(name, ReadFile(InsideModel(from, name))); };
     for (const char* name : kTexts)
-      if (fs::exists(from / name, ignored)) copy(name);
-    if (fs::exists(from / "LICENSE", ignored)) copy("LICENSE");
+      if (fs::exists(from / name, ignored)) Copy(from, name);
+    if (fs::exists(from / "LICENSE", ignored)) Copy(from, "LICENSE");
     // Code that auto_map of config.json and tokenizer_config.json names, for transformers.
     for (const fs::directory_entry& entry : fs::directory_iterator(from))
-      if (entry.path().extension() == ".py" && entry.is_regular_file()) copy(entry.path().filename().string());
+      if (entry.path().extension() == ".py" && entry.is_regular_file()) Copy(from, entry.path().filename().string());
+  }
+
+  void CopyTemplates(const fs::path& from) {
+    std::error_code ignored;
+    if (fs::exists(from / kTemplate, ignored)) Copy(from, kTemplate);
     if (!fs::is_directory(from / kTemplates, ignored)) return;
     for (const fs::directory_entry& entry : fs::directory_iterator(from / kTemplates))
-      if (entry.path().extension() == ".jinja") copy(kTemplates + entry.path().filename().string());
+      if (entry.path().extension() == ".jinja") Copy(from, kTemplates + entry.path().filename().string());
+  }
+
+  void WriteTemplates(const Checkpoint& source) {
+    if (!source.chat_template().empty()) folder_->Write(kTemplate, source.chat_template());
+    for (const auto& [key, text] : source.extra_chat_templates())
+      if (key.find('/') == std::string::npos && !key.starts_with('.'))
+        folder_->Write(kTemplates + key + ".jinja", text);
   }
 
   Json GeneratedConfig(const Checkpoint& source) const {
@@ -468,10 +486,7 @@ class HfWriter : public CheckpointWriter {
     config["tokenizer_class"] = "PreTrainedTokenizerFast";
     name("unk_token", spec.unk);
     folder_->Write("tokenizer_config.json", DumpJson(config, 2) + "\n");
-    if (!source.chat_template().empty()) folder_->Write("chat_template.jinja", source.chat_template());
-    for (const auto& [key, text] : source.extra_chat_templates())
-      if (key.find('/') == std::string::npos && !key.starts_with('.'))
-        folder_->Write(kTemplates + key + ".jinja", text);
+    WriteTemplates(source);
   }
 
   fs::path out_;
