@@ -1,7 +1,6 @@
 // Names every template knows.
 
 #include <algorithm>
-#include <ctime>
 #include <unordered_map>
 
 #include "text/jinja/runtime.h"
@@ -134,83 +133,6 @@ Value MakeJoiner(Runtime& runtime, Arguments& arguments) {
   return Value::Wrap(Type::kObject, std::move(joiner));
 }
 
-// strftime in the C locale; false for a field that is not known.
-bool AppendTimeField(std::string& out, const std::tm& time, int64_t unix_s, char field, bool bare) {
-  static constexpr const char* kDays[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-  static constexpr const char* kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
-                                            "July",    "August",   "September", "October", "November", "December"};
-  static constexpr std::pair<char, const char*> kComposed[] = {{'F', "%Y-%m-%d"},
-                                                               {'T', "%H:%M:%S"},
-                                                               {'X', "%H:%M:%S"},
-                                                               {'R', "%H:%M"},
-                                                               {'D', "%m/%d/%y"},
-                                                               {'x', "%m/%d/%y"},
-                                                               {'c', "%a %b %e %H:%M:%S %Y"},
-                                                               {'r', "%I:%M:%S %p"}};
-  for (auto [name, parts] : kComposed)
-    if (name == field) {
-      for (const char* part = parts; *part; ++part)
-        if (*part != '%')
-          out += *part;
-        else
-          AppendTimeField(out, time, unix_s, *++part, false);
-      return true;
-    }
-  struct Number {
-    char field;
-    int value, width;
-  };
-  int year = time.tm_year + 1900, hour = time.tm_hour % 12 == 0 ? 12 : time.tm_hour % 12;
-  const Number numbers[] = {{'Y', year, 1},
-                            {'y', year % 100, 2},
-                            {'m', time.tm_mon + 1, 2},
-                            {'d', time.tm_mday, 2},
-                            {'H', time.tm_hour, 2},
-                            {'I', hour, 2},
-                            {'M', time.tm_min, 2},
-                            {'S', time.tm_sec, 2},
-                            {'j', time.tm_yday + 1, 3},
-                            {'w', time.tm_wday, 1},
-                            {'u', time.tm_wday ? time.tm_wday : 7, 1},
-                            {'f', 0, 6}};
-  for (const Number& number : numbers)
-    if (number.field == field) {
-      out += bare ? fmt::format("{}", number.value) : fmt::format("{:0{}}", number.value, number.width);
-      return true;
-    }
-  std::string_view day = kDays[time.tm_wday], month = kMonths[time.tm_mon];
-  switch (field) {
-    case 'e':
-      out += bare ? fmt::format("{}", time.tm_mday) : fmt::format("{:2}", time.tm_mday);
-      return true;
-    case 'p':
-      out += time.tm_hour < 12 ? "AM" : "PM";
-      return true;
-    case 'A':
-    case 'a':
-      out += field == 'A' ? day : day.substr(0, 3);
-      return true;
-    case 'B':
-    case 'b':
-    case 'h':
-      out += field == 'B' ? month : month.substr(0, 3);
-      return true;
-    case 's':
-      out += fmt::format("{}", unix_s);
-      return true;
-    case 'Z':
-    case 'z':
-      return true;  // a naive time has no zone
-    case 'n':
-    case 't':
-    case '%':
-      out += field == 'n' ? '\n' : field == 't' ? '\t' : '%';
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 Value RangeFromArguments(Runtime& runtime, Arguments& arguments) {
@@ -243,24 +165,6 @@ const Value* FindGlobal(std::string_view name) {
   }();
   auto it = globals->find(name);
   return it == globals->end() ? nullptr : &it->second;
-}
-
-std::string FormatTime(Runtime& runtime, int64_t unix_s, std::string_view format) {
-  std::time_t seconds = static_cast<std::time_t>(unix_s);
-  std::tm time{};
-  if (!gmtime_r(&seconds, &time)) runtime.Fail("strftime_now: the time is out of range");
-  std::string out;
-  for (size_t i = 0; i < format.size(); ++i) {
-    if (format[i] != '%' || i + 1 == format.size()) {
-      out += format[i];
-      continue;
-    }
-    bool bare = format[++i] == '-' && i + 1 < format.size();  // glibc: no padding
-    if (bare) ++i;
-    if (!AppendTimeField(out, time, unix_s, format[i], bare))
-      runtime.Throw(ErrorKind::kUnsupported, fmt::format("strftime_now: %{}", format[i]));
-  }
-  return out;
 }
 
 }  // namespace assay::jinja
