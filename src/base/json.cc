@@ -123,9 +123,9 @@ std::string WithoutSpecials(std::string_view text, Specials& numbers) {
 // and with a callback through the elements of an array, once for each of them.
 class TreeBuilder final : public nlohmann::json_sax<Json> {
  public:
-  /// `numbers`: see Specials; null: the text is JSON proper.
-  TreeBuilder(std::string_view where, bool strict, const Specials* numbers)
-      : where_(where), strict_(strict), numbers_(numbers) {}
+  /// `exact`: see json_number.h. `numbers`: see Specials; null: the text is JSON proper.
+  TreeBuilder(std::string_view where, bool unique, bool exact, const Specials* numbers)
+      : where_(where), unique_(unique), exact_(exact), numbers_(numbers) {}
   Json Take() { return std::move(root_); }
 
   bool null() override {
@@ -138,7 +138,7 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
   bool number_integer(number_integer_t value) override { return Put(value); }
   bool number_unsigned(number_unsigned_t value) override { return Put(value); }
   bool number_float(number_float_t value, const string_t& text) override {
-    return Put(strict_ ? ExactNumber(text) : Json(value));
+    return Put(exact_ ? ExactNumber(text) : Json(value));
   }
   bool string(string_t& value) override { return Put(std::move(value)); }
   bool binary(binary_t&) override { return false; }
@@ -192,7 +192,7 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
     }
     auto& members = level.value.get_ref<Json::object_t&>();
     if (Json* there = Find(level, members)) {
-      if (strict_) Fail(ErrorKind::kCorrupt, "{}: duplicate key \"{}\"", where_, level.key);
+      if (unique_) Fail(ErrorKind::kCorrupt, "{}: duplicate key \"{}\"", where_, level.key);
       *there = std::move(value);  // the last one counts
       return true;
     }
@@ -216,7 +216,7 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
   }
 
   std::string_view where_;
-  bool strict_;
+  bool unique_, exact_;
   const Specials* numbers_;
   size_t nulls_ = 0;
   Json root_;
@@ -244,8 +244,8 @@ std::string DumpAround(const Json& value, int indent, size_t margin) {
   return value.is_object() ? "{" + out + "}" : "[" + out + "]";
 }
 
-Json Parse(std::string_view text, std::string_view where, bool strict, const Specials* numbers) {
-  TreeBuilder builder(where, strict, numbers);
+Json Parse(std::string_view text, std::string_view where, bool unique, bool exact, const Specials* numbers) {
+  TreeBuilder builder(where, unique, exact, numbers);
   try {
     if (!Json::sax_parse(text.begin(), text.end(), &builder)) Fail(ErrorKind::kCorrupt, "{}: not JSON", where);
   } catch (const nlohmann::json::exception& e) {
@@ -267,13 +267,17 @@ void MarkSpecials(Json& value, const std::string& mark) {
 }  // namespace
 
 Json ParseJson(std::string_view text, std::string_view where, bool strict) {
-  return Parse(text, where, strict, nullptr);
+  return Parse(text, where, strict, strict, nullptr);
+}
+
+Json ParseExactJson(std::string_view text, std::string_view where) {
+  return Parse(text, where, false, true, nullptr);
 }
 
 Json ParsePythonJson(std::string_view text, std::string_view where) {
   Specials numbers;
   const std::string plain = WithoutSpecials(text, numbers);
-  return Parse(plain, where, false, &numbers);
+  return Parse(plain, where, false, false, &numbers);
 }
 
 std::string StrictJsonOfPython(std::string_view text) {

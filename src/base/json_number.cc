@@ -13,13 +13,22 @@ bool IsKept(const Json& value) {
   return value.is_binary() && value.get_binary().has_subtype() && value.get_binary().subtype() == kNumberTag;
 }
 
+/// Of a JSON number: an integer's.
+bool IsDigits(std::string_view text) {
+  return text.find_first_of(".eE") == std::string_view::npos;
+}
+
+std::string KeptText(const Json& value) {
+  return {value.get_binary().begin(), value.get_binary().end()};
+}
+
 }  // namespace
 
 Json ExactNumber(std::string_view text) {
   double rounded = std::strtod(std::string(text).c_str(), nullptr);
   std::optional<Decimal> exact = Decimal::Parse(text);
   // Beyond what a Decimal holds, the double is what remains.
-  if (!exact || *exact == Decimal::Shortest(rounded)) return rounded;
+  if (!exact || (!IsDigits(text) && *exact == Decimal::Shortest(rounded))) return rounded;
   return Json::binary(std::vector<uint8_t>(text.begin(), text.end()), kNumberTag);
 }
 
@@ -31,7 +40,7 @@ Decimal NumberOf(const Json& value) {
   if (value.is_number_float()) return Decimal::Shortest(value.get<double>());
   std::string text;
   if (IsKept(value))
-    text.assign(value.get_binary().begin(), value.get_binary().end());
+    text = KeptText(value);
   else
     text = value.is_number_unsigned() ? std::to_string(value.get<uint64_t>()) : std::to_string(value.get<int64_t>());
   std::optional<Decimal> number = Decimal::Parse(text);
@@ -43,6 +52,12 @@ Json WithDoubles(Json value) {
   if (value.is_structured())
     for (Json& item : value) item = WithDoubles(std::move(item));
   return IsKept(value) ? Json(NumberOf(value).Rounded()) : value;
+}
+
+Json AsPythonReads(Json value) {
+  if (value.is_structured())
+    for (Json& item : value) item = AsPythonReads(std::move(item));
+  return IsKept(value) && !IsDigits(KeptText(value)) ? Json(NumberOf(value).Rounded()) : value;
 }
 
 const char* TypeName(const Json& value) {

@@ -1,7 +1,7 @@
 #pragma once
 // Numbers of JSON by value, without rounding. A strict ParseJson keeps a number that no 64-bit integer and no double
-// says exactly (123456789012345678901234567890, 0.12345678901234567890) as its text, in a binary value: JSON itself has
-// none. Json::is_number() does not know these.
+// says exactly (0.12345678901234567890), and every integer beyond 64 bits, as its text, in a binary value: JSON itself
+// has none. Json::is_number() does not know these.
 
 #include <string_view>
 
@@ -10,14 +10,19 @@
 
 namespace assay {
 
-/// A double where it says `text` exactly, the kept text otherwise. `text` is a JSON number of finite value.
+/// A double where it says `text` exactly and is none of an integer's digits, the kept text otherwise. `text` is a JSON
+/// number of finite value that fits no 64-bit integer.
 Json ExactNumber(std::string_view text);
+/// As ParseJson, strict in its numbers alone: of members of one name the last counts.
+Json ParseExactJson(std::string_view text, std::string_view where);
 /// Any number, kept text included.
 bool IsNumber(const Json& value);
 /// As it was written; a double stands for its shortest text. IsNumber(value) holds.
 Decimal NumberOf(const Json& value);
 /// The same with doubles for kept texts, for those who compute with doubles.
 Json WithDoubles(Json value);
+/// As Python reads JSON: integers as they were written, other numbers as the nearest double.
+Json AsPythonReads(Json value);
 /// Json::type_name(), "number" for all numbers.
 const char* TypeName(const Json& value);
 /// A number without a fraction: 5, 5.0, 5e0. No other value is one.

@@ -15,7 +15,7 @@ PromptOptions PromptFlags::options() const {
   options.chat_template = chat_template;
   options.now_s = now.empty() ? LocalClock() : ClockFromText(now);
   if (variables.empty()) return options;
-  options.template_variables = WithDoubles(ParseJson(variables, "--chat-template-kwargs", true));
+  options.template_variables = AsPythonReads(ParseJson(variables, "--chat-template-kwargs", true));
   if (!options.template_variables.is_object())
     Fail(ErrorKind::kInvalid,
          "--chat-template-kwargs: expected an object such as {{\"enable_thinking\": false}}, found {}",

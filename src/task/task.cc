@@ -193,7 +193,7 @@ Json ReadTools(const Json& tools) {
       WrongType(field + ".function.description", "a string", *text);
     if (const Json* schema = Find(*function, "parameters")) CheckSchema(*schema, field + ".function.parameters");
   }
-  return tools.empty() ? Json() : WithDoubles(tools);
+  return tools.empty() ? Json() : AsPythonReads(tools);
 }
 
 // What else the chat template sees.
@@ -205,7 +205,7 @@ void ReadTemplateInput(const Json& object, Example& example) {
     for (size_t i = 0; i < documents->size(); ++i)
       if (const Json& document = (*documents)[i]; !document.is_object() || document.empty())
         WrongType(fmt::format("documents[{}]", i), "an object such as {\"title\": …, \"text\": …}", document);
-    if (!documents->empty()) example.documents = WithDoubles(*documents);
+    if (!documents->empty()) example.documents = AsPythonReads(*documents);
   }
   if (const Json* variables = Find(object, "chat_template_kwargs")) {
     if (!variables->is_object())
@@ -213,7 +213,7 @@ void ReadTemplateInput(const Json& object, Example& example) {
     for (std::string_view taken : kTakenVariables)
       if (variables->contains(taken))
         Wrong(fmt::format("chat_template_kwargs.{}", taken), "is given by the example itself");
-    example.chat_template_kwargs = WithDoubles(*variables);
+    example.chat_template_kwargs = AsPythonReads(*variables);
   }
   for (const char* key : {"documents", "chat_template_kwargs"})
     if (Find(object, key) && Find(object, "prompt"))
@@ -265,7 +265,7 @@ void ReadPrompt(const Json& object, Example& example) {
     if (example.prompt.empty()) Wrong("prompt", "may not be empty");
   } else {
     CheckMessages(*messages);
-    example.messages = WithDoubles(*messages);
+    example.messages = AsPythonReads(*messages);
   }
 }
 

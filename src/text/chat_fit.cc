@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/strings.h"
 #include "text/jinja/template.h"
 #include "text/kimi_tools.h"
@@ -52,7 +53,7 @@ std::optional<Json> ObjectIn(const Json& arguments) {
   if (!arguments.is_string()) return std::nullopt;
   if (Trim(arguments.get_ref<const std::string&>()).empty()) return Json::object();
   try {
-    Json parsed = ParseJson(arguments.get_ref<const std::string&>(), "arguments");
+    Json parsed = AsPythonReads(ParseExactJson(arguments.get_ref<const std::string&>(), "arguments"));
     if (parsed.is_object()) return parsed;
   } catch (const Error&) {  // a text that stays one
   }

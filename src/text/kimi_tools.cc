@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/strings.h"
 #include "text/jinja/template.h"
 
@@ -110,7 +111,7 @@ class FunctionTypes {
         const bool optional = std::find(required.begin(), required.end(), Json(name)) == required.end();
         std::string text = Documentation(type, inner);
         if (const Json* value = type.is_object() ? Member(type, "default") : nullptr)
-          text += inner + "// Default: " + PythonText(*value, !value->is_number() && !value->is_boolean()) + "\n";
+          text += inner + "// Default: " + PythonText(*value, !IsNumber(*value) && !value->is_boolean()) + "\n";
         text += inner + name + (optional ? "?: " : ": ") + Type(type, inner);
         out.named.push_back({name, std::move(text), optional});
       }
@@ -162,8 +163,8 @@ class FunctionTypes {
     for (const Json& value : values) {
       const bool fits = value.is_null()     ? true
                         : type == "string"  ? value.is_string()
-                        : type == "number"  ? value.is_number() || value.is_boolean()
-                        : type == "integer" ? value.is_number_integer() || value.is_boolean()
+                        : type == "number"  ? IsNumber(value) || value.is_boolean()
+                        : type == "integer" ? (IsNumber(value) && !value.is_number_float()) || value.is_boolean()
                         : type == "boolean" ? value.is_boolean()
                                             : true;
       if (!fits) GiveUp(schema);

@@ -122,6 +122,12 @@ TEST(JsonNumber, StrictParsingKeepsWhatNoDoubleHolds) {
   EXPECT_EQ(CompareNumbers(ParseJson("9007199254740993.0", "", true), Json(9007199254740993)), 0);
   EXPECT_TRUE(ParseJson(text, "")["a"][0].is_number_float());  // lax parsing rounds, as the engines do
   EXPECT_TRUE(ParseJson("1.000", "", true).is_number_float());
+  // An integer that a double says as well stays one; a float does not become one.
+  const char* mixed = R"([100000000000000000000,1e+20,-18446744073709551616,0.69999999999999996])";
+  EXPECT_EQ(DumpJson(AsPythonReads(ParseExactJson(mixed, ""))),
+            "[100000000000000000000,1e+20,-18446744073709551616,0.7]");
+  EXPECT_TRUE(SameValue(ParseJson("100000000000000000000", "", true), Json(1e20)));
+  EXPECT_EQ(DumpJson(ParseExactJson(R"({"a":1,"a":18446744073709551616})", "")), R"({"a":18446744073709551616})");
   EXPECT_EQ(ParseJson("1e-9223372036854775808", "", true), Json(0.0));  // beyond what a Decimal holds
 }
 

@@ -97,6 +97,9 @@ TEST(ChatFit, ArgumentsOfCalls) {
                              "{% if c.function.arguments is string %}{{ c.function.arguments }}{% else %}{{ "
                              "c.function.arguments | tojson }}{% endif %}" +
                              kCallTail;
+  // Integers of any size survive, as in Python.
+  EXPECT_EQ(Show(by_item, Calls(Json(R"({"a": 123456789012345678901})"))).text, "f:a=123456789012345678901");
+  EXPECT_EQ(Show(as_json, Calls(Json(R"({"a": 18446744073709551615})"))).text, R"(f:{"a": 18446744073709551615})");
   for (const Json& arguments : {Json(R"({"a": "x"})"), Json{{"a", "x"}}}) {
     EXPECT_EQ(Show(as_json, Calls(arguments)).text, R"(f:{"a": "x"})");
     EXPECT_EQ(Show(by_item, Calls(arguments)).text, "f:a=x");

@@ -138,16 +138,15 @@ Value FilterInt(Runtime& runtime, const Value& input, Arguments& arguments) {
   Value fallback = bound.Or(0, Value::Int(0));
   if (input.IsUndefined()) runtime.Fail("{}", input.UndefinedMessage());
   if (input.IsIntegral()) return Value::Int(input.AsInt());
+  if (input.is(Type::kBigInt)) return input;
   double number = 0;
   if (input.IsString()) {
     int64_t integer = 0, base = bound.Int(1, 10);
-    bool too_large = false;
+    std::string beyond;
     if (base < 0 || base > 36 || base == 1) return fallback;
     runtime.ChargeBytes(input.text().size());
-    if (ParseInt(input.text(), static_cast<int>(base), integer, too_large)) {
-      if (too_large) runtime.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
-      return Value::Int(integer);
-    }
+    if (ParseInt(input.text(), static_cast<int>(base), integer, beyond))
+      return beyond.empty() ? Value::Int(integer) : Value::Integer(std::move(beyond));
     if (!ParseFloat(input.text(), number) || !std::isfinite(number)) return fallback;
   } else if (input.is(Type::kFloat)) {
     number = input.AsDouble();
@@ -156,8 +155,7 @@ Value FilterInt(Runtime& runtime, const Value& input, Arguments& arguments) {
   } else {
     return fallback;
   }
-  if (std::fabs(number) >= 9.2e18) runtime.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
-  return Value::Int(static_cast<int64_t>(number));
+  return Value::Integer(fmt::format("{:.0f}", std::trunc(number) + 0.0));
 }
 
 Value FilterFloat(Runtime& runtime, const Value& input, Arguments& arguments) {
@@ -172,6 +170,7 @@ Value FilterFloat(Runtime& runtime, const Value& input, Arguments& arguments) {
 Value FilterAbs(Runtime& runtime, const Value& input, Arguments& arguments) {
   Bound bound(runtime, arguments, "abs", "", 0);
   if (input.is(Type::kFloat)) return Value::Float(std::fabs(input.AsDouble()));
+  if (input.is(Type::kBigInt)) return input.digits()[0] == '-' ? runtime.Negative(input) : input;
   if (!input.IsIntegral()) runtime.Fail("bad operand type for abs(): '{}'", TypeName(input));
   return input.AsInt() < 0 ? runtime.Negative(input) : Value::Int(input.AsInt());
 }
@@ -185,7 +184,7 @@ Value RoundInteger(Runtime& runtime, int64_t value, int64_t place) {
   int64_t twice_over = std::abs(rest) - (unit - std::abs(rest));  // against the half way
   bool up = twice_over > 0 || (twice_over == 0 && (base / unit) % 2 != 0);
   if (up && __builtin_add_overflow(base, value < 0 ? -unit : unit, &base))
-    runtime.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
+    runtime.Throw(ErrorKind::kUnsupported, "computing with integers beyond 64 bits");
   return Value::Int(base);
 }
 
@@ -201,6 +200,10 @@ Value FilterRound(Runtime& runtime, const Value& input, Arguments& arguments) {
     double scaled = method == "ceil" ? std::ceil(number * unit) : std::floor(number * unit);
     if (!std::isfinite(scaled)) runtime.Fail("cannot convert float {} to integer", ReprFloat(scaled));
     return Value::Float(scaled / unit);
+  }
+  if (input.is(Type::kBigInt)) {
+    if (precision < 0) runtime.Throw(ErrorKind::kUnsupported, "computing with integers beyond 64 bits");
+    return input;
   }
   if (input.IsIntegral())
     return precision >= 0 ? Value::Int(input.AsInt()) : RoundInteger(runtime, input.AsInt(), -precision);

@@ -27,9 +27,9 @@ class AttributeGetter {
     runtime.ChargeBytes(attribute.text().size());
     for (const std::string& part : Split(attribute.text(), '.')) {
       int64_t number = 0;
-      bool too_large = false;
+      std::string beyond;
       bool digits = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
-      bool is_number = digits && ParseInt(part, 10, number, too_large) && !too_large;
+      bool is_number = digits && ParseInt(part, 10, number, beyond) && beyond.empty();
       parts_.push_back(is_number ? Value::Int(number) : Value::String(part));
     }
   }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kMaxWidth = 1'000'000;
 constexpr int64_t kMaxPrecision = 1'000;
+constexpr const char* kBigFormat = "a format for an integer beyond 64 bits";
 
 struct Spec {
   std::string fill = " ";
@@ -304,10 +305,11 @@ class PercentFormatter {
 
   std::string Integer(char type, const Value& value, Spec spec) {
     bool decimal = type == 'd' || type == 'i' || type == 'u';
+    if (value.is(Type::kBigInt)) runtime_.Throw(ErrorKind::kUnsupported, kBigFormat);
     if (!value.IsIntegral() && !(decimal && value.is(Type::kFloat)))
       runtime_.Fail("%{} format: a real number is required, not {}", type, TypeName(value));
     if (value.is(Type::kFloat) && !(std::fabs(value.AsDouble()) < 9.2e18))
-      runtime_.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
+      runtime_.Throw(ErrorKind::kUnsupported, kBigFormat);
     int64_t number = value.is(Type::kFloat) ? static_cast<int64_t>(value.AsDouble()) : value.AsInt();
     spec.type = decimal ? 'd' : type;
     auto digits = spec.precision;
@@ -420,9 +422,9 @@ class BraceFormatter {
 
   static Value Key(std::string_view text) {
     int64_t number = 0;
-    bool too_large = false;
+    std::string beyond;
     bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-    if (digits && ParseInt(text, 10, number, too_large) && !too_large) return Value::Int(number);
+    if (digits && ParseInt(text, 10, number, beyond) && beyond.empty()) return Value::Int(number);
     return Value::String(std::string(text));
   }
 
@@ -461,6 +463,7 @@ std::string FormatWithSpec(Runtime& runtime, const Value& value, const std::stri
     if (spec.align == '=') runtime.Fail("'=' alignment not allowed in string format specifier");
     return FormatText(runtime, value.text(), spec);
   }
+  if (value.is(Type::kBigInt) && IsOneOf(spec.type, "dboxXcn")) runtime.Throw(ErrorKind::kUnsupported, kBigFormat);
   if (value.IsIntegral() && IsOneOf(spec.type, "dboxXcn")) return FormatInt(runtime, value.AsInt(), spec);
   if (value.IsNumber()) {
     if (!IsOneOf(spec.type, "eEfFgGn%")) wrong();

@@ -61,6 +61,9 @@ class JsonWriter {
       case Type::kInt:
         out_ += std::to_string(value.AsInt());
         break;
+      case Type::kBigInt:
+        out_ += value.digits();
+        break;
       case Type::kFloat:
         out_ += Number(value.AsDouble());
         break;
@@ -131,6 +134,8 @@ class JsonWriter {
         return key.AsBool() ? "true" : "false";
       case Type::kInt:
         return std::to_string(key.AsInt());
+      case Type::kBigInt:
+        return key.digits();
       case Type::kFloat:
         return Number(key.AsDouble());
       default:

@@ -36,7 +36,7 @@ class Lexer {
  private:
   [[noreturn]] void Bad(const std::string& reason) { Fail(ErrorKind::kCorrupt, "{}:{}: {}", where_, line_, reason); }
 
-  void Add(TokenKind kind, std::string text) { tokens_.push_back({kind, line_, std::move(text), 0, 0}); }
+  void Add(TokenKind kind, std::string text) { tokens_.push_back({kind, line_, std::move(text), 0, {}, 0}); }
 
   // Moves to `end`, counting lines.
   void Advance(size_t end) {
@@ -179,7 +179,7 @@ class Lexer {
       }
     }
     if (!is_float) return Integer();
-    Token token{TokenKind::kFloat, line_, std::string(source_.substr(at_, end - at_)), 0, 0};
+    Token token{TokenKind::kFloat, line_, std::string(source_.substr(at_, end - at_)), 0, {}, 0};
     if (!ParseFloat(token.text, token.number)) Bad("bad number '" + token.text + "'");
     tokens_.push_back(std::move(token));
     Advance(end);
@@ -214,10 +214,8 @@ class Lexer {
     } else {
       end = Digits(source_, at_);
     }
-    Token token{TokenKind::kInteger, line_, std::string(source_.substr(at_, end - at_)), 0, 0};
-    bool too_large = false;
-    if (!ParseInt(token.text, base, token.integer, too_large)) Bad("bad number '" + token.text + "'");
-    if (too_large) Fail(ErrorKind::kUnsupported, "{}:{}: integer {} does not fit 64 bits", where_, line_, token.text);
+    Token token{TokenKind::kInteger, line_, std::string(source_.substr(at_, end - at_)), 0, {}, 0};
+    if (!ParseInt(token.text, base, token.integer, token.beyond)) Bad("bad number '" + token.text + "'");
     tokens_.push_back(std::move(token));
     Advance(end);
     return true;

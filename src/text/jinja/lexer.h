@@ -26,6 +26,7 @@ struct Token {
   int line = 1;
   std::string text;
   int64_t integer = 0;
+  std::string beyond;  // digits of an integer that does not fit 64 bits
   double number = 0;
 };
 

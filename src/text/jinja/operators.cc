@@ -16,7 +16,7 @@ const char* Symbol(Op op) {
 }
 
 [[noreturn]] void Overflow(Runtime& runtime) {
-  runtime.Throw(ErrorKind::kUnsupported, "integer beyond 64 bits");
+  runtime.Throw(ErrorKind::kUnsupported, "computing with integers beyond 64 bits");
 }
 
 int64_t FloorDivide(int64_t a, int64_t b) {
@@ -218,6 +218,7 @@ Value Runtime::Binary(Op op, const Value& a, const Value& b) {
   if (a.IsUndefined()) Fail("{}", a.UndefinedMessage());
   if (b.IsUndefined()) Fail("{}", b.UndefinedMessage());
   if (a.IsNumber() && b.IsNumber()) {
+    if (a.is(Type::kBigInt) || b.is(Type::kBigInt)) Overflow(*this);
     if (a.IsIntegral() && b.IsIntegral()) return IntArithmetic(*this, op, a.AsInt(), b.AsInt());
     return FloatArithmetic(*this, op, a.AsDouble(), b.AsDouble());
   }
@@ -231,14 +232,15 @@ Value Runtime::Binary(Op op, const Value& a, const Value& b) {
 Value Runtime::Negative(const Value& a) {
   if (a.IsUndefined()) Fail("{}", a.UndefinedMessage());
   if (a.is(Type::kFloat)) return Value::Float(-a.AsDouble());
-  if (!a.IsIntegral()) Fail("bad operand type for unary -: '{}'", TypeName(a));
-  if (a.AsInt() == INT64_MIN) Overflow(*this);
-  return Value::Int(-a.AsInt());
+  if (!a.IsNumber()) Fail("bad operand type for unary -: '{}'", TypeName(a));
+  if (a.IsIntegral() && a.AsInt() != INT64_MIN) return Value::Int(-a.AsInt());
+  const std::string digits = a.IsIntegral() ? std::to_string(a.AsInt()) : a.digits();
+  return Value::Integer(digits[0] == '-' ? digits.substr(1) : '-' + digits);
 }
 
 Value Runtime::Positive(const Value& a) {
   if (a.IsUndefined()) Fail("{}", a.UndefinedMessage());
-  if (a.is(Type::kFloat)) return a;
+  if (a.is(Type::kFloat) || a.is(Type::kBigInt)) return a;
   if (!a.IsIntegral()) Fail("bad operand type for unary +: '{}'", TypeName(a));
   return Value::Int(a.AsInt());
 }

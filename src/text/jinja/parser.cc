@@ -19,6 +19,10 @@ constexpr size_t kMaxTokens = 2'000'000;
 
 using Words = std::initializer_list<std::string_view>;
 
+Value IntegerOf(const Token& token) {
+  return token.beyond.empty() ? Value::Int(token.integer) : Value::Integer(token.beyond);
+}
+
 class Parser {
  public:
   Parser(std::vector<Token> tokens, std::string_view where) : tokens_(std::move(tokens)), where_(where) {
@@ -580,7 +584,7 @@ class Parser {
       }
       case TokenKind::kInteger:
         Take();
-        return Constant(Value::Int(token.integer), token.line);
+        return Constant(IntegerOf(token), token.line);
       case TokenKind::kFloat:
         Take();
         return Constant(Value::Float(token.number), token.line);
@@ -630,7 +634,7 @@ class Parser {
   ExprPtr Dot(ExprPtr object) {
     int line = Take().line;
     if (Current().kind == TokenKind::kInteger) {
-      auto key = Constant(Value::Int(Current().integer), line);
+      auto key = Constant(IntegerOf(Current()), line);
       Take();
       return MakeBinary(ExprKind::kItem, std::move(object), std::move(key), line);
     }

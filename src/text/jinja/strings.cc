@@ -485,8 +485,32 @@ std::string ReprFloat(double number) {
          digits.substr(static_cast<size_t>(exponent + 1));
 }
 
-bool ParseInt(std::string_view text, int base, int64_t& number, bool& too_large) {
-  too_large = false;
+namespace {
+
+constexpr size_t kMaxIntegerDigits = 4300;
+
+// Decimal digits of the digits of another base.
+std::string DecimalDigits(std::string_view digits, int base) {
+  constexpr uint32_t kLimb = 1'000'000'000;
+  std::vector<uint32_t> limbs;  // little end first
+  for (char c : digits) {
+    uint64_t carry = static_cast<uint64_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    for (uint32_t& limb : limbs) {
+      carry += static_cast<uint64_t>(limb) * static_cast<uint64_t>(base);
+      limb = static_cast<uint32_t>(carry % kLimb);
+      carry /= kLimb;
+    }
+    if (carry > 0) limbs.push_back(static_cast<uint32_t>(carry));
+  }
+  std::string out = std::to_string(limbs.back());
+  for (size_t i = limbs.size() - 1; i-- > 0;) out += fmt::format("{:09}", limbs[i]);
+  return out;
+}
+
+}  // namespace
+
+bool ParseInt(std::string_view text, int base, int64_t& number, std::string& beyond) {
+  beyond.clear();
   text = StripLeft(StripRight(text));
   bool negative = false;
   if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
@@ -514,7 +538,9 @@ bool ParseInt(std::string_view text, int base, int64_t& number, bool& too_large)
   if (negative) plain.insert(plain.begin(), '-');
   auto [end, error] = std::from_chars(plain.data(), plain.data() + plain.size(), number, base);
   if (end != plain.data() + plain.size()) return false;
-  too_large = error == std::errc::result_out_of_range;
+  if (error != std::errc::result_out_of_range) return true;
+  if (plain.size() > kMaxIntegerDigits) return false;
+  beyond = (negative ? "-" : "") + DecimalDigits(std::string_view(plain).substr(negative ? 1 : 0), base);
   return true;
 }
 

@@ -54,8 +54,9 @@ std::string ReplaceText(std::string_view text, std::string_view from, std::strin
 
 std::string ReprText(std::string_view text);
 std::string ReprFloat(double number);
-/// As int() and float() read text: surrounding space and single underscores allowed.
-bool ParseInt(std::string_view text, int base, int64_t& number, bool& too_large);
+/// As int() and float() read text: surrounding space and single underscores allowed, at most 4300 digits (Python's
+/// limit). `beyond` gets the decimal digits of a number that does not fit 64 bits, else nothing.
+bool ParseInt(std::string_view text, int base, int64_t& number, std::string& beyond);
 bool ParseFloat(std::string_view text, double& number);
 
 }  // namespace assay::jinja

@@ -2,7 +2,7 @@
 // The Jinja2 template language (https://jinja.palletsprojects.com/en/stable/templates/, version 3.1) as chat templates
 // need it: parsed once, rendered often. Follows jinja2's ImmutableSandboxedEnvironment with trim_blocks, lstrip_blocks
 // and loop controls. Left out: template inheritance and imports, autoescape, `random`, `lipsum`, `pprint`, `urlize`,
-// `striptags`, `wordwrap`, integers beyond 64 bits.
+// `striptags`, `wordwrap`, computing with integers beyond 64 bits.
 
 #include <cstdint>
 #include <memory>

@@ -43,6 +43,9 @@ bool TestDefined(Runtime& r, const Value& v, Arguments& a) {
 bool TestNumber(Runtime& r, const Value& v, Arguments& a) {
   return Plain(r, a, "number", [&] { return v.IsNumber(); });
 }
+bool TestInteger(Runtime& r, const Value& v, Arguments& a) {
+  return Plain(r, a, "integer", [&] { return v.is(Type::kInt) || v.is(Type::kBigInt); });
+}
 bool TestIterable(Runtime& r, const Value& v, Arguments& a) {
   return Plain(r, a, "iterable", [&] { return IsIterable(v); });
 }
@@ -118,7 +121,7 @@ constexpr TestEntry kTests[] = {
     {"greaterthan", Comparison<Op::kGt>},
     {"gt", Comparison<Op::kGt>},
     {"in", TestIn},
-    {"integer", IsType<Type::kInt>},
+    {"integer", TestInteger},
     {"iterable", TestIterable},
     {"le", Comparison<Op::kLe>},
     {"lessthan", Comparison<Op::kLt>},

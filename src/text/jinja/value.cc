@@ -1,8 +1,10 @@
 #include "text/jinja/value.h"
 
+#include <charconv>
 #include <cmath>
 #include <string>
 
+#include "base/json_number.h"
 #include "text/jinja/runtime.h"
 #include "text/jinja/strings.h"
 
@@ -29,6 +31,14 @@ Value Value::Int(int64_t i) {
   value.int_ = i;
   return value;
 }
+Value Value::Integer(std::string digits) {
+  int64_t integer = 0;
+  if (auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), integer); error == std::errc())
+    return Int(integer);
+  auto object = std::make_shared<StringObject>();
+  object->text = std::move(digits);
+  return Wrap(Type::kBigInt, std::move(object));
+}
 Value Value::Float(double f) {
   Value value(Type::kFloat);
   value.float_ = f;
@@ -48,6 +58,11 @@ Value Value::Undefined(std::string message) {
 }
 std::string Value::UndefinedMessage() const {
   return object_ ? static_cast<const StringObject&>(*object_).text : "undefined value";
+}
+
+double Value::AsDouble() const {
+  if (type_ == Type::kBigInt) return std::strtod(digits().c_str(), nullptr);
+  return type_ == Type::kFloat ? float_ : static_cast<double>(int_);
 }
 
 int64_t RangeObject::Size() const {
@@ -186,7 +201,7 @@ Value FromJson(Runtime& runtime, const Json& json) {
       return Value::Bool(json.get<bool>());
     case Json::value_t::number_unsigned:
       if (json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
-        runtime.Fail("integer {} does not fit 63 bits", json.get<uint64_t>());
+        return Value::Integer(std::to_string(json.get<uint64_t>()));
       [[fallthrough]];
     case Json::value_t::number_integer:
       return Value::Int(json.get<int64_t>());
@@ -206,6 +221,11 @@ Value FromJson(Runtime& runtime, const Json& json) {
         dict->Set(runtime, MakeText(runtime, key), FromJson(runtime, value));
       return MakeDict(runtime, std::move(dict));
     }
+    case Json::value_t::binary:  // a number that is kept as its text
+      if (!IsNumber(json)) return Value::None();
+      if (const std::string text = DumpJson(json); text.find_first_of(".eE") == std::string::npos)
+        return Value::Integer(text);
+      return Value::Float(NumberOf(json).Rounded());
     default:
       return Value::None();
   }
@@ -263,6 +283,7 @@ bool IsIterable(const Value& value) {
     case Type::kNone:
     case Type::kBool:
     case Type::kInt:
+    case Type::kBigInt:
     case Type::kFloat:
     case Type::kObject:
       return false;
@@ -289,6 +310,7 @@ const char* TypeName(const Value& value) {
     case Type::kBool:
       return "bool";
     case Type::kInt:
+    case Type::kBigInt:
       return "int";
     case Type::kFloat:
       return "float";
@@ -348,6 +370,8 @@ bool Truth(Runtime& runtime, const Value& value) {
     case Type::kBool:
     case Type::kInt:
       return value.AsInt() != 0;
+    case Type::kBigInt:
+      return true;
     case Type::kFloat:
       return value.AsDouble() != 0;
     case Type::kString:
@@ -397,6 +421,9 @@ void AppendRepr(Runtime& runtime, const Value& value, std::string& out) {
       break;
     case Type::kInt:
       out += std::to_string(value.AsInt());
+      break;
+    case Type::kBigInt:
+      out += value.digits();
       break;
     case Type::kFloat:
       out += ReprFloat(value.AsDouble());
@@ -475,8 +502,30 @@ int Sign(bool less, bool greater) {
   return less ? -1 : greater ? 1 : 0;
 }
 
+int OrderDigits(std::string_view a, std::string_view b) {
+  const bool negative = a[0] == '-';
+  if (negative != (b[0] == '-')) return negative ? -1 : 1;
+  const int order = a.size() != b.size() ? Sign(a.size() < b.size(), true) : a.compare(b);
+  return negative ? Sign(order > 0, order < 0) : Sign(order<0, order> 0);
+}
+
+// One of them is beyond 64 bits: what is behind a float's point does not matter.
+std::optional<int> OrderBig(const Value& a, const Value& b) {
+  for (const Value* value : {&a, &b}) {
+    if (!value->is(Type::kFloat) || std::isfinite(value->AsDouble())) continue;
+    if (std::isnan(value->AsDouble())) return std::nullopt;
+    return (value == &a) == (value->AsDouble() < 0) ? -1 : 1;
+  }
+  auto digits = [](const Value& value) {
+    if (value.is(Type::kBigInt)) return value.digits();
+    return value.is(Type::kFloat) ? fmt::format("{:.0f}", std::trunc(value.AsDouble())) : std::to_string(value.AsInt());
+  };
+  return OrderDigits(digits(a), digits(b));
+}
+
 // Exact between integers and floats, as Python compares them.
 std::optional<int> OrderNumbers(const Value& a, const Value& b) {
+  if (a.is(Type::kBigInt) || b.is(Type::kBigInt)) return OrderBig(a, b);
   if (a.IsIntegral() && b.IsIntegral()) return Sign(a.AsInt() < b.AsInt(), a.AsInt() > b.AsInt());
   if (!a.IsIntegral() && !b.IsIntegral()) {
     double x = a.AsDouble(), y = b.AsDouble();
@@ -512,6 +561,8 @@ bool Same(const Value& a, const Value& b) {
       return a.AsInt() == b.AsInt();
     case Type::kFloat:
       return a.AsDouble() == b.AsDouble();
+    case Type::kBigInt:
+      return a.digits() == b.digits();
     case Type::kString:  // equal strings are mostly interned in Python; never relied upon by templates
       return a.text() == b.text();
     default:
@@ -589,6 +640,9 @@ bool Hash(Runtime& runtime, const Value& value, size_t& hash) {
     case Type::kBool:
     case Type::kInt:
       hash = std::hash<int64_t>()(value.AsInt());
+      return true;
+    case Type::kBigInt:  // as the float that is equal to it, if there is one
+      hash = std::hash<double>()(value.AsDouble());
       return true;
     case Type::kFloat: {
       double number = value.AsDouble();

@@ -23,6 +23,7 @@ enum class Type : uint8_t {
   kNone,
   kBool,
   kInt,
+  kBigInt,  // beyond 64 bits, by its digits: shown and compared, not computed with
   kFloat,
   kString,
   kList,
@@ -58,6 +59,8 @@ class Value {
   static Value None() { return Value(Type::kNone); }
   static Value Bool(bool b);
   static Value Int(int64_t i);
+  /// An integer by its decimal digits, with a minus sign or none and without zeros in front.
+  static Value Integer(std::string digits);
   static Value Float(double f);
   static Value String(std::string text, bool markup = false);
   static Value Undefined(std::string message);
@@ -67,14 +70,15 @@ class Value {
   bool IsUndefined() const { return type_ == Type::kUndefined; }
   bool IsNone() const { return type_ == Type::kNone; }
   bool IsString() const { return type_ == Type::kString; }
-  bool IsNumber() const { return type_ == Type::kBool || type_ == Type::kInt || type_ == Type::kFloat; }
-  bool IsIntegral() const { return type_ == Type::kBool || type_ == Type::kInt; }
+  bool IsNumber() const { return IsIntegral() || type_ == Type::kBigInt || type_ == Type::kFloat; }
+  bool IsIntegral() const { return type_ == Type::kBool || type_ == Type::kInt; }  // of 64 bits
   bool IsSequence() const { return type_ == Type::kList || type_ == Type::kTuple; }
   bool IsMarkup() const { return IsString() && static_cast<const StringObject&>(*object_).markup; }
 
   bool AsBool() const { return int_ != 0; }
   int64_t AsInt() const { return int_; }  // also of a bool
-  double AsDouble() const { return type_ == Type::kFloat ? float_ : static_cast<double>(int_); }
+  double AsDouble() const;
+  const std::string& digits() const { return string().text; }  // of a kBigInt
   const StringObject& string() const { return static_cast<const StringObject&>(*object_); }
   const std::string& text() const { return string().text; }
   const std::vector<Value>& items() const;  // of a list or tuple
