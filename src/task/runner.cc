@@ -102,6 +102,7 @@ class Run {
     }
     if (Resumed(i, prompt_hash)) return;
     request.sampling = SamplingFromJson(example.sampling, defaults_, "sampling of " + example.id);
+    request.sampling.seed = SeedOf(request.sampling.seed, example.id);
     const bool in_reasoning = EndsInReasoning(request.prompt);
     std::string key = AnswerKey(header_, prompt_hash, request.sampling);
     if (cache_.get) {
@@ -174,6 +175,14 @@ class Run {
 
 std::string PromptHash(std::span<const int32_t> ids) {
   return HashHex(std::as_bytes(ids));
+}
+
+uint64_t SeedOf(uint64_t seed, std::string_view id) {
+  Hasher hasher;
+  hasher.AddText("seed of an example");
+  hasher.AddText(std::to_string(seed));
+  hasher.AddText(id);
+  return std::stoull(hasher.Hex().substr(0, 8), nullptr, 16) >> 1;  // what every server takes
 }
 
 std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, const Sampling& sampling) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/progress.h"
 #include "record/run_record.h"
@@ -21,6 +22,10 @@ struct AnswerLookup {
 /// Key of an answer: weights fingerprint, prompt token ids, sampling, arithmetic (and the instruction set and build
 /// where the header says so: bits are the same within one).
 std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, const Sampling& sampling);
+
+/// The seed with which an example is sampled: a stream of its own, the same in every run with this seed. With one
+/// stream for all, copies of a prompt give one answer, and what fails once fails often.
+uint64_t SeedOf(uint64_t seed, std::string_view id);
 
 /// XXH3-128 of the token ids.
 std::string PromptHash(std::span<const int32_t> ids);

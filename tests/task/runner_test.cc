@@ -110,6 +110,32 @@ class RunnerTest : public ::testing::Test {
   std::filesystem::path folder_, path_;
 };
 
+TEST(Runner, EveryExampleHasItsOwnStream) {
+  // Copies of one prompt at a temperature must not give one answer: one stream for all makes what fails once fail often.
+  std::string text;
+  for (int i = 0; i < 12; ++i)
+    text += R"({"id":"c)" + std::to_string(i) +
+            R"(","messages":[{"role":"user","content":"hi"}],"sampling":{"temperature":3},"expect":[{"type":"contains","value":"x"}]})" "\n";
+  const Task task = ParseTask(text, "t.jsonl");
+  auto seeds = [&](uint64_t seed) {
+    FakeBackend backend;
+    RunHeader header;
+    Sampling defaults;
+    defaults.seed = seed;
+    header.sampling = ToJson(defaults);
+    NoProgress progress;
+    RunTask(task, backend, header, nullptr, progress);
+    std::set<uint64_t> all;
+    for (const Sampling& sampling : backend.sampled) all.insert(sampling.seed);
+    return all;
+  };
+  EXPECT_EQ(seeds(1).size(), 12u);
+  EXPECT_EQ(seeds(1), seeds(1));  // both arms draw alike
+  EXPECT_NE(seeds(1), seeds(2));
+  for (uint64_t seed : seeds(1)) EXPECT_LT(seed, uint64_t{1} << 31);  // what every server takes
+  EXPECT_EQ(SeedOf(1, "c0"), SeedOf(1, "c0"));
+}
+
 TEST_F(RunnerTest, RemarksOnPromptsAreKept) {
   Task task = ThreeAndErrors();
   FakeBackend backend;
