@@ -31,6 +31,8 @@ constexpr std::array<std::string_view, 12> kMembers = {"id",       "slice",  "cl
                                                        "sampling", "expect", "documents",       "chat_template_kwargs"};
 // Those that count in the hash only where they are present, so that hashes of older tasks stay.
 constexpr size_t kFirstNewer = 10;
+constexpr std::string_view kPlanLine[] = {"task"}, kPlanMembers[] = {"margin", "looks", "description"};
+constexpr size_t kMostLooks = 3;
 constexpr std::string_view kMessageMembers[] = {"role",         "content",           "name",      "tool_calls",
                                                 "tool_call_id", "reasoning_content", "reasoning", "thinking"};
 constexpr std::string_view kTakenVariables[] = {"messages", "tools", "documents", "add_generation_prompt"};
@@ -350,8 +352,49 @@ class Parser {
       return Tell(line,
                   {"", fmt::format("expected an object such as {{\"id\": …, \"messages\": …, \"expect\": …}}, found {}",
                                    TypeName(object))});
+    if (object.contains("task") && !object.contains("id") && !object.contains("expect")) return ReadPlan(object, line);
     if (std::optional<std::string> other = FindOtherRow(object)) return Tell(line, {"", *other});
     ReadExample(object, line);
+  }
+
+  // What is fixed for the whole task before it is run: the first line, where it has no example.
+  void ReadPlan(const Json& object, int64_t line) {
+    try {
+      if (planned_ || !task_.examples.empty()) Wrong("task", "may only be the first line of the file");
+      planned_ = true;
+      RefuseUnknown(object, kPlanLine, "");
+      const Json& plan = object["task"];
+      if (!plan.is_object()) WrongType("task", "an object such as {\"margin\": 10}", plan);
+      RefuseUnknown(plan, kPlanMembers, "task");
+      if (const Json* margin = Find(plan, "margin")) {
+        task_.margin = margin->is_number() ? margin->get<double>() : 0.0;
+        if (!(task_.margin >= 0.1 && task_.margin <= 99.9))
+          Wrong("task.margin",
+                fmt::format("expected points from 0.1 to 99.9, such as 10, found {}", QuoteJson(*margin, 40)));
+      }
+      if (const Json* looks = Find(plan, "looks")) ReadLooks(*looks);
+      if (const Json* note = Find(plan, "description"); note && !note->is_string())
+        WrongType("task.description", "a string", *note);
+    } catch (FieldError& error) {
+      Tell(line, std::move(error));
+    }
+  }
+
+  // The level of each look is right for up to three, each at most twice the one before (docs/statistics.md).
+  void ReadLooks(const Json& looks) {
+    if (!looks.is_array() || looks.empty() || looks.size() > kMostLooks)
+      Wrong("task.looks", fmt::format("expected one to {} numbers of examples, such as [50, 100, 200], found {}",
+                                      kMostLooks, QuoteJson(looks, 40)));
+    for (const Json& look : looks) {
+      const int64_t n = look.is_number_integer() ? look.get<int64_t>() : 0;
+      if (n < 1 || n > static_cast<int64_t>(kMaxExamples))
+        Wrong("task.looks", fmt::format("expected numbers of examples, found {}", QuoteJson(look, 40)));
+      if (!task_.looks.empty() && (n <= task_.looks.back() || n > 2 * task_.looks.back()))
+        Wrong("task.looks",
+              fmt::format("expected each to be more than the one before and at most twice it, found {} after {}", n,
+                          task_.looks.back()));
+      task_.looks.push_back(n);
+    }
   }
 
   void ReadExample(const Json& object, int64_t line) {
@@ -434,6 +477,7 @@ class Parser {
   std::string name_;
   Hasher hasher_;
   std::unordered_map<std::string, int64_t> ids_;  // id → line
+  bool planned_ = false;
 };
 
 Task Finish(Parser&& parser, std::string_view file) {

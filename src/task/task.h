@@ -35,6 +35,8 @@ struct Example {
 struct Task {
   std::string name;  // file name
   std::vector<Example> examples;
+  double margin = 0;           // points, largest acceptable drop, stated in the file; 0: none
+  std::vector<int64_t> looks;  // numbers of examples at which the task is judged as it grows, rising; empty: once
   /// XXH3-128 over the examples in order: every member as written, white space and the order of an example's own
   /// members apart.
   std::string hash;

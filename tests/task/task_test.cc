@@ -63,6 +63,31 @@ TEST(Task, ReadsAllMembers) {
   EXPECT_THAT(task.slices(), ElementsAre("s", "all"));
 }
 
+TEST(Task, ThePlanIsTheFirstLine) {
+  const std::string plan = R"({"task": {"margin": 7.5, "looks": [50, 100, 200], "description": "what we ask"}})";
+  const Task task = ParseTask(plan + "\n" + kGood, "t.jsonl"), plain = ParseTask(kGood, "t.jsonl");
+  EXPECT_EQ(task.margin, 7.5);
+  EXPECT_EQ(task.looks, (std::vector<int64_t>{50, 100, 200}));
+  ASSERT_EQ(task.examples.size(), 1u);
+  EXPECT_EQ(task.examples[0].line, 2);
+  EXPECT_EQ(task.hash, plain.hash);  // the same examples
+  EXPECT_EQ(plain.margin, 0);
+  EXPECT_TRUE(plain.looks.empty());
+  EXPECT_EQ(FirstError(kGood + "\n" + plan), "t.jsonl:2: task: may only be the first line of the file");
+  EXPECT_EQ(FirstError(plan + "\n" + plan), "t.jsonl:2: task: may only be the first line of the file");
+  auto refused = [](const std::string& members) { return FirstError("{\"task\": " + members + "}\n" + kGood); };
+  EXPECT_THAT(refused("5"), HasSubstr("t.jsonl:1: task: expected an object such as {\"margin\": 10}, found "));
+  EXPECT_THAT(refused(R"({"margins": 5})"), HasSubstr("t.jsonl:1: task.margins"));
+  for (const char* margin : {"0", "-3", "100", "\"5\"", "0.05"})
+    EXPECT_THAT(refused(std::string("{\"margin\": ") + margin + "}"),
+                HasSubstr("t.jsonl:1: task.margin: expected points from 0.1 to 99.9, such as 10, found "));
+  for (const char* looks : {"[]", "50", "[10, 20, 40, 80]"})
+    EXPECT_THAT(refused(std::string("{\"looks\": ") + looks + "}"), HasSubstr("expected one to 3 numbers of examples"));
+  EXPECT_THAT(refused(R"({"looks": [50, 0.5]})"), HasSubstr("expected numbers of examples, found 0.5"));
+  EXPECT_THAT(refused(R"({"looks": [50, 150]})"), HasSubstr("at most twice it, found 150 after 50"));
+  EXPECT_THAT(refused(R"({"looks": [50, 50]})"), HasSubstr("found 50 after 50"));
+}
+
 TEST(Task, PutsTheContextIn) {
   auto content = [](const std::string& messages) {
     Task task = ParseTask(
