@@ -133,6 +133,8 @@ RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& 
   header.model = arm.identity;
   header.task_name = task.name;
   header.task_hash = task.hash;
+  header.margin = task.margin;
+  header.looks = task.looks;
   header.tokenizer_hash = TokenizerHash(arm.engine->tokenizer());
   const std::string chat_template = arm.engine->prompts().sources();
   header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);

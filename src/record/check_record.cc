@@ -105,6 +105,7 @@ Json ToJson(const CheckRecord& record) {
   json["task_name"] = record.task_name;
   json["text_name"] = record.text_name;
   json["margin"] = NumberJson(record.margin);
+  json["as_given"] = record.as_given;
   json["examples"] = Json::array();
   for (const ExampleText& example : record.examples) json["examples"].push_back(ExampleTextJson(example));
   json["baseline"] = ToJson(record.baseline);
@@ -123,6 +124,7 @@ CheckRecord CheckRecordFromJson(const Json& json, std::string_view where) {
   record.task_name = JsonString(json, "task_name", where, "");
   record.text_name = JsonString(json, "text_name", where, "");
   record.margin = JsonNumber(json, "margin", where, 0);
+  record.as_given = JsonBool(json, "as_given", where, false);
   for (const Json& item : JsonArray(json, "examples", where)) {
     ExampleText example;
     example.id = JsonString(item, "id", where);

@@ -55,7 +55,8 @@ struct CheckRecord {
   double elapsed_s = 0;  // wall time of the whole check
   std::string build, machine, task_name;
   std::string text_name;              // the file behind perplexity and KL; empty: none
-  double margin = 0;                  // points, fixed before the run; 0: the default for the number of examples
+  double margin = 0;                  // points, from the command line; 0: the task's
+  bool as_given = false;              // candidates are walked in the order given, not from the largest file down
   std::vector<ExampleText> examples;  // in task order
   Arm baseline;
   std::vector<Arm> candidates;

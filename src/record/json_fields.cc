@@ -40,6 +40,17 @@ std::vector<std::string> JsonTexts(const Json& object, std::string_view key, std
   return out;
 }
 
+std::vector<int64_t> JsonInts(const Json& object, std::string_view key, std::string_view where) {
+  std::vector<int64_t> out;
+  if (!object.contains(key)) return out;
+  for (const Json& number : JsonArray(object, key, where)) {
+    if (!number.is_number_integer())
+      Fail(ErrorKind::kCorrupt, "{}: \"{}\" should hold whole numbers, found {}", where, key, number.type_name());
+    out.push_back(number.get<int64_t>());
+  }
+  return out;
+}
+
 uint64_t JsonUnsigned(const Json& object, std::string_view key, std::string_view where) {
   const int64_t value = JsonInt(object, key, where, 0);
   if (value < 0) Fail(ErrorKind::kCorrupt, "{}: \"{}\" should not be negative, found {}", where, key, value);

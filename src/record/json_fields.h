@@ -23,6 +23,8 @@ Json FloatJson(float value);
 const Json& JsonArray(const Json& object, std::string_view key, std::string_view where);
 const Json& JsonObject(const Json& object, std::string_view key, std::string_view where);
 /// A list of texts; empty when absent.
+/// The numbers of a list; none where the member is absent.
+std::vector<int64_t> JsonInts(const Json& object, std::string_view key, std::string_view where);
 std::vector<std::string> JsonTexts(const Json& object, std::string_view key, std::string_view where);
 /// 0 when absent; refuses negative numbers.
 uint64_t JsonUnsigned(const Json& object, std::string_view key, std::string_view where);

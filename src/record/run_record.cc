@@ -106,6 +106,8 @@ Json ToJson(const RunHeader& header) {
   json["model"] = ToJson(header.model);
   json["task_name"] = header.task_name;
   json["task_hash"] = header.task_hash;
+  if (header.margin > 0) json["margin"] = header.margin;
+  if (!header.looks.empty()) json["looks"] = header.looks;
   json["tokenizer_hash"] = header.tokenizer_hash;
   json["template_hash"] = header.template_hash;
   if (!header.prompts_by.empty()) json["prompts_by"] = header.prompts_by;
@@ -128,6 +130,10 @@ RunHeader RunHeaderFromJson(const Json& json, std::string_view where) {
   header.model = ModelIdentityFromJson(JsonObject(json, "model", where), where);
   header.task_name = JsonString(json, "task_name", where, "");
   header.task_hash = JsonString(json, "task_hash", where);
+  header.margin = JsonNumber(json, "margin", where, 0);
+  if (!(header.margin >= 0 && header.margin < 100))
+    Fail(ErrorKind::kCorrupt, "{}: margin: expected 0 to less than 100 points, found {:g}", where, header.margin);
+  header.looks = JsonInts(json, "looks", where);
   header.tokenizer_hash = JsonString(json, "tokenizer_hash", where, "");
   header.template_hash = JsonString(json, "template_hash", where, "");
   header.prompts_by = JsonString(json, "prompts_by", where, "");

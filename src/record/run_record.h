@@ -30,6 +30,8 @@ struct RunHeader {
   ModelIdentity model;
   std::string task_name;       // file name
   std::string task_hash;       // XXH3-128 of the canonical examples
+  double margin = 0;           // points, stated in the task; 0: none
+  std::vector<int64_t> looks;  // numbers of examples at which the task is to be judged, rising; empty: once
   std::string tokenizer_hash;  // ids of a fixed probe text and vocabulary
   std::string template_hash;   // chat template source; empty: none used
   std::string prompts_by;      // whose rules make prompts of messages: "transformers" | "llama.cpp"; empty: unknown
