@@ -29,6 +29,7 @@ struct Options {
   std::string model, task, text, report, keep, fail_on = "cant-tell";
   std::vector<std::string> to, candidates;
   double margin = 0;
+  bool in_order = false;
   ModelFlags model_flags;
   PromptFlags prompt_flags;
   TaskSamplingFlags sampling;
@@ -98,6 +99,7 @@ class Checking {
     record_.task_name = task_.name;
     record_.text_name = o_.text.empty() ? "" : fs::path(o_.text).filename().string();
     record_.margin = o_.margin;
+    record_.as_given = o_.in_order;
     for (const Example& example : task_.examples) record_.examples.push_back(DescribeExample(example));
     if (task_.examples.size() < kAdvisedExamples)
       Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(),
@@ -275,8 +277,9 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
       ->check(IntegerBetween(1, kMostTokens));
   command
       .add_option("--margin", o->margin,
-                  "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
+                  "largest acceptable drop in points, fixed before you look (default: the task's, else 10)")
       ->check(NumberBetween(0.1, 99.9));
+  AddInOrder(command, o->in_order);
   command.add_option("--report", o->report, "HTML report to write")->default_val("assay-report.html");
   command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
   AddPromptFlags(command, o->prompt_flags);

@@ -16,6 +16,7 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
     std::string baseline, html, fail_on = "cant-tell";
     std::vector<std::string> candidates;
     double margin = 0;
+    bool in_order = false;
     bool force = false;
   };
   auto o = std::make_shared<Options>();
@@ -23,8 +24,9 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
   command.add_option("CANDIDATE", o->candidates, "saved runs of quantized models")->required();
   command
       .add_option("--margin", o->margin,
-                  "largest acceptable drop in points, fixed before you look (default: 10, from 100 examples on 5)")
+                  "largest acceptable drop in points, fixed before you look (default: the task's, else 10)")
       ->check(NumberBetween(0.1, 99.9));
+  AddInOrder(command, o->in_order);
   command.add_option("--html", o->html, "also write the report to this file");
   AddForce(command, o->force);
   AddFailOn(command, o->fail_on);
@@ -45,6 +47,7 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
     record.build = BuildText();
     record.machine = MachineText();
     record.margin = o->margin;
+    record.as_given = o->in_order;
     record.baseline.run = ReadRunRecord(o->baseline);
     record.task_name = record.baseline.run.header.task_name;
     for (const std::string& path : o->candidates) {

@@ -6,6 +6,11 @@
 
 namespace assay {
 
+void AddInOrder(CLI::App& command, bool& in_order) {
+  command.add_flag("--in-order", in_order,
+                   "recommend by the order given (best first) instead of from the largest file down");
+}
+
 void AddFailOn(CLI::App& command, std::string& fail_on) {
   command
       .add_option("--fail-on", fail_on,

@@ -2,21 +2,34 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "base/error.h"
 #include "base/strings.h"
 
 namespace assay {
 namespace {
 
+bool Cracks(const Judgement& group) {
+  return group.judged && group.verdict == Verdict::kCracks;
+}
+
 std::vector<std::string> CrackedSlices(const Comparison& comparison) {
   std::vector<std::string> names;
+  if (comparison.slices.size() < 2) return names;  // the slice is the whole
   for (const Judgement& slice : comparison.slices)
-    if (slice.judged && slice.verdict == Verdict::kCracks) names.push_back(slice.name);
+    if (Cracks(slice)) names.push_back(slice.name);
   return names;
 }
 
-std::string Flips(const Judgement& all) {
-  return fmt::format("{} lost, {} gained of {}", all.counts.regressions, all.counts.fixes, all.counts.n);
+bool Passes(const Comparison& comparison) {
+  return comparison.comparable && comparison.all.verdict == Verdict::kHolds &&
+         std::none_of(comparison.slices.begin(), comparison.slices.end(), Cracks);
+}
+
+std::string Flips(const Judgement& group) {
+  return fmt::format("{} lost, {} gained of {}", group.counts.regressions, group.counts.fixes, group.counts.n);
 }
 
 /// " (5.1 MiB, 31% of bf16)", or nothing when sizes are unknown.
@@ -27,80 +40,122 @@ std::string Size(const ModelIdentity& model, const ModelIdentity& baseline) {
                      baseline.format);
 }
 
-std::string AdviceWhenNothingHolds(std::span<const Comparison> comparisons) {
-  const Comparison *nearest = nullptr, *best = nullptr;
-  bool any_comparable = false, weak_baseline = false, holds_overall = false;
+/// What the least known slice may hide: "; with 10 examples, tools may still be 26 points down".
+std::string WorstSlice(const Comparison& comparison) {
+  const Judgement* worst = nullptr;
+  if (comparison.slices.size() < 2) return "";
+  for (const Judgement& slice : comparison.slices)
+    if (slice.judged && (!worst || slice.drop.upper > worst->drop.upper)) worst = &slice;
+  if (!worst || 100 * worst->drop.upper <= comparison.margin) return "";
+  return fmt::format("; with {} {}, {} may still be {:.0f} points down", worst->sources,
+                     worst->clustered      ? "sources"
+                     : worst->sources == 1 ? "example"
+                                           : "examples",
+                     worst->name, 100 * worst->drop.upper);
+}
+
+std::string Names(std::span<const Comparison> comparisons, std::span<const size_t> which) {
+  std::vector<std::string> names;
+  for (size_t i : which) names.push_back(comparisons[i].candidate);
+  return Join(names, ", ");
+}
+
+std::string WhatHolds(const CheckRecord& record, std::span<const Comparison> comparisons, const Walk& walk) {
+  const Comparison& comparison = comparisons[*walk.recommended()];
+  const ModelIdentity &model = record.candidates[*walk.recommended()].model(), &baseline = record.baseline.model();
+  std::string text;
+  if (model.file_bytes >= baseline.file_bytes && baseline.file_bytes > 0)
+    text = fmt::format("Keep {}: nothing smaller is shown to hold within {:g} points; {}{} holds ({})", baseline.format,
+                       comparison.margin, comparison.candidate, Size(model, baseline), Flips(comparison.all));
+  else
+    text = fmt::format("Ship {}{}: {} within {:g} points ({})", comparison.candidate, Size(model, baseline),
+                       walk.held > 1 ? "it and everything larger hold" : "it holds", comparison.margin,
+                       Flips(comparison.all));
+  return text + WorstSlice(comparison) + ".";
+}
+
+std::string WhenNothingHolds(std::span<const Comparison> comparisons, const Walk& walk) {
+  const auto first =
+      std::find_if(walk.order.begin(), walk.order.end(), [&](size_t i) { return comparisons[i].comparable; });
+  if (first == walk.order.end()) return "No candidate can be compared with the baseline; see the reasons.";
+  const Comparison *largest = &comparisons[*first], *nearest = nullptr;
+  bool all_crack = true, weak = true;
   for (const Comparison& comparison : comparisons) {
-    any_comparable |= comparison.comparable;
-    if (!comparison.comparable) continue;
-    if (!comparison.all.judged) {
-      weak_baseline = true;
-      continue;
-    }
     const Judgement& all = comparison.all;
-    holds_overall |= all.verdict == Verdict::kHolds;
+    if (!comparison.comparable || !all.judged) continue;
+    all_crack = all_crack && all.verdict == Verdict::kCracks;
+    weak = weak && all.weak_baseline;
     if (all.examples_to_settle && (!nearest || *all.examples_to_settle < *nearest->all.examples_to_settle))
       nearest = &comparison;
-    if (!best || all.counts.drop() < best->all.counts.drop()) best = &comparison;
   }
-  if (!any_comparable) return "No candidate can be compared with the baseline; see the reasons.";
-  if (holds_overall) return "No format here holds in every slice.";
-  if (nearest) {
-    return fmt::format(
-        "Nothing here is shown to hold within {:g} points yet. Nearest to an answer is {} ({}): about {} examples "
-        "would settle it.",
-        nearest->margin, nearest->candidate, Flips(nearest->all), *nearest->all.examples_to_settle);
-  }
-  if (best && best->all.verdict == Verdict::kCracks) {
-    return fmt::format("Do not ship any of these for this task: the best, {}, still cracks ({}). Try a larger format.",
-                       best->candidate, Flips(best->all));
-  }
-  if (weak_baseline)
-    return "The baseline itself fails most of this task, so there is nothing to lose: easier examples or a better "
-           "model come first.";
-  return "Nothing here is shown to hold, and no practical number of examples would settle it.";
+  if (all_crack)
+    return fmt::format("Do not ship any of these for this task: the largest, {}, cracks ({}). Try a larger format.",
+                       largest->candidate, Flips(largest->all));
+  if (weak)
+    return "The baseline itself fails most of this task, so there is too little to lose to show that anything holds: "
+           "easier examples or a better model come first.";
+  if (largest->all.verdict == Verdict::kHolds)
+    return fmt::format("No format is recommended: {} holds on average only.", largest->candidate);
+  std::string text =
+      fmt::format("Nothing is recommended: {}, the largest, {} within {:g} points ({}).", largest->candidate,
+                  largest->all.verdict == Verdict::kCracks ? "does not hold" : "is not shown to hold", largest->margin,
+                  Flips(largest->all));
+  if (nearest)
+    text += fmt::format(" Nearest to an answer is {} ({}): about {} examples would settle it.", nearest->candidate,
+                        Flips(nearest->all), *nearest->all.examples_to_settle);
+  return text;
+}
+
+/// "tools cracks (6 lost, 0 gained of 10)".
+std::string SliceCracks(const Comparison& comparison) {
+  std::vector<std::string> parts;
+  for (const Judgement& slice : comparison.slices)
+    if (Cracks(slice)) parts.push_back(fmt::format("{} ({})", slice.name, Flips(slice)));
+  return Join(parts, ", ");
 }
 
 }  // namespace
 
-std::optional<size_t> Recommended(const CheckRecord& record, std::span<const Comparison> comparisons) {
+Walk WalkDown(const CheckRecord& record, std::span<const Comparison> comparisons) {
   ASSAY_CHECK(record.candidates.size() == comparisons.size());
-  std::optional<size_t> best;
-  for (size_t i = 0; i < comparisons.size(); ++i) {
-    if (!comparisons[i].comparable || comparisons[i].all.verdict != Verdict::kHolds ||
-        !CrackedSlices(comparisons[i]).empty())
-      continue;
-    if (!best || record.candidates[i].model().file_bytes < record.candidates[*best].model().file_bytes) best = i;
-  }
-  return best;
+  Walk walk;
+  walk.order.resize(comparisons.size());
+  std::iota(walk.order.begin(), walk.order.end(), size_t{0});
+  if (!record.as_given)
+    std::stable_sort(walk.order.begin(), walk.order.end(), [&](size_t a, size_t b) {
+      return record.candidates[a].model().file_bytes > record.candidates[b].model().file_bytes;
+    });
+  while (walk.held < walk.order.size() && Passes(comparisons[walk.order[walk.held]])) ++walk.held;
+  return walk;
 }
 
 std::string Advice(const CheckRecord& record, std::span<const Comparison> comparisons) {
   if (comparisons.empty()) return "There is no candidate to judge.";
-  std::string advice;
-  if (std::optional<size_t> best = Recommended(record, comparisons)) {
-    const Comparison& comparison = comparisons[*best];
-    const ModelIdentity &model = record.candidates[*best].model(), &baseline = record.baseline.model();
-    if (model.file_bytes >= baseline.file_bytes && baseline.file_bytes > 0) {
-      advice =
-          fmt::format("Keep {}: nothing smaller is shown to hold within {:g} points; {}{} holds ({}).", baseline.format,
-                      comparison.margin, comparison.candidate, Size(model, baseline), Flips(comparison.all));
-    } else {
-      advice =
-          fmt::format("Ship {}{}: {} that holds within {:g} points ({}).", comparison.candidate, Size(model, baseline),
-                      comparisons.size() > 1 ? "the smallest" : "a format", comparison.margin, Flips(comparison.all));
-    }
-  } else {
-    advice = AdviceWhenNothingHolds(comparisons);
+  const Walk walk = WalkDown(record, comparisons);
+  std::vector<std::string> sentences;
+  // A slice that cracks where the whole does not is what an average hides.
+  for (size_t i : walk.order) {
+    const Comparison& comparison = comparisons[i];
+    if (comparison.comparable && !Cracks(comparison.all) && !CrackedSlices(comparison).empty())
+      sentences.push_back(fmt::format("{} cracks in {}, though {} on average.", comparison.candidate,
+                                      SliceCracks(comparison),
+                                      comparison.all.verdict == Verdict::kHolds ? "it holds" : "nothing is shown"));
   }
-  for (const Comparison& comparison : comparisons) {
-    if (!comparison.comparable || comparison.all.verdict == Verdict::kCracks) continue;
-    std::vector<std::string> cracked = CrackedSlices(comparison);
-    if (!cracked.empty())
-      advice += fmt::format(" {} cracks in {}, though {} overall.", comparison.candidate, Join(cracked, ", "),
-                            comparison.all.verdict == Verdict::kHolds ? "it holds" : "nothing is shown");
+  std::string main = walk.recommended() ? WhatHolds(record, comparisons, walk) : WhenNothingHolds(comparisons, walk);
+  // Nobody ships less than what is recommended: its own words come first.
+  sentences.insert(walk.recommended() ? sentences.begin() : sentences.end(), std::move(main));
+  if (walk.held < walk.order.size()) {
+    std::vector<size_t> unreached;
+    for (size_t k = walk.held + 1; k < walk.order.size(); ++k)
+      if (Passes(comparisons[walk.order[k]])) unreached.push_back(walk.order[k]);
+    if (!unreached.empty())
+      sentences.push_back(fmt::format(
+          "From the largest down, {} is the first that does not: {}, smaller, {} and {} not "
+          "recommended.",
+          comparisons[walk.order[walk.held]].candidate, Names(comparisons, unreached),
+          unreached.size() == 1 ? "holds on its own" : "hold on their own", unreached.size() == 1 ? "is" : "are"));
   }
-  return advice;
+  return Join(sentences, " ");
 }
 
 }  // namespace assay

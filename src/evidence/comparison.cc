@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "evidence/judge.h"
+#include "statistics/exact_paired.h"
 
 namespace assay {
 namespace {
@@ -40,9 +41,27 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Compari
       comparison.notes.push_back(
           fmt::format("{} differs: {} for the baseline, {} for the candidate", what, left, right));
   };
+  if (!a.model.fingerprint.empty() && a.model.fingerprint == b.model.fingerprint)
+    comparison.notes.push_back("baseline and candidate are the same weights: this says nothing about a quantization");
   note("arithmetic", a.arithmetic, b.arithmetic);
   note("build", a.build, b.build);
   note("machine", a.machine, b.machine);
+}
+
+/// What the tasks fixed before the runs: a margin, the sizes at which they are looked at.
+void CheckPlan(const RunRecord& baseline, const RunRecord& candidate, const Rules& rules, Comparison& comparison) {
+  const RunHeader &a = baseline.header, &b = candidate.header;
+  if (a.margin != b.margin && !rules.margin_given)
+    comparison.obstacles.push_back(
+        fmt::format("different margins in their tasks: {:g} and {:g} points (0: none)", a.margin, b.margin));
+  if (a.looks != b.looks) comparison.obstacles.push_back("their tasks plan different looks");
+  const auto examples = static_cast<int64_t>(baseline.examples.size());
+  if (!a.looks.empty() && std::find(a.looks.begin(), a.looks.end(), examples) == a.looks.end()) {
+    std::string planned;
+    for (int64_t look : a.looks) planned += (planned.empty() ? "" : ", ") + std::to_string(look);
+    comparison.obstacles.push_back(
+        fmt::format("the task plans to be looked at with {} examples, this run has {}", planned, examples));
+  }
 }
 
 bool AnswersDiffer(const ExampleResult& a, const ExampleResult& b) {
@@ -153,45 +172,47 @@ void CountFailures(Comparison& comparison) {
       [](const FailureCount& a, const FailureCount& b) { return a.candidate - a.baseline > b.candidate - b.baseline; });
 }
 
+/// Fewest examples that can show the margin, when none of them is lost.
+int64_t FewestToHold(double margin, double level) {
+  auto n = static_cast<int64_t>(std::floor(std::log(level) / std::log1p(-margin)));  // never more than it takes
+  while (n <= kMostExact && (n == 0 || ExactHoldsP({n, 0, 0}, margin) > level)) ++n;
+  return n;
+}
+
 void AddNotes(Comparison& comparison) {
   if (!comparison.excluded.empty())
     comparison.notes.push_back("left out of both models because one of them had an error: " +
                                Listed(comparison.excluded));
   int64_t cut_before = 0, cut_after = 0;
-  std::map<std::string, int> clusters;
-  bool shared = false;
   for (const ExamplePair& pair : comparison.pairs) {
     cut_before += pair.baseline->finish == "length";
     cut_after += pair.candidate->finish == "length";
-    if (!pair.baseline->cluster.empty()) shared |= ++clusters[pair.baseline->cluster] > 1;
   }
   if (cut_after > cut_before)
     comparison.notes.push_back(fmt::format("{} answer{} of the candidate ran into the token limit, {} of the baseline",
                                            cut_after, cut_after == 1 ? "" : "s", cut_before));
-  if (shared)
-    comparison.notes.push_back(
-        "some examples share a source (cluster), the tests take them as independent: true uncertainty is larger");
   const Judgement& all = comparison.all;
-  if (!all.judged) return;
-  const double margin = comparison.margin / 100;
-  if (TangoInterval({all.counts.n, 0, 0}, 1 - 2 * kLevel).upper >= margin) {
-    const double z = NormalQuantile(1 - kLevel);
-    // With no flips at all the Tango bound is z^2 / (n + z^2).
-    const auto needed = static_cast<int64_t>(std::floor(z * z * (1 - margin) / margin)) + 1;
+  if (all.clustered)
     comparison.notes.push_back(
-        fmt::format("{} examples cannot show a margin of {:g} points even without a single regression; {} can",
-                    all.counts.n, comparison.margin, needed));
-  }
-  if (all.verdict == Verdict::kHolds && all.mid_p <= kLevel)
+        fmt::format("some examples share a source (cluster): what is tested is {} sources, not {} "
+                    "examples",
+                    all.sources, all.counts.n));
+  if (!all.judged) return;
+  if (const int64_t needed = FewestToHold(comparison.margin / 100, comparison.level);
+      all.verdict != Verdict::kHolds && all.sources < needed)
+    comparison.notes.push_back(
+        fmt::format("with none lost and none gained, {} {} do not show a margin of {:g} points; {} do", all.sources,
+                    all.clustered ? "sources" : "examples", comparison.margin, needed));
+  if (all.verdict == Verdict::kHolds && all.cracks_p <= comparison.level)
     comparison.notes.push_back(fmt::format("holds within {:g} points, with a measured loss of {:.1f}",
                                            comparison.margin, 100 * all.counts.drop()));
+  // Chosen so, an equal model whose answers change in a tenth of them can only lose.
+  if (all.counts.regressions > 0 && all.baseline_passed == all.counts.n)
+    comparison.notes.push_back(
+        "the baseline passes every example: if they were chosen because it does, losses look larger than they are");
 }
 
 }  // namespace
-
-double DefaultMargin(int64_t examples) {
-  return examples < kSmallSample ? 10 : 5;
-}
 
 std::string_view VerdictName(Verdict verdict) {
   switch (verdict) {
@@ -221,27 +242,64 @@ std::string_view OutcomeName(Outcome outcome) {
   return "";
 }
 
-Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
-                   double margin) {
+std::string_view CrackTestName(CrackTest test) {
+  switch (test) {
+    case CrackTest::kSuissaShuster:
+      return "Suissa-Shuster";
+    case CrackTest::kMidP:
+      return "mid-p McNemar";
+    case CrackTest::kSignFlip:
+      return "sign flip";
+  }
+  return "";
+}
+
+Rules RulesOf(const RunHeader& header, double margin) {
   if (!(margin >= 0 && margin < 100))
-    Fail(ErrorKind::kInvalid, "margin: expected 0 (the default) to less than 100 points, found {:g}", margin);
+    Fail(ErrorKind::kInvalid, "margin: expected more than 0 and less than 100 points, found {:g}", margin);
+  Rules rules;
+  rules.margin_given = margin > 0;
+  if (margin > 0)
+    rules.margin = margin;
+  else if (header.margin > 0)
+    rules.margin = header.margin;
+  if (!header.looks.empty()) rules.level = kLookLevel;
+  return rules;
+}
+
+namespace {
+
+Comparison CompareWith(Jury& jury, const RunRecord& baseline, const RunRecord& candidate,
+                       std::span<const Displacement> displacement, const Rules& rules) {
   Comparison comparison;
   comparison.baseline = baseline.header.model.format;
   comparison.candidate = candidate.header.model.format;
-  comparison.margin = margin > 0 ? margin : DefaultMargin(static_cast<int64_t>(baseline.examples.size()));
+  comparison.margin = rules.margin;
+  comparison.level = rules.level;
   CheckHeaders(baseline, candidate, comparison);
+  CheckPlan(baseline, candidate, rules, comparison);
   PairUp(baseline, candidate, displacement, comparison);
   comparison.comparable = comparison.obstacles.empty();
   CountFailures(comparison);
-  JudgeGroups(comparison);
+  jury.JudgeGroups(comparison);
   AddNotes(comparison);
   return comparison;
 }
 
+}  // namespace
+
+Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
+                   const Rules& rules) {
+  Jury jury;
+  return CompareWith(jury, baseline, candidate, displacement, rules);
+}
+
 std::vector<Comparison> Judge(const CheckRecord& record) {
+  Jury jury;
+  const Rules rules = RulesOf(record.baseline.run.header, record.margin);
   std::vector<Comparison> comparisons;
   for (const Arm& arm : record.candidates)
-    comparisons.push_back(Compare(record.baseline.run, arm.run, arm.displacement, record.margin));
+    comparisons.push_back(CompareWith(jury, record.baseline.run, arm.run, arm.displacement, rules));
   return comparisons;
 }
 

@@ -13,13 +13,20 @@
 
 namespace assay {
 
-inline constexpr int kComparisonVersion = 1;
+inline constexpr int kComparisonVersion = 2;
 
-/// One-sided level of every test here.
+/// One-sided level of every test of a task that is looked at once.
 inline constexpr double kLevel = 0.05;
+/// The same where a task grows and is looked at up to three times (50, 100 and 200 examples, for one): any false claim
+/// in all looks together stays below 3.5% (docs/statistics.md).
+inline constexpr double kLookLevel = 0.022;
+/// Margin in points where the task names none. It does not depend on the number of examples: a rule that changes with
+/// them lets 99 examples hold where 100 cannot.
+inline constexpr double kDefaultMargin = 10;
 /// More examples than this share failing with an error of the machinery (not a wrong answer): not comparable.
 inline constexpr double kMaxErrorShare = 0.02;
-/// A slice (or task) that the baseline itself fails more often than this has too little to lose: it is not judged.
+/// A slice (or task) that the baseline itself fails more often than this has too little to lose to show that it holds.
+/// That it cracks is said all the same.
 inline constexpr double kMinBaselineRate = 0.5;
 /// Displacement that counts as large: what llama.cpp's Q2_K does to LLaMA-3-8B on running text (mean KL 0.445 nats,
 /// same top token 71.1%; Q4_K_M 0.031 and 91.9%). Along a model's own greedy answers distributions are sharper, so
@@ -29,9 +36,6 @@ inline constexpr double kLargeSameTopLoss = 1.0 - 0.711;
 /// Below so many examples a large displacement turns "holds" into "can't tell": few passes are then weak evidence
 /// against it.
 inline constexpr int64_t kSmallSample = 100;
-
-/// Margin in points when the user fixed none: 10 below 100 examples, 5 from there on.
-double DefaultMargin(int64_t examples);
 
 enum class Verdict { kHolds, kCracks, kCantTell };
 /// "holds", "cracks", "can't tell".
@@ -61,23 +65,33 @@ struct DisplacementSummary {
   bool large() const { return measured && (mean_kl >= kLargeMeanKl || 1.0 - same_top >= kLargeSameTopLoss); }
 };
 
-/// What the counts of a group of examples say.
+/// What decided whether a group cracks.
+enum class CrackTest { kSuissaShuster, kMidP, kSignFlip };
+/// "Suissa-Shuster", "mid-p McNemar", "sign flip".
+std::string_view CrackTestName(CrackTest test);
+
+/// What the outcomes of a group of examples say.
 struct Judgement {
-  std::string name;  // slice; empty: all examples
-  PairedCounts counts;
+  std::string name;     // slice; empty: all examples
+  PairedCounts counts;  // examples
   int64_t baseline_passed = 0, candidate_passed = 0;
-  bool judged = false;  // false: verdict is "can't tell" and `reason` says why it was not attempted
+  int64_t sources = 0;     // what is independent: clusters, and examples without one
+  bool clustered = false;  // some examples share a cluster: sources, not examples, are tested
+  bool judged = false;     // false: verdict is "can't tell" and `reason` says why it was not attempted
   Verdict verdict = Verdict::kCantTell;
-  std::string reason;                               // one sentence
-  Interval drop;                                    // 90% Tango interval, share
-  double mid_p = 1, exact_p = 1;                    // one-sided McNemar
-  double holds_p = 1;                               // one-sided, against "the drop is at least the margin"
-  double adjusted_mid_p = 1, adjusted_holds_p = 1;  // Holm over the judged slices; equal to the above for all examples
+  std::string reason;                       // one sentence
+  Interval drop;                            // two one-sided exact bounds at the comparison's level, share
+  double mid_p = 1, exact_p = 1;            // one-sided McNemar on examples
+  CrackTest crack_test = CrackTest::kMidP;  // decides "cracks"
+  double cracks_p = 1, holds_p = 1;         // one-sided, against "no worse" and "worse by the margin or more"
+  double adjusted_cracks_p = 1;             // Tarone-Holm over the slices; all examples: cracks_p
+  double adjusted_holds_p = 1;              // Holm over the slices; all examples: holds_p
   double chance_worse = 0.5, chance_beyond_margin = 0;  // posterior, shown beside the tests, decides nothing
   std::optional<double> detectable_drop;      // share: the smallest true drop that so many examples find in 4 of 5 runs
   std::optional<int64_t> examples_to_settle;  // only with "can't tell"
   DisplacementSummary displacement;
-  bool downgraded = false;  // the counts say holds, the displacement is too large to believe them
+  bool downgraded = false;     // the counts say holds, the displacement is too large to believe them
+  bool weak_baseline = false;  // it passes too little to show that anything holds
 };
 
 struct FailureCount {
@@ -89,6 +103,7 @@ struct Comparison {
   int version = kComparisonVersion;
   std::string baseline, candidate;  // format names
   double margin = 0;                // points
+  double level = kLevel;            // one-sided, of every test
   bool comparable = false;
   std::vector<std::string> obstacles;  // why not comparable; empty otherwise
   std::vector<std::string> notes;      // what a reader should know about a valid comparison
@@ -99,10 +114,19 @@ struct Comparison {
   std::vector<ExamplePair> pairs;      // in the baseline's order
 };
 
-/// `margin` in points; 0: DefaultMargin. When the runs are not comparable the counts and pairs are still filled where
-/// ids match, but nothing is judged.
+/// How a record is to be judged: what its task says, unless the command line says otherwise.
+struct Rules {
+  double margin = kDefaultMargin;  // points
+  double level = kLevel;
+  bool margin_given = false;  // on the command line, whatever the task says
+};
+/// The rules of runs with this header. `margin`: the command line's, 0 for none. Throws Error{kInvalid} for a margin
+/// that is none.
+Rules RulesOf(const RunHeader& header, double margin);
+
+/// When the runs are not comparable the counts and pairs are still filled where ids match, but nothing is judged.
 Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
-                   double margin);
+                   const Rules& rules);
 /// One comparison per candidate, in order. The record must outlive them.
 std::vector<Comparison> Judge(const CheckRecord& record);
 

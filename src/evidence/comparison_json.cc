@@ -41,17 +41,21 @@ Json JudgementJson(const Judgement& group) {
   json["regressions"] = group.counts.regressions;
   json["fixes"] = group.counts.fixes;
   json["drop"] = Points(group.counts.drop());
-  json["drop_90"] = {Points(group.drop.lower), Points(group.drop.upper)};
+  json["drop_bounds"] = {Points(group.drop.lower), Points(group.drop.upper)};
+  json["sources"] = group.clustered ? Json(group.sources) : Json(nullptr);
+  json["crack_test"] = CrackTestName(group.crack_test);
+  json["cracks_p"] = Rounded(group.cracks_p);
   json["mid_p"] = Rounded(group.mid_p);
   json["exact_p"] = Rounded(group.exact_p);
   json["holds_p"] = Rounded(group.holds_p);
-  json["adjusted_mid_p"] = Rounded(group.adjusted_mid_p);
+  json["adjusted_cracks_p"] = Rounded(group.adjusted_cracks_p);
   json["adjusted_holds_p"] = Rounded(group.adjusted_holds_p);
   json["chance_worse"] = Rounded(group.chance_worse);
   json["chance_beyond_margin"] = Rounded(group.chance_beyond_margin);
   json["detectable_drop"] = group.detectable_drop ? Points(*group.detectable_drop) : Json(nullptr);
   json["examples_to_settle"] = group.examples_to_settle ? Json(*group.examples_to_settle) : Json(nullptr);
   json["downgraded"] = group.downgraded;
+  json["weak_baseline"] = group.weak_baseline;
   json["displacement"] = DisplacementJson(group.displacement);
   return json;
 }
@@ -64,6 +68,7 @@ Json ToJson(const Comparison& comparison) {
   json["baseline"] = comparison.baseline;
   json["candidate"] = comparison.candidate;
   json["margin"] = Rounded(comparison.margin);
+  json["level"] = Rounded(comparison.level);
   json["comparable"] = comparison.comparable;
   json["obstacles"] = comparison.obstacles;
   json["notes"] = comparison.notes;

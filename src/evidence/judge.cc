@@ -10,13 +10,42 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "statistics/bounded_mean.h"
+#include "statistics/exact_paired.h"
+#include "statistics/multiplicity.h"
 #include "statistics/power.h"
+#include "statistics/sign_flip.h"
 
 namespace assay {
 namespace {
 
 /// Planning figures enumerate all tables: a second of work at this size, and far above it nobody asks.
 constexpr int64_t kMaxPlanned = 20'000;
+
+/// Outcomes of a group by what is independent: sources (clusters), and examples that share none.
+struct Sources {
+  std::unordered_map<std::string_view, SourceLoss> clusters;
+  std::vector<SourceLoss> alone;
+  bool shared = false;
+
+  void Add(const ExamplePair& pair) {
+    if (pair.outcome == Outcome::kExcluded) return;
+    const int64_t lost = pair.outcome == Outcome::kRegression ? 1 : pair.outcome == Outcome::kFix ? -1 : 0;
+    if (pair.baseline->cluster.empty()) {
+      alone.push_back({lost, 1});
+      return;
+    }
+    SourceLoss& cluster = clusters[pair.baseline->cluster];
+    shared |= cluster.examples > 0;
+    cluster.lost += lost;
+    ++cluster.examples;
+  }
+  std::vector<SourceLoss> all() const {
+    std::vector<SourceLoss> all = alone;
+    for (const auto& [name, cluster] : clusters) all.push_back(cluster);
+    return all;
+  }
+};
 
 void Count(const ExamplePair& pair, Judgement& group) {
   if (pair.outcome == Outcome::kExcluded) return;
@@ -52,29 +81,30 @@ void Average(DisplacementSummary& sum) {
   if (sum.examples > 0) sum.diverged /= static_cast<double>(sum.examples);
 }
 
-/// What counts say at a margin. Slices have the same counts more often than not, and some of this is work.
-class Figures {
- public:
-  explicit Figures(double margin) : margin_(margin / 100) {}
+}  // namespace
 
-  void Test(Judgement& group) {
-    const PairedCounts& counts = group.counts;
-    auto [found, fresh] = tests_.try_emplace(Key(counts));
+/// What counts say at a margin and a level.
+class Jury::Figures {
+ public:
+  struct Tests {
+    Interval drop;
+    double holds_p = 1, cracks_p = 1, mid_p = 1, exact_p = 1, chance_worse = 0.5, chance_beyond_margin = 0;
+  };
+
+  /// `cracks_p` is Suissa and Shuster's.
+  const Tests& Of(const PairedCounts& counts, double margin, double level) {
+    auto [found, fresh] = tests_.try_emplace({Key(counts), margin, level});
     Tests& tests = found->second;
     if (fresh) {
-      tests.drop = TangoInterval(counts, 1 - 2 * kLevel);
+      tests.drop = ExactDropInterval(counts, level);
+      tests.holds_p = ExactHoldsP(counts, margin);
+      tests.cracks_p = ExactCracksP(counts);
       tests.mid_p = McNemarMidP(counts.regressions, counts.fixes);
       tests.exact_p = McNemarExact(counts.regressions, counts.fixes);
-      tests.holds_p = NonInferiorityP(counts, margin_);
       tests.chance_worse = PosteriorDropAbove(counts, 0);
-      tests.chance_beyond_margin = PosteriorDropAbove(counts, margin_);
+      tests.chance_beyond_margin = PosteriorDropAbove(counts, margin);
     }
-    group.drop = tests.drop;
-    group.mid_p = group.adjusted_mid_p = tests.mid_p;
-    group.exact_p = tests.exact_p;
-    group.holds_p = group.adjusted_holds_p = tests.holds_p;
-    group.chance_worse = tests.chance_worse;
-    group.chance_beyond_margin = tests.chance_beyond_margin;
+    return tests;
   }
 
   std::optional<double> DetectableDrop(const PairedCounts& counts, double level) {
@@ -84,124 +114,191 @@ class Figures {
     return found->second;
   }
 
-  std::optional<int64_t> ToSettle(const PairedCounts& counts, double level) {
-    auto [found, fresh] = settling_.try_emplace({Key(counts), level});
-    if (fresh) found->second = ExamplesToSettle(PlanningRates(counts), margin_, counts.n, level);
+  std::optional<int64_t> ToSettle(const PairedCounts& counts, double margin, double level) {
+    auto [found, fresh] = settling_.try_emplace({Key(counts), margin, level});
+    if (fresh) found->second = ExamplesToSettle(PlanningRates(counts), margin / 100, counts.n, level);
     return found->second;
   }
 
  private:
   using Counts = std::tuple<int64_t, int64_t, int64_t>;
   static Counts Key(const PairedCounts& counts) { return {counts.n, counts.regressions, counts.fixes}; }
-  struct Tests {
-    Interval drop;
-    double mid_p = 1, exact_p = 1, holds_p = 1, chance_worse = 0, chance_beyond_margin = 0;
-  };
-  double margin_;  // share
-  std::map<Counts, Tests> tests_;
+  std::map<std::tuple<Counts, double, double>, Tests> tests_;
   std::map<std::pair<Counts, double>, std::optional<double>> drops_;
-  std::map<std::pair<Counts, double>, std::optional<int64_t>> settling_;
+  std::map<std::tuple<Counts, double, double>, std::optional<int64_t>> settling_;
 };
 
-/// Tests and intervals, and whether judging makes sense at all.
-void Measure(const Comparison& comparison, Figures& figures, Judgement& group) {
-  const PairedCounts& counts = group.counts;
-  if (counts.n > 0) figures.Test(group);
-  const auto n = static_cast<double>(counts.n);
-  if (!comparison.comparable) {
-    group.reason = "the runs are not comparable";
-  } else if (counts.n == 0) {
-    group.reason = "no example is left to judge";
-  } else if (static_cast<double>(group.baseline_passed) < kMinBaselineRate * n) {
-    group.reason = fmt::format("not judged: the baseline itself passes only {} of {}", group.baseline_passed, counts.n);
-  } else {
-    group.judged = true;
-  }
+namespace {
+
+/// Rounded up: it follows "at most".
+std::string Percent(double p) {
+  return p < 0.001 ? "0.1%" : fmt::format("{:.3g}%", std::ceil(1000 * p - 1e-9) / 10);
 }
 
-void Explain(double margin, int64_t groups, Judgement& group) {
-  const PairedCounts& counts = group.counts;
-  const double most = 100 * group.drop.upper;
-  const std::string flips = fmt::format("{} lost, {} gained", counts.regressions, counts.fixes);
+/// "3 lost, 1 gained of 50", and of what is independent where that is less.
+std::string Flips(const Judgement& group) {
+  std::string text =
+      fmt::format("{} lost, {} gained of {}", group.counts.regressions, group.counts.fixes, group.counts.n);
+  if (group.clustered) text += fmt::format(" (of {} sources)", group.sources);
+  return text;
+}
+
+/// "between 1.6 points better and 12.1 worse".
+std::string Range(const Interval& drop) {
+  const double least = 100 * drop.lower, most = 100 * drop.upper;
+  if (most <= 0) return fmt::format("between {:.1f} and {:.1f} points better", -most, -least);
+  if (least < 0) return fmt::format("between {:.1f} points better and {:.1f} worse", -least, most);
+  return fmt::format("between {:.1f} and {:.1f} points worse", least, most);
+}
+
+void Explain(double margin, double level, int64_t groups, Judgement& group) {
+  const std::string flips = Flips(group);
   switch (group.verdict) {
     case Verdict::kHolds:
-      group.reason = fmt::format("{} of {}: at most {:.1f} points worse, within the margin of {:g}", flips, counts.n,
-                                 most, margin);
+      group.reason = fmt::format("{}: at most {:.1f} points worse, within the margin of {:g}", flips,
+                                 std::max(0.0, 100 * group.drop.upper), margin);
       break;
     case Verdict::kCracks:
-      group.reason = fmt::format("{} of {}: an equal model would lose so many in {} of runs", flips, counts.n,
-                                 group.mid_p < 0.001 ? "less than 0.1%" : fmt::format("{:.2g}%", 100 * group.mid_p));
+      if (group.crack_test == CrackTest::kMidP)
+        group.reason = fmt::format("{}: mid-p {:.2g}{}", flips, group.mid_p,
+                                   groups > 1 ? fmt::format(", {} slices judged together", groups) : "");
+      else
+        group.reason = fmt::format("{}: a model that is no worse would lose so many in at most {} of runs", flips,
+                                   Percent(group.cracks_p));
       break;
     case Verdict::kCantTell:
       if (group.downgraded) {
         group.reason = fmt::format(
-            "{} of {}, but the outputs moved as far as 2-bit quantization moves them (mean KL {:.2f}, same top token "
+            "{}, but the outputs moved as far as 2-bit quantization moves them (mean KL {:.2f}, same top token "
             "{:.0f}%): {} passes are "
             "too few to overrule that",
-            flips, counts.n, group.displacement.mean_kl, 100 * group.displacement.same_top, counts.n);
-      } else if (most < margin) {
-        group.reason = fmt::format("{} of {}: within the margin on its own, not among {} slices judged at once", flips,
-                                   counts.n, groups);
-      } else if (group.mid_p <= kLevel) {
+            flips, group.displacement.mean_kl, 100 * group.displacement.same_top, group.counts.n);
+      } else if (group.weak_baseline) {
+        group.reason = fmt::format("{}: the baseline itself passes only {}, too little to lose to show that it holds",
+                                   flips, group.baseline_passed);
+      } else if (group.holds_p <= level) {
         group.reason =
-            fmt::format("{} of {}: a loss on its own, not among {} slices judged at once", flips, counts.n, groups);
+            fmt::format("{}: within the margin on its own, not among {} slices judged at once", flips, groups);
+      } else if (group.cracks_p <= level) {
+        group.reason = fmt::format("{}: a loss on its own, not among {} slices judged at once", flips, groups);
       } else {
-        group.reason =
-            fmt::format("{} of {}: up to {:.1f} points worse is possible, and so is no loss", flips, counts.n, most);
+        group.reason = fmt::format("{}: {}", flips, Range(group.drop));
       }
       break;
   }
 }
 
-/// The three-way rule on adjusted p-values. `groups`: how many are judged together; planning figures take the level
-/// that Holm's first step would.
-void Decide(double margin, int64_t groups, Figures& figures, Judgement& group) {
-  const double level = kLevel / static_cast<double>(groups);
-  group.detectable_drop = figures.DetectableDrop(group.counts, level);
-  if (group.adjusted_holds_p < kLevel) {
-    group.downgraded = group.displacement.large() && group.counts.n < kSmallSample;
-    group.verdict = group.downgraded ? Verdict::kCantTell : Verdict::kHolds;
-    if (group.downgraded) group.examples_to_settle = kSmallSample;
-  } else if (group.adjusted_mid_p <= kLevel) {
-    group.verdict = Verdict::kCracks;
+/// Whether judging makes sense at all.
+void Admit(const Comparison& comparison, Judgement& group) {
+  if (!comparison.comparable) {
+    group.reason = "the runs are not comparable";
+  } else if (group.counts.n == 0) {
+    group.reason = "no example is left to judge";
   } else {
-    group.verdict = Verdict::kCantTell;
-    group.examples_to_settle = figures.ToSettle(group.counts, level);
+    group.judged = true;
+    group.weak_baseline =
+        static_cast<double>(group.baseline_passed) < kMinBaselineRate * static_cast<double>(group.counts.n);
   }
-  Explain(margin, groups, group);
 }
 
 }  // namespace
 
-void JudgeGroups(Comparison& comparison) {
+Jury::Jury() : figures_(std::make_unique<Figures>()) {}
+Jury::~Jury() = default;
+
+void Jury::JudgeGroups(Comparison& comparison) {
+  Judgement& all = comparison.all;
   std::unordered_map<std::string_view, size_t> places;
+  Sources all_sources;
+  std::vector<Sources> sources;
   for (const ExamplePair& pair : comparison.pairs) {
-    Count(pair, comparison.all);
+    Count(pair, all);
+    all_sources.Add(pair);
     const auto [place, fresh] = places.emplace(pair.slice, comparison.slices.size());
-    if (fresh) comparison.slices.emplace_back().name = pair.slice;
+    if (fresh) {
+      comparison.slices.emplace_back().name = pair.slice;
+      sources.emplace_back();
+    }
     Count(pair, comparison.slices[place->second]);
+    sources[place->second].Add(pair);
   }
-  Figures figures(comparison.margin);
-  Average(comparison.all.displacement);
-  Measure(comparison, figures, comparison.all);
-  if (comparison.all.judged) Decide(comparison.margin, 1, figures, comparison.all);
+  const double level = comparison.level;
+  Figures& figures = *figures_;
+  // Fills what outcomes say on their own; returns the smallest value that cracks_p could have with so many flips.
+  auto measure = [&](const Sources& of, bool slice, Judgement& group) {
+    Average(group.displacement);
+    group.sources = group.counts.n;
+    if (group.counts.n == 0) return 1.0;
+    const double margin = comparison.margin / 100;
+    const Figures::Tests& tests = figures.Of(group.counts, margin, level);
+    group.drop = tests.drop;
+    group.mid_p = tests.mid_p;
+    group.exact_p = tests.exact_p;
+    group.holds_p = tests.holds_p;
+    group.cracks_p = slice ? tests.mid_p : tests.cracks_p;
+    group.crack_test = slice ? CrackTest::kMidP : CrackTest::kSuissaShuster;
+    group.chance_worse = tests.chance_worse;
+    group.chance_beyond_margin = tests.chance_beyond_margin;
+    double least = std::exp2(-static_cast<double>(group.counts.regressions + group.counts.fixes + 1));
+    if (of.shared) {
+      const std::vector<SourceLoss> parts = of.all();
+      std::vector<int64_t> lost;
+      for (const SourceLoss& source : parts) lost.push_back(source.lost);
+      group.clustered = true;
+      group.sources = static_cast<int64_t>(parts.size());
+      group.drop = SourcesDropInterval(parts, level);
+      group.holds_p = SourcesHoldP(parts, margin);
+      group.cracks_p = SignFlipP(lost);
+      group.crack_test = CrackTest::kSignFlip;
+      least = LeastSignFlipP(lost);
+    }
+    // Bounds and tests are not of one kind, and need not be monotone to the last digit: what the tests say about no
+    // drop and about the margin counts.
+    auto agree = [](bool below, double at, double& end) { end = below ? std::min(end, at) : std::max(end, at); };
+    agree(group.holds_p <= level, margin, group.drop.upper);
+    agree(group.cracks_p > level, 0.0, group.drop.lower);
+    group.adjusted_cracks_p = group.cracks_p;
+    group.adjusted_holds_p = group.holds_p;
+    return least;
+  };
+  // `groups`: how many are judged together; planning figures take the level that Holm's first step would.
+  auto decide = [&](int64_t groups, Judgement& group) {
+    const double share = level / static_cast<double>(groups);
+    if (!group.clustered) group.detectable_drop = figures.DetectableDrop(group.counts, share);
+    if (group.adjusted_holds_p <= level && !group.weak_baseline) {
+      group.downgraded = group.displacement.large() && group.counts.n < kSmallSample;
+      group.verdict = group.downgraded ? Verdict::kCantTell : Verdict::kHolds;
+      if (group.downgraded) group.examples_to_settle = kSmallSample;
+    } else if (group.adjusted_cracks_p <= level) {
+      group.verdict = Verdict::kCracks;
+    } else if (!group.weak_baseline && !group.clustered) {
+      group.examples_to_settle = figures.ToSettle(group.counts, comparison.margin, share);
+    }
+    Explain(comparison.margin, level, groups, group);
+  };
+  measure(all_sources, false, all);
+  Admit(comparison, all);
+  if (all.judged) decide(1, all);
 
   std::vector<Judgement*> judged;
-  std::vector<double> mid_p, holds_p;
-  for (Judgement& slice : comparison.slices) {
-    Average(slice.displacement);
-    Measure(comparison, figures, slice);
+  std::vector<double> cracks_p, least, holds_p;
+  for (size_t i = 0; i < comparison.slices.size(); ++i) {
+    Judgement& slice = comparison.slices[i];
+    const double smallest = measure(sources[i], true, slice);
+    Admit(comparison, slice);
     if (!slice.judged) continue;
     judged.push_back(&slice);
-    mid_p.push_back(slice.mid_p);
+    cracks_p.push_back(slice.cracks_p);
+    least.push_back(smallest);
     holds_p.push_back(slice.holds_p);
   }
   // Two families, one per claim: each keeps its own chance of any false claim at the level.
-  const std::vector<double> adjusted_mid_p = HolmAdjust(mid_p), adjusted_holds_p = HolmAdjust(holds_p);
+  const std::vector<double> adjusted_cracks_p = TaroneHolmAdjust(cracks_p, least);
+  const std::vector<double> adjusted_holds_p = HolmAdjust(holds_p);
   for (size_t i = 0; i < judged.size(); ++i) {
-    judged[i]->adjusted_mid_p = adjusted_mid_p[i];
+    judged[i]->adjusted_cracks_p = adjusted_cracks_p[i];
     judged[i]->adjusted_holds_p = adjusted_holds_p[i];
-    Decide(comparison.margin, static_cast<int64_t>(judged.size()), figures, *judged[i]);
+    decide(static_cast<int64_t>(judged.size()), *judged[i]);
   }
 }
 

@@ -101,8 +101,8 @@ std::string VerdictTable(const CheckRecord& record, std::span<const Comparison> 
   for (const ExampleResult& result : record.baseline.run.examples) passed += result.pass;
   std::string out =
       "<section aria-labelledby=\"verdicts\"><h2 id=\"verdicts\">Verdicts</h2><p class=\"sub\">The strip shows the "
-      "drop in passes with its 90% "
-      "interval; the solid line is no drop, the shade begins at the margin.</p><div class=\"scroll\"><table "
+      "drop in passes between its two one-sided "
+      "bounds; the solid line is no drop, the shade begins at the margin.</p><div class=\"scroll\"><table "
       "class=\"verdicts\">"
       "<thead><tr><th scope=\"col\">Format</th><th scope=\"col\">Verdict</th><th scope=\"col\" class=\"n\">Passed</th>"
       "<th scope=\"col\">Drop, points</th><th scope=\"col\" class=\"n\">Size</th>";
@@ -138,7 +138,7 @@ std::string SliceTable(std::span<const Comparison> comparisons) {
   std::string out =
       "<section aria-labelledby=\"slices\"><h2 id=\"slices\">Slices</h2><p class=\"sub\">Passed of all, then lost and "
       "gained. Judged together with "
-      "Holm\xE2\x80\x99s correction, so a slice needs more evidence than the whole. \xE2\x9C\x93 holds, \xE2\x9C\x97 "
+      "a correction for their number, so a slice needs more evidence than the whole. \xE2\x9C\x93 holds, \xE2\x9C\x97 "
       "cracks, ? can\xE2\x80\x99t tell, "
       "\xE2\x80\x93 not judged.</p><div class=\"scroll\"><table class=\"slices\"><thead><tr><th "
       "scope=\"col\">Slice</th>";
@@ -219,19 +219,25 @@ std::string Provenance(const CheckRecord& record, std::span<const Comparison> co
   const RunHeader& header = record.baseline.run.header;
   std::string out = "<section class=\"method\" aria-labelledby=\"method\"><h2 id=\"method\">How this was decided</h2>";
   out += fmt::format(
-      "<p>Both models answered the same rendered prompts and the margin of {:g} points was fixed before the run. A "
-      "candidate <b>holds</b> when the "
-      "one-sided 95% Tango score bound of the drop lies below the margin. Otherwise it <b>cracks</b> when the "
-      "one-sided mid-p McNemar test on lost "
-      "against gained examples gives at most 0.05. Otherwise the run <b>can\xE2\x80\x99t tell</b>. Slices are judged "
-      "at the same level with Holm\xE2\x80\x99s "
-      "correction; a slice that the baseline fails more often than not is not judged.</p>"
+      "<p>Both models answered the same rendered prompts, and the margin of {:g} points was fixed before. A candidate "
+      "<b>holds</b> when the exact test of \xE2\x80\x9Cworse by the margin or more\xE2\x80\x9D (E+M on "
+      "Tango\xE2\x80\x99s score) "
+      "rejects at {:g}. Otherwise it <b>cracks</b> when Suissa and Shuster\xE2\x80\x99s exact test on lost against "
+      "gained "
+      "examples does. Otherwise the run <b>can\xE2\x80\x99t tell</b>. Slices are judged at the same level: "
+      "<i>cracks</i> by mid-p "
+      "with the correction of Tarone and Holm, <i>holds</i> with Holm\xE2\x80\x99s. Examples that share a source count "
+      "as one; "
+      "their losses are tested by flipping the signs of sources. Where the baseline itself fails more often than not, "
+      "nothing is said to hold. "
+      "What is recommended is the last that holds on the way from the largest file down, with no slice that cracks.</p>"
       "<p>Displacement (KL divergence and agreement on the top token along the baseline\xE2\x80\x99s answers) says how "
       "far the outputs moved, not whether "
       "they got worse. It can turn \xE2\x80\x9Cholds\xE2\x80\x9D into \xE2\x80\x9C"
       "can\xE2\x80\x99t tell\xE2\x80\x9D when it is as large as that of 2-bit "
       "quantization and there are fewer than {} examples, never the other way.</p>",
-      comparisons.empty() ? record.margin : comparisons[0].margin, kSmallSample);
+      comparisons.empty() ? record.margin : comparisons[0].margin, comparisons.empty() ? kLevel : comparisons[0].level,
+      kSmallSample);
   out += "<dl>";
   auto row = [&](std::string_view term, const std::string& value) {
     if (!value.empty()) out += fmt::format("<dt>{}</dt><dd>{}</dd>", term, EscapeHtml(value));

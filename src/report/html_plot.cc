@@ -216,7 +216,7 @@ Panel PassPanel(const CheckRecord& record, std::span<const Comparison> compariso
   Panel panel;
   panel.share = true;
   panel.title = whole ? "All examples" : "Slice: " + slice;
-  panel.subtitle = whole ? "passed; whiskers: 90% interval of the drop" : "passed; the slice that lost most";
+  panel.subtitle = whole ? "passed; whiskers: bounds of the drop" : "passed; the slice that lost most";
   panel.label = "Size against share of passed examples, " + (whole ? std::string("all slices") : slice) +
                 "; the figures are in the tables above.";
   auto group = [&](const Comparison& comparison) -> const Judgement* {
@@ -282,7 +282,7 @@ std::string DropStrip(const Judgement& group, bool comparable, const DropScale& 
   const double drop = axis.At(100 * group.counts.drop());
   return fmt::format(
       "<svg class=\"strip {}\" viewBox=\"0 0 190 26\" preserveAspectRatio=\"xMinYMid meet\" role=\"img\" "
-      "aria-label=\"drop {} points, 90% interval {} to {}\">"
+      "aria-label=\"drop {} points, bounds {} to {}\">"
       "<rect class=\"beyond\" x=\"{:.1f}\" y=\"2\" width=\"{:.1f}\" height=\"22\"/><line class=\"axis\" x1=\"4\" "
       "x2=\"186\" y1=\"13\" y2=\"13\"/>"
       "<line class=\"zero\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"4\" y2=\"22\"/><line class=\"margin\" x1=\"{:.1f}\" "

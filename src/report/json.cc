@@ -48,8 +48,12 @@ Json RenderJson(const CheckRecord& record, std::span<const Comparison> compariso
   json["task"] = record.task_name;
   json["text"] = record.text_name.empty() ? Json(nullptr) : Json(record.text_name);
   json["advice"] = Advice(record, comparisons);
-  const std::optional<size_t> recommended = Recommended(record, comparisons);
+  const Walk walk = WalkDown(record, comparisons);
+  const std::optional<size_t> recommended = walk.recommended();
   json["recommended"] = recommended ? Json(comparisons[*recommended].candidate) : Json(nullptr);
+  json["walk"] = Json::array();  // in the order in which candidates were looked at; the first `walk_held` hold
+  for (size_t i : walk.order) json["walk"].push_back(comparisons[i].candidate);
+  json["walk_held"] = walk.held;
   Json& baseline = json["baseline"];
   baseline["model"] = ToJson(record.baseline.model());
   baseline["examples"] = record.baseline.run.examples.size();

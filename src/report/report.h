@@ -9,7 +9,7 @@
 
 namespace assay {
 
-inline constexpr int kReportVersion = 1;
+inline constexpr int kReportVersion = 2;
 
 struct TerminalOptions {
   int width = 120;     // columns; narrower drops the least needed columns

@@ -4,7 +4,6 @@
 #include <boost/math/distributions/beta.hpp>
 #include <boost/math/quadrature/gauss_kronrod.hpp>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 
@@ -37,21 +36,26 @@ double McNemarMidP(int64_t regressions, int64_t fixes) {
   return BinomialUpperTail(flips, regressions + 1, 0.5) + BinomialPmf(flips, regressions, 0.5) / 2;
 }
 
-double TangoScore(const PairedCounts& counts, double drop) {
-  CheckCounts(counts);
-  ASSAY_CHECK(drop > -1 && drop < 1);
+double RestrictedFixRate(const PairedCounts& counts, double drop) {
   const auto n = static_cast<double>(counts.n), b = static_cast<double>(counts.regressions),
              c = static_cast<double>(counts.fixes);
-  // The maximum-likelihood rate of fixes when the drop is held fixed: the larger root of 2n q^2 + linear q + constant.
-  // A negative drop is the same problem with the roles exchanged, which keeps the constant's sign and so the root real.
+  // The larger root of 2n q^2 + linear q + constant. A negative drop is the same problem with the roles exchanged,
+  // which keeps the constant's sign and so the root real; q is then the rate of regressions.
   const double d = std::abs(drop), gain = drop < 0 ? c : b, loss = drop < 0 ? b : c;
   const double linear = -gain - loss + (2 * n - gain + loss) * d;
   const double constant = -loss * d * (1 - d);
   const double root = std::sqrt(std::max(0.0, linear * linear - 8 * n * constant));
   // Written so that nothing cancels when linear > 0.
   const double q = linear > 0 ? (root + linear > 0 ? -2 * constant / (root + linear) : 0.0) : (root - linear) / (4 * n);
-  const double variance = n * (2 * q + d * (1 - d));
-  const double difference = b - c - n * drop;
+  return drop < 0 ? q + d : q;
+}
+
+double TangoScore(const PairedCounts& counts, double drop) {
+  CheckCounts(counts);
+  ASSAY_CHECK(drop > -1 && drop < 1);
+  const auto n = static_cast<double>(counts.n);
+  const double q = RestrictedFixRate(counts, drop), variance = n * (2 * q + drop * (1 - drop));
+  const double difference = static_cast<double>(counts.regressions - counts.fixes) - n * drop;
   if (variance <= 0) return difference == 0 ? 0.0 : std::copysign(HUGE_VAL, difference);
   return difference / std::sqrt(variance);
 }
@@ -122,19 +126,6 @@ double PosteriorDropAbove(const PairedCounts& counts, double drop) {
     from = to;
   }
   return std::clamp(total, 0.0, 1.0);
-}
-
-std::vector<double> HolmAdjust(std::span<const double> p_values) {
-  std::vector<size_t> order(p_values.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) { return p_values[x] < p_values[y]; });
-  std::vector<double> adjusted(p_values.size());
-  double running = 0;
-  for (size_t rank = 0; rank < order.size(); ++rank) {
-    running = std::max(running, std::min(1.0, static_cast<double>(order.size() - rank) * p_values[order[rank]]));
-    adjusted[order[rank]] = running;
-  }
-  return adjusted;
 }
 
 }  // namespace assay

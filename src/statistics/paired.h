@@ -3,8 +3,6 @@
 // All rates and margins here are shares (0.10), not points (10).
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include "statistics/interval.h"
 
@@ -23,6 +21,8 @@ double McNemarExact(int64_t regressions, int64_t fixes);
 /// The same with half the weight on the observed table: P(X > b) + P(X = b) / 2 (Fagerland, Lydersen and Laake 2013).
 double McNemarMidP(int64_t regressions, int64_t fixes);
 
+/// The most likely rate of fixes when the drop is held at `drop`.
+double RestrictedFixRate(const PairedCounts& counts, double drop);
 /// Score statistic of the hypothesis "the true drop is `drop`" (Tango 1998); negative when the table shows less. -1 <
 /// drop < 1.
 double TangoScore(const PairedCounts& counts, double drop);
@@ -38,8 +38,5 @@ Interval NewcombeInterval(const PairedCounts& counts, int64_t both_pass, double 
 /// P(true drop > `drop` | table) with the prior Dirichlet(1/2, 1/2, 1) on (regression, fix, neither); by quadrature,
 /// good to 1e-7.
 double PosteriorDropAbove(const PairedCounts& counts, double drop);
-
-/// Holm's step-down adjustment: reject where the adjusted value is at most alpha. The order of the input is kept.
-std::vector<double> HolmAdjust(std::span<const double> p_values);
 
 }  // namespace assay

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "statistics/interval.h"
+#include "statistics/multiplicity.h"
 #include "statistics/paired.h"
 
 namespace assay {
