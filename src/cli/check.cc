@@ -112,6 +112,7 @@ class Checking {
     }
     double start = Now();
     record_.baseline = Measure(base_, nullptr);
+    RequireAnswers(record_.baseline.run, flags_);  // else no candidate can be judged
     for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
     for (const std::string& candidate : o_.candidates) AddCandidate(ResolveModel(candidate), "");
     record_.elapsed_s = Now() - start;
@@ -308,6 +309,7 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
       PrintTrusted(text);
       Print(fmt::format("\nreport: {} (all answers side by side); data: {}", o->report, checking.DataName().string()));
     }
+    for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);
     return VerdictExitCode(comparisons, o->fail_on);
   };
 }

@@ -70,6 +70,8 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
       if (!text.empty() && text.back() == '\n') text.pop_back();
       PrintTrusted(text);
     }
+    RequireAnswers(record.baseline.run, flags);
+    for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);
     return VerdictExitCode(comparisons, o->fail_on);
   };
 }

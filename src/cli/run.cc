@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/prompt_flags.h"
 #include "cli/ranges.h"
+#include "cli/verdict.h"
 
 namespace assay {
 namespace {
@@ -106,6 +107,7 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     } else {
       PrintSummary(run, out);
     }
+    RequireAnswers(run, flags);
     return static_cast<int>(kHolds);
   };
 }

@@ -1,7 +1,11 @@
 #include "cli/verdict.h"
 
-#include <CLI/CLI.hpp>
+#include <fmt/core.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "base/error.h"
 #include "cli/command.h"
 
 namespace assay {
@@ -33,6 +37,18 @@ int VerdictExitCode(std::span<const Comparison> comparisons, const std::string& 
   if (fail_on == "never") return kHolds;
   if (cracks) return kCracks;
   return unsure && fail_on == "cant-tell" ? kCantTell : kHolds;
+}
+
+void RequireAnswers(const RunRecord& run, const CommonFlags& flags) {
+  const auto failed = [](const ExampleResult& e) { return !e.error.empty(); };
+  const auto first = std::find_if(run.examples.begin(), run.examples.end(), failed);
+  if (first == run.examples.end()) return;
+  const auto count = static_cast<size_t>(std::count_if(first, run.examples.end(), failed));
+  const std::string text =
+      fmt::format("{} on {}: {} of {} examples could not be answered; the first, {}: {}", run.header.model.name,
+                  run.header.task_name, count, run.examples.size(), first->id, first->error);
+  if (count == run.examples.size()) Fail(ErrorKind::kInvalid, "{}", text);
+  Note(flags, text);
 }
 
 }  // namespace assay

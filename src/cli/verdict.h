@@ -1,16 +1,19 @@
 #pragma once
-// From verdicts to exit codes, one rule for `check` and `compare`.
+// From verdicts and runs to exit codes, one rule for `run`, `check` and `compare`.
 
 #include <span>
 #include <string>
 
 #include "evidence/comparison.h"
+#include "record/run_record.h"
 
 namespace CLI {
 class App;
 }
 
 namespace assay {
+
+struct CommonFlags;
 
 /// Adds --fail-on cracks|cant-tell|never.
 void AddFailOn(CLI::App& command, std::string& fail_on);
@@ -21,5 +24,9 @@ void AddInOrder(CLI::App& command, bool& in_order);
 /// The worst verdict decides: 3 when a candidate cracks, else 4 when one cannot be told (or compared), else 0.
 /// --fail-on cracks makes 4 a 0, --fail-on never both.
 int VerdictExitCode(std::span<const Comparison> comparisons, const std::string& fail_on);
+
+/// Says how many examples of a run could not be answered. Throws Error{kInvalid} when none was: such a run says nothing
+/// about its model, whatever --fail-on.
+void RequireAnswers(const RunRecord& run, const CommonFlags& flags);
 
 }  // namespace assay

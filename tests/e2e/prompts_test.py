@@ -75,7 +75,7 @@ class Prompts(unittest.TestCase):
             self.assertNotIn("error", example)
         # The same shows in what is hidden, and in the way out.
         plain = self.folder("plain", PLAIN)
-        self.assertIn("does not show the model tool order", self.answer(plain, ask)[1]["error"])
+        self.assertIn("does not show the model tool order", self.answer(plain, ask, code=1)[1]["error"])
         file = self.path / "tools.jinja"
         file.write_text(TOOLS)
         self.assertEqual(self.answer(plain, ask, "--template", file)[1]["prompt_hash"], right)
@@ -181,6 +181,35 @@ class Prompts(unittest.TestCase):
         model = self.folder("rag", [{"name": "rag", "template": PLAIN}])
         self.assertIn("choose with --template: rag", self.run_assay("generate", model, "hi", code=1).stderr)
         self.run_assay("generate", model, "hi", "--template", "rag", "--max-tokens", 1)
+
+    def test_a_run_without_an_answer_is_an_error(self):
+        """Whatever --fail-on; where some examples were answered the others are told."""
+        refusing = self.folder("refusing", "{% if 'no' in messages[0].content %}{{ raise_exception('not that one') }}{% endif %}" + PLAIN)
+
+        def task(name, *questions):
+            (self.path / name).write_text("".join(json.dumps({"id": f"q{i}", "messages": [{"role": "user", "content": q}], "sampling": {"max_tokens": 1},
+                                                              "expect": CHECK}) + "\n" for i, q in enumerate(questions)))
+            return name
+
+        none, some = task("none.jsonl", "no", "no no"), task("some.jsonl", "yes", "no")
+        result = self.run_assay("run", refusing, "--task", none, "-o", "none", code=1)
+        self.assertIn("2 of 2 examples could not be answered; the first, q0:", result.stderr)
+        self.assertIn("not that one", result.stderr)
+        self.assertEqual(json.loads((self.path / "none").read_text().splitlines()[-1])["end"]["examples"], 2)
+        self.assertIn("1 of 2 examples could not be answered; the first, q1:", self.run_assay("run", refusing, "--task", some, "-o", "some").stderr)
+        report = self.path / "r.html"
+        check = ("check", refusing, "--to", "q8_0", "--no-speed", "--report", report, "--fail-on", "never", "--task")
+        self.assertIn("2 of 2 examples could not be answered", self.run_assay(*check, none, code=1).stderr)
+        self.assertFalse(report.exists())
+        self.assertIn("1 of 2 examples could not be answered", self.run_assay(*check, some).stderr)
+        # The candidate alone fails: what was measured is reported, and the command fails.
+        plain = self.folder("plain", PLAIN)
+        result = self.run_assay("check", plain, "--candidate", refusing, "--no-speed", "--report", report, "--fail-on", "never", "--task", none, code=1)
+        self.assertIn("refusing on none.jsonl: 2 of 2 examples", result.stderr)
+        self.assertTrue(report.exists())
+        self.run_assay("run", plain, "--task", none, "-o", "plain")
+        for arms in (("none", "plain"), ("plain", "none")):
+            self.assertIn("2 of 2 examples could not be answered", self.run_assay("compare", *arms, "--fail-on", "never", code=1).stderr)
 
 
 if __name__ == "__main__":
