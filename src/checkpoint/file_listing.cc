@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/python_json.h"
 #include "base/strings.h"
+#include "checkpoint/gguf_config.h"
 #include "checkpoint/gguf_file.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/safetensors.h"
@@ -45,6 +46,13 @@ void AddGguf(const fs::path& path, FileListing& listing) {
                                tensor.shape, tensor.bytes});
   listing.file_bytes += file.file_bytes;
   listing.files.push_back(path.string());
+}
+
+std::optional<Vocabulary> ReadVocabulary(const fs::path& path) {
+  const MappedFile mapped = MappedFile::Open(path);
+  const GgufFile file = GgufFile::Parse(mapped.bytes(), path.string());
+  if (!file.Find("tokenizer.ggml.model")) return std::nullopt;
+  return Vocabulary{GgufTokenizer(file), GgufChatTemplate(file), GgufMetadataJson(file)};
 }
 
 void AddSafetensors(const fs::path& path, FileListing& listing) {
@@ -115,6 +123,7 @@ FileListing ListWeightFiles(const fs::path& path) {
   } else {
     listing.container = "GGUF";
     for (const fs::path& part : GgufParts(path)) AddGguf(part, listing);
+    if (listing.tensors.empty()) listing.vocabulary = ReadVocabulary(path);
   }
   std::sort(listing.tensors.begin(), listing.tensors.end(),
             [](const ListedTensor& a, const ListedTensor& b) { return a.name < b.name; });

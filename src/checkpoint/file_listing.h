@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "text/tokenizer.h"
 
 namespace assay {
 
@@ -18,6 +20,13 @@ struct ListedTensor {
   uint64_t bytes = 0;
 };
 
+/// A GGUF file that has a tokenizer and no tensors.
+struct Vocabulary {
+  TokenizerSpec tokenizer;
+  std::string chat_template;  // empty: none
+  Json metadata;              // arrays longer than 64 elements left out
+};
+
 struct FileListing {
   std::string container;     // "GGUF", "safetensors"
   std::string architecture;  // general.architecture, or the class in config.json; may be empty
@@ -25,6 +34,7 @@ struct FileListing {
   std::vector<std::string> files;
   std::vector<ListedTensor> tensors;  // by name
   uint64_t file_bytes = 0;            // of the weight files
+  std::optional<Vocabulary> vocabulary;
 };
 
 /// `path`: a GGUF file (the first of a split set lists them all), a safetensors file, or a folder of safetensors. Reads

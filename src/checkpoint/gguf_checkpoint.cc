@@ -147,6 +147,10 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   path_ = std::move(path);
   CheckSplit();
   const GgufFile& head = files_.front();
+  if (head.Find("tokenizer.ggml.model") &&
+      std::all_of(files_.begin(), files_.end(), [](const GgufFile& file) { return file.tensors.empty(); }))
+    Fail(ErrorKind::kUnsupported, "{}: no tensors: a vocabulary, which `tokenize` and `inspect` read, not a model",
+         head.where);
   const bool tied = std::none_of(files_.begin(), files_.end(),
                                  [](const GgufFile& file) { return file.FindTensor("output.weight") != nullptr; });
   GgufModel model = ReadGgufModel(head, ReadRopeTables(files_), tied);

@@ -65,7 +65,9 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
   command.add_flag("--tensors", o->tensors, "list every tensor");
   auto* errors = command.add_option("--errors", o->base, "error of every tensor against this full-precision model");
   auto* histogram = command.add_option("--histogram", o->histogram, "distribution of the weights of one tensor");
-  command.add_option("--bins", o->bins, "bins of the histogram")->check(IntegerBetween(2, 1000))->capture_default_str();
+  command.add_option("--bins", o->bins, "bins of the histogram")
+      ->check(IntegerBetween(2, 1000))
+      ->capture_default_str();
   auto* outliers = command.add_flag("--outliers", o->outliers, "matrices by the weight of their tails");
   command.add_option("--limit", o->limit, "rows to print, 0 for all")
       ->check(IntegerBetween(0, 1000000))
@@ -84,7 +86,7 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
           return InspectRemote(*remote, o->model, o->tensors, flags);
       if (e.kind() != ErrorKind::kUnsupported) throw;
       FileListing listing = ListWeightFiles(ResolveModel(o->model));
-      Note(flags, fmt::format("{}\nThis is what the files hold:", e.what()));
+      if (!listing.vocabulary) Note(flags, fmt::format("{}\nThis is what the files hold:", e.what()));
       return PrintListing(listing, o->model, o->tensors, flags);
     }
     if (!o->base.empty()) return InspectErrors(*checkpoint, *Checkpoint::Open(ResolveModel(o->base)), o->limit, flags);

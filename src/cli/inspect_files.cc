@@ -37,6 +37,72 @@ std::string Token() {
   return !home.empty() && fs::exists(home / "token", ignored) ? std::string(Trim(ReadFile(home / "token", 4096))) : "";
 }
 
+const char* ModelText(TokenizerModel model) {
+  switch (model) {
+    case TokenizerModel::kByteLevelBpe:
+      return "byte-level BPE";
+    case TokenizerModel::kSentencePieceBpe:
+      return "SentencePiece BPE";
+    case TokenizerModel::kUnigram:
+      return "unigram";
+    case TokenizerModel::kWordPiece:
+      return "WordPiece";
+  }
+  return "";
+}
+
+/// Tokens with a use of their own, by the name of it.
+std::vector<std::pair<const char*, TokenId>> SpecialTokens(const TokenizerSpec& spec) {
+  std::vector<std::pair<const char*, TokenId>> out;
+  for (auto [name, id] : {std::pair{"bos", spec.bos},
+                          {"eos", spec.eos},
+                          {"eot", spec.eot},
+                          {"eom", spec.eom},
+                          {"unk", spec.unk},
+                          {"pad", spec.pad}})
+    if (id >= 0 && static_cast<size_t>(id) < spec.tokens.size()) out.emplace_back(name, id);
+  return out;
+}
+
+int64_t ControlTokens(const TokenizerSpec& spec) {
+  return std::count(spec.types.begin(), spec.types.end(), TokenType::kControl);
+}
+
+Json VocabularyJson(const Vocabulary& vocabulary) {
+  const TokenizerSpec& spec = vocabulary.tokenizer;
+  Json special = Json::object();
+  for (auto [name, id] : SpecialTokens(spec))
+    special[name] = {{"id", id}, {"token", spec.tokens[static_cast<size_t>(id)]}};
+  return {{"model", ModelText(spec.model)},
+          {"pre_tokenizer", spec.pre},
+          {"tokens", spec.tokens.size()},
+          {"control_tokens", ControlTokens(spec)},
+          {"merges", spec.merges.size()},
+          {"special", special},
+          {"ends", spec.ends},
+          {"chat_template", vocabulary.chat_template},
+          {"metadata", vocabulary.metadata}};
+}
+
+void PrintVocabulary(const Vocabulary& vocabulary) {
+  const TokenizerSpec& spec = vocabulary.tokenizer;
+  Print("  no tensors: a vocabulary");
+  Print(fmt::format("  tokenizer: {}{}, {} tokens, {} of them control tokens, {} merges", ModelText(spec.model),
+                    spec.pre.empty() ? "" : fmt::format(" (pre-tokenizer {})", spec.pre), spec.tokens.size(),
+                    ControlTokens(spec), spec.merges.size()));
+  std::string special;
+  for (auto [name, id] : SpecialTokens(spec))
+    special += fmt::format("{}{} {} {}", special.empty() ? "" : ", ", name, id,
+                           DumpJson(Json(spec.tokens[static_cast<size_t>(id)])));
+  Print("  special tokens: " + (special.empty() ? "none" : special));
+  Print(fmt::format("  chat template: {}", vocabulary.chat_template.empty() ? "none" : "yes"));
+  Print("\n  metadata");
+  for (const auto& [key, value] : vocabulary.metadata.items()) {
+    const std::string text = DumpJson(value);
+    Print(fmt::format("    {:<40} {:.100}{}", key, text, text.size() > 100 ? "…" : ""));
+  }
+}
+
 }  // namespace
 
 int PrintListing(const FileListing& listing, const std::string& name, bool all, const CommonFlags& flags) {
@@ -44,13 +110,15 @@ int PrintListing(const FileListing& listing, const std::string& name, bool all, 
     Json tensors = Json::array();
     for (const ListedTensor& t : listing.tensors)
       tensors.push_back({{"name", t.name}, {"type", t.type}, {"shape", t.shape}, {"bytes", t.bytes}});
-    PrintJson({{"path", name},
-               {"container", listing.container},
-               {"architecture", listing.architecture},
-               {"quantization", listing.quantization},
-               {"files", listing.files.size()},
-               {"file_bytes", listing.file_bytes},
-               {"tensors", tensors}});
+    Json out = {{"path", name},
+                {"container", listing.container},
+                {"architecture", listing.architecture},
+                {"quantization", listing.quantization},
+                {"files", listing.files.size()},
+                {"file_bytes", listing.file_bytes},
+                {"tensors", tensors}};
+    if (listing.vocabulary) out["vocabulary"] = VocabularyJson(*listing.vocabulary);
+    PrintJson(out);
     return kHolds;
   }
   struct Share {
@@ -70,6 +138,10 @@ int PrintListing(const FileListing& listing, const std::string& name, bool all, 
                     listing.architecture.empty() ? "" : " " + listing.architecture,
                     listing.quantization.empty() ? "" : ", " + listing.quantization, FormatBytes(listing.file_bytes),
                     listing.files.size(), listing.files.size() == 1 ? "" : "s"));
+  if (listing.vocabulary) {
+    PrintVocabulary(*listing.vocabulary);
+    return kHolds;
+  }
   Print(fmt::format("\n  {:<12} {:>8} {:>16} {:>12} {:>8}", "stored type", "tensors", "elements", "bytes", "bits"));
   for (const auto& [type, share] : types)
     Print(fmt::format(

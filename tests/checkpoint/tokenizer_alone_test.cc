@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/expect_error.h"
+#include "checkpoint/file_listing.h"
 #include "checkpoint/hf_checkpoint.h"
 #include "checkpoint/small_gguf.h"
 #include "system/file.h"
@@ -39,6 +40,28 @@ TEST(TokenizerAlone, VocabularyOnlyGguf) {
   const fs::path like_a_folder = Folder() / "tokenizer.gguf";
   WriteFileAtomically(like_a_folder, gguf.Bytes());
   EXPECT_EQ(Encode(like_a_folder, "ab<s>cde"), (std::vector<TokenId>{6, 0, 7, 5}));
+}
+
+TEST(TokenizerAlone, VocabularyIsListed) {
+  SmallGguf gguf;
+  gguf.tensors.clear();
+  gguf.metadata.AddString("tokenizer.chat_template", "{{ messages }}");
+  const fs::path path = Written(gguf);
+  const FileListing listing = ListWeightFiles(path);
+  EXPECT_EQ(listing.container, "GGUF");
+  EXPECT_EQ(listing.architecture, "llama");
+  EXPECT_TRUE(listing.tensors.empty());
+  ASSERT_TRUE(listing.vocabulary);
+  EXPECT_EQ(listing.vocabulary->tokenizer.tokens.size(), 8u);
+  EXPECT_EQ(listing.vocabulary->chat_template, "{{ messages }}");
+  EXPECT_EQ(listing.vocabulary->metadata.at("llama.embedding_length"), 4);
+  // Whoever wants a model is told what this is.
+  ExpectError(ErrorKind::kUnsupported, "vocabulary.gguf: no tensors: a vocabulary", [&] { Checkpoint::Open(path); });
+  EXPECT_FALSE(ListWeightFiles(Written(SmallGguf())).vocabulary);
+  // Without a tokenizer it is none.
+  SmallGguf nothing("tokenizer.ggml.model");
+  nothing.tensors.clear();
+  EXPECT_FALSE(ListWeightFiles(Written(nothing)).vocabulary);
 }
 
 TEST(TokenizerAlone, FilesThatStandForTheirFolder) {

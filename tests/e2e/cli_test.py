@@ -286,6 +286,46 @@ class Commands(unittest.TestCase):
         self.assertEqual(out["architecture"], "OddForCausalLM")
         self.assertEqual(out["tensors"], [{"name": "a.weight", "type": "F8_E5M2", "shape": [2, 3], "bytes": 6}])
 
+    def test_inspect_a_vocabulary(self):
+        """A GGUF of a tokenizer alone: that, its metadata, and that there is no model in it."""
+        self.json("quantize", DEMO, "--to", "f32", "-o", "demo.gguf")
+        whole = (self.path / "demo.gguf").read_bytes()
+        at = 24
+
+        def text():
+            nonlocal at
+            size = struct.unpack_from("<Q", whole, at)[0]
+            at += 8 + size
+
+        def value(kind):
+            nonlocal at
+            if kind == 8:
+                return text()
+            if kind != 9:
+                at += {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1}.get(kind, 8)
+                return
+            element, count = struct.unpack_from("<IQ", whole, at)
+            at += 12
+            for _ in range(count):
+                value(element)
+
+        for _ in range(struct.unpack_from("<Q", whole, 16)[0]):
+            text()
+            at += 4
+            value(struct.unpack_from("<I", whole, at - 4)[0])
+        (self.path / "vocab.gguf").write_bytes(whole[:8] + struct.pack("<Q", 0) + whole[16:at] + bytes(-at % 32))
+        self.assertEqual(self.json("tokenize", "vocab.gguf", "Hello")["ids"], self.json("tokenize", "demo.gguf", "Hello")["ids"])
+        out = self.json("inspect", "vocab.gguf")
+        self.assertEqual((out["container"], out["architecture"], out["tensors"]), ("GGUF", "llama", []))
+        self.assertEqual(out["vocabulary"]["tokens"], self.json("inspect", "demo.gguf")["config"]["vocab"])
+        self.assertIn("llama.block_count", out["vocabulary"]["metadata"])
+        said = run("inspect", "vocab.gguf", cwd=self.path)
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        for words in ("no tensors: a vocabulary", "byte-level BPE", "control tokens", "eos 2", "general.architecture"):
+            self.assertIn(words, said.stdout)
+        for command in (("generate", "vocab.gguf", "hi"), ("quantize", "vocab.gguf", "--to", "q8_0"), ("inspect", "vocab.gguf", "--outliers")):
+            self.fails(*command, says=["vocab.gguf: no tensors: a vocabulary"])
+
     def test_inspect_a_remote_model(self):
         """Headers alone come over the network: of a repository of safetensors, and of a GGUF file."""
         hub = self.path / "hub"
