@@ -48,13 +48,13 @@ std::function<int()> AddBench(CLI::App& command, CommonFlags& flags) {
   command.add_option("MODEL", o->model, "model file or folder")->required();
   command.add_option("-p,--prompt", o->speed.prompt_tokens, "tokens of the prompt to read")
       ->capture_default_str()
-      ->check(IntegerBetween(0, kMostTokens));
+      ->transform(IntegerBetween(0, kMostTokens));
   command.add_option("-n,--generate", o->speed.generated_tokens, "tokens to generate")
       ->capture_default_str()
-      ->check(IntegerBetween(0, kMostTokens));
+      ->transform(IntegerBetween(0, kMostTokens));
   command.add_option("-r,--repetitions", o->speed.repetitions, "measured runs of each")
       ->capture_default_str()
-      ->check(IntegerBetween(1, 100));
+      ->transform(IntegerBetween(1, 100));
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
     if (o->speed.prompt_tokens == 0 && o->speed.generated_tokens == 0)

@@ -273,13 +273,13 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
   command.add_option("--text", o->text, "text file for perplexity and KL divergence");
   command.add_option("--context", o->perplexity.context, "tokens per chunk of the text")
       ->capture_default_str()
-      ->check(IntegerBetween(2, kMostTokens));
+      ->transform(IntegerBetween(2, kMostTokens));
   command.add_option("--chunks", o->perplexity.chunks, "at most so many chunks of the text (default: all)")
-      ->check(IntegerBetween(1, kMostTokens));
+      ->transform(IntegerBetween(1, kMostTokens));
   command
       .add_option("--margin", o->margin,
                   "largest acceptable drop in points, fixed before you look (default: the task's, else 10)")
-      ->check(NumberBetween(0.1, 99.9));
+      ->transform(NumberBetween(0.1, 99.9));
   AddInOrder(command, o->in_order);
   command.add_option("--report", o->report, "HTML report to write")->default_val("assay-report.html");
   command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
@@ -287,7 +287,7 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
   AddTaskSamplingFlags(command, o->sampling);
   command.add_option("--batch", o->engine.batch_size, "examples that decode together")
       ->capture_default_str()
-      ->check(IntegerBetween(1, 256));
+      ->transform(IntegerBetween(1, 256));
   command.add_flag("--no-cache", o->no_cache, "measure everything anew");
   AddForce(command, o->force);
   command.add_flag("--no-speed", o->no_speed, "do not measure speed and memory");

@@ -25,7 +25,7 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
   command
       .add_option("--margin", o->margin,
                   "largest acceptable drop in points, fixed before you look (default: the task's, else 10)")
-      ->check(NumberBetween(0.1, 99.9));
+      ->transform(NumberBetween(0.1, 99.9));
   AddInOrder(command, o->in_order);
   command.add_option("--html", o->html, "also write the report to this file");
   AddForce(command, o->force);

@@ -25,30 +25,30 @@ struct SamplingFlags {
 void AddSamplingFlags(CLI::App& command, SamplingFlags& flags) {
   flags.temperature =
       command.add_option("--temperature", flags.values.temperature, "0 is greedy (default: as the model's file says)")
-          ->check(NumberBetween(0.0, 100.0));
+          ->transform(NumberBetween(0.0, 100.0));
   flags.top_k = command
                     .add_option("--top-k", flags.values.top_k,
                                 "keep the k most likely tokens (default: as the model's file says)")
-                    ->check(IntegerBetween(0, kMostTokens));
+                    ->transform(IntegerBetween(0, kMostTokens));
   flags.top_p =
       command
           .add_option("--top-p", flags.values.top_p,
                       "keep the most likely tokens up to this probability (default: as the model's file says)")
-          ->check(NumberBetween(0.0, 1.0));
+          ->transform(NumberBetween(0.0, 1.0));
   flags.min_p =
       command
           .add_option("--min-p", flags.values.min_p,
                       "keep tokens at least this share as likely as the best (default: as the model's file says)")
-          ->check(NumberBetween(0.0, 1.0));
+          ->transform(NumberBetween(0.0, 1.0));
   flags.penalty = AddRepetitionPenalty(command, flags.values);
-  command.add_option("--seed", flags.values.seed, "seed of the draws");
+  command.add_option("--seed", flags.values.seed, "seed of the draws")->transform(UnsignedInteger());
   flags.values.max_tokens = 1024;
   flags.max_tokens =
       command
           .add_option(
               "--max-tokens", flags.values.max_tokens,
               "most tokens of the answer (default: as the model's file says, else 1024, or what the context leaves)")
-          ->check(IntegerBetween(1, kMostTokens));
+          ->transform(IntegerBetween(1, kMostTokens));
   command.add_option("--stop", flags.values.stop, "end the answer before this text (repeatable)");
   command.add_flag("--greedy", flags.greedy, "always the most likely token")->excludes(flags.temperature);
 }
@@ -145,7 +145,7 @@ std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags) {
   command.add_option("PROMPT", o->prompt, "what to ask")->required();
   command.add_flag("--raw", o->raw, "no chat template; special tokens in the prompt count as such");
   command.add_option("--logprobs", o->logprobs, "with --json: this many most likely tokens at each step")
-      ->check(IntegerBetween(0, 1000));
+      ->transform(IntegerBetween(0, 1000));
   AddPromptFlags(command, o->prompt_flags);
   AddSamplingFlags(command, o->sampling);
   AddModelFlags(command, o->model_flags);

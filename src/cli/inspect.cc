@@ -66,11 +66,11 @@ std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags) {
   auto* errors = command.add_option("--errors", o->base, "error of every tensor against this full-precision model");
   auto* histogram = command.add_option("--histogram", o->histogram, "distribution of the weights of one tensor");
   command.add_option("--bins", o->bins, "bins of the histogram")
-      ->check(IntegerBetween(2, 1000))
+      ->transform(IntegerBetween(2, 1000))
       ->capture_default_str();
   auto* outliers = command.add_flag("--outliers", o->outliers, "matrices by the weight of their tails");
   command.add_option("--limit", o->limit, "rows to print, 0 for all")
-      ->check(IntegerBetween(0, 1000000))
+      ->transform(IntegerBetween(0, 1000000))
       ->capture_default_str();
   errors->excludes(histogram)->excludes(outliers);
   histogram->excludes(outliers);

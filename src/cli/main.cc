@@ -32,6 +32,23 @@ constexpr Command kCommands[] = {
     {"completion", "print a shell completion script", AddCompletion},
 };
 
+// What an option without its value, or with too many of them, should have had: CLI11 tells the counts alone.
+std::string UsageText(const CLI::ParseError& error, const CLI::App& app) {
+  const std::string text = error.what();
+  if (error.get_name() != "ArgumentMismatch" || app.get_subcommands().empty()) return text;
+  CLI::Option* option = app.get_subcommands()[0]->get_option_no_throw(text.substr(0, text.find(':')));
+  if (!option) return text;
+  std::string expected = "expected one value, found none", nothing;
+  if (const size_t found = option->results().size(); found > 1)
+    expected = fmt::format("expected one value, found {}", found);
+  else
+    try {
+      expected = (*option->get_validator())(nothing);
+    } catch (const CLI::OptionNotFound&) {  // any text will do
+    }
+  return fmt::format("{}: {}", option->get_name(), expected);
+}
+
 int Run(int argc, char** argv) {
   CLI::App app{"Assay: does the quantized model still do your task?", "assay"};
   app.require_subcommand(1);
@@ -43,7 +60,7 @@ int Run(int argc, char** argv) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
     auto run = command.add(*sub, flags);
     sub->add_option("--threads", flags.threads, "threads to use (default: every processor)")
-        ->check(IntegerBetween(1, 1024));
+        ->transform(IntegerBetween(1, 1024));
     sub->add_flag("--json", flags.json, "print JSON on stdout and nothing else");
     sub->add_flag("-q,--quiet", flags.quiet, "no progress and no remarks");
     sub->add_flag("-v,--verbose", flags.verbose, "say which kernels, templates and defaults are used");
@@ -55,7 +72,7 @@ int Run(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     std::vector<std::string> names;
     for (const Command& command : kCommands) names.emplace_back(command.name);
-    PrintError(e.what());
+    PrintError(UsageText(e, app));
     if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
       std::string nearest = Nearest(argv[1], names);
       if (!nearest.empty()) std::fprintf(stderr, "Did you mean: assay %s\n", nearest.c_str());

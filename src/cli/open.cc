@@ -88,8 +88,7 @@ void AddOutputFlags(CLI::App& command, OutputFlags& flags) {
   command
       .add_option("--shard", flags.shard_bytes,
                   "largest file, such as 500MB or 4GB (default: GGUF is one file, safetensors are 5GB each)")
-      ->transform(CLI::AsSizeValue(true))
-      ->check(IntegerBetween(1, int64_t{1} << 50));
+      ->transform(SizeBetween(1, int64_t{1} << 50));
 }
 
 void NoteLeft(const fs::path& out, const CommonFlags& flags) {

@@ -32,9 +32,9 @@ std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags) {
   command.add_option("--text", o->text, "text file")->required();
   command.add_option("--context", o->perplexity.context, "tokens per chunk")
       ->capture_default_str()
-      ->check(IntegerBetween(2, kMostTokens));
+      ->transform(IntegerBetween(2, kMostTokens));
   command.add_option("--chunks", o->perplexity.chunks, "at most so many chunks (default: all)")
-      ->check(IntegerBetween(1, kMostTokens));
+      ->transform(IntegerBetween(1, kMostTokens));
   command.add_option("--against", o->against, "also KL divergence from this model's predictions");
   AddModelFlags(command, o->model_flags);
   command.footer("The protocol is llama.cpp's: chunks that do not overlap, the second half of each is scored.");

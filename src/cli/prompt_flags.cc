@@ -62,20 +62,22 @@ CLI::Option* AddRepetitionPenalty(CLI::App& command, Sampling& values) {
   return command
       .add_option("--repetition-penalty", values.repetition_penalty,
                   "above 1 discourages repetition (default: as the model's file says)")
-      ->check(NumberBetween(0.01, 100.0));
+      ->transform(NumberBetween(0.01, 100.0));
 }
 
 void AddTaskSamplingFlags(CLI::App& command, TaskSamplingFlags& flags) {
   command.add_option("--temperature", flags.values.temperature, "0 is greedy")
       ->capture_default_str()
-      ->check(NumberBetween(0.0, 100.0));
+      ->transform(NumberBetween(0.0, 100.0));
   flags.penalty = AddRepetitionPenalty(command, flags.values);
-  command.add_option("--seed", flags.values.seed, "seed of the draws")->capture_default_str();
+  command.add_option("--seed", flags.values.seed, "seed of the draws")
+      ->capture_default_str()
+      ->transform(UnsignedInteger());
   flags.max_tokens = command
                          .add_option("--max-tokens", flags.values.max_tokens,
                                      "most tokens of an answer (default: fewer where the model's file says so)")
                          ->capture_default_str()
-                         ->check(IntegerBetween(1, kMostTokens));
+                         ->transform(IntegerBetween(1, kMostTokens));
 }
 
 void NoteGeneration(const GenerationConfig& generation, const CommonFlags& flags) {

@@ -57,7 +57,7 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
   AddTaskSamplingFlags(command, o->sampling);
   command.add_option("--batch", o->engine.batch_size, "examples that decode together")
       ->capture_default_str()
-      ->check(IntegerBetween(1, 256));
+      ->transform(IntegerBetween(1, 256));
   command.add_flag("--no-cache", o->no_cache, "answer anew even what the cache knows");
   AddForce(command, o->force);
   AddModelFlags(command, o->model_flags);

@@ -389,6 +389,35 @@ class Commands(unittest.TestCase):
         self.fails("quantize", DEMO, "--to", "q8_0", "-o", "there.gguf", says=["exists"])
         self.assertEqual((self.path / "there.gguf").read_text(), "x")
 
+    def test_numbers_of_every_command(self):
+        """One wording for every option that is a number: the option, what is expected, what was found."""
+        commands = re.findall(r"^  ([a-z]+) ", run("--help").stdout.split("Subcommands:")[1], re.M)
+        self.assertGreaterEqual(len(commands), 14)
+        seen = set()
+        for command in commands:
+            for line in run(command, "--help").stdout.splitlines():
+                found = re.match(r"\s+(?:-\w,)?(--[\w-]+) (?:INT|UINT|FLOAT)\b", line)
+                if not found:
+                    continue
+                option = found[1]
+                seen.add(option)
+                for bad in ("x", "nan", "", "0x10", "-1", "1e400", "9" * 30, "5 6", "+-0", "5x"):
+                    with self.subTest(command=command, option=option, bad=bad):
+                        result = run(command, option, bad)
+                        self.assertEqual(result.returncode, 2)
+                        self.assertRegex(result.stderr, f"^assay: {option}: expected a (number|size) from [^ ]+ to [^ ]+.* found '{re.escape(bad)}'\n")
+                self.assertIn(f"{option}: expected a ", run(command, option).stderr)
+                self.assertIn(f"{option}: expected one value, found 2", run(command, option, 5, option, 6).stderr)
+        for option in ("--threads", "--seed", "--shard", "--margin", "--batch", "--context", "--top-p", "--limit", "--repetitions"):
+            self.assertIn(option, seen)
+        # Base ten, whatever it begins with; sizes have units.
+        self.assertEqual({r["test"] for r in self.json("bench", DEMO, "-p", "010", "-n", "0", "-r", "1")["rows"]}, {"pp10"})
+        for size in ("2MB", "2000000", " 2 mb", "0.002GB", "2000K"):
+            self.json("quantize", DEMO, "--to", "q8_0", "-o", "s.gguf", "--shard", size, "--force")
+            self.assertGreaterEqual(len(list(self.path.glob("s-*.gguf"))), 4)
+        for size in ("0", "0.5", "2XB", "MB", "2MiBB", "1e3", "2EB"):
+            self.fails("quantize", DEMO, "--to", "q8_0", "--shard", size, code=2, says=["--shard: expected a size from 1 to", f"found '{size}'"])
+
     def test_exit_codes_of_verdicts(self):
         run_file = self.json("run", DEMO, "--task", TASK, "-o", "base.jsonl")["file"]
         lines = (self.path / run_file).read_text().splitlines()
