@@ -133,7 +133,7 @@ AtomicFile::AtomicFile(const fs::path& path, const OutputRules& rules) : path_(p
   Claim claim = ClaimBeside(path, false);
   part_ = std::move(claim.path);
   fd_ = claim.fd;
-  mark_ = UnfinishedMark(part_);
+  mark_ = std::move(claim.mark);
 }
 
 AtomicFile::~AtomicFile() {
@@ -247,7 +247,7 @@ OutputFolder::OutputFolder(const fs::path& out, const OutputRules& rules, std::s
   Claim claim = ClaimBeside(out_, true);
   part_ = std::move(claim.path);
   fd_ = claim.fd;
-  marks_.emplace_back(part_);
+  marks_.push_back(std::move(claim.mark));
 }
 
 OutputFolder::~OutputFolder() {
@@ -259,6 +259,7 @@ OutputFolder::~OutputFolder() {
 
 std::unique_ptr<AtomicFile> OutputFolder::Create(const std::string& name) {
   const fs::path path = part_ / name;
+  const SignalsHeld held;
   for (fs::path folder = path.parent_path(); folder != part_ && !IsFolder(folder);) {
     ASSAY_CHECK(folder.parent_path() == part_);  // deeper ones are not needed
     MakeFolder(folder);
@@ -400,6 +401,7 @@ bool MakeFolder(const fs::path& path, int mode) {
 
 ScratchFolder::ScratchFolder(const fs::path& parent) {
   std::string pattern = ((parent.empty() ? fs::temp_directory_path() : parent) / "assay-XXXXXX").string();
+  const SignalsHeld held;
   if (!::mkdtemp(pattern.data())) FailErrno("be created as a temporary folder", pattern, errno);
   path_ = pattern;
   std::lock_guard lock(LiveScratches().mutex);

@@ -1,9 +1,11 @@
 #include "system/unfinished.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -35,6 +37,9 @@ struct Slot {
 std::atomic<Slot*> g_slots = nullptr;
 std::mutex g_slots_mutex;
 std::atomic<pid_t> g_owner = 0;
+std::atomic<int> g_held = 0;         // SignalsHeld of all threads
+thread_local int t_held = 0;         // and of this one
+std::atomic<bool> g_ending = false;  // RemoveUnfinished has begun
 
 fs::path FolderOf(const fs::path& target) {
   return target.has_parent_path() ? target.parent_path() : fs::path(".");
@@ -120,7 +125,25 @@ void ForEachUnfinished(const fs::path& target, Visit visit) {
 
 }  // namespace
 
+SignalsHeld::SignalsHeld() {
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&ends, number);
+  pthread_sigmask(SIG_BLOCK, &ends, &before_);
+  ++g_held;
+  if (t_held++ > 0 || !g_ending) return;  // what has begun is marked
+  --g_held;
+  for (;;) ::pause();  // another thread ends the process
+}
+
+SignalsHeld::~SignalsHeld() {
+  --t_held;
+  --g_held;
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
 UnfinishedMark::UnfinishedMark(const fs::path& path) {
+  const SignalsHeld held;
   std::lock_guard lock(g_slots_mutex);
   g_owner = ::getpid();
   Slot* slot = g_slots;
@@ -136,6 +159,7 @@ UnfinishedMark::UnfinishedMark(const fs::path& path) {
 }
 
 void UnfinishedMark::Release() {
+  const SignalsHeld held;
   std::lock_guard lock(g_slots_mutex);
   if (slot_) static_cast<Slot*>(slot_)->used = false;
   slot_ = nullptr;
@@ -143,6 +167,9 @@ void UnfinishedMark::Release() {
 
 void RemoveUnfinished() noexcept {
   if (::getpid() != g_owner.load()) return;
+  g_ending = true;
+  const timespec pause{0, 1'000'000};
+  for (int i = 0; g_held > 0 && i < kMaxPauses; ++i) ::nanosleep(&pause, nullptr);  // of other threads, and soon over
   for (Slot* slot = g_slots; slot; slot = slot->next)
     if (slot->used && ::unlink(slot->path.c_str()) == 0) slot->used = false;
   for (bool again = true; again;) {  // folders, once they are empty
@@ -166,6 +193,7 @@ Claim ClaimBeside(const fs::path& target, bool folder) {
     Claim claim;
     claim.path = target;
     claim.path.replace_filename(RandomName(stem));
+    const SignalsHeld held;
     if (folder) {
       if (::mkdir(claim.path.c_str(), 0777) == 0)
         claim.fd = ::open(claim.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -174,6 +202,7 @@ Claim ClaimBeside(const fs::path& target, bool folder) {
     }
     if (claim.fd < 0 && errno == EEXIST) continue;
     if (claim.fd < 0) FailErrno("be written", target, errno);
+    claim.mark = UnfinishedMark(claim.path);
     ::flock(claim.fd, LOCK_EX | LOCK_NB);  // new, so it is free; without locks there is nothing to wait for
     return claim;
   }

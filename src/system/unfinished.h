@@ -2,11 +2,25 @@
 // What is being written and has no name of its own yet: it lies beside its target as TARGET.xxxxxxxx.part, under a name
 // that cannot be guessed, created by us alone and locked as long as we write.
 
+#include <signal.h>
+
 #include <filesystem>
 #include <utility>
 #include <vector>
 
 namespace assay {
+
+/// Signals that end the process wait as long as one lives: what comes into being is marked before they are seen.
+class SignalsHeld {
+ public:
+  SignalsHeld();
+  ~SignalsHeld();
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 /// Remembers that a file or an empty folder is to be removed should a signal end the process.
 class UnfinishedMark {
@@ -25,13 +39,14 @@ class UnfinishedMark {
   void* slot_ = nullptr;
 };
 
-/// Removes all that is marked: files first, then folders that are empty. Async-signal-safe; does nothing in a child
-/// that has not called exec.
+/// Removes all that is marked: files first, then folders that are empty. For the end of the process: from here on
+/// nothing new is begun. Async-signal-safe; does nothing in a child that has not called exec.
 void RemoveUnfinished() noexcept;
 
 struct Claim {
   std::filesystem::path path;
   int fd = -1;  // open and locked: for writing, of a folder for reading
+  UnfinishedMark mark{};
 };
 
 /// Creates an unfinished file or folder for `target`. Throws Error{kResource} when another process (or another part of

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <thread>
 
 #include "base/error.h"
 #include "system/file.h"
@@ -287,6 +288,38 @@ TEST_F(Outputs, SignalsLeaveNothing) {
   ::waitpid(child, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 7);
   EXPECT_EQ(Left({"ready"}), "");
+}
+
+// Between a file's coming into being and its mark, too: at whatever moment the signal comes.
+TEST_F(Outputs, SignalsAtAnyMomentLeaveNothing) {
+  for (int round = 0; round < 200; ++round) {
+    const fs::path ready = path_ / "ready";
+    fs::remove(ready);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::signal(SIGTERM, [](int) {
+        RemoveUnfinished();
+        ::_exit(7);
+      });
+      std::thread([] {
+        for (;;) ::pause();  // a thread that takes signals that the other holds back
+      }).detach();
+      std::ofstream(ready) << "1";
+      for (;;) {
+        const ScratchFolder scratch(path_);
+        const AtomicFile file(path_ / "x", {});
+        OutputFolder folder = ModelFolder(path_ / "m", {});
+        folder.Create("sub/x");
+      }
+    }
+    while (!fs::exists(ready)) ::usleep(100);
+    ::usleep(static_cast<useconds_t>(500 + round * 7));
+    ::kill(child, SIGTERM);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7) << status;
+    ASSERT_EQ(Left({"ready"}), "") << round;
+  }
 }
 
 TEST_F(Outputs, GrowingFilesGoOnAndSpareOthers) {
