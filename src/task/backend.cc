@@ -25,7 +25,8 @@ std::vector<std::string> ReadStops(const Json& value, std::string_view where) {
   std::vector<std::string> stops;
   auto add = [&](const Json& stop) {
     if (!stop.is_string() || stop.get_ref<const std::string&>().empty())
-      Fail(ErrorKind::kInvalid, "{}: \"stop\" should be a string or a list of strings, none of them empty", where);
+      Fail(ErrorKind::kInvalid, "{}: \"stop\" should be a string or a list of strings, none of them empty, found {}",
+           where, DumpJson(stop).substr(0, 60));
     stops.push_back(stop.get<std::string>());
   };
   if (!value.is_array()) {
@@ -33,7 +34,7 @@ std::vector<std::string> ReadStops(const Json& value, std::string_view where) {
     return stops;
   }
   if (value.size() > kMaxStops)
-    Fail(ErrorKind::kInvalid, "{}: \"stop\" may have {} strings, found {}", where, kMaxStops, value.size());
+    Fail(ErrorKind::kInvalid, "{}: \"stop\" should be at most {} strings, found {}", where, kMaxStops, value.size());
   for (const Json& stop : value) add(stop);
   return stops;
 }
@@ -65,7 +66,7 @@ Sampling SamplingFromJson(const Json& json, const Sampling& defaults, std::strin
     if (std::find(std::begin(kMembers), std::end(kMembers), key) != std::end(kMembers)) continue;
     std::string near = Nearest(key, {std::begin(kMembers), std::end(kMembers)});
     Fail(ErrorKind::kInvalid, "{}: unknown member \"{}\"{}", where, key.substr(0, 100),
-         near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
+         near.empty() ? ": remove it" : fmt::format("; did you mean \"{}\"?", near));
   }
   Sampling out = defaults;
   out.temperature = JsonNumber(json, "temperature", where, defaults.temperature);

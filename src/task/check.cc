@@ -1,6 +1,6 @@
 #include "task/check.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ std::string CutAt(std::string_view text, size_t limit) {
 }
 
 [[noreturn]] void WrongMember(std::string_view key, std::string_view expected, const Json& found) {
-  throw FieldError{std::string(key), fmt::format("expected {}, found {}", expected, TypeName(found))};
+  throw FieldError{std::string(key), fmt::format("expected {}, found {}", expected, FoundText(found))};
 }
 
 const Json* Find(const Json& spec, std::string_view key) {
@@ -34,9 +34,9 @@ const Json* Find(const Json& spec, std::string_view key) {
   return it == spec.end() || it->is_null() ? nullptr : &*it;
 }
 
-const Json& Need(const Json& spec, std::string_view key) {
+const Json& Need(const Json& spec, std::string_view key, std::string_view expected) {
   const Json* found = Find(spec, key);
-  if (!found) throw FieldError{std::string(key), "is missing"};
+  if (!found) throw FieldError{std::string(key), fmt::format("is missing: expected {}", expected)};
   return *found;
 }
 
@@ -55,6 +55,10 @@ std::string QuoteJson(const Json& value, size_t limit) {
   return CutAt(DumpJson(value), limit);
 }
 
+std::string FoundText(const Json& value) {
+  return value.is_null() ? "null" : fmt::format("{} {}", TypeName(value), QuoteJson(value, 40));
+}
+
 std::string FoldCase(std::string_view text) {
   std::string valid = ValidUtf8(text);
   utf8proc_uint8_t* folded = nullptr;
@@ -68,7 +72,7 @@ std::string FoldCase(std::string_view text) {
 }
 
 std::string SpecString(const Json& spec, std::string_view key) {
-  const Json& value = Need(spec, key);
+  const Json& value = Need(spec, key, "a string");
   if (!value.is_string()) WrongMember(key, "a string", value);
   return value.get<std::string>();
 }
@@ -82,7 +86,7 @@ bool SpecBool(const Json& spec, std::string_view key, bool fallback) {
   return value->get<bool>();
 }
 Decimal SpecNumber(const Json& spec, std::string_view key) {
-  const Json& value = Need(spec, key);
+  const Json& value = Need(spec, key, "a number");
   if (!IsNumber(value)) WrongMember(key, "a number", value);
   return NumberOf(value);
 }
@@ -97,7 +101,7 @@ int64_t SpecInt(const Json& spec, std::string_view key, int64_t fallback) {
   return value->get<int64_t>();
 }
 std::vector<std::string> SpecStrings(const Json& spec, std::string_view key) {
-  const Json& value = Need(spec, key);
+  const Json& value = Need(spec, key, "a string or a list of strings");
   if (value.is_string()) return {value.get<std::string>()};
   if (!value.is_array()) WrongMember(key, "a string or a list of strings", value);
   if (value.empty()) throw FieldError{std::string(key), "expected at least one string, found an empty list"};
@@ -114,14 +118,16 @@ void RefuseUnknown(const Json& object, std::span<const std::string_view> known, 
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     std::string near = Nearest(key, {known.begin(), known.end()});
     std::string name = field.empty() ? key : field + "." + key;
-    throw FieldError{CutAt(name, 200),
-                     near.empty() ? "unknown member" : fmt::format("unknown member; did you mean \"{}\"?", near)};
+    throw FieldError{CutAt(name, 200), near.empty() ? fmt::format("unknown member: remove it; expected some of {}",
+                                                                  fmt::join(known, ", "))
+                                                    : fmt::format("unknown member; did you mean \"{}\"?", near)};
   }
 }
 
 Check CompileCheck(const Json& spec, const Example& example) {
   if (!spec.is_object())
-    throw FieldError{"", fmt::format("expected an object with a \"type\", found {}", TypeName(spec))};
+    throw FieldError{"", fmt::format("expected an object such as {{\"type\": \"contains\", \"value\": …}}, found {}",
+                                     FoundText(spec))};
   std::string type = SpecString(spec, "type");
   std::vector<std::string> names;
   for (const CheckType& row : CheckTypes()) {

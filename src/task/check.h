@@ -78,6 +78,8 @@ bool IsBlank(std::string_view text);
 std::string Quote(std::string_view text, size_t limit = 80);
 /// The same for JSON values.
 std::string QuoteJson(const Json& value, size_t limit = 120);
+/// What stands where something else was expected: "number 5", "string \"x\"", "null".
+std::string FoundText(const Json& value);
 /// Unicode case folding after canonical composition; invalid UTF-8 is folded as ASCII.
 std::string FoldCase(std::string_view text);
 

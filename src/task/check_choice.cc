@@ -14,7 +14,7 @@ class Choice : public CheckBody {
     letters_ = SpecString(spec, "letters", "ABCDEFGHIJ");
     if (spec.contains("choices") && !spec["choices"].is_null()) {
       if (spec.contains("letters") && !spec["letters"].is_null())
-        throw FieldError{"letters", "\"choices\" fixes the letters"};
+        throw FieldError{"letters", "\"choices\" fixes the letters: remove \"letters\""};
       choices_ = SpecStrings(spec, "choices");
       if (choices_.size() < 2 || choices_.size() > 26)
         throw FieldError{"choices", fmt::format("expected 2 to 26 options, found {}", choices_.size())};
@@ -25,7 +25,7 @@ class Choice : public CheckBody {
       }
     }
     if (letters_.size() < 2 || letters_.size() > 26)
-      throw FieldError{"letters", "expected 2 to 26 letters such as \"ABCD\""};
+      throw FieldError{"letters", fmt::format("expected 2 to 26 letters such as \"ABCD\", found {}", Quote(letters_))};
     for (size_t i = 0; i < letters_.size(); ++i)
       if (letters_[i] < 'A' || letters_[i] > 'Z' || letters_.find(letters_[i]) != i)
         throw FieldError{"letters",

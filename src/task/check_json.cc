@@ -46,7 +46,8 @@ class JsonValue : public CheckBody {
 
  private:
   static Matcher Compile(const Json& spec) {
-    if (!spec.contains("value")) throw FieldError{"value", "is missing"};
+    if (!spec.contains("value"))
+      throw FieldError{"value", "is missing: expected the JSON that is right, such as {\"total\": 4.5}"};
     try {
       return Matcher::Compile(spec["value"], SpecBool(spec, "allow_extra", false));
     } catch (FieldError& error) {
@@ -88,10 +89,13 @@ class JsonSchemaCheck : public CheckBody {
     auto own = spec.find("schema");
     bool given = own != spec.end() && !own->is_null();
     if (!given && example.response_schema.is_null())
-      throw FieldError{"schema", "is missing, and the example has no \"response_schema\" to stand in"};
+      throw FieldError{
+          "schema",
+          "is missing, and the example has no \"response_schema\" to stand in: expected a JSON Schema such as "
+          "{\"type\": \"object\", \"required\": […]}"};
     const Json& schema = given ? *own : example.response_schema;
     if (!schema.is_object() && !schema.is_boolean())
-      throw FieldError{"schema", fmt::format("expected an object, found {}", TypeName(schema))};
+      throw FieldError{"schema", fmt::format("expected a JSON Schema (an object), found {}", FoundText(schema))};
     lax_ = schema == Json(true) || (schema.is_object() && schema.empty());
     try {
       schema_.emplace(JsonSchema::Compile(schema, "schema"));

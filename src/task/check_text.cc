@@ -21,7 +21,9 @@ class Equals : public CheckBody {
     for (const std::string& value : SpecStrings(spec, "value")) {
       values_.push_back(value);
       prepared_.push_back(Prepare(value));
-      if (IsBlank(prepared_.back())) throw FieldError{"value", "an empty answer never passes; expected some text"};
+      if (IsBlank(prepared_.back()))
+        throw FieldError{"value",
+                         fmt::format("expected some text, found {}: an empty answer never passes", Quote(value))};
     }
   }
 
@@ -54,12 +56,15 @@ class Contains : public CheckBody {
         any_(SpecBool(spec, "any", false)),
         not_(SpecBool(spec, "not", false)),
         max_chars_(SpecInt(spec, "max_chars", 0)) {
-    if (any_ && not_) throw FieldError{"any", "\"any\" and \"not\" exclude each other: \"not\" forbids every value"};
-    if (max_chars_ < 0) throw FieldError{"max_chars", "may not be negative"};
+    if (any_ && not_)
+      throw FieldError{"any", "\"any\" and \"not\" exclude each other: remove \"any\", \"not\" forbids every value"};
+    if (max_chars_ < 0)
+      throw FieldError{"max_chars", fmt::format("expected a number of at least 0, found {}", max_chars_)};
     for (const std::string& value : values_) {
       prepared_.push_back(Prepare(value));
       if (prepared_.back().empty() && not_)
-        throw FieldError{"value", "every answer contains \"\": this can never pass"};
+        throw FieldError{"value",
+                         "expected text that may occur, found \"\": every answer contains it, this can never pass"};
     }
   }
 

@@ -39,10 +39,14 @@ class ToolCalls : public CheckBody {
     bool allow_extra = SpecBool(spec, "allow_extra_arguments", false);
     auto calls = spec.find("calls");
     if (calls == spec.end() || calls->is_null())
-      throw FieldError{"calls", "is missing ([] means: must not call a tool)"};
-    if (!calls->is_array()) throw FieldError{"calls", fmt::format("expected a list, found {}", TypeName(*calls))};
+      throw FieldError{"calls",
+                       "is missing: expected [{\"name\": …, \"arguments\": {…}}] ([] means: must not call a tool)"};
+    if (!calls->is_array())
+      throw FieldError{"calls", fmt::format("expected a list such as [{{\"name\": …, \"arguments\": {{…}}}}], found {}",
+                                            FoundText(*calls))};
     if (calls->size() > kMaxCalls)
-      throw FieldError{"calls", fmt::format("at most {} calls, found {}", kMaxCalls, calls->size())};
+      throw FieldError{"calls",
+                       fmt::format("expected at most {} calls, found {}: ask for fewer", kMaxCalls, calls->size())};
     for (size_t i = 0; i < calls->size(); ++i) {
       std::string field = fmt::format("calls[{}]", i);
       try {
@@ -52,7 +56,8 @@ class ToolCalls : public CheckBody {
       }
     }
     if (expected_.empty() && allow_extra_calls_)
-      throw FieldError{"allow_extra_calls", "no calls expected, but extra calls allowed: nothing to check"};
+      throw FieldError{"allow_extra_calls",
+                       "no calls are expected, but extra calls allowed: nothing to check; remove it, or name a call"};
   }
 
   CheckOutcome Run(const AnswerView& answer, const Example& example, std::string& note) const override {
@@ -78,14 +83,16 @@ class ToolCalls : public CheckBody {
  private:
   static ExpectedCall ReadCall(const Json& spec, bool allow_extra) {
     if (!spec.is_object())
-      throw FieldError{"", fmt::format("expected an object with \"name\" and \"arguments\", found {}", TypeName(spec))};
+      throw FieldError{"",
+                       fmt::format("expected an object with \"name\" and \"arguments\", found {}", FoundText(spec))};
     RefuseUnknown(spec, kCallMembers, "");
     std::string name = SpecString(spec, "name");
-    if (name.empty()) throw FieldError{"name", "may not be empty"};
+    if (name.empty()) throw FieldError{"name", "expected the name of a tool, found \"\""};
     Json arguments = Json::object();
     if (auto given = spec.find("arguments"); given != spec.end() && !given->is_null()) arguments = *given;
     if (!arguments.is_object())
-      throw FieldError{"arguments", fmt::format("expected an object, found {}", TypeName(arguments))};
+      throw FieldError{"arguments", fmt::format("expected an object such as {{\"city\": \"Oslo\"}}, found {}",
+                                                FoundText(arguments))};
     try {
       // Members of an argument are no arguments.
       bool extra = SpecBool(spec, "allow_extra_arguments", allow_extra);

@@ -138,10 +138,14 @@ void CompileFields(Node& node, const Json& fields, Extra extra, const std::strin
 
 void CompileItems(Node& node, Kind kind, const Json& items, Extra extra, const std::string& prefix) {
   node.kind = kind;
-  if (!items.is_array()) throw FieldError{prefix, fmt::format("expected a list, found {}", TypeName(items))};
-  if (kind == Kind::kAnyOf && items.empty()) throw FieldError{prefix, "expected at least one alternative"};
+  if (!items.is_array())
+    throw FieldError{prefix,
+                     fmt::format("expected a list such as [{}], found {}", QuoteJson(items, 40), FoundText(items))};
+  if (kind == Kind::kAnyOf && items.empty()) throw FieldError{prefix, "expected at least one alternative, found []"};
   if (kind == Kind::kSet && items.size() > kMaxSet)
-    throw FieldError{prefix, fmt::format("a set may have {} elements, found {}", kMaxSet, items.size())};
+    throw FieldError{
+        prefix, fmt::format("expected at most {} elements of a set, found {}: a list in order has no limit", kMaxSet,
+                            items.size())};
   for (size_t i = 0; i < items.size(); ++i)
     node.children.push_back(
         CompileBelow(items[i], kind == Kind::kAnyOf ? extra : Below(extra), fmt::format("{}[{}]", prefix, i)));
@@ -180,7 +184,8 @@ void CompileComparator(Node& node, const Json& spec, const std::string& name, Ex
     CompileText(node, Kind::kRegex, spec, name);
   } else if (name == "$fields") {
     only({"allow_extra"});
-    if (!argument.is_object()) throw FieldError{name, fmt::format("expected an object, found {}", TypeName(argument))};
+    if (!argument.is_object())
+      throw FieldError{name, fmt::format("expected an object of members, found {}", FoundText(argument))};
     bool given = spec.contains("allow_extra") && !spec["allow_extra"].is_null();
     Extra own = SpecBool(spec, "allow_extra", false) ? Extra::kAccepted : Extra::kRefused;
     CompileFields(node, argument, given ? own : extra, name);
@@ -201,7 +206,8 @@ void CompileComparator(Node& node, const Json& spec, const std::string& name, Ex
       if (std::find(kTypes.begin(), kTypes.end(), node.text) == kTypes.end())
         throw FieldError{name, fmt::format("expected one of {}, found {}", fmt::join(kTypes, ", "), Quote(node.text))};
     } else {  // $ignore
-      if (argument != Json(true)) throw FieldError{name, "expected true"};
+      if (argument != Json(true))
+        throw FieldError{name, fmt::format("expected {{\"$ignore\": true}}, found {}", FoundText(argument))};
       node.kind = Kind::kIgnore;
     }
   }
@@ -228,7 +234,11 @@ NodePtr CompileNode(const Json& spec, Extra extra) {
                                           : fmt::format("unknown comparator; did you mean \"{}\"?", near)) +
                                 " (a literal member of that name goes into {\"$exact\": …})"};
     }
-    if (!name.empty()) throw FieldError{key, fmt::format("one comparator at a time, \"{}\" is there already", name)};
+    if (!name.empty())
+      throw FieldError{
+          key, fmt::format("expected one comparator, found \"{}\" beside it: remove one, or give alternatives in "
+                           "\"$any_of\"",
+                           name)};
     name = key;
   }
   if (name.empty())

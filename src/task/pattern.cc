@@ -72,8 +72,9 @@ std::unique_ptr<pcre2_code, Free> Compile(const std::string& pattern, uint32_t o
   if (code) return code;
   unsigned char message[256] = {};
   pcre2_get_error_message(error, message, sizeof message);
-  throw FieldError{"", fmt::format("not a regular expression: {} (at byte {} of {})",
-                                   reinterpret_cast<const char*>(message), offset, Quote(pattern, 100))};
+  throw FieldError{"",
+                   fmt::format("not a regular expression: {} (at byte {} of {}); \\\\ before a mark takes it literally",
+                               reinterpret_cast<const char*>(message), offset, Quote(pattern, 100))};
 }
 
 }  // namespace
@@ -92,7 +93,8 @@ struct Pattern::Code {
 
 Pattern::Pattern(const std::string& pattern, bool ignore_case, bool whole) {
   if (pattern.size() > kMaxPatternBytes)
-    throw FieldError{"", fmt::format("a pattern may have {} bytes, found {}", kMaxPatternBytes, pattern.size())};
+    throw FieldError{"", fmt::format("expected a pattern of at most {} bytes, found {}: shorten it", kMaxPatternBytes,
+                                     pattern.size())};
   uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | BoundedMatchOptions();
   if (ignore_case) options |= PCRE2_CASELESS;
   if (whole) options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;

@@ -46,7 +46,11 @@ constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant
 }
 
 [[noreturn]] void WrongType(std::string field, std::string_view expected, const Json& found) {
-  throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, TypeName(found))};
+  throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, FoundText(found))};
+}
+
+[[noreturn]] void TooMany(std::string field, std::string_view what, size_t most, size_t found, std::string_view fix) {
+  throw FieldError{std::move(field), fmt::format("expected at most {} {}, found {}: {}", most, what, found, fix)};
 }
 
 // An absent member and null are the same.
@@ -55,17 +59,28 @@ const Json* Find(const Json& object, std::string_view key) {
   return it == object.end() || it->is_null() ? nullptr : &*it;
 }
 
+// As JSON writes it, and DEL too, which JSON does not escape.
+std::string Escaped(std::string_view text) {
+  std::string out = Quote(text);
+  ReplaceAll(out, "\x7F", "\\u007f");
+  return out;
+}
+
 // id, slice, cluster: short, without control characters, since they become table cells and file names.
 std::string ReadLabel(const Json& object, std::string_view key, std::string_view fallback) {
   const Json* value = Find(object, key);
   if (!value) return std::string(fallback);
   if (!value->is_string()) WrongType(std::string(key), "a string", *value);
   const auto& text = value->get_ref<const std::string&>();
-  if (IsBlank(text)) Wrong(std::string(key), "may not be empty");
-  if (text.size() > kMaxIdBytes)
-    Wrong(std::string(key), fmt::format("at most {} bytes, found {}", kMaxIdBytes, text.size()));
-  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
-    Wrong(std::string(key), "has a control character");
+  if (IsBlank(text))
+    Wrong(std::string(key), fmt::format("expected a name that can be seen, found {}{}", Quote(text),
+                                        key == "id" ? "" : ": leave it out where there is none"));
+  if (text.size() > kMaxIdBytes) TooMany(std::string(key), "bytes", kMaxIdBytes, text.size(), "shorten it");
+  auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (auto at = std::find_if(text.begin(), text.end(), control); at != text.end())
+    Wrong(std::string(key), fmt::format("expected a name without control characters, found U+{:04X} in {}: write a "
+                                        "space or \"-\" there",
+                                        static_cast<int>(*at), Escaped(text)));
   return text;
 }
 
@@ -81,20 +96,21 @@ void CheckContent(const Json& message, const std::string& field) {
   const Json* content = Find(message, "content");
   if (!content) {
     if (message["role"] == "assistant" && Find(message, "tool_calls")) return;
-    Wrong(field + ".content", "is missing");
+    Wrong(field + ".content", "is missing: expected a text or a list of text parts, such as \"content\": \"…\"");
   }
   if (content->is_string()) return;
   if (!content->is_array()) WrongType(field + ".content", "a string or a list of text parts", *content);
-  if (content->empty()) Wrong(field + ".content", "expected at least one part");
+  if (content->empty()) Wrong(field + ".content", "expected a string or at least one text part, found []");
   for (size_t i = 0; i < content->size(); ++i) {
     std::string part = fmt::format("{}.content[{}]", field, i);
     const Json& json = (*content)[i];
     if (!json.is_object()) WrongType(part, "an object with \"type\" and \"text\"", json);
     if (const Json* type = Find(json, "type"); !type || *type != "text")
-      Wrong(part + ".type", fmt::format("expected \"text\", found {}: only text is read, no images, sounds or files",
+      Wrong(part + ".type", fmt::format("expected \"text\", found {}: only text is read, no images, sounds or files; "
+                                        "take the part out",
                                         type ? QuoteJson(*type, 40) : "none"));
     RefuseUnknown(json, kPartMembers, part);
-    if (!json.contains("text") || !json["text"].is_string()) Wrong(part + ".text", "expected a string");
+    if (const Json text = json.value("text", Json()); !text.is_string()) WrongType(part + ".text", "a string", text);
   }
 }
 
@@ -106,7 +122,8 @@ void CheckCall(const Json& call, const std::string& field) {
   const Json& holder = function ? *function : call;
   const std::string place = field + (function ? ".function" : "");
   const Json* name = Find(holder, "name");
-  if (!name || !name->is_string()) Wrong(place + ".name", "expected the name of a function");
+  if (!name || !name->is_string())
+    WrongType(place + ".name", "the name of the function that was called", name ? *name : Json());
   const Json* arguments = Find(holder, "arguments");
   if (!arguments || arguments->is_object()) return;
   if (!arguments->is_string()) WrongType(place + ".arguments", "an object, or a text that holds one", *arguments);
@@ -114,9 +131,13 @@ void CheckCall(const Json& call, const std::string& field) {
   try {
     Json parsed = ParseJson(arguments->get_ref<const std::string&>(), "");
     if (parsed.is_object()) return;
-    Wrong(place + ".arguments", fmt::format("expected a text that holds a JSON object, it holds {}", TypeName(parsed)));
+    Wrong(place + ".arguments",
+          fmt::format("expected a text that holds a JSON object, found one that holds {}: write the object itself",
+                      FoundText(parsed)));
   } catch (const Error& error) {
-    Wrong(place + ".arguments", fmt::format("expected a text that holds a JSON object{}", error.what()));
+    Wrong(place + ".arguments",
+          fmt::format("expected a text that holds a JSON object, found {}{}: write the object itself",
+                      Quote(arguments->get_ref<const std::string&>(), 40), error.what()));
   }
 }
 
@@ -125,16 +146,17 @@ void CheckMessages(const Json& messages) {
     Wrong("messages", fmt::format("expected a list such as [{{\"role\": \"user\", \"content\": {}}}], found a string",
                                   Quote(messages.get<std::string>(), 60)));
   if (!messages.is_array()) WrongType("messages", "a list of messages", messages);
-  if (messages.empty()) Wrong("messages", "expected at least one message");
+  if (messages.empty())
+    Wrong("messages", "expected at least one message such as {\"role\": \"user\", \"content\": …}, found []");
   if (messages.size() > kMaxMessages)
-    Wrong("messages", fmt::format("at most {} messages, found {}", kMaxMessages, messages.size()));
+    TooMany("messages", "messages", kMaxMessages, messages.size(), "ask about a shorter conversation");
   for (size_t i = 0; i < messages.size(); ++i) {
     std::string field = fmt::format("messages[{}]", i);
     const Json& message = messages[i];
     if (!message.is_object()) WrongType(field, "an object with \"role\" and \"content\"", message);
     RefuseUnknown(message, kMessageMembers, field);
     const Json* role = Find(message, "role");
-    if (!role) Wrong(field + ".role", "is missing");
+    if (!role) Wrong(field + ".role", fmt::format("is missing: expected one of {}", fmt::join(kRoles, ", ")));
     if (!role->is_string()) WrongType(field + ".role", "a string", *role);
     const auto& name = role->get_ref<const std::string&>();
     if (std::find(std::begin(kRoles), std::end(kRoles), name) == std::end(kRoles)) {
@@ -168,7 +190,8 @@ void CheckSchema(const Json& schema, const std::string& field) {
 
 Json ReadTools(const Json& tools) {
   if (!tools.is_array()) WrongType("tools", "a list of tools [{\"type\": \"function\", \"function\": {…}}]", tools);
-  if (tools.size() > kMaxTools) Wrong("tools", fmt::format("at most {} tools, found {}", kMaxTools, tools.size()));
+  if (tools.size() > kMaxTools)
+    TooMany("tools", "tools", kMaxTools, tools.size(), "leave out those that do not matter");
   std::unordered_set<std::string> names;
   for (size_t i = 0; i < tools.size(); ++i) {
     std::string field = fmt::format("tools[{}]", i);
@@ -180,17 +203,23 @@ Json ReadTools(const Json& tools) {
     }
     if (!tool.is_object()) WrongType(field, "an object {\"type\": \"function\", \"function\": …}", tool);
     RefuseUnknown(tool, kToolMembers, field);
-    if (!tool.contains("type") || tool["type"] != "function") Wrong(field + ".type", "expected \"function\"");
+    if (!tool.contains("type")) Wrong(field + ".type", "is missing: expected \"type\": \"function\"");
+    if (tool["type"] != "function") WrongType(field + ".type", "\"function\"", tool["type"]);
     const Json* function = Find(tool, "function");
-    if (!function) Wrong(field + ".function", "is missing");
+    if (!function)
+      Wrong(field + ".function",
+            "is missing: expected {\"name\": …, \"description\": …, \"parameters\": {…}}, a JSON Schema in it");
     if (!function->is_object()) WrongType(field + ".function", "an object", *function);
     RefuseUnknown(*function, kFunctionMembers, field + ".function");
     const Json* name = Find(*function, "name");
-    if (!name) Wrong(field + ".function.name", "is missing");
+    if (!name)
+      Wrong(field + ".function.name", "is missing: expected the name that a call has, such as \"get_weather\"");
     if (!name->is_string() || name->get_ref<const std::string&>().empty())
       WrongType(field + ".function.name", "a name", *name);
     if (!names.insert(name->get<std::string>()).second)
-      Wrong(field + ".function.name", fmt::format("{} is defined twice", Quote(name->get<std::string>())));
+      Wrong(field + ".function.name",
+            fmt::format("expected a name of its own, found {} a second time: rename or remove the tool",
+                        Quote(name->get<std::string>())));
     if (const Json* text = Find(*function, "description"); text && !text->is_string())
       WrongType(field + ".function.description", "a string", *text);
     if (const Json* schema = Find(*function, "parameters")) CheckSchema(*schema, field + ".function.parameters");
@@ -203,7 +232,7 @@ void ReadTemplateInput(const Json& object, Example& example) {
   if (const Json* documents = Find(object, "documents")) {
     if (!documents->is_array()) WrongType("documents", "a list of objects such as {\"title\", \"text\"}", *documents);
     if (documents->size() > kMaxMessages)
-      Wrong("documents", fmt::format("at most {} documents, found {}", kMaxMessages, documents->size()));
+      TooMany("documents", "documents", kMaxMessages, documents->size(), "leave some out");
     for (size_t i = 0; i < documents->size(); ++i)
       if (const Json& document = (*documents)[i]; !document.is_object() || document.empty())
         WrongType(fmt::format("documents[{}]", i), "an object such as {\"title\": …, \"text\": …}", document);
@@ -214,12 +243,14 @@ void ReadTemplateInput(const Json& object, Example& example) {
       WrongType("chat_template_kwargs", "an object such as {\"enable_thinking\": false}", *variables);
     for (std::string_view taken : kTakenVariables)
       if (variables->contains(taken))
-        Wrong(fmt::format("chat_template_kwargs.{}", taken), "is given by the example itself");
+        Wrong(fmt::format("chat_template_kwargs.{}", taken), "is given by the example itself: remove it here");
     example.chat_template_kwargs = AsPythonReads(*variables);
   }
   for (const char* key : {"documents", "chat_template_kwargs"})
     if (Find(object, key) && Find(object, "prompt"))
-      Wrong(key, fmt::format("a raw \"prompt\" cannot carry {}: no chat template renders it", key));
+      Wrong(key, fmt::format("a raw \"prompt\" cannot carry {}: no chat template renders it; give \"messages\" "
+                             "in place of \"prompt\"",
+                             key));
 }
 
 // Puts the context where `{context}` stands, everywhere it stands. Returns whether it stood anywhere.
@@ -254,17 +285,23 @@ void PutContext(Example& example) {
     });
     return;
   }
-  Wrong("context", "there is no user message to put it before and no {context} in a message");
+  Wrong("context",
+        "expected a user message to put it before, or {context} in a message, found neither: write {context} where it "
+        "belongs");
 }
 
 void ReadPrompt(const Json& object, Example& example) {
   const Json *messages = Find(object, "messages"), *prompt = Find(object, "prompt");
-  if (messages && prompt) Wrong("prompt", "\"messages\" and \"prompt\" exclude each other");
-  if (!messages && !prompt) Wrong("messages", "is missing (or give \"prompt\" for raw text)");
+  if (messages && prompt)
+    Wrong("prompt",
+          "\"messages\" and \"prompt\" exclude each other: remove \"prompt\", which no chat template renders");
+  if (!messages && !prompt)
+    Wrong("messages",
+          "is missing: expected [{\"role\": \"user\", \"content\": …}] (or \"prompt\", a string, for raw text)");
   if (prompt) {
     if (!prompt->is_string()) WrongType("prompt", "a string", *prompt);
     example.prompt = prompt->get<std::string>();
-    if (example.prompt.empty()) Wrong("prompt", "may not be empty");
+    if (example.prompt.empty()) Wrong("prompt", "expected the text that the model goes on from, found \"\"");
   } else {
     CheckMessages(*messages);
     example.messages = AsPythonReads(*messages);
@@ -281,9 +318,10 @@ void ReadExpect(const Json& object, Example& example, const std::function<void(F
   if (expect->is_object())
     Wrong("expect", fmt::format("expected a list of checks, found one check: write [{}]", QuoteJson(*expect, 80)));
   if (!expect->is_array()) WrongType("expect", "a list of checks", *expect);
-  if (expect->empty()) Wrong("expect", "expected at least one check");
+  if (expect->empty())
+    Wrong("expect", "expected at least one check such as {\"type\": \"contains\", \"value\": …}, found []");
   if (expect->size() > kMaxChecks)
-    Wrong("expect", fmt::format("at most {} checks, found {}", kMaxChecks, expect->size()));
+    TooMany("expect", "checks", kMaxChecks, expect->size(), "make examples of their own for some");
   for (size_t i = 0; i < expect->size(); ++i) {
     try {
       RefuseOtherCheck((*expect)[i]);
@@ -321,7 +359,7 @@ class Parser {
       ++line;
       if (IsBlank(row)) continue;
       if (task_.examples.size() >= kMaxExamples) {
-        Tell(line, {"", fmt::format("more than {} examples", kMaxExamples)});
+        Tell(line, {"", fmt::format("expected at most {} examples, found more: split the file", kMaxExamples)});
         break;
       }
       ReadLine(Trim(row), line);
@@ -339,7 +377,8 @@ class Parser {
 
   void ReadLine(std::string_view row, int64_t line) {
     if (row.size() > kMaxLineBytes)
-      return Tell(line, {"", fmt::format("a line may have {} bytes, found {}", kMaxLineBytes, row.size())});
+      return Tell(line, {"", fmt::format("expected at most {} bytes in a line, found {}: shorten the example",
+                                         kMaxLineBytes, row.size())});
     Json object;
     try {
       object = ParseJson(row, "", /*strict=*/true);
@@ -351,7 +390,7 @@ class Parser {
     if (!object.is_object())
       return Tell(line,
                   {"", fmt::format("expected an object such as {{\"id\": …, \"messages\": …, \"expect\": …}}, found {}",
-                                   TypeName(object))});
+                                   FoundText(object))});
     if (object.contains("task") && !object.contains("id") && !object.contains("expect")) return ReadPlan(object, line);
     if (std::optional<std::string> other = FindOtherRow(object)) return Tell(line, {"", *other});
     ReadExample(object, line);
@@ -423,7 +462,9 @@ class Parser {
       example.id = DigitsOf(*id);
       if (example.id.empty()) example.id = ReadLabel(object, "id", "");
       auto [first, is_new] = ids_.emplace(example.id, line);
-      if (!is_new) Wrong("id", fmt::format("{} is used twice, first in line {}", Quote(example.id), first->second));
+      if (!is_new)
+        Wrong("id", fmt::format("{} is used twice, first in line {}: expected an id of its own in each line",
+                                Quote(example.id), first->second));
     });
     guarded([&] { example.slice = ReadLabel(object, "slice", "all"); });
     guarded([&] { example.cluster = ReadLabel(object, "cluster", ""); });
@@ -436,7 +477,9 @@ class Parser {
     guarded([&] {
       if (const Json* tools = Find(object, "tools")) example.tools = ReadTools(*tools);
       if (!example.tools.is_null() && Find(object, "prompt"))
-        Wrong("tools", "a raw \"prompt\" cannot carry tools: no chat template renders them");
+        Wrong("tools",
+              "a raw \"prompt\" cannot carry tools: no chat template renders them; give \"messages\" in place of "
+              "\"prompt\"");
     });
     guarded([&] { ReadTemplateInput(object, example); });
     guarded([&] {

@@ -443,7 +443,9 @@ std::string DescribeLineMistake(std::string_view row, std::string_view parser_me
     mistake = "found a text behind a value, expected a comma between them";
   if (mistake.empty() && column > row.size())
     mistake = "the line ends inside the object, expected all of it in one line";
-  return mistake.empty() ? std::string(parser_message) : fmt::format("not JSON at column {}: {}", at + 1, mistake);
+  if (!mistake.empty()) return fmt::format("not JSON at column {}: {}", at + 1, mistake);
+  if (says("duplicate key")) return fmt::format("{}: expected each name once, remove one", parser_message);
+  return fmt::format("{}; {}", parser_message, ExpectedLine());
 }
 
 std::optional<std::string> FindOtherRow(const Json& object) {
@@ -468,7 +470,7 @@ std::optional<std::string> FindOtherRow(const Json& object) {
 }
 
 std::string DescribeUnknownMember(const std::string& key, const Json& value) {
-  if (key == "weight" || key == "weights") return "examples have no weights: a verdict counts pairs";
+  if (key == "weight" || key == "weights") return "examples have no weights, a verdict counts pairs: remove it";
   if (std::span<const std::string_view> names = SamplingMembers();
       std::find(names.begin(), names.end(), key) != names.end())
     return fmt::format("unknown member; it belongs into \"sampling\": {{\"{}\": {}}}", key, QuoteJson(value, 40));

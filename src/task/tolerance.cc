@@ -1,13 +1,16 @@
 #include "task/tolerance.h"
 
+#include <fmt/core.h>
+
 #include "task/check.h"
 
 namespace assay {
 
 Tolerance ReadTolerance(const Json& spec) {
   Tolerance tolerance{SpecNumber(spec, "tolerance", {}), SpecNumber(spec, "relative", {})};
-  if (tolerance.absolute.negative()) throw FieldError{"tolerance", "may not be negative"};
-  if (tolerance.relative.negative()) throw FieldError{"relative", "may not be negative"};
+  for (const auto& [key, value] : {std::pair{"tolerance", tolerance.absolute}, {"relative", tolerance.relative}})
+    if (value.negative())
+      throw FieldError{key, fmt::format("expected a number of at least 0, found {}", QuoteJson(spec[key]))};
   return tolerance;
 }
 

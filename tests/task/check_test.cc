@@ -50,10 +50,12 @@ TEST(Check, RefusesUnknownTypesAndMembers) {
             "type: unknown check \"contain\"; did you mean \"contains\"?");
   EXPECT_EQ(Refusal(R"({"type":"contains","value":"a","ignorecase":true})"),
             "ignorecase: unknown member; did you mean \"ignore_case\"?");
-  EXPECT_EQ(Refusal(R"({"type":"contains"})"), "value: is missing");
-  EXPECT_EQ(Refusal(R"({"type":"contains","value":3})"), "value: expected a string or a list of strings, found number");
-  EXPECT_EQ(Refusal(R"({"type":"contains","value":["a",3]})"), "value[1]: expected a string, found number");
-  EXPECT_EQ(Refusal(R"(["contains"])"), ": expected an object with a \"type\", found array");
+  EXPECT_EQ(Refusal(R"({"type":"contains"})"), "value: is missing: expected a string or a list of strings");
+  EXPECT_EQ(Refusal(R"({"type":"contains","value":3})"),
+            "value: expected a string or a list of strings, found number 3");
+  EXPECT_EQ(Refusal(R"({"type":"contains","value":["a",3]})"), "value[1]: expected a string, found number 3");
+  EXPECT_EQ(Refusal(R"(["contains"])"),
+            ": expected an object such as {\"type\": \"contains\", \"value\": …}, found array [\"contains\"]");
 }
 
 TEST(Equals, TrimsAndFoldsAsAsked) {
@@ -147,8 +149,9 @@ TEST(Number, LastFirstOnlyAndTolerance) {
   EXPECT_EQ(Class(R"({"type":"number","value":-200,"relative":0.01})", "-197"), "wrong value");
   EXPECT_EQ(Class(R"({"type":"number","value":5,"after":"####","take":"first"})", "1+4\n#### 5 apples of 9"), "");
   EXPECT_EQ(Class(R"({"type":"number","value":5,"after":"####"})", "5"), "no number");
-  EXPECT_EQ(Refusal(R"({"type":"number","value":"5"})"), "value: expected a number, found string");
-  EXPECT_EQ(Refusal(R"({"type":"number","value":5,"tolerance":-1})"), "tolerance: may not be negative");
+  EXPECT_EQ(Refusal(R"({"type":"number","value":"5"})"), "value: expected a number, found string \"5\"");
+  EXPECT_EQ(Refusal(R"({"type":"number","value":5,"tolerance":-1})"),
+            "tolerance: expected a number of at least 0, found -1");
 }
 
 // Graded solutions of four models: our verdict must be the graders', and the gold answer must be found in its own text.

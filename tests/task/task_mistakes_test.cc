@@ -182,6 +182,111 @@ TEST(TaskMistakes, ToolsAndChecksOfOtherTools) {
     EXPECT_THAT(TheMistake(text), HasSubstr(says));
 }
 
+// Every mistake that a member can have: what was expected, what was found, and what to write instead.
+TEST(TaskMistakes, EachSaysWhatToWrite) {
+  auto row = [](const std::string& member) { return R"({"id":"a","prompt":"x",)" + kExpect + "," + member + "}"; };
+  auto chat = [](const std::string& messages, const std::string& more = "") {
+    return R"({"id":"a","messages":)" + messages + "," + more + kExpect + "}";
+  };
+  auto check = [](const std::string& json) { return R"({"id":"a","prompt":"x","expect":[)" + json + "]}"; };
+  auto value = [&](const std::string& json) { return check(R"({"type":"json_value","value":)" + json + "}"); };
+  auto schema = [&](const std::string& json) { return check(R"({"type":"json_schema","schema":)" + json + "}"); };
+  auto tool = [&](const std::string& json) {
+    return chat(R"([{"role":"user","content":"x"}])", "\"tools\":[" + json + "],");
+  };
+  const std::string many(201, 'x');
+  for (auto [text, says] : std::initializer_list<std::pair<std::string, const char*>>{
+           {"{\"id\":\"a\\u0001b\",\"prompt\":\"x\"," + kExpect + "}",
+            "t:1: id: expected a name without control characters, found U+0001 in \"a\\u0001b\": write a space or "
+            "\"-\" there"},
+           {row("\"slice\":\"a\x7F\""),
+            "slice: expected a name without control characters, found U+007F in \"a\\u007f\""},
+           {row(R"("slice":" ")"), "expected a name that can be seen, found \" \": leave it out where there is none"},
+           {row(R"("slice":")" + many + "\""), "slice: expected at most 200 bytes, found 201: shorten it"},
+           {row(R"("slice":[1])"), "slice: expected a string, found array [1]"},
+           {chat("[]"),
+            "messages: expected at least one message such as {\"role\": \"user\", \"content\": …}, found []"},
+           {chat(R"(["hi"])"), "messages[0]: expected an object with \"role\" and \"content\", found string \"hi\""},
+           {chat(R"([{"content":"x"}])"), "role: is missing: expected one of system, developer, user"},
+           {chat(R"([{"role":"user"}])"), "content: is missing: expected a text or a list of text parts"},
+           {chat(R"([{"role":"user","content":[]}])"),
+            "content: expected a string or at least one text part, found []"},
+           {chat(R"([{"role":"user","content":[{"type":"text"}]}])"), "content[0].text: expected a string, found null"},
+           {chat(R"([{"role":"user","content":[{"type":"image"}]}])"),
+            "only text is read, no images, sounds or files; take the part out"},
+           {chat(R"([{"role":"user","content":"x","zzz":1}])"),
+            "zzz: unknown member: remove it; expected some of role, content"},
+           {chat(R"([{"role":"system","content":"x"}])", R"("context":"c",)"),
+            "found neither: write {context} where it belongs"},
+           {chat(R"([{"role":"user","content":"x"}])", R"("prompt":"p",)"), "exclude each other: remove \"prompt\""},
+           {"{\"id\":\"a\"," + kExpect + "}", "messages: is missing: expected [{\"role\": \"user\", \"content\": …}]"},
+           {R"({"id":"a","prompt":"",)" + kExpect + "}",
+            "prompt: expected the text that the model goes on from, found \"\""},
+           {row(R"("tools":[{"type":"function","function":{"name":"f"}}])"),
+            "give \"messages\" in place of \"prompt\""},
+           {row(R"("documents":[{"text":"d"}])"), "give \"messages\" in place of \"prompt\""},
+           {chat(R"([{"role":"user","content":"x"}])", R"("chat_template_kwargs":{"tools":[]},)"), "remove it here"},
+           {row("\"weight\":2"), "a verdict counts pairs: remove it"},
+           {row("\"zzzz\":2"), "zzzz: unknown member: remove it; expected some of id, slice, cluster, messages"},
+           {row(R"("sampling":{"zzzz":1})"), "sampling: unknown member \"zzzz\": remove it"},
+           {row(R"("sampling":{"stop":[""]})"), "none of them empty, found \"\""},
+           {tool(R"({"function":{"name":"f"}})"), "tools[0].type: is missing: expected \"type\": \"function\""},
+           {tool(R"({"type":"f","function":{"name":"f"}})"), "type: expected \"function\", found string \"f\""},
+           {tool(R"({"type":"function"})"), "function: is missing: expected {\"name\": …"},
+           {tool(R"({"type":"function","function":{}})"),
+            "function.name: is missing: expected the name that a call has"},
+           {tool(R"({"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"f"}})"),
+            "tools[1].function.name: expected a name of its own, found \"f\" a second time: rename or remove the tool"},
+           {check(""), "expect: expected at least one check such as {\"type\": \"contains\", \"value\": …}, found []"},
+           {check(R"({"value":"x"})"), "type: is missing: expected a string"},
+           {check("3"), "expect[0]: expected an object such as {\"type\": \"contains\", \"value\": …}, found number 3"},
+           {check(R"({"type":"zzzzzz"})"), "unknown check \"zzzzzz\"; there are equals, contains"},
+           {check(R"({"type":"contains"})"), "value: is missing: expected a string or a list of strings"},
+           {check(R"({"type":"contains","value":[]})"), "expected at least one string, found an empty list"},
+           {check(R"({"type":"contains","value":"x","any":true,"not":true})"), "remove \"any\""},
+           {check(R"({"type":"contains","value":"","not":true})"), "expected text that may occur, found \"\""},
+           {check(R"({"type":"contains","value":"x","max_chars":-1})"),
+            "max_chars: expected a number of at least 0, found -1"},
+           {check(R"({"type":"equals","value":" "})"), "expected some text, found \" \""},
+           {check(R"({"type":"number","value":1,"relative":-0.5})"),
+            "relative: expected a number of at least 0, found -0.5"},
+           {check(R"({"type":"number","value":1,"take":"all"})"),
+            "expected \"last\", \"first\" or \"only\", found \"all\""},
+           {check(R"({"type":"regex","pattern":"a(b"})"), "\\\\ before a mark takes it literally"},
+           {check(R"({"type":"choice","value":"A","letters":"A"})"),
+            "expected 2 to 26 letters such as \"ABCD\", found \"A\""},
+           {check(R"({"type":"choice","value":"A","choices":["x"]})"), "expected 2 to 26 options, found 1"},
+           {check(R"({"type":"choice","value":"A","choices":["x","y"],"letters":"AB"})"), "remove \"letters\""},
+           {check(R"({"type":"json_value"})"), "value: is missing: expected the JSON that is right"},
+           {check(R"({"type":"json_schema"})"), "to stand in: expected a JSON Schema such as {"},
+           {check(R"({"type":"tool_calls"})"), "calls: is missing: expected [{\"name\": …, \"arguments\": {…}}]"},
+           {check(R"({"type":"tool_calls","calls":[],"allow_extra_calls":true})"), "remove it, or name a call"},
+           {check(R"({"type":"tool_calls","calls":["f"]})"),
+            "expected an object with \"name\" and \"arguments\", found string \"f\""},
+           {check(R"({"type":"tool_calls","calls":[{"name":""}]})"), "expected the name of a tool, found \"\""},
+           {check(R"({"type":"tool_calls","calls":[{"name":"f","arguments":[1]}]})"),
+            "expected an object such as {\"city\": \"Oslo\"}, found array [1]"},
+           {value(R"({"a":{"$set":1}})"), "value.a.$set: expected a list such as [1], found number 1"},
+           {value(R"({"$any_of":[]})"), "expected at least one alternative, found []"},
+           {value(R"({"$ignore":1})"), "expected {\"$ignore\": true}, found number 1"},
+           {value(R"({"$fields":1})"), "expected an object of members, found number 1"},
+           {value(R"({"$set":[],"$any_of":[]})"), "remove one, or give alternatives in \"$any_of\""},
+           {schema("3"), "schema: expected a JSON Schema (an object), found number 3"},
+           {schema(R"({"type":3})"), "expected a type or an array of types, found 3"},
+           {schema(R"({"type":"zzzzzzzz"})"), "expected null, boolean, object, array, number, string or integer"},
+           {schema(R"({"minLength":-1})"), "#/minLength: expected a whole number of at least 0, found -1"},
+           {schema(R"({"required":"a"})"), "#/required: expected an array of strings, found \"a\""},
+           {schema(R"({"items":[{}]})"), "expected a schema, found an array: draft 2020-12 calls that prefixItems"},
+           {schema(R"({"$ref":"#/$defs/a"})"), "leads nowhere: expected a place in this schema"},
+           {schema(R"({"$ref":"http://other/x"})"), "nothing is fetched; put it into \"$defs\""},
+           {schema(R"({"$schema":"http://x"})"), "say one of them, or leave it out"},
+           {R"({"id":"a","id":"b"})", "duplicate key \"id\": expected each name once, remove one"},
+           {kRow + "\n" + kRow,
+            "t:2: id: \"a\" is used twice, first in line 1: expected an id of its own in each line"},
+           {"{\"id\": }", "; expected one JSON object a line, such as {\"id\": \"capital-1\""}})
+    EXPECT_THAT(TheMistake(text), HasSubstr(says));
+}
+
 TEST(TaskMistakes, WhatIsHarmlessIsRead) {
   Task task = ParseTask("\xEF\xBB\xBF{\"id\":1,\"prompt\":\"x\"," + kExpect + "}\r\n\r\n" + kRow + "\r\n", "t");
   ASSERT_EQ(task.examples.size(), 2u);

@@ -112,23 +112,27 @@ TEST(Task, PutsTheContextIn) {
   EXPECT_THAT(
       FirstError(
           R"({"id":"a","context":"CTX","messages":[{"role":"system","content":"x"}],"expect":[{"type":"contains","value":"x"}]})"),
-      HasSubstr("t.jsonl:1: context: there is no user message"));
+      HasSubstr("t.jsonl:1: context: expected a user message to put it before"));
 }
 
 TEST(Task, PointsAtLineAndField) {
-  EXPECT_EQ(FirstError(kGood + "\n" + kGood), "t.jsonl:2: id: \"a\" is used twice, first in line 1");
+  EXPECT_EQ(FirstError(kGood + "\n" + kGood),
+            "t.jsonl:2: id: \"a\" is used twice, first in line 1: expected an id of its own in each line");
   EXPECT_THAT(FirstError(""), HasSubstr("t.jsonl: no examples: the file is empty; expected one JSON object a line"));
   EXPECT_EQ(FirstError("# note\n"),
             "t.jsonl:1: comments are not part of the format: expected a JSON object; remove the line");
   EXPECT_THAT(FirstError("{\"id\": }"), HasSubstr("t.jsonl:1: not JSON: parse error at line 1, column 8"));
-  EXPECT_EQ(FirstError("{\"id\": 1, \"id\": 2}"), "t.jsonl:1: duplicate key \"id\"");
+  EXPECT_EQ(FirstError("{\"id\": 1, \"id\": 2}"),
+            "t.jsonl:1: duplicate key \"id\": expected each name once, remove one");
   EXPECT_THAT(FirstError("[1]"),
               AllOf(HasSubstr("t.jsonl:1: expected an object such as {"), HasSubstr(", found array")));
   EXPECT_EQ(FirstError(With(R"("slices":"x")")), "t.jsonl:1: slices: unknown member; did you mean \"slice\"?");
   EXPECT_THAT(FirstError(With(R"("weight":2)")), HasSubstr("weight: examples have no weights"));
   EXPECT_THAT(FirstError(With(R"("prompt":"x")")), HasSubstr("prompt: \"messages\" and \"prompt\" exclude each other"));
   EXPECT_THAT(FirstError(With(R"("slice":3)")), HasSubstr("slice: expected a string, found number"));
-  EXPECT_THAT(FirstError(With(R"("cluster":"a\nb")")), HasSubstr("cluster: has a control character"));
+  EXPECT_THAT(
+      FirstError(With(R"("cluster":"a\nb")")),
+      HasSubstr("cluster: expected a name without control characters, found U+000A in \"a\\nb\": write a space"));
   EXPECT_THAT(FirstError(With(R"("sampling":{"temprature":1})")),
               HasSubstr("sampling: unknown member \"temprature\"; did you mean \"temperature\"?"));
   EXPECT_THAT(FirstError(With(R"("sampling":{"top_p":0})")),
@@ -173,11 +177,13 @@ TEST(Task, EarlierCallsAreWhatEnginesTake) {
   for (const char* good : {R"({"a":1})", R"("{\"a\":1}")", R"("")", "null"})
     EXPECT_EQ(FirstError(call(good)), "accepted") << good;
   const std::string place = "t.jsonl:1: messages[1].tool_calls[0].function.arguments: expected ";
-  EXPECT_THAT(FirstError(call(R"("{\"a\": ")")), HasSubstr(place + "a text that holds a JSON object: not JSON"));
-  EXPECT_EQ(FirstError(call(R"("[1]")")), place + "a text that holds a JSON object, it holds array");
-  EXPECT_EQ(FirstError(call("[1]")), place + "an object, or a text that holds one, found array");
+  EXPECT_THAT(FirstError(call(R"("{\"a\": ")")),
+              HasSubstr(place + "a text that holds a JSON object, found \"{\\\"a\\\": \": not JSON"));
+  EXPECT_EQ(FirstError(call(R"("[1]")")),
+            place + "a text that holds a JSON object, found one that holds array [1]: write the object itself");
+  EXPECT_EQ(FirstError(call("[1]")), place + "an object, or a text that holds one, found array [1]");
   EXPECT_THAT(FirstError(WithMessage(R"({"role":"assistant","tool_calls":[{"function":{"arguments":{}}}]})")),
-              HasSubstr("tool_calls[0].function.name: expected the name of a function"));
+              HasSubstr("tool_calls[0].function.name: expected the name of the function that was called, found null"));
   EXPECT_THAT(FirstError(WithMessage(R"({"role":"assistant","tool_calls":["f"]})")),
               HasSubstr("tool_calls[0]: expected an object"));
   EXPECT_EQ(FirstError(WithMessage(
@@ -273,7 +279,7 @@ TEST(Task, CheckTellsAllProblems) {
                    R"({"id":"b","prompt":"x","expect":[{"type":"number","value":"1"},{"type":"nmber","value":1}]})",
                false);
   ASSERT_EQ(problems.size(), 5u);
-  EXPECT_THAT(problems[0], HasSubstr("t:1: id: may not be empty"));
+  EXPECT_THAT(problems[0], HasSubstr("t:1: id: expected a name that can be seen, found \"\""));
   EXPECT_THAT(problems[1], HasSubstr("t:1: slice: expected a string"));
   EXPECT_THAT(problems[2], HasSubstr("t:2: not JSON"));
   EXPECT_THAT(problems[3], HasSubstr("t:4: expect[0].value: expected a number"));

@@ -124,6 +124,11 @@ class Compiler {
   [[noreturn]] void Bad(const std::string& place, const std::string& reason) const {
     Fail(ErrorKind::kInvalid, "{}: schema at {}: {}", program_->where, place, reason);
   }
+  [[noreturn]] void Expected(const std::string& place, std::string_view what, const Json& found) const {
+    std::string text = DumpJson(found);
+    if (text.size() > 60) text = TypeName(found);
+    Bad(place, fmt::format("expected {}, found {}", what, text));
+  }
 
   // Documents and resources.
 
@@ -153,8 +158,9 @@ class Compiler {
       return {Draft::k7, true, true, false};
     auto it = registry_.find(plain);
     if (it == registry_.end() || !it->second.is_object())
-      Fail(ErrorKind::kUnsupported, "{}: $schema {}: only draft 2020-12 and draft-07 are known", program_->where,
-           uri.substr(0, 200));
+      Fail(ErrorKind::kUnsupported,
+           "{}: $schema {}: only draft 2020-12 ({}) and draft-07 are known; say one of them, or leave it out",
+           program_->where, uri.substr(0, 200), kDraft2020);
     if (!seen_metaschemas_.insert(plain).second) return {};  // a metaschema may name itself
     const Json* parent = Find(it->second, "$schema");
     Dialect dialect = parent && parent->is_string() ? DialectOf(parent->get<std::string>()) : Dialect{};
@@ -166,7 +172,8 @@ class Compiler {
     };
     for (const auto& [name, needed] : vocabularies->items())
       if (!name.starts_with("https://json-schema.org/draft/2020-12/vocab/") && needed == true)
-        Fail(ErrorKind::kUnsupported, "{}: vocabulary {} is required", program_->where, name.substr(0, 200));
+        Fail(ErrorKind::kUnsupported, "{}: vocabulary {} is required, and not known here", program_->where,
+             name.substr(0, 200));
     dialect.validation = has("validation");
     dialect.applicator = has("applicator");
     dialect.unevaluated = has("unevaluated");
@@ -175,7 +182,9 @@ class Compiler {
 
   // Finds what has a name (`$id`, anchors), and whose resource each subschema belongs to.
   void Scan(const Json& json, Resource* resource, const std::string& place, int depth) {
-    if (depth > kMaxDepth) Bad(place.substr(0, 200), "nested too deeply");
+    if (depth > kMaxDepth)
+      Bad(place.substr(0, 200),
+          fmt::format("expected at most {} schemas inside each other; refer to \"$defs\"", kMaxDepth));
     if (!json.is_object()) {
       owner_.emplace(&json, resource);
       return;
@@ -251,16 +260,24 @@ class Compiler {
   };
 
   Reference Refer(const Json& value, const Resource* from, const std::string& place) {
-    if (!value.is_string()) Bad(place, "a reference should be a string");
+    if (!value.is_string()) Expected(place, "a reference (a string)", value);
     std::string text = value.get<std::string>(), uri = ResolveUri(from->uri, text), fragment = Fragment(uri);
     const Resource* resource = text.starts_with("#") ? from : FindResource(WithoutFragment(uri));
-    if (!resource) Bad(place, fmt::format("{} leads to an unknown document", uri.substr(0, 200)));
+    if (!resource)
+      Bad(place, fmt::format("{} leads to an unknown document: nothing is fetched; put it into \"$defs\" and "
+                             "refer to \"#/$defs/NAME\"",
+                             uri.substr(0, 200)));
     std::vector<std::string> tokens;
     if (SplitPointer(fragment, tokens)) return {Follow(tokens, resource, place, text), ""};
     auto it = resource->anchors.find(fragment);
-    if (it == resource->anchors.end()) Bad(place, fmt::format("{} leads nowhere", text.substr(0, 200)));
+    if (it == resource->anchors.end()) Nowhere(place, text);
     bool dynamic = resource->dynamic_anchors.count(fragment) > 0;
     return {Want(*it->second, OwnerOf(*it->second), place), dynamic ? fragment : ""};
+  }
+
+  [[noreturn]] void Nowhere(const std::string& place, const std::string& reference) const {
+    Bad(place, fmt::format("{} leads nowhere: expected a place in this schema, such as \"#/$defs/NAME\"",
+                           reference.substr(0, 200)));
   }
 
   // Json looks its members up one by one: many references into a large $defs need an index.
@@ -285,7 +302,7 @@ class Compiler {
         size_t i = std::stoul(token);
         if (i < at->size()) next = &(*at)[i];
       }
-      if (!next) Bad(place, fmt::format("{} leads nowhere", text.substr(0, 200)));
+      if (!next) Nowhere(place, text);
       at = next;
       if (auto it = owner_.find(at); it != owner_.end()) resource = it->second;
     }
@@ -318,7 +335,7 @@ class Compiler {
 
   const Schema* Sub(const Json& json, const std::string& place) {
     auto it = owner_.find(&json);
-    if (it == owner_.end()) Bad(place, "expected a schema");
+    if (it == owner_.end()) Expected(place, "a schema (an object, true or false)", json);
     return Want(json, it->second, place);
   }
 
@@ -328,7 +345,7 @@ class Compiler {
   }
 
   std::vector<const Schema*> SubList(const Json& value, const std::string& place) {
-    if (!value.is_array()) Bad(place, "expected an array of schemas");
+    if (!value.is_array()) Expected(place, "an array of schemas", value);
     std::vector<const Schema*> list;
     for (size_t i = 0; i < value.size(); ++i) list.push_back(Sub(value[i], place + "/" + std::to_string(i)));
     return list;
@@ -339,7 +356,7 @@ class Compiler {
     const Json* value = Find(json, keyword);
     if (!value) return;
     std::string inside = place + "/" + keyword;
-    if (!value->is_object()) Bad(inside, "expected an object of schemas");
+    if (!value->is_object()) Expected(inside, "an object of schemas", *value);
     for (const auto& item : value->items())
       take(item.key(), item.value(), inside + "/" + EscapePointerToken(item.key()));
   }
@@ -350,8 +367,7 @@ class Compiler {
       schema.constant = json.get<bool>();
       return;
     }
-    if (!json.is_object())
-      Bad(place, fmt::format("expected a schema (an object, true or false), found {}", TypeName(json)));
+    if (!json.is_object()) Expected(place, "a schema (an object, true or false)", json);
     const Dialect& dialect = schema.resource->dialect;
     Doubt(json, dialect.draft == Draft::k7, place);
     if (const Json* ref = Find(json, "$ref")) {
@@ -408,22 +424,22 @@ class Compiler {
     const Json* value = Find(json, keyword);
     if (!value) return std::nullopt;
     bool good = IsNumber(*value) && IsWholeNumber(*value) && !NumberOf(*value).negative();
-    if (!good) Bad(place + "/" + keyword, "expected a whole number of at least 0");
+    if (!good) Expected(place + "/" + keyword, "a whole number of at least 0", *value);
     return value->is_number_integer() ? value->get<uint64_t>()
                                       : static_cast<uint64_t>(std::min(NumberOf(*value).Rounded(), 1.8e19));
   }
 
   const Json* Number(const Json& json, const char* keyword, const std::string& place) {
     const Json* value = Find(json, keyword);
-    if (value && !IsNumber(*value)) Bad(place + "/" + keyword, "expected a number");
+    if (value && !IsNumber(*value)) Expected(place + "/" + keyword, "a number", *value);
     return value;
   }
 
   std::vector<std::string> Strings(const Json& value, const std::string& place) {
-    if (!value.is_array()) Bad(place, "expected an array of strings");
+    if (!value.is_array()) Expected(place, "an array of strings", value);
     std::vector<std::string> out;
     for (const Json& item : value) {
-      if (!item.is_string()) Bad(place, "expected an array of strings");
+      if (!item.is_string()) Expected(place, "an array of strings", value);
       out.push_back(item.get<std::string>());
     }
     return out;
@@ -448,12 +464,13 @@ class Compiler {
                                  {"None", "null"}})
         if (value == other) near = name;
       Bad(place, fmt::format("unknown type {}{}", DumpJson(value).substr(0, 100),
-                             near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+                             near.empty() ? ": expected null, boolean, object, array, number, string or integer"
+                                          : fmt::format("; did you mean \"{}\"?", near)));
     }
-    if (!value.is_array() || value.empty()) Bad(place, "expected a type or an array of types");
+    if (!value.is_array() || value.empty()) Expected(place, "a type or an array of types", value);
     unsigned bits = 0;
     for (const Json& item : value) {
-      if (!item.is_string()) Bad(place, "expected a type or an array of types");
+      if (!item.is_string()) Expected(place, "a type or an array of types", value);
       bits |= TypeBits(item, place);
     }
     return bits;
@@ -463,11 +480,12 @@ class Compiler {
     bool draft7 = schema.resource->dialect.draft == Draft::k7;
     if (const Json* type = Find(json, "type")) schema.types = TypeBits(*type, place + "/type");
     schema.enumeration = Find(json, "enum");
-    if (schema.enumeration && !schema.enumeration->is_array()) Bad(place + "/enum", "expected an array");
+    if (schema.enumeration && !schema.enumeration->is_array())
+      Expected(place + "/enum", "an array", *schema.enumeration);
     schema.const_value = Find(json, "const");
     schema.multiple_of = Number(json, "multipleOf", place);
     if (schema.multiple_of && CompareNumbers(*schema.multiple_of, Json(0)) <= 0)
-      Bad(place + "/multipleOf", "expected a number above 0");
+      Expected(place + "/multipleOf", "a number above 0", *schema.multiple_of);
     schema.maximum = Number(json, "maximum", place);
     schema.minimum = Number(json, "minimum", place);
     schema.exclusive_maximum = Number(json, "exclusiveMaximum", place);
@@ -483,12 +501,12 @@ class Compiler {
       schema.min_contains = Count(json, "minContains", place);
     }
     if (const Json* pattern = Find(json, "pattern")) {
-      if (!pattern->is_string()) Bad(place + "/pattern", "expected a string");
+      if (!pattern->is_string()) Expected(place + "/pattern", "a string", *pattern);
       schema.pattern =
           std::make_unique<Pattern>(pattern->get<std::string>(), program_->where + ": schema at " + place + "/pattern");
     }
     if (const Json* unique = Find(json, "uniqueItems")) {
-      if (!unique->is_boolean()) Bad(place + "/uniqueItems", "expected true or false");
+      if (!unique->is_boolean()) Expected(place + "/uniqueItems", "true or false", *unique);
       schema.unique_items = unique->get<bool>();
     }
     if (const Json* required = Find(json, "required")) schema.required = Strings(*required, place + "/required");
@@ -547,7 +565,7 @@ class Compiler {
     }
     if (const Json* prefix = Find(json, "prefixItems")) schema.prefix_items = SubList(*prefix, place + "/prefixItems");
     if (items && items->is_array())
-      Bad(place + "/items", "expected a schema; draft 2020-12 calls an array of them prefixItems");
+      Bad(place + "/items", "expected a schema, found an array: draft 2020-12 calls that prefixItems");
     schema.items = SubAt(json, "items", place);
   }
 

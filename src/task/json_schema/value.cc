@@ -105,7 +105,8 @@ std::string Translate(const std::string& source) {
 
 Pattern::Pattern(const std::string& source, const std::string& place) : source_(source) {
   if (source.size() > kMaxPatternBytes)
-    Fail(ErrorKind::kResource, "{}: the pattern is longer than {} bytes", place, kMaxPatternBytes);
+    Fail(ErrorKind::kResource, "{}: expected a pattern of at most {} bytes, found {}", place, kMaxPatternBytes,
+         source.size());
   std::string translated = Translate(source);
   int error = 0;
   PCRE2_SIZE offset = 0;
@@ -120,8 +121,8 @@ Pattern::Pattern(const std::string& source, const std::string& place) : source_(
   if (code_) return;
   unsigned char message[160];
   pcre2_get_error_message(error, message, sizeof message);
-  Fail(ErrorKind::kInvalid, "{}: bad pattern {}: {}", place, DumpJson(source).substr(0, 200),
-       reinterpret_cast<char*>(message));
+  Fail(ErrorKind::kInvalid, "{}: bad pattern {}: {}; \\\\ before a mark takes it literally", place,
+       DumpJson(source).substr(0, 200), reinterpret_cast<char*>(message));
 }
 
 Pattern::~Pattern() {
