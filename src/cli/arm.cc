@@ -117,11 +117,14 @@ std::vector<FileState> Cache::files() const {
 }
 
 LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,
-                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags) {
+                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags,
+                  const std::function<void(std::shared_ptr<const Checkpoint>)>& before) {
   LoadedArm arm;
   arm.path = path;
   arm.files = WeightFiles(path);
-  arm.model = LoadModel(path, model_flags, flags);
+  auto checkpoint = Checkpoint::Open(path);
+  if (before) before(checkpoint);
+  arm.model = LoadModel(std::move(checkpoint), model_flags, flags);
   arm.engine = std::make_unique<Engine>(arm.model, pool, options);
   arm.identity = IdentityOf(arm.model->checkpoint(), preset);
   RequireUnchanged(arm.files);  // what was loaded is what has the fingerprint

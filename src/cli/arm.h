@@ -55,8 +55,10 @@ struct LoadedArm {
   std::shared_ptr<const Model> model;
   std::unique_ptr<Engine> engine;
 };
+/// `before` sees the opened files before the model is made of them.
 LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,
-                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags);
+                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags,
+                  const std::function<void(std::shared_ptr<const Checkpoint>)>& before = {});
 
 RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults);
 

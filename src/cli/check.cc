@@ -87,7 +87,14 @@ class Checking {
     of_data.ours = IsCheckRecord;
     for (const fs::path& name : {fs::path(o_.report), DataName()}) NoteLeft(name, flags_);
     AtomicFile report(o_.report, of_report), data(DataName(), of_data);
-    base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_);
+    base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_, [&](std::shared_ptr<const Checkpoint> opened) {
+      source_ = std::move(opened);
+      for (const Preset* preset : presets) {
+        if (std::string left = RequireFit(*preset, *source_); !left.empty())
+          Note(flags_, fmt::format("{}: {}", preset->info().name, left));
+        CheckKeep(*preset);
+      }
+    });
     if (!text_.empty()) PerplexityTokens(*base_.engine, text_, o_.perplexity);  // told before any work, too
     base_.identity.format = base_.model->checkpoint().main_format();
     // One for all arms: what is compared is the weights.
@@ -105,11 +112,6 @@ class Checking {
       Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(),
                                kAdvisedExamples));
 
-    for (const Preset* preset : presets) {
-      CheckKeep(*preset);
-      if (std::string left = RequireFit(*preset, base_.model->checkpoint()); !left.empty())
-        Note(flags_, fmt::format("{}: {}", preset->info().name, left));
-    }
     double start = Now();
     record_.baseline = Measure(base_, nullptr);
     RequireAnswers(record_.baseline.run, flags_);  // else no candidate can be judged
@@ -150,13 +152,11 @@ class Checking {
     return arm;
   }
 
-  fs::path KeptName(const Preset& preset) const {
-    return fs::path(o_.keep) / DefaultOutputName(base_.model->checkpoint(), preset);
-  }
+  fs::path KeptName(const Preset& preset) const { return fs::path(o_.keep) / DefaultOutputName(*source_, preset); }
 
   /// What this very model, quantized so, was when this build wrote it to `out`; "" for the cache's own.
   std::string QuantKey(const Preset& preset, const fs::path& out) const {
-    return KeyOf({"quant", base_.identity.fingerprint, preset.info().name, out.string()});
+    return KeyOf({"quant", source_->fingerprint(), preset.info().name, out.string()});
   }
   std::string KeptKey(const Preset& preset) const {
     std::error_code ignored;
@@ -175,25 +175,27 @@ class Checking {
     }
   }
 
-  /// Told before any work, too. What an interrupted command of the same words wrote is no obstacle.
+  /// Told before the model is loaded. What an interrupted command of the same words wrote is no obstacle.
   void CheckKeep(const Preset& preset) {
     if (o_.keep.empty()) return;
     MakeFolder(o_.keep);
     const fs::path out = KeptName(preset);
     NoteLeft(out, flags_);
     if (!o_.force && IsAsMade(out, KeptKey(preset))) return;
-    if (preset.info().container == Container::kGguf)
-      AtomicFile(out, rules_);
-    else
-      OutputFolder(out, rules_, "config.json", [](const std::string&) { return false; });
+    CheckConversion(*source_, preset, out, Conversion(), pool_, *progress_);
   }
 
-  std::string Make(const Preset& preset, const fs::path& out) {
+  ConvertOptions Conversion() const {
     ConvertOptions options;
     options.measure_error = false;
     options.rules = rules_;
+    return options;
+  }
+
+  std::string Make(const Preset& preset, const fs::path& out) {
+    ConvertOptions options = Conversion();
     options.rules.unchanged = base_.files;
-    return ConvertCheckpoint(base_.model->checkpoint(), preset, out, options, pool_, *progress_).output;
+    return ConvertCheckpoint(*source_, preset, out, options, pool_, *progress_).output;
   }
 
   std::string MakeOnce(const Preset& preset, const fs::path& out, const std::string& key) {
@@ -226,7 +228,7 @@ class Checking {
 
   /// What is not as it was made is made anew; of two processes one makes it.
   std::string QuantizedInCache(const Preset& preset, const std::string& file) {
-    const fs::path folder = cache_.folder() / "quants" / base_.identity.fingerprint, out = folder / file;
+    const fs::path folder = cache_.folder() / "quants" / source_->fingerprint(), out = folder / file;
     MakeFolder(folder);
     bool told = false;
     const WaitingLock lock(out.string() + ".lock", [&] {
@@ -254,6 +256,7 @@ class Checking {
   LogitCache logits_;
   Task task_;
   std::string text_;
+  std::shared_ptr<const Checkpoint> source_;  // of base_, which is made of it
   LoadedArm base_;
   Sampling sampling_;
   OutputRules rules_;

@@ -118,6 +118,8 @@ OutputRules RulesFor(const std::string& out, bool force, const CommonFlags& flag
 /// MODEL as people write it: a file, a folder, or org/name in the Hugging Face cache (HF_HUB_CACHE, HF_HOME). The error
 /// says where it looked.
 std::string ResolveModel(const std::string& model);
+std::shared_ptr<const Model> LoadModel(std::shared_ptr<const Checkpoint> checkpoint, const ModelFlags& model_flags,
+                                       const CommonFlags& flags);
 std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags,
                                        const CommonFlags& flags);
 

@@ -133,7 +133,11 @@ std::string ResolveModel(const std::string& model) {
 
 std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags,
                                        const CommonFlags& flags) {
-  auto checkpoint = Checkpoint::Open(ResolveModel(model));
+  return LoadModel(Checkpoint::Open(ResolveModel(model)), model_flags, flags);
+}
+
+std::shared_ptr<const Model> LoadModel(std::shared_ptr<const Checkpoint> checkpoint, const ModelFlags& model_flags,
+                                       const CommonFlags& flags) {
   auto loaded = Model::Load(checkpoint, model_flags.options());
   if (flags.verbose) {
     const ModelConfig& c = loaded->config();

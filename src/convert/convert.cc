@@ -79,6 +79,8 @@ class Conversion {
   void Plan();
   void GroupByGlobal();
   void ChooseGlobal(const std::string& group);
+  /// Before any weight is read: what is in the way of the output is found here.
+  std::unique_ptr<CheckpointWriter> Begin(const std::filesystem::path& out) const;
   void Write(const std::filesystem::path& out, QuantRecord& record);
 
  private:
@@ -346,18 +348,20 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
   }
 }
 
-void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
+std::unique_ptr<CheckpointWriter> Conversion::Begin(const std::filesystem::path& out) const {
   std::vector<OutputTensor> outputs;
+  for (const Job& job : jobs_) outputs.push_back(job.output);
+  return CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
+                                  options_.shard_bytes, options_.hf_container, options_.rules);
+}
+
+void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
+  const std::unique_ptr<CheckpointWriter> writer = Begin(out);
   uint64_t total = 0;
-  for (const Job& job : jobs_) {
-    outputs.push_back(job.output);
-    total += static_cast<uint64_t>(job.output.rows * job.output.cols) * 4;
-  }
+  for (const Job& job : jobs_) total += static_cast<uint64_t>(job.output.rows * job.output.cols) * 4;
   progress_.Begin(fmt::format("quantize to {}", preset_.info().name), total, "bytes");
   GroupByGlobal();
   CheckZeros();
-  auto writer = CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
-                                         options_.shard_bytes, options_.hf_container, options_.rules);
   record.tensors.resize(jobs_.size());
   for (size_t i = 0; i < jobs_.size(); ++i) {
     jobs_[i].scale_dtype = jobs_[i].output.format->scale_bytes >= 4 ? writer->scale_dtype(i) : "";
@@ -377,13 +381,26 @@ void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
   progress_.End();
 }
 
-}  // namespace
-
-QuantRecord ConvertCheckpoint(const Checkpoint& source, const Preset& preset, const std::filesystem::path& out,
-                              const ConvertOptions& options, ThreadPool& pool, Progress& progress) {
+void RequireOther(const Checkpoint& source, const std::filesystem::path& out) {
   std::error_code ignored;
   if (std::filesystem::equivalent(source.path(), out, ignored))
     Fail(ErrorKind::kInvalid, "{}: the output would replace the source", out.string());
+}
+
+}  // namespace
+
+void CheckConversion(const Checkpoint& source, const Preset& preset, const std::filesystem::path& out,
+                     const ConvertOptions& options, ThreadPool& pool, Progress& progress) {
+  RequireOther(source, out);
+  RequireFit(preset, source);
+  Conversion conversion(source, preset, options, pool, progress);
+  conversion.Plan();
+  conversion.Begin(out);
+}
+
+QuantRecord ConvertCheckpoint(const Checkpoint& source, const Preset& preset, const std::filesystem::path& out,
+                              const ConvertOptions& options, ThreadPool& pool, Progress& progress) {
+  RequireOther(source, out);
   double start = Now();
   QuantRecord record;
   record.preset = preset.info().name;

@@ -27,6 +27,11 @@ struct ConvertOptions {
 QuantRecord ConvertCheckpoint(const Checkpoint& source, const Preset& preset, const std::filesystem::path& out,
                               const ConvertOptions& options, ThreadPool& pool, Progress& progress);
 
+/// Throws what ConvertCheckpoint would before its first weight is read: a name that is taken, what is in the way in
+/// that folder, a container that does not hold the preset. Leaves nothing.
+void CheckConversion(const Checkpoint& source, const Preset& preset, const std::filesystem::path& out,
+                     const ConvertOptions& options, ThreadPool& pool, Progress& progress);
+
 /// "model" of model.gguf or of the folder model/.
 std::string ModelStem(const Checkpoint& source);
 /// "model-Q4_K_M.gguf" or "model-fp8" beside nothing: the usual name of the output.

@@ -420,6 +420,22 @@ class Files(unittest.TestCase):
         kept.write_bytes(data)
         self.refused(*words, "k", says="demo-Q8_0.gguf exists")
 
+    def test_what_is_in_the_way_of_a_kept_model_is_told_first(self):
+        """Before the model is loaded, which -v tells, not when hours of answers are there."""
+        words = ("check", DEMO, "--task", "t.jsonl", "--no-speed", "--report", "r.html", "--keep", "k", "-v", "--to")
+        (self.path / "k").mkdir()
+        self.quantize("k/demo-fp8", "fp8")
+        self.put("k/demo-fp8/model-00007-of-00009.safetensors")
+        self.put("k/demo-fp8/chat_template.json")
+        for force, says in (((), "demo-fp8 exists"), (("--force",), "holds chat_template.json, model-00007-of-00009.safetensors, which the new model has not")):
+            before = self.tree()
+            result = self.run_(*words, "q8_0,fp8", *force)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertIn(says, result.stderr)
+            self.assertNotIn("bits per weight", result.stderr)
+            self.assertEqual(before, self.tree())
+        self.assertIn("bits per weight", self.ok(*words, "q8_0", codes=(0, 3, 4)).stderr)
+
     def test_what_killed_processes_left(self):
         self.check(to="q4_0,fp8")
         folder = next((self.base / "cache/quants").iterdir())
