@@ -184,7 +184,7 @@ class Prompts(unittest.TestCase):
 
     def test_a_run_without_an_answer_is_an_error(self):
         """Whatever --fail-on; where some examples were answered the others are told."""
-        refusing = self.folder("refusing", "{% if 'no' in messages[0].content %}{{ raise_exception('not that one') }}{% endif %}" + PLAIN)
+        refusing = self.folder("refusing", "{% if 'no' in messages[0].content | string %}{{ raise_exception('not that one') }}{% endif %}" + PLAIN)
 
         def task(name, *questions):
             (self.path / name).write_text("".join(json.dumps({"id": f"q{i}", "messages": [{"role": "user", "content": q}], "sampling": {"max_tokens": 1},
@@ -207,8 +207,8 @@ class Prompts(unittest.TestCase):
         result = self.run_assay("check", plain, "--candidate", refusing, "--no-speed", "--report", report, "--fail-on", "never", "--task", none, code=1)
         self.assertIn("refusing on none.jsonl: 2 of 2 examples", result.stderr)
         self.assertTrue(report.exists())
-        self.run_assay("run", plain, "--task", none, "-o", "plain")
-        for arms in (("none", "plain"), ("plain", "none")):
+        self.run_assay("run", plain, "--task", none, "-o", "whole")
+        for arms in (("none", "whole"), ("whole", "none")):
             self.assertIn("2 of 2 examples could not be answered", self.run_assay("compare", *arms, "--fail-on", "never", code=1).stderr)
 
 
