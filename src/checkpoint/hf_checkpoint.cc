@@ -127,7 +127,9 @@ class HfCheckpoint : public Checkpoint {
     for (const char* name : kHfQuantizationSidecars)
       if (Json json = ReadJsonIfThere(folder / name); json.is_object())
         sidecars[name] = wrapper ? TextModuleNames(json) : std::move(json);
-    std::unique_ptr<const HfQuantization> quantization = ParseHfQuantization(metadata_, sidecars, config_where);
+    std::vector<std::string> unknown_keys;
+    std::unique_ptr<const HfQuantization> quantization =
+        ParseHfQuantization(metadata_, sidecars, config_where, &unknown_keys);
 
     std::vector<SafetensorsFile> files;
     for (const fs::path& path : WeightFiles(folder)) {
@@ -139,6 +141,8 @@ class HfCheckpoint : public Checkpoint {
     TextTensors text;
     if (wrapper) text = LeaveImages(*wrapper, whole, files);
     NameUnknownKeys();
+    if (!unknown_keys.empty())
+      SayUnread("quantization_config states what nothing here reads: " + Join(unknown_keys, ", "));
     if (!quantization) quantization = RecognizeHfQuantization(files, config_where);
     UntieQuantizedHead(files);
     for (const SafetensorsFile& file : files)

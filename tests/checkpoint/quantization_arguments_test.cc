@@ -1,10 +1,15 @@
 // What quantization configurations say in numbers and words: each is checked once, when it is read, by one table.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "base/random.h"
+#include "base/strings.h"
 #include "checkpoint/expect_error.h"
 #include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/compressed_tensors.h"
+#include "checkpoint/hf/keys.h"
 #include "checkpoint/joint_mutations.h"
 #include "checkpoint/one_layer_llama.h"
 
@@ -27,6 +32,105 @@ TEST(QuantizationArguments, HaveRanges) {
   ExpectError(ErrorKind::kInvalid, "w: group_size: expected 1 to 16777216 or -1 (a whole row), found -2", [] {
     ReadArgument({{"group_size", -2}}, "group_size", "w", 0);
   });
+}
+
+// Every key of every container is applied, harmless or refused: a harmless one has its type, and a value that nothing
+// here applies is no key's.
+TEST(QuantizationKeys, AreAppliedHarmlessOrRefused) {
+  const std::map<char, Json> values = {{'b', true},    {'i', 5},          {'n', 0.5},
+                                       {'s', "words"}, {'o', {{"k", 1}}}, {'l', Json::array({"x"})}};
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (const QuantizationKey& row : QuantizationKeys()) {
+    const std::string key(row.key), place = std::string(row.container) + " " + key;
+    EXPECT_TRUE(seen.emplace(row.container, row.key).second) << place;
+    EXPECT_EQ(row.only.empty(), row.reason.empty()) << place;
+    EXPECT_TRUE(CheckKeys(row.container, {{key, nullptr}}, "w").empty()) << place;
+    for (const auto& [type, value] : values) {
+      const bool typed = row.types.empty() || row.types.find(type) != std::string_view::npos ||
+                         (type == 'i' && row.types.find('n') != std::string_view::npos);
+      if (typed && row.only.empty())
+        EXPECT_TRUE(CheckKeys(row.container, {{key, value}}, "w").empty()) << place << " " << value;
+      else if (!typed)
+        ExpectError(ErrorKind::kInvalid, "w: " + key + ": expected ", [&] {
+          CheckKeys(row.container, {{key, value}}, "w");
+        });
+      else if (value.is_string() || value.is_object() || value.is_number())
+        ExpectError(ErrorKind::kUnsupported, std::string(row.reason), [&] {
+          CheckKeys(row.container, {{key, value}}, "w");
+        });
+    }
+    for (const std::string& good : Split(row.only, ' '))
+      if (!good.empty()) {
+        EXPECT_TRUE(CheckKeys(row.container, {{key, ParseJson(good, "only")}}, "w").empty()) << place;
+      }
+  }
+  EXPECT_EQ(CheckKeys("gptq", {{"bits", 4}, {"new_one", 1}, {"quant_method", "gptq"}}, "w"),
+            std::vector<std::string>{"new_one"});
+}
+
+TEST(QuantizationKeys, OfEveryContainerAreChecked) {
+  struct Case {
+    const char *json, *message;
+  };
+  const std::string group =
+      R"({"quant_method":"compressed-tensors","format":"pack-quantized","config_groups":{"g":{"targets":["Linear"],"weights":{"num_bits":4,"group_size":32},)";
+  for (
+      const auto& [json, message] : std::initializer_list<std::pair<std::string, const char*>>{
+          {group + R"("output_activations":{"num_bits":8}}}})",
+           "g: output_activations: expected null, found {\"num_bits\":8}: what a layer gives would be rounded, which "
+           "nothing here does"},
+          {group + R"("output_activation":null}}})", "expected some of targets, weights"},
+          {group + R"("input_activations":null}},"version":12})",
+           "quantization_config: version: expected a string, found 12"},
+          {group + R"("input_activations":null}},"kv_cache_scheme":"fp8"})",
+           "kv_cache_scheme: expected an object, found \"fp8\""},
+          {R"({"quant_method":"compressed-tensors","config_groups":{"g":{"weights":{"num_bits":4,"observer":1}}}})",
+           "observer: expected a string, found 1"},
+          {R"({"quant_method":"compressed-tensors","config_groups":{"g":{"weights":{"num_bits":4,"bias":true}}}})",
+           "found bias"},
+          {R"({"quant_method":"compressed-tensors","config_groups":{"g":{"weights":{"num_bits":4,"actorder":"reverse"}}}})",
+           "actorder: expected true or false or \"group\""},
+          {R"({"quant_method":"gptq","bits":4,"pack_dtype":"int16"})",
+           "pack_dtype: expected \"int32\" or \"torch.int32\", found \"int16\": codes are read from words of 32 bits"},
+          {R"({"quant_method":"gptq","bits":4,"adapter":{"rank":8}})", "an adapter runs beside the weights"},
+          {R"({"quant_method":"gptq","bits":4,"is_marlin_format":true})", "the order of one kernel"},
+          {R"({"quant_method":"gptq","bits":4,"damp_percent":"a"})", "damp_percent: expected a number, found \"a\""},
+          {R"({"quant_method":"gptq","bits":4,"dynamic":{"+:a":{"bitz":8}}})", "dynamic: +:a: expected some of bits"},
+          {R"({"quant_method":"awq","bits":4,"dynamic":{"+:a":{"bits":8}}})", "are read from gptq files only"},
+          {R"({"quant_method":"awq","bits":4,"do_fuse":"yes"})", "do_fuse: expected true or false, found \"yes\""},
+          {R"({"quant_method":"auto-round","bits":4,"iters":"many"})", "iters: expected an integer, found \"many\""},
+          {R"({"quant_method":"intel/auto-round","bits":4,"super_bits":6})", "super_bits: expected null, found 6"},
+          {R"({"quant_method":"bitsandbytes","load_in_8bit":true,"llm_int8_threshold":4.5})",
+           "llm_int8_threshold: expected 6.0, found 4.5"},
+          {R"({"quant_method":"bitsandbytes","load_in_8bit":true,"llm_int8_has_fp16_weight":true})",
+           "weights are read as INT8"},
+          {R"({"quant_method":"bitsandbytes","load_in_4bit":true,"bnb_4bit_compute_dtype":16})",
+           "bnb_4bit_compute_dtype: expected a string"},
+          {R"({"quant_method":"fp8","fmt":"e5m2"})",
+           "fmt: expected \"e4m3\", found \"e5m2\": weights are read as E4M3"},
+          {R"({"quant_method":"fbgemm_fp8","activation_scale_ub":"a"})", "activation_scale_ub: expected a number"},
+          {R"({"quant_method":"modelopt","quantization":{"quant_algo":"FP8","has_zero_point":true}})",
+           "zeros of this container are not read"},
+          {R"({"quant_method":"hqq","quant_config":{"weight_quant_params":{"nbits":4,"channel_wise":false}}})",
+           "one scale for a whole matrix is not read"},
+          {R"({"quant_method":"hqq","quant_config":{"weight_quant_params":{"nbits":4},"scale_quant_params":{"nbits":8}}})",
+           "scales that are quantized in turn are not read"},
+          {R"({"quant_method":"bitnet","rms_norm_eps":"a"})", "rms_norm_eps: expected a number"},
+          {R"({"quant_method":"mxfp4","dequantize":1})", "dequantize: expected true or false"},
+          {R"({"quant_method":"exl3","bits":4,"calibration":[]})", "calibration: expected an object"},
+      }) {
+    SCOPED_TRACE(json);
+    try {
+      ParseHfQuantization({{"quantization_config", ParseJson(json, "case")}}, {}, "config.json");
+      ADD_FAILURE() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what();
+    }
+  }
+  std::vector<std::string> unknown;
+  ParseHfQuantization({{"quantization_config", ParseJson(R"({"quant_method":"gptq","bits":4,"tomorrow":1})", "case")}},
+                      {}, "config.json", &unknown);
+  EXPECT_EQ(unknown, std::vector<std::string>{"tomorrow"});
 }
 
 // As compressed-tensors' QuantizationArgs judges them (quant_args.py, validate_model_after).

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/gptq.h"
+#include "checkpoint/hf/keys.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
 
@@ -89,6 +90,7 @@ AutoRound::AutoRound(const HfQuantizationInput& in) : where_(in.where) {
   if (extra == in.json.end() || !extra->is_object()) return;
   for (const auto& [name, overrides] : extra->items()) {
     if (!overrides.is_object()) continue;
+    CheckKeys("auto-round", overrides, fmt::format("{}: extra_config: {}", where_, name));
     layers_.push_back({ModuleTarget(name.starts_with("re:") ? "" : name, where_),
                        ModuleTarget::Pattern(name, where_ + ": extra_config"),
                        ReadKind(overrides, fmt::format("{}: extra_config: {}", where_, name), kind_)});

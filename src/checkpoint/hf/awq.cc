@@ -181,7 +181,8 @@ Awq::Awq(const HfQuantizationInput& in) {
   kind_.group = ReadArgument(json, "group_size", in.where, ReadArgument(json, "q_group_size", in.where, 128));
   kind_.asymmetric = JsonBool(json, "zero_point", in.where, true);
   if (kind_.bits != 4) Fail(ErrorKind::kUnsupported, "{}: AWQ with {} bits; supported: 4", in.where, kind_.bits);
-  std::string version = JsonString(json, "version", in.where, JsonString(json, "format", in.where, "gemm"));
+  std::string version = "gemm";
+  for (const char* key : {"checkpoint_format", "format", "version"}) version = JsonString(json, key, in.where, version);
   std::transform(version.begin(), version.end(), version.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   auto row =

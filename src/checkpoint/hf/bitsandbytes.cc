@@ -62,6 +62,16 @@ Bitsandbytes::Bitsandbytes(const HfQuantizationInput& in) {
     Fail(ErrorKind::kUnsupported, "{}: bitsandbytes type {} is not supported; supported: nf4, fp4", in.where, type_);
   nested_ = JsonBool(json, "bnb_4bit_use_double_quant", in.where, false);
   skip_ = ReadNames(json, "llm_int8_skip_modules", in.where);
+  const double threshold = JsonNumber(json, "llm_int8_threshold", in.where, 6.0);
+  const bool full = JsonBool(json, "llm_int8_has_fp16_weight", in.where, false);
+  if (!eight_) return;
+  if (threshold != 6.0)
+    Fail(ErrorKind::kUnsupported,
+         "{}: llm_int8_threshold: expected 6.0, found {}: activations are taken for outliers from 6.0 up", in.where,
+         threshold);
+  if (full)
+    Fail(ErrorKind::kUnsupported, "{}: llm_int8_has_fp16_weight: expected false, found true: weights are read as INT8",
+         in.where);
 }
 
 bool Bitsandbytes::Skips(const std::string& module) const {

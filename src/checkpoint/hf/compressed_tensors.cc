@@ -9,6 +9,7 @@
 #include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/cache_scales.h"
 #include "checkpoint/hf/integers.h"
+#include "checkpoint/hf/keys.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/layout.h"
 #include "format/bit_packing.h"
@@ -73,6 +74,7 @@ void CheckStructure(const QuantizationArgs& args, bool weights, const std::strin
 QuantizationArgs ReadQuantizationArgs(const Json& json, bool weights, const std::string& where) {
   QuantizationArgs args;
   if (!json.is_object()) Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", where, json.type_name());
+  RequireKeys("compressed-tensors args", json, where);
   args.bits = ReadArgument(json, "num_bits", where, 8);
   args.type = JsonString(json, "type", where, "int");
   if (args.type != "int" && args.type != "float")
@@ -222,8 +224,8 @@ class CompressedTensors : public HfQuantization {
 
 Group ReadGroup(const Json& json, const std::string& name, std::string_view format, const std::string& place) {
   auto present = [&](const char* key) { return json.contains(key) && !json[key].is_null(); };
+  RequireKeys("compressed-tensors group", json, place);
   if (!present("weights")) Fail(ErrorKind::kUnsupported, "{}: a group without quantized weights", place);
-  if (present("output_activations")) Fail(ErrorKind::kUnsupported, "{}: quantized output activations", place);
   Group group;
   group.name = name;
   group.format = format;

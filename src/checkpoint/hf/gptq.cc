@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "checkpoint/hf/arguments.h"
+#include "checkpoint/hf/keys.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
 #include "checkpoint/layout.h"
@@ -196,6 +197,7 @@ Gptq::Gptq(const HfQuantizationInput& in) : where_(in.where) {
     const std::string place = fmt::format("{}: dynamic: {}", where_, key);
     if (!value.is_object() && !(skip && value.is_null()))
       Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", place, value.type_name());
+    if (value.is_object()) RequireKeys("gptq", value, place);
     dynamic_.push_back({skip, ModuleTarget::Pattern(pattern, where_ + ": dynamic"),
                         skip ? layout_.kind : ReadKind(value, place, layout_.kind)});
   }

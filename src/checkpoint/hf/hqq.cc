@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "checkpoint/hf/arguments.h"
 #include "checkpoint/hf/integers.h"
+#include "checkpoint/hf/keys.h"
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
 #include "checkpoint/layout.h"
@@ -62,6 +63,8 @@ class Hqq : public HfQuantization {
 Hqq::Params Hqq::Read(const Json& json) const {
   auto inner = json.find("weight_quant_params");
   const Json& params = inner != json.end() && inner->is_object() ? *inner : json;
+  CheckKeys("hqq quantizer", json, where_);
+  if (&params != &json) RequireKeys("hqq params", params, where_ + ": weight_quant_params");
   Params out;
   out.bits = ReadArgument(params, "nbits", where_, 4);
   out.group = ReadArgument(params, "group_size", where_, 0);

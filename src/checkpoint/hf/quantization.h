@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
@@ -44,10 +45,12 @@ struct HfQuantizationInput {
 /// Names of the sidecar files that ParseHfQuantization wants to see.
 extern const char* const kHfQuantizationSidecars[4];
 
-/// `config` is config.json. Null when nothing is quantized. Throws Error{kUnsupported} naming what we lack.
+/// `config` is config.json. Null when nothing is quantized. Throws Error{kUnsupported} naming what we lack. `unknown`
+/// receives the keys that no row of keys.cc knows.
 std::unique_ptr<const HfQuantization> ParseHfQuantization(const Json& config,
                                                           const std::map<std::string, Json>& sidecars,
-                                                          std::string_view where);
+                                                          std::string_view where,
+                                                          std::vector<std::string>* unknown = nullptr);
 
 /// Files of which config.json says nothing, but whose tensors say it all (hqq's own `save_to_safetensors`). Null: none.
 std::unique_ptr<const HfQuantization> RecognizeHfQuantization(std::span<const SafetensorsFile> files,

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "checkpoint/hf/keys.h"
 #include "checkpoint/hf/quantization.h"
 
 namespace assay {
@@ -10,6 +11,7 @@ namespace {
 struct MethodRow {
   std::string_view name;  // quant_method
   std::unique_ptr<const HfQuantization> (*parse)(const HfQuantizationInput&);
+  std::string_view keys = name;  // whose rows of keys.cc
 };
 
 constexpr MethodRow kMethods[] = {
@@ -18,11 +20,11 @@ constexpr MethodRow kMethods[] = {
     {"gptq", ParseGptq},
     {"awq", ParseAwq},
     {"auto-round", ParseAutoRound},
-    {"intel/auto-round", ParseAutoRound},
+    {"intel/auto-round", ParseAutoRound, "auto-round"},
     {"fp8", ParseFineGrainedFp8},
-    {"fbgemm_fp8", ParseFineGrainedFp8},
+    {"fbgemm_fp8", ParseFineGrainedFp8, "fp8"},
     {"modelopt", ParseModelOpt},
-    {"modelopt_fp4", ParseModelOpt},
+    {"modelopt_fp4", ParseModelOpt, "modelopt"},
     {"mxfp4", ParseMxfp4},
     {"hqq", ParseHqq},
     {"bitnet", ParseBitNet},
@@ -58,9 +60,31 @@ std::string GuessMethod(const Json& json, const std::string& where) {
   return JsonString(json, "quant_method", where);
 }
 
-std::unique_ptr<const HfQuantization> ParseMethod(const std::string& method, const HfQuantizationInput& in) {
-  for (const MethodRow& row : kMethods)
-    if (row.name == method) return row.parse(in);
+/// Model-Optimizer's keys may lie one level down, and in a file of their own.
+void CheckModelOptParts(const HfQuantizationInput& in, std::vector<std::string>& unknown) {
+  const auto sidecar = in.sidecars.find("hf_quant_config.json");
+  const Json* beside = sidecar != in.sidecars.end() && &sidecar->second != &in.json ? &sidecar->second : nullptr;
+  for (const Json* part : {&in.json, beside}) {
+    if (!part || !part->is_object()) continue;
+    const std::string where = part == beside ? sidecar->first : in.where;
+    auto add = [&](const Json& object) {
+      for (std::string& key : CheckKeys("modelopt", object, where))
+        if (std::find(unknown.begin(), unknown.end(), key) == unknown.end()) unknown.push_back(std::move(key));
+    };
+    if (part == beside) add(*part);
+    if (auto inner = part->find("quantization"); inner != part->end() && inner->is_object()) add(*inner);
+  }
+}
+
+std::unique_ptr<const HfQuantization> ParseMethod(const std::string& method, const HfQuantizationInput& in,
+                                                  std::vector<std::string>* unknown) {
+  for (const MethodRow& row : kMethods) {
+    if (row.name != method) continue;
+    std::vector<std::string> keys = CheckKeys(row.keys, in.json, in.where);
+    if (row.keys == "modelopt") CheckModelOptParts(in, keys);
+    if (unknown) *unknown = std::move(keys);
+    return row.parse(in);
+  }
   for (const RefusalRow& row : kRefused)
     if (row.name == method)
       Fail(ErrorKind::kUnsupported, "{}: quant_method {} is not read: {}", in.where, method, row.reason);
@@ -76,7 +100,7 @@ const char* const kHfQuantizationSidecars[4] = {"hf_quant_config.json", "quantiz
 
 std::unique_ptr<const HfQuantization> ParseHfQuantization(const Json& config,
                                                           const std::map<std::string, Json>& sidecars,
-                                                          std::string_view where) {
+                                                          std::string_view where, std::vector<std::string>* unknown) {
   // Models that see and speak keep the configuration of their language half apart.
   for (const Json* at :
        {&config, config.is_object() && config.contains("text_config") ? &config["text_config"] : nullptr}) {
@@ -88,7 +112,7 @@ std::unique_ptr<const HfQuantization> ParseHfQuantization(const Json& config,
       if (!found->is_object())
         Fail(ErrorKind::kInvalid, "{}: expected an object, found {}", in.where, found->type_name());
       std::string method = JsonString(*found, "quant_method", in.where, "");
-      return ParseMethod(method.empty() ? GuessMethod(*found, in.where) : method, in);
+      return ParseMethod(method.empty() ? GuessMethod(*found, in.where) : method, in, unknown);
     }
   }
   for (const char* name : kHfQuantizationSidecars) {
@@ -96,7 +120,7 @@ std::unique_ptr<const HfQuantization> ParseHfQuantization(const Json& config,
     if (found == sidecars.end() || !found->second.is_object()) continue;
     HfQuantizationInput in{found->second, name, sidecars};
     std::string method = JsonString(found->second, "quant_method", name, "");
-    return ParseMethod(method.empty() ? GuessMethod(found->second, name) : method, in);
+    return ParseMethod(method.empty() ? GuessMethod(found->second, name) : method, in, unknown);
   }
   return nullptr;
 }
