@@ -45,7 +45,8 @@ TEST(QuantizationKeys, AreAppliedHarmlessOrRefused) {
     EXPECT_TRUE(seen.emplace(row.container, row.key).second) << place;
     EXPECT_EQ(row.only.empty(), row.reason.empty()) << place;
     EXPECT_TRUE(CheckKeys(row.container, {{key, nullptr}}, "w").empty()) << place;
-    for (const auto& [type, value] : values) {
+    for (const auto& [type, of_type] : values) {
+      const Json& value = of_type;
       const bool typed = row.types.empty() || row.types.find(type) != std::string_view::npos ||
                          (type == 'i' && row.types.find('n') != std::string_view::npos);
       if (typed && row.only.empty())
