@@ -119,6 +119,7 @@ Json ToJson(const RunHeader& header) {
   json["build"] = header.build;
   json["machine"] = header.machine;
   json["started"] = header.started;
+  if (!header.answers_from.empty()) json["answers_from"] = header.answers_from;
   return json;
 }
 
@@ -145,6 +146,7 @@ RunHeader RunHeaderFromJson(const Json& json, std::string_view where) {
   header.build = JsonString(json, "build", where, "");
   header.machine = JsonString(json, "machine", where, "");
   header.started = JsonString(json, "started", where, "");
+  header.answers_from = JsonString(json, "answers_from", where, "");
   return header;
 }
 
@@ -172,6 +174,7 @@ Json ToJson(const ExampleResult& result) {
     item["pass"] = check.pass;
     if (!check.failure.empty()) item["failure"] = check.failure;
     if (!check.detail.empty()) item["detail"] = check.detail;
+    if (!check.read.empty()) item["read"] = check.read;
     checks.push_back(std::move(item));
   }
   json["checks"] = std::move(checks);
@@ -209,6 +212,7 @@ ExampleResult ExampleResultFromJson(const Json& json, std::string_view where) {
     check.pass = JsonBool(item, "pass", where, false);
     check.failure = JsonString(item, "failure", where, "");
     check.detail = JsonString(item, "detail", where, "");
+    check.read = JsonString(item, "read", where, "");
     result.checks.push_back(std::move(check));
   }
   return result;
@@ -234,6 +238,20 @@ RunRecord ReadRunRecord(const std::filesystem::path& path) {
   std::stable_sort(record.examples.begin(), record.examples.end(),
                    [](const ExampleResult& a, const ExampleResult& b) { return a.index < b.index; });
   return record;
+}
+
+void WriteRunRecord(const std::filesystem::path& path, const RunRecord& record, const OutputRules& rules) {
+  AtomicFile file(path, rules);
+  file.Write(DumpJson(ToJson(record.header)) + "\n");
+  for (const ExampleResult& result : record.examples) file.Write(DumpJson(ToJson(result)) + "\n");
+  Json end;
+  end["end"]["examples"] = record.examples.size();
+  file.Write(DumpJson(end) + "\n");
+  file.Commit();
+}
+
+bool IsRunRecord(std::string_view head) {
+  return head.starts_with(kBegin);
 }
 
 RunRecordWriter::RunRecordWriter(const std::filesystem::path& path, const RunHeader& header, const OutputRules& rules,

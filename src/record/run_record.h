@@ -43,6 +43,9 @@ struct RunHeader {
   std::string build;                            // version and compiler
   std::string machine;                          // processor and instruction set
   std::string started;                          // UTC
+  /// The file that gave the answers or scores, where this program did not ask the model: what the prompts, the sampling
+  /// and the arithmetic were is then not known. Empty: it asked.
+  std::string answers_from;
 };
 
 struct CheckResult {
@@ -51,6 +54,7 @@ struct CheckResult {
   std::string failure;  // class, empty on a pass: "no call", "wrong tool", "malformed JSON", "missing", "extra", "wrong
                         // type", "wrong value", "truncated", "empty" …
   std::string detail;   // "arguments.date: expected \"2026-05-01\", found \"2026-05-10\""
+  std::string read;     // what the check took from the answer: a number, a letter, calls; empty: nothing, or all of it
 };
 
 struct ExampleResult {
@@ -95,6 +99,12 @@ ExampleResult ExampleResultFromJson(const Json& json, std::string_view where);
 
 /// Reads a record; an interrupted one (or one cut in its last line) gives complete = false. Errors name file and line.
 RunRecord ReadRunRecord(const std::filesystem::path& path);
+
+/// Writes a whole record at once.
+void WriteRunRecord(const std::filesystem::path& path, const RunRecord& record, const OutputRules& rules);
+
+/// Whether a file that begins so is a run record.
+bool IsRunRecord(std::string_view head);
 
 /// Appends as examples finish, in any order; Finish writes the end line. The file is `path`.part until then. When
 /// `path`.part of an interrupted run with the same header (but for when it started) exists, its results are taken over,

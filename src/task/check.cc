@@ -146,19 +146,26 @@ Check CompileCheck(const Json& spec, const Example& example) {
 CheckResult RunCheck(const Check& check, const AnswerView& answer, const Example& example) {
   CheckResult result;
   result.type = check.type;
-  std::string note;
+  CheckRemarks remarks;
   CheckOutcome outcome;
   AnswerParts parts = SplitReasoning(answer.raw.empty() ? answer.text : answer.raw, answer.in_reasoning);
-  AnswerView said{parts.found ? std::string_view(parts.content) : answer.text, answer.finish, parts.content, false,
-                  answer.call_syntax};
-  if (IsBlank(said.text) && IsBlank(said.raw))
+  AnswerView said{parts.found ? std::string_view(parts.content) : answer.text,
+                  answer.finish,
+                  parts.content,
+                  false,
+                  answer.call_syntax,
+                  answer.calls};
+  const bool calls = answer.calls && !answer.calls->empty();
+  if (IsBlank(said.text) && IsBlank(said.raw) && !(calls && check.body->reads_calls()))
     outcome = Mismatch{Failure::kEmpty, parts.unfinished ? "the answer has reasoning that never ends, and nothing else"
+                                        : calls          ? "the answer has tool calls and no text"
                                                          : "the answer is empty"};
   else
-    outcome = check.body->Run(said, example, note);
+    outcome = check.body->Run(said, example, remarks);
   result.pass = !outcome;
+  result.read = CutAt(remarks.read, kMaxDetailBytes);
   if (result.pass) {
-    result.detail = note;
+    result.detail = remarks.note;
     return result;
   }
   if (answer.finish == "length") {

@@ -27,6 +27,13 @@ struct AnswerView {
   std::string_view raw = {};          // with special tokens; empty: as `text`
   bool in_reasoning = false;          // the prompt ended inside a block of reasoning
   std::string_view call_syntax = {};  // the model's own (call_syntax.h), empty: not known
+  const Json* calls = nullptr;  // `tool_calls` of OpenAI's message that a server gave; null: calls are in the text
+};
+
+/// What a check says beside its outcome.
+struct CheckRemarks {
+  std::string note;  // on a pass: "recovered: …"
+  std::string read;  // what it took from the answer, for people: "204", "B", "get_weather({"city":"Oslo"})"
 };
 
 /// A finding about a check's own definition, told by `assay task check`.
@@ -39,8 +46,9 @@ struct Lint {
 class CheckBody {
  public:
   virtual ~CheckBody() = default;
-  /// `note` may be set on a pass ("recovered: …").
-  virtual CheckOutcome Run(const AnswerView& answer, const Example& example, std::string& note) const = 0;
+  virtual CheckOutcome Run(const AnswerView& answer, const Example& example, CheckRemarks& remarks) const = 0;
+  /// An answer whose text is blank is not empty for this check when it calls tools.
+  virtual bool reads_calls() const { return false; }
   /// Doubts about the definition: it can never fail, it names an unknown tool …
   virtual std::vector<Lint> Doubts(const Example&) const { return {}; }
 };

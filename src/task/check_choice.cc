@@ -36,11 +36,12 @@ class Choice : public CheckBody {
     value_ = value[0];
   }
 
-  CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
+  CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks& remarks) const override {
     char letter = ChosenLetter(answer.text, letters_, choices_);
     if (!letter)
       return Mismatch{Failure::kNoChoice,
                       fmt::format("no single letter of {} is chosen in {}", letters_, Quote(answer.text))};
+    remarks.read = letter;
     if (letter == value_) return {};
     return Mismatch{Failure::kWrongValue,
                     fmt::format("expected {}, found {} in {}", value_, letter, Quote(answer.text))};

@@ -17,13 +17,14 @@ namespace {
 constexpr std::string_view kRecovered = "recovered: taken from a ```json fence";
 
 // The answer's JSON, or why there is none.
-CheckOutcome ReadJson(const AnswerView& answer, bool strict, Json& value, std::string& note) {
+CheckOutcome ReadJson(const AnswerView& answer, bool strict, Json& value, CheckRemarks& remarks) {
   AnswerJson parsed = ParseAnswerJson(answer.text);
   if (!parsed.ok)
     return Mismatch{Failure::kMalformedJson, fmt::format("{}; found {}", parsed.error, Quote(answer.text))};
   if (parsed.recovered && strict)
     return Mismatch{Failure::kMalformedJson, "expected JSON alone, found it in a ```json fence"};
-  if (parsed.recovered) note = kRecovered;
+  if (parsed.recovered) remarks.note = kRecovered;
+  remarks.read = QuoteJson(parsed.value, 400);
   value = std::move(parsed.value);
   return {};
 }
@@ -32,9 +33,9 @@ class JsonValue : public CheckBody {
  public:
   explicit JsonValue(const Json& spec) : strict_(SpecBool(spec, "strict", false)), matcher_(Compile(spec)) {}
 
-  CheckOutcome Run(const AnswerView& answer, const Example&, std::string& note) const override {
+  CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks& remarks) const override {
     Json value;
-    if (CheckOutcome outcome = ReadJson(answer, strict_, value, note)) return outcome;
+    if (CheckOutcome outcome = ReadJson(answer, strict_, value, remarks)) return outcome;
     Work work;
     return matcher_.Match(value, "", work);
   }
@@ -106,9 +107,9 @@ class JsonSchemaCheck : public CheckBody {
     }
   }
 
-  CheckOutcome Run(const AnswerView& answer, const Example&, std::string& note) const override {
+  CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks& remarks) const override {
     Json value;
-    if (CheckOutcome outcome = ReadJson(answer, strict_, value, note)) return outcome;
+    if (CheckOutcome outcome = ReadJson(answer, strict_, value, remarks)) return outcome;
     std::vector<SchemaError> errors;
     try {
       errors = schema_->Validate(value);

@@ -30,7 +30,7 @@ class NumberCheck : public CheckBody {
       throw FieldError{"take", fmt::format("expected \"last\", \"first\" or \"only\", found {}", Quote(take))};
   }
 
-  CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
+  CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks& remarks) const override {
     std::string_view text = answer.text;
     if (!after_.empty()) {
       size_t at = text.rfind(after_);
@@ -52,6 +52,7 @@ class NumberCheck : public CheckBody {
       if (auto first = std::find_if(numbers.begin(), numbers.end(), unread); first != numbers.end()) number = &*first;
     if (!number->value)
       return Mismatch{Failure::kNoNumber, fmt::format("{} is no numeral that is read", shown(*number))};
+    remarks.read = fmt::format("{} as {}", shown(*number), number->value->Text());
     if (Within(*number->value, value_, tolerance_)) return {};
     return Mismatch{Failure::kWrongValue, fmt::format("expected {}, found {}", value_.Text(), shown(*number))};
   }

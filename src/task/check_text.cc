@@ -27,8 +27,9 @@ class Equals : public CheckBody {
     }
   }
 
-  CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
+  CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks& remarks) const override {
     std::string found = Prepare(answer.text);
+    remarks.read = Quote(found);
     for (const std::string& value : prepared_)
       if (found == value) return {};
     std::string expected = Quote(values_[0]);
@@ -68,7 +69,7 @@ class Contains : public CheckBody {
     }
   }
 
-  CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
+  CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks& remarks) const override {
     if (max_chars_ > 0) {
       std::string composed = Composed(answer.text);
       int64_t chars = std::count_if(composed.begin(), composed.end(),
@@ -79,6 +80,7 @@ class Contains : public CheckBody {
     std::string text = Prepare(answer.text);
     for (size_t i = 0; i < prepared_.size(); ++i) {
       bool occurs = prepared_[i].empty() || Occurs(text, prepared_[i], whole_word_);
+      if (occurs) remarks.read += (remarks.read.empty() ? "" : ", ") + Quote(values_[i]);
       if (not_ && occurs) return Mismatch{Failure::kForbidden, fmt::format("contains {}", Quote(values_[i]))};
       if (any_ && occurs) return {};
       if (!any_ && !not_ && !occurs)
@@ -116,7 +118,7 @@ class RegexCheck : public CheckBody {
     }
   }
 
-  CheckOutcome Run(const AnswerView& answer, const Example&, std::string&) const override {
+  CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks&) const override {
     switch (pattern_->Match(TrimText(answer.text))) {
       case PatternResult::kLimit:
         return Mismatch{Failure::kUndecided,

@@ -10,6 +10,7 @@
 #include "task/check_table.h"
 #include "task/matcher.h"
 #include "task/matching.h"
+#include "task/message.h"
 #include "task/task.h"
 
 namespace assay {
@@ -60,10 +61,18 @@ class ToolCalls : public CheckBody {
                        "no calls are expected, but extra calls allowed: nothing to check; remove it, or name a call"};
   }
 
-  CheckOutcome Run(const AnswerView& answer, const Example& example, std::string& note) const override {
-    ParsedCalls found = ParseCalls(answer.raw.empty() ? answer.text : answer.raw, example.tools, answer.call_syntax);
+  bool reads_calls() const override { return true; }
+
+  CheckOutcome Run(const AnswerView& answer, const Example& example, CheckRemarks& remarks) const override {
+    const bool given = answer.calls && !answer.calls->empty();
+    ParsedCalls found =
+        given ? ReadMessageCalls(*answer.calls, example.tools)
+              : ParseCalls(answer.raw.empty() ? answer.text : answer.raw, example.tools, answer.call_syntax);
     if (!found.error.empty())
-      return Mismatch{Failure::kMalformedCall, fmt::format("{}; found {}", found.error, Quote(answer.text))};
+      return Mismatch{Failure::kMalformedCall,
+                      fmt::format("{}; found {}", found.error, given ? QuoteJson(*answer.calls) : Quote(answer.text))};
+    for (const ToolCall& call : found.calls)
+      remarks.read += fmt::format("{}{}({})", remarks.read.empty() ? "" : "; ", call.name, DumpJson(call.arguments));
     if (expected_.empty()) {
       if (found.calls.empty()) return {};
       return Mismatch{Failure::kUnexpectedCall,
@@ -72,7 +81,7 @@ class ToolCalls : public CheckBody {
     if (found.calls.empty())
       return Mismatch{Failure::kNoCall,
                       fmt::format("expected a call of {}, found {}", Quote(expected_[0].name), Quote(answer.text))};
-    if (found.recovered) note = "recovered: taken from a ```json fence";
+    if (found.recovered) remarks.note = "recovered: taken from a ```json fence";
     Work work;
     if (ordered_ && !allow_extra_calls_) return MatchInOrder(found.calls, work);
     return MatchAnyOrder(found.calls, work);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "task/finish.h"
+#include "task/message.h"
 #include "task/reasoning.h"
 
 namespace assay {
@@ -208,6 +209,7 @@ ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const st
   result.prompt_hash = prompt_hash;
   result.prompt_tokens = answer.prompt_tokens;
   result.answer = answer.text;
+  if (!context.calls.is_null()) result.answer += CallsAsText(context.calls);
   result.answer_ids = answer.ids;
   result.logprobs = answer.logprobs;
   result.finish = answer.finish;
@@ -225,7 +227,8 @@ ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const st
     return result;
   }
   result.pass = true;
-  AnswerView view{answer.text, answer.finish, context.raw, context.in_reasoning, context.call_syntax};
+  AnswerView view{answer.text,          answer.finish,       context.raw,
+                  context.in_reasoning, context.call_syntax, context.calls.is_null() ? nullptr : &context.calls};
   for (const Check& check : example.expect) {
     result.checks.push_back(RunCheck(check, view, example));
     result.pass = result.pass && result.checks.back().pass;

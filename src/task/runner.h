@@ -38,6 +38,7 @@ struct AnswerContext {
   std::string raw;            // the text with special tokens; empty: none are known
   std::string call_syntax;    // Backend::CallSyntax
   bool in_reasoning = false;  // the prompt ended inside a block of reasoning
+  Json calls;                 // a message's `tool_calls`; null: none beside the text
 };
 
 /// Runs all checks on one answer. An answer with finish "error" gets `error` and no checks.

@@ -1,0 +1,234 @@
+#include "task/answers_file.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/json_number.h"
+#include "base/strings.h"
+#include "task/message.h"
+
+namespace assay {
+namespace {
+
+/// Members that hold an answer's text. `response` may hold a server's response instead.
+constexpr std::array<std::string_view, 5> kTexts = {"answer", "text", "output", "response", "content"};
+/// Everything that is read, for telling what is not.
+constexpr std::array<std::string_view, 12> kRead = {"id",      "custom_id", "answer",  "text",
+                                                    "output",  "response",  "content", "message",
+                                                    "choices", "usage",     "error",   "finish_reason"};
+constexpr std::array<std::string_view, 8> kStops = {"stop",          "tool_calls", "function_call", "eos",
+                                                    "stop_sequence", "end_turn",   "tool_use",      "eos_token"};
+constexpr std::array<std::string_view, 3> kCuts = {"length", "max_tokens", "model_length"};
+constexpr size_t kMostUnread = 20;
+
+template <size_t n>
+bool OneOf(const std::array<std::string_view, n>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+const Json* Find(const Json& object, std::string_view key) {
+  auto it = object.find(key);
+  return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+
+[[noreturn]] void Expected(std::string field, std::string_view expected, const Json& found) {
+  throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, TypeName(found))};
+}
+
+std::string IdOf(const Json& line) {
+  // A line of OpenAI's batches has an `id` of the server's own.
+  const char* key = line.contains("custom_id") ? "custom_id" : "id";
+  const Json* id = Find(line, key);
+  if (!id) throw FieldError{key, "is missing: expected the id of an example"};
+  if (id->is_string()) return id->get<std::string>();
+  if (id->is_number_integer()) return id->dump();
+  Expected(key, "a string", *id);
+}
+
+/// "stop", "length", or the error that another reason stands for.
+void SetFinish(const Json* reason, const std::string& field, Answer& answer) {
+  answer.finish = "stop";
+  if (!reason) return;
+  if (!reason->is_string()) Expected(field, "a string", *reason);
+  const auto& name = reason->get_ref<const std::string&>();
+  if (OneOf(kStops, name)) return;
+  if (OneOf(kCuts, name)) {
+    answer.finish = "length";
+    return;
+  }
+  answer.finish = "error";
+  answer.error = fmt::format("the server ended the answer with finish_reason {}", Quote(name, 40));
+}
+
+std::string ErrorText(const Json& error) {
+  if (error.is_string()) return error.get<std::string>();
+  if (error.is_object())
+    if (const Json* message = Find(error, "message"); message && message->is_string())
+      return message->get<std::string>();
+  return QuoteJson(error, 300);
+}
+
+void SetError(const Json& error, Answer& answer) {
+  answer.finish = "error";
+  answer.error = "no answer was given: " + ErrorText(error);
+}
+
+template <typename F>
+auto Within(const std::string& field, F read) {
+  try {
+    return read();
+  } catch (const FieldError& error) {
+    throw FieldError{error.field.empty() ? field : field + "." + error.field, error.message};
+  }
+}
+
+void TakeMessage(const Json& message, const std::string& field, GivenAnswer& given) {
+  MessageAnswer read = Within(field, [&] { return ReadMessage(message); });
+  given.answer.text = std::move(read.text);
+  given.context.calls = std::move(read.calls);
+  given.only_reasoning = IsBlank(given.answer.text) && !read.reasoning.empty() &&
+                         (given.context.calls.is_null() || given.context.calls.empty());
+}
+
+/// A whole response of a chat (or text) completion: its only choice.
+void TakeCompletion(const Json& body, GivenAnswer& given) {
+  if (const Json* error = Find(body, "error")) return SetError(*error, given.answer);
+  const Json* choices = Find(body, "choices");
+  if (!choices) throw FieldError{"choices", "is missing: expected the response of a chat completion"};
+  if (!choices->is_array()) Expected("choices", "a list", *choices);
+  if (choices->size() != 1)
+    throw FieldError{"choices",
+                     fmt::format("expected one answer, found {}: give one line for each id", choices->size())};
+  const Json& choice = (*choices)[0];
+  if (!choice.is_object()) Expected("choices[0]", "an object with \"message\"", choice);
+  SetFinish(Find(choice, "finish_reason"), "choices[0].finish_reason", given.answer);
+  if (const Json* message = Find(choice, "message")) {
+    TakeMessage(*message, "choices[0].message", given);
+  } else {
+    const Json* text = Find(choice, "text");
+    if (!text || !text->is_string()) throw FieldError{"choices[0].message", "is missing, and so is \"text\""};
+    given.answer.text = text->get<std::string>();
+  }
+  if (const Json* usage = Find(body, "usage"); usage && usage->is_object())
+    if (const Json* tokens = Find(*usage, "prompt_tokens"); tokens && tokens->is_number_integer())
+      given.answer.prompt_tokens = std::max<int64_t>(0, tokens->get<int64_t>());
+}
+
+GivenAnswer ReadLine(const Json& line) {
+  if (!line.is_object()) Expected("", "an object with \"id\" and \"answer\"", line);
+  GivenAnswer given;
+  given.id = IdOf(line);
+  std::vector<std::string> held;
+  for (std::string_view key : kTexts)
+    if (Find(line, key)) held.emplace_back(key);
+  for (std::string_view key : {"message", "choices"})
+    if (Find(line, key)) held.emplace_back(key);
+  if (held.size() > 1)
+    throw FieldError{"", fmt::format("expected one answer, found {}: leave one", Join(held, " and "))};
+  if (const Json* error = Find(line, "error")) {
+    if (held.empty() || held[0] == "response") {
+      SetError(*error, given.answer);
+      return given;
+    }
+    throw FieldError{"error", fmt::format("an answer and an error: leave \"error\" or \"{}\"", held[0])};
+  }
+  if (held.empty())
+    throw FieldError{
+        "", fmt::format("expected an answer: one of {}, message, choices", Join({kTexts.begin(), kTexts.end()}, ", "))};
+  const std::string& key = held[0];
+  const Json& value = line[key];
+  if (key == "choices") {
+    TakeCompletion(line, given);
+  } else if (key == "response" && value.is_object()) {
+    const Json* body = Find(value, "body");
+    Within(body ? "response.body" : "response", [&] { TakeCompletion(body ? *body : value, given); });
+  } else {
+    SetFinish(Find(line, "finish_reason"), "finish_reason", given.answer);
+    if (key == "message")
+      TakeMessage(value, "message", given);
+    else if (value.is_string())
+      given.answer.text = value.get<std::string>();
+    else
+      Expected(key, "a string, the text as the model wrote it", value);
+  }
+  return given;
+}
+
+}  // namespace
+
+AnswersFile ReadAnswers(std::string_view text, std::string_view name) {
+  AnswersFile file;
+  int64_t number = 0;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (Trim(line).empty()) continue;
+    try {
+      Json json = ParseJson(line, name, /*strict=*/true);
+      GivenAnswer given = ReadLine(json);
+      given.line = number;
+      file.answers.push_back(std::move(given));
+      for (const auto& [key, value] : json.items())
+        // A whole response has members of its own.
+        if (!OneOf(kRead, key) && !json.contains("choices") && file.unread.size() < kMostUnread &&
+            std::find(file.unread.begin(), file.unread.end(), key) == file.unread.end())
+          file.unread.push_back(key);
+    } catch (const FieldError& error) {
+      file.problems.push_back({number, error.field, error.message});
+    } catch (const Error& error) {
+      std::string_view message = error.what();
+      if (message.starts_with(name)) message.remove_prefix(name.size());
+      while (!message.empty() && (message[0] == ':' || message[0] == ' ')) message.remove_prefix(1);
+      file.problems.push_back({number, "", std::string(message)});
+    }
+  }
+  return file;
+}
+
+ScoredAnswers ScoreAnswers(const Task& task, const AnswersFile& file) {
+  ScoredAnswers scored;
+  std::unordered_map<std::string_view, const Example*> examples;
+  std::vector<std::string> ids;
+  for (const Example& example : task.examples) {
+    examples.emplace(example.id, &example);
+    ids.push_back(example.id);
+  }
+  std::unordered_map<std::string_view, const GivenAnswer*> answers;
+  for (const GivenAnswer& given : file.answers) {
+    if (!examples.contains(given.id)) {
+      const std::string near = Nearest(given.id, ids);
+      scored.problems.push_back({given.line, "id",
+                                 fmt::format("{} has no example {}{}", task.name, Quote(given.id, 80),
+                                             near.empty() ? "" : "; did you mean " + Quote(near, 80) + "?")});
+      continue;
+    }
+    auto [place, fresh] = answers.emplace(given.id, &given);
+    if (!fresh)
+      scored.problems.push_back(
+          {given.line, "id",
+           fmt::format("a second answer to {}; the first is in line {}", Quote(given.id, 80), place->second->line)});
+  }
+  for (const Example& example : task.examples) {
+    auto found = answers.find(example.id);
+    Answer none;
+    none.finish = "error";
+    none.error = "no answer was given";
+    const bool given = found != answers.end();
+    if (!given) scored.missing.push_back(&example);
+    ExampleResult result = given ? ScoreAnswer(example, found->second->answer, "", found->second->context)
+                                 : ScoreAnswer(example, none, "");
+    result.index = static_cast<int64_t>(scored.examples.size());
+    scored.examples.push_back(std::move(result));
+  }
+  return scored;
+}
+
+}  // namespace assay

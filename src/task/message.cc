@@ -1,0 +1,135 @@
+#include "task/message.h"
+
+#include <fmt/core.h>
+
+#include "base/json_number.h"
+#include "task/answer_json.h"
+#include "task/call_body.h"
+#include "task/check.h"
+
+namespace assay {
+namespace {
+
+const Json* Find(const Json& object, std::string_view key) {
+  auto it = object.find(key);
+  return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+
+[[noreturn]] void Expected(std::string field, std::string_view expected, const Json& found) {
+  throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, TypeName(found))};
+}
+
+/// A text, or a list of parts of which all are texts.
+std::string ContentText(const Json& content) {
+  if (content.is_string()) return content.get<std::string>();
+  if (!content.is_array()) Expected("content", "a string or a list of text parts", content);
+  std::string text;
+  for (size_t i = 0; i < content.size(); ++i) {
+    const Json& part = content[i];
+    const std::string field = fmt::format("content[{}]", i);
+    if (!part.is_object()) Expected(field, "an object with \"type\" and \"text\"", part);
+    const Json* type = Find(part, "type");
+    const Json* words = Find(part, "text");
+    if (!type || *type != "text" || !words || !words->is_string())
+      throw FieldError{field, "expected {\"type\": \"text\", \"text\": …}: only text is checked"};
+    text += words->get<std::string>();
+  }
+  return text;
+}
+
+void CheckFunction(const Json& function, const std::string& field) {
+  if (!function.is_object()) Expected(field, "an object with \"name\" and \"arguments\"", function);
+  const Json* name = Find(function, "name");
+  if (!name || !name->is_string()) throw FieldError{field + ".name", "expected the name of a function"};
+  const Json* arguments = Find(function, "arguments");
+  if (arguments && !arguments->is_string() && !arguments->is_object())
+    Expected(field + ".arguments", "a string that holds a JSON object, or an object", *arguments);
+}
+
+void CheckCalls(const Json& calls) {
+  if (!calls.is_array()) Expected("tool_calls", "a list", calls);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    const std::string field = fmt::format("tool_calls[{}]", i);
+    if (!calls[i].is_object()) Expected(field, "an object with \"function\"", calls[i]);
+    auto function = calls[i].find("function");
+    if (function == calls[i].end()) throw FieldError{field + ".function", "is missing"};
+    CheckFunction(*function, field + ".function");
+  }
+}
+
+}  // namespace
+
+MessageAnswer ReadMessage(const Json& message) {
+  if (!message.is_object()) Expected("", "an assistant message {\"content\": …, \"tool_calls\": …}", message);
+  if (const Json* role = Find(message, "role"); role && *role != "assistant")
+    throw FieldError{"role", fmt::format("expected \"assistant\", found {}", QuoteJson(*role, 40))};
+  MessageAnswer answer;
+  const Json* content = Find(message, "content");
+  const Json* refusal = Find(message, "refusal");
+  if (content)
+    answer.text = ContentText(*content);
+  else if (refusal && refusal->is_string())
+    answer.text = refusal->get<std::string>();
+  const Json* calls = Find(message, "tool_calls");
+  const Json* old_call = Find(message, "function_call");
+  if (calls) {
+    CheckCalls(*calls);
+    answer.calls = *calls;
+  } else if (old_call) {
+    CheckFunction(*old_call, "function_call");
+    answer.calls = Json::array({Json{{"type", "function"}, {"function", *old_call}}});
+  }
+  for (const char* key : {"reasoning_content", "reasoning"})
+    if (const Json* thought = Find(message, key); thought && thought->is_string())
+      answer.reasoning = thought->get<std::string>();
+  if (!content && !refusal && !calls && !old_call && answer.reasoning.empty() && !message.contains("content"))
+    throw FieldError{"content", "is missing, and so is \"tool_calls\""};
+  return answer;
+}
+
+ParsedCalls ReadMessageCalls(const Json& tool_calls, const Json& tools) {
+  ParsedCalls out;
+  out.syntax = "tool_calls";
+  const OfferedTools offered(tools);
+  for (const Json& item : tool_calls) {
+    if (out.calls.size() >= kMaxCalls) {
+      out.error = fmt::format("more than {} calls", kMaxCalls);
+      break;
+    }
+    const Json& function = item["function"];
+    ToolCall call{offered.Resolve(function["name"].get<std::string>()), Json::object()};
+    if (const Json* arguments = Find(function, "arguments")) {
+      if (arguments->is_object()) {
+        call.arguments = *arguments;
+      } else if (const auto& text = arguments->get_ref<const std::string&>(); !IsBlank(text)) {
+        std::string error;
+        if (!ParseStrictJson(text, call.arguments, error)) {
+          out.error = fmt::format("the arguments of {} are no JSON: {}", Quote(call.name, 60), error);
+          break;
+        }
+        if (!call.arguments.is_object()) {
+          out.error = fmt::format("the arguments of {} are {}, expected an object", Quote(call.name, 60),
+                                  TypeName(call.arguments));
+          break;
+        }
+      }
+    }
+    out.calls.push_back(std::move(call));
+  }
+  return out;
+}
+
+std::string CallsAsText(const Json& tool_calls) {
+  std::string out;
+  for (const Json& item : tool_calls) {
+    const Json& function = item["function"];
+    const Json* arguments = Find(function, "arguments");
+    out += fmt::format("<tool_call>\n{{\"name\": {}, \"arguments\": {}}}\n</tool_call>", DumpJson(function["name"]),
+                       !arguments               ? "{}"
+                       : arguments->is_string() ? arguments->get<std::string>()
+                                                : DumpJson(*arguments));
+  }
+  return out;
+}
+
+}  // namespace assay
