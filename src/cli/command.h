@@ -44,6 +44,7 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddRun(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddScore(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddBench(CLI::App& command, CommonFlags& flags);

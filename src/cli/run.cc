@@ -1,7 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <map>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -11,35 +10,10 @@
 #include "cli/command.h"
 #include "cli/prompt_flags.h"
 #include "cli/ranges.h"
+#include "cli/summary.h"
 #include "cli/verdict.h"
 
 namespace assay {
-namespace {
-
-void PrintSummary(const RunRecord& run, const std::string& out) {
-  std::map<std::string, std::pair<int, int>> slices;
-  std::map<std::string, int> failures;
-  int passed = 0, errors = 0;
-  for (const ExampleResult& e : run.examples) {
-    auto& [good, all] = slices[e.slice];
-    ++all;
-    good += e.pass;
-    passed += e.pass;
-    errors += !e.error.empty();
-    if (!e.pass && e.error.empty()) ++failures[e.failure()];
-  }
-  Print(fmt::format("{} on {}: {} of {} passed{}", run.header.model.name, run.header.task_name, passed,
-                    run.examples.size(), errors ? fmt::format(", {} could not be answered", errors) : ""));
-  for (const auto& [name, counts] : slices)
-    Print(fmt::format("  {:<20} {:>3} of {}", name, counts.first, counts.second));
-  for (const auto& [name, count] : failures) Print(fmt::format("  failed: {:<12} {:>3}", name, count));
-  for (const ExampleResult& e : run.examples)
-    if (!e.error.empty()) Print(fmt::format("  {}: {}", e.id, e.error));
-  Print("saved to " + out);
-}
-
-}  // namespace
-
 std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
   struct Options {
     std::string model, task, out;
@@ -101,11 +75,10 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
     writer.Finish();
     NotePromptRemarks(run, flags);
     if (flags.json) {
-      Json json = {{"header", ToJson(run.header)}, {"file", out}, {"examples", Json::array()}};
-      for (const ExampleResult& e : run.examples) json["examples"].push_back(ToJson(e));
-      PrintJson(json);
+      PrintJson(SummaryJson(run, out));
     } else {
-      PrintSummary(run, out);
+      PrintSummary(run);
+      Print("saved to " + out);
     }
     RequireAnswers(run, flags);
     return static_cast<int>(kHolds);

@@ -1,10 +1,15 @@
 #include "task/task.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/strings.h"
 #include "cli/command.h"
+#include "cli/input.h"
+#include "task/reasoning.h"
+#include "task/runner.h"
 
 namespace assay {
 namespace {
@@ -62,18 +67,86 @@ int Show(const std::string& path, const CommonFlags& flags) {
   return kHolds;
 }
 
+struct TryOptions {
+  std::string id, answer, answer_file;
+};
+
+const Example& FindExample(const Task& task, const std::string& path, const std::string& id) {
+  std::vector<std::string> ids;
+  for (const Example& example : task.examples) {
+    if (example.id == id) return example;
+    ids.push_back(example.id);
+  }
+  const std::string near = Nearest(id, ids);
+  Fail(ErrorKind::kInvalid, "{}: no example {}{}", path, Quote(id),
+       near.empty() ? "; assay task show lists them" : "; did you mean " + Quote(near) + "?");
+}
+
+int Try(const std::string& path, const TryOptions& o, bool from_file, const CommonFlags& flags) {
+  const Task task = LoadTask(path);
+  const Example& example = FindExample(task, path, o.id);
+  Answer answer;
+  answer.text = from_file ? ReadInput(o.answer_file) : o.answer;
+  answer.finish = "stop";
+  const ExampleResult result = ScoreAnswer(example, answer, "");
+  const AnswerParts parts = SplitReasoning(answer.text);
+  if (flags.json) {
+    Json json = {{"id", result.id}, {"slice", result.slice}, {"pass", result.pass}, {"answer", result.answer}};
+    if (parts.found) json["without_reasoning"] = parts.content;
+    json["checks"] = ToJson(result)["checks"];
+    for (size_t i = 0; i < example.expect.size(); ++i) json["checks"][i]["expect"] = example.expect[i].spec;
+    PrintJson(json);
+    return kHolds;
+  }
+  const auto passed =
+      std::count_if(result.checks.begin(), result.checks.end(), [](const CheckResult& c) { return c.pass; });
+  Print(fmt::format("{} (slice {}): the answer {}, {} of {} checks", result.id, result.slice,
+                    result.pass ? "passes" : "fails", passed, result.checks.size()));
+  if (parts.found)
+    Print(
+        fmt::format("  reasoning is taken off: {} bytes; checked is {}", parts.reasoning.size(), Quote(parts.content)));
+  for (size_t i = 0; i < result.checks.size(); ++i) {
+    const CheckResult& check = result.checks[i];
+    Print(fmt::format("\nexpect[{}] {}: {}", i, check.type, check.pass ? "pass" : "fail, " + check.failure));
+    Print("  expects  " + QuoteJson(example.expect[i].spec, 400));
+    if (!check.read.empty()) Print("  read     " + check.read);
+    if (!check.detail.empty()) Print(fmt::format("  {}  {}", check.pass ? "note   " : "why    ", check.detail));
+  }
+  return kHolds;
+}
+
 }  // namespace
 
 std::function<int()> AddTask(CLI::App& command, CommonFlags& flags) {
   struct Options {
     std::string action, path;
+    TryOptions trial;
   };
   auto o = std::make_shared<Options>();
-  command.add_option("ACTION", o->action, "check: validate, line and field of every mistake; show: what is in it")
+  command
+      .add_option(
+          "ACTION", o->action,
+          "check: validate, line and field of every mistake; show: what is in it; try: what its checks read from "
+          "an answer, and why it passes or fails")
       ->required()
-      ->check(CLI::IsMember({"check", "show"}));
+      ->check(CLI::IsMember({"check", "show", "try"}));
   command.add_option("TASK", o->path, "task file (JSON lines)")->required();
-  return [o, &flags] { return o->action == "check" ? CheckOne(o->path, flags) : Show(o->path, flags); };
+  CLI::Option* id = command.add_option("--id", o->trial.id, "try: the example that is answered");
+  CLI::Option* answer = command.add_option("--answer", o->trial.answer, "try: the answer, as the model wrote it");
+  CLI::Option* file =
+      command.add_option("--answer-file", o->trial.answer_file, "try: the same from a file; -: standard input");
+  answer->excludes(file);
+  return [o, id, answer, file, &flags] {
+    const bool given = id->count() || answer->count() || file->count();
+    if (o->action == "try" ? !id->count() || (!answer->count() && !file->count()) : given) {
+      PrintError(o->action == "try"
+                     ? "task try: expected --id and --answer or --answer-file"
+                     : fmt::format("task {}: --id, --answer and --answer-file are for task try", o->action));
+      return static_cast<int>(kUsage);
+    }
+    if (o->action == "try") return Try(o->path, o->trial, file->count() > 0, flags);
+    return o->action == "check" ? CheckOne(o->path, flags) : Show(o->path, flags);
+  };
 }
 
 }  // namespace assay

@@ -1,0 +1,27 @@
+#include "cli/input.h"
+
+#include <iostream>
+#include <istream>
+
+#include "base/error.h"
+#include "system/file.h"
+
+namespace assay {
+namespace {
+
+constexpr size_t kMostInput = size_t{1} << 31;
+
+}  // namespace
+
+std::string ReadInput(const std::string& path) {
+  if (path != "-") return ReadFile(path);
+  std::string text, piece(1 << 16, '\0');
+  while (std::cin.read(piece.data(), static_cast<std::streamsize>(piece.size())) || std::cin.gcount() > 0) {
+    text.append(piece, 0, static_cast<size_t>(std::cin.gcount()));
+    if (text.size() > kMostInput) Fail(ErrorKind::kResource, "standard input: more than {} bytes", kMostInput);
+  }
+  if (std::cin.bad()) Fail(ErrorKind::kIo, "standard input: cannot be read");
+  return text;
+}
+
+}  // namespace assay
