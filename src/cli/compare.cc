@@ -153,7 +153,8 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
   AddFailOn(command, o->fail_on);
   const std::vector<std::string_view> formats = ScoredRunFormats();
   command.footer("Scored files: " + Join({formats.begin(), formats.end()}, ", ") +
-                 " (docs/files.md). Of several providers in one promptfoo file: FILE#PROVIDER.");
+                 " (docs/files.md). Of several providers in one promptfoo file: FILE#PROVIDER.\n" +
+                 command.get_footer());
   return [o, threshold, &flags] {
     if (threshold->count()) o->choice.threshold = o->threshold;
     if (o->candidates.empty() && !HoldsCandidates(o->baseline)) {

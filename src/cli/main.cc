@@ -21,7 +21,7 @@ constexpr Command kCommands[] = {
     {"convert", "write a model in another container without quantizing anew", AddConvert},
     {"run", "run a task on one model and save the answers", AddRun},
     {"score", "run a task's checks on answers you already have", AddScore},
-    {"compare", "verdict from two saved runs", AddCompare},
+    {"compare", "verdict from saved runs, or from what other tools scored", AddCompare},
     {"perplexity", "perplexity of a text, KL divergence against another model", AddPerplexity},
     {"bench", "prefill and decode speed, memory", AddBench},
     {"inspect", "tensors, formats and sizes of a model", AddInspect},

@@ -157,6 +157,20 @@ class Judging(unittest.TestCase):
         self.assertIn("baseline: pass of at least 0.4 passes", notes)
         self.fails("compare", "base/csv.csv", code=2, says=["at least one CANDIDATE"])
 
+    def test_answers_of_a_run_score_as_they_did(self):
+        """What the program answered itself, given to it as a file; one side then states no prompts, and that is said, not refused."""
+        demo = ROOT / "examples" / "demo"
+        own = self.json("run", demo, "--task", demo / "task.jsonl", "-o", "own.run")
+        self.write("answers.jsonl", [{"id": e["id"], "answer": e["answer"], "finish_reason": e["finish"]} for e in own["examples"]])
+        scored = self.json("score", demo / "task.jsonl", "answers.jsonl", "-o", "scored.run")
+        self.assertEqual([(e["id"], e["pass"], e["checks"]) for e in own["examples"]], [(e["id"], e["pass"], e["checks"]) for e in scored["examples"]])
+        for base, candidate, who in (("own.run", "scored.run", "the candidate (answers.jsonl)"), ("scored.run", "own.run", "the baseline (answers.jsonl)")):
+            found = self.verdict(base, candidate)
+            self.assertEqual((found["comparable"], found["all"]["regressions"], found["all"]["fixes"]), (True, 0, 0))
+            self.assertIn(f"answers of {who} were made elsewhere: that prompts, sampling and arithmetic were the same for both is not known here", found["notes"])
+        page = self.run_("compare", "own.run", "scored.run", "--html", "page.html")
+        self.assertIn("made elsewhere", (self.path / "page.html").read_text(), page.stderr)
+
     def test_data_of_a_check_is_judged_again(self):
         demo = ROOT / "examples" / "demo"
         first = self.json("check", demo, "--task", demo / "task.jsonl", "--to", "q2_k", "--no-speed", codes=(0, 3, 4))
