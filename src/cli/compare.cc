@@ -40,12 +40,15 @@ std::pair<fs::path, std::string> SplitArm(const std::string& given) {
 struct Input {
   std::optional<CheckRecord> check;
   ScoredRun scored;  // or a run of our own, without notes
+  fs::path path;
+  bool foreign = false;  // another tool's
 };
 
 Input Read(const std::string& given, ScoreChoice choice) {
   auto [path, arm] = SplitArm(given);
   const std::string text = ReadFile(path);
   Input input;
+  input.path = path;
   if (IsCheckRecord(text)) {
     input.check = CheckRecordFromJson(ParseJson(text, path.string()), path.string());
   } else if (IsRunRecord(text)) {
@@ -53,6 +56,7 @@ Input Read(const std::string& given, ScoreChoice choice) {
   } else {
     choice.arm = arm;
     input.scored = ParseScoredRun(text, path.string(), choice);
+    input.foreign = true;
     return input;
   }
   if (!arm.empty()) Fail(ErrorKind::kInvalid, "{}: only promptfoo's files have several providers", given);
@@ -78,9 +82,10 @@ class Comparing {
     if (o.margin > 0) record_.margin = o.margin;
     if (o.in_order) record_.as_given = true;
     notes_.resize(record_.candidates.size());
-    labels_.insert(record_.baseline.model().format);
-    for (const Arm& arm : record_.candidates) labels_.insert(arm.model().format);
+    foreign_ = {{baseline.path, baseline.foreign}};
+    for (size_t i = 0; i < record_.candidates.size(); ++i) foreign_.emplace_back("", false);
     for (const std::string& candidate : o.candidates) Add(candidate);
+    Label();
     if (record_.candidates.empty()) Fail(ErrorKind::kInvalid, "{}: the check has no candidate to judge", o.baseline);
     comparisons_ = Judge(record_);
     for (size_t i = 0; i < comparisons_.size(); ++i)
@@ -103,22 +108,35 @@ class Comparing {
       Fail(ErrorKind::kInvalid, "{}: the data of a check has a baseline of its own: give it first, as BASELINE", given);
     Arm arm;
     arm.run = std::move(input.scored.run);
-    // Tools give all files of a task one name: then the folder tells whose it is.
-    std::string& label = arm.run.header.model.format;
-    if (!arm.run.header.answers_from.empty() && labels_.contains(label))
-      if (const std::string folder = fs::path(given).parent_path().filename().string(); !folder.empty())
-        label = folder + "/" + label;
-    labels_.insert(label);
     std::vector<std::string> notes = of_baseline_;
     for (std::string& note : Labelled("candidate", input.scored.notes)) notes.push_back(std::move(note));
     if (std::string note = AssumeAlike(record_.baseline.run, arm.run); !note.empty()) notes.push_back(std::move(note));
     record_.candidates.push_back(std::move(arm));
     notes_.push_back(std::move(notes));
+    foreign_.emplace_back(input.path, input.foreign);
+  }
+
+  void Label() {
+    std::vector<RunRecord*> runs;
+    std::vector<fs::path> paths;
+    std::set<std::string> taken;
+    for (size_t i = 0; i < foreign_.size(); ++i) {
+      RunRecord& run = i == 0 ? record_.baseline.run : record_.candidates[i - 1].run;
+      if (foreign_[i].second) {
+        runs.push_back(&run);
+        paths.push_back(foreign_[i].first);
+      } else {
+        taken.insert(run.header.model.format);
+      }
+    }
+    LabelScoredRuns(runs, paths, taken);
+    for (RunRecord* run : runs)
+      if (run->header.model.name.empty()) run->header.model.name = run->header.model.format;
   }
 
   const Options& o_;
   CheckRecord record_;
-  std::set<std::string> labels_;
+  std::vector<std::pair<fs::path, bool>> foreign_;  // of the baseline and each candidate: whether another tool's
   std::vector<std::string> of_baseline_;
   std::vector<std::vector<std::string>> notes_;  // of each candidate
   std::vector<Comparison> comparisons_;

@@ -26,7 +26,6 @@ struct Row {
 
 struct Rows {
   std::string model, task, metric;
-  std::string label;  // of the arm; empty: the file's name
   std::vector<Row> rows;
   std::vector<std::string> notes;
   bool complete = true;
@@ -228,6 +227,11 @@ Rows ReadInspect(const Source& source, const ScoreChoice& choice) {
     const Json* epoch = Find(sample, "epoch");
     several_epochs |= epoch && epoch->is_number_integer() && epoch->get<int64_t>() > 1;
   }
+  if (metrics.empty() && !out.complete) {
+    const Json* error = Find(source.json, "error");
+    Fail(ErrorKind::kInvalid, "{}: the log is unfinished, no sample has a score: status \"{}\"{}", source.name,
+         TextOf(source.json, "status"), error ? ", " + TextOf(*error, "message") : "");
+  }
   out.metric = Choose(metrics, choice.metric, "score", "--metric", source.name);
   for (size_t i = 0; i < samples->size(); ++i) {
     const Json& sample = (*samples)[i];
@@ -320,7 +324,6 @@ Rows ReadPromptfoo(const Source& source, const ScoreChoice& choice) {
   // Named scores go into the success; they are looked at only when asked for.
   out.metric = choice.metric.empty() ? "success" : Choose(metrics, choice.metric, "score", "--metric", source.name);
   out.model = arm;
-  if (arms.size() > 1) out.label = arm;
   std::unordered_map<std::string, int> seen;
   int64_t position = 0;
   bool repeated = false;
@@ -513,8 +516,8 @@ ScoredRun ParseScoredRun(std::string_view text, const std::string& name, const S
   ScoredRun out;
   RunHeader& header = out.run.header;
   header.answers_from = path.filename().string();
-  header.model.format = rows.label.empty() ? path.stem().string() : rows.label;
-  header.model.name = rows.model.empty() ? header.model.format : rows.model;
+  header.model.format = path.stem().string();
+  header.model.name = rows.model;
   header.task_name = rows.task.empty() ? path.stem().string() : rows.task;
   out.run.complete = rows.complete;
   out.notes = std::move(rows.notes);
@@ -549,6 +552,28 @@ std::vector<std::string_view> ScoredRunFormats() {
   std::vector<std::string_view> names;
   for (const Format& format : kFormats) names.push_back(format.name);
   return names;
+}
+
+void LabelScoredRuns(std::span<RunRecord* const> runs, const std::vector<std::filesystem::path>& paths,
+                     const std::set<std::string>& taken) {
+  ASSAY_CHECK(runs.size() == paths.size());
+  std::string (*const kinds[])(const RunRecord&, const std::filesystem::path&) = {
+      [](const RunRecord& run, const std::filesystem::path&) { return run.header.model.name; },
+      [](const RunRecord&, const std::filesystem::path& path) { return path.parent_path().filename().string(); },
+      [](const RunRecord&, const std::filesystem::path& path) { return path.stem().string(); },
+      [](const RunRecord&, const std::filesystem::path& path) { return path.string(); },
+  };
+  for (auto kind : kinds) {
+    std::set<std::string> seen = taken;
+    bool apart = true;
+    for (size_t i = 0; i < runs.size(); ++i) {
+      const std::string label = kind(*runs[i], paths[i]);
+      apart &= !label.empty() && seen.insert(label).second;
+    }
+    if (!apart) continue;
+    for (size_t i = 0; i < runs.size(); ++i) runs[i]->header.model.format = kind(*runs[i], paths[i]);
+    return;
+  }
 }
 
 std::string AssumeAlike(const RunRecord& baseline, RunRecord& candidate) {

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,11 @@ struct ScoredRun {
   RunRecord run;
   std::vector<std::string> notes;  // what of the file decides, and what is left out
 };
+
+/// Labels for files of other tools that are compared (RunHeader::model.format): the models' names, the folders', the
+/// files' own, whatever tells them apart first. `paths` are theirs, in order; `taken` are other runs' labels.
+void LabelScoredRuns(std::span<RunRecord* const> runs, const std::vector<std::filesystem::path>& paths,
+                     const std::set<std::string>& taken);
 
 /// Reads a file of another tool, which is told by its contents. Throws Error naming file, line or place, what was
 /// expected and found; for several metrics or arms and no choice it names them.

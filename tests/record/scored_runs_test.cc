@@ -150,6 +150,10 @@ TEST(ScoredRuns, InspectEpochsShareACluster) {
   EXPECT_EQ(scored.run.examples[1].cluster, "a");
   EXPECT_THAT(scored.notes, ElementsAre(HasSubstr("several epochs")));
   EXPECT_THAT(Refusal(R"({"status": "success", "eval": {}, "plan": {}})"), HasSubstr("the log has no samples"));
+  EXPECT_THAT(
+      Refusal(
+          R"({"status": "error", "error": {"message": "no key"}, "eval": {}, "samples": [{"id": 1, "scores": {}}]})"),
+      HasSubstr("the log is unfinished, no sample has a score: status \"error\", no key"));
   EXPECT_THAT(Refusal("PK\x03\x04zip"), HasSubstr("inspect log convert dir/file.json --to json"));
 }
 
@@ -182,7 +186,7 @@ TEST(ScoredRuns, PromptfooResults) {
   EXPECT_NE(one.run.examples[0].prompt_hash, one.run.examples[1].prompt_hash);
   EXPECT_EQ(one.run.examples[0].slice, "numbers");
   EXPECT_EQ(one.run.examples[1].error, "API error: 503");
-  EXPECT_EQ(two.run.header.model.format, "small");
+  EXPECT_EQ(two.run.header.model.name, "small");
   EXPECT_EQ(two.run.examples[0].answer, "{\"n\":2}");
   EXPECT_EQ(two.run.examples[0].checks[0].detail, "Expected one");
   EXPECT_THAT(Refusal(R"({"eval": {}, "samples": [{"id": 1, "scores": {"s": {"value": 1}}}]})", small),
@@ -226,6 +230,24 @@ TEST(ScoredRuns, OtherFilesAreToldApart) {
   EXPECT_THAT(Refusal("just words"), HasSubstr("found text"));
   EXPECT_THAT(Refusal(" \n"), HasSubstr("the file is empty"));
   EXPECT_THAT(Refusal("{\"a\": 1,\n \"b\": }"), HasSubstr("dir/file.json"));
+}
+
+TEST(ScoredRuns, LabelsTellThemApart) {
+  RunRecord a, b;
+  auto labels = [&](std::vector<std::filesystem::path> paths, const std::set<std::string>& taken = {}) {
+    a.header.model.format = b.header.model.format = "?";
+    RunRecord* const both[] = {&a, &b};
+    LabelScoredRuns(both, paths, taken);
+    return a.header.model.format + " | " + b.header.model.format;
+  };
+  EXPECT_EQ(labels({"x/2026_long.json", "y/2026_longer.json"}), "x | y");
+  EXPECT_EQ(labels({"x/a.json", "y/b.json"}, {"y"}), "a | b");
+  EXPECT_EQ(labels({"a.csv", "b.csv"}), "a | b");
+  EXPECT_EQ(labels({"x/1/a.csv", "y/1/a.csv"}), "x/1/a.csv | y/1/a.csv");
+  EXPECT_EQ(labels({"a.csv", "a.csv"}), "? | ?") << "a file and itself: the reader's own name stays";
+  a.header.model.name = "base";
+  b.header.model.name = "small";
+  EXPECT_EQ(labels({"x/a.json", "y/b.json"}), "base | small");
 }
 
 // Cut anywhere, a file is refused or is a shorter one.
