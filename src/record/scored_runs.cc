@@ -16,6 +16,9 @@
 namespace assay {
 namespace {
 
+/// Far above any real file; bounds the work that a hostile one makes.
+constexpr size_t kMostNames = 1000;
+
 /// One example as a tool has it.
 struct Row {
   std::string place;  // "line 3", "samples[2]"
@@ -96,7 +99,10 @@ std::string Choose(const std::vector<std::string>& found, const std::string& ask
 }
 
 void AddOnce(std::vector<std::string>& list, const std::string& text) {
-  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
+  if (std::find(list.begin(), list.end(), text) != list.end()) return;
+  if (list.size() >= kMostNames)
+    Fail(ErrorKind::kResource, "more than {} different metrics, providers or prompts in one file", kMostNames);
+  list.push_back(text);
 }
 
 /// A slice (or cluster) that a user keeps in a tool's metadata.
@@ -324,7 +330,7 @@ Rows ReadPromptfoo(const Source& source, const ScoreChoice& choice) {
   // Named scores go into the success; they are looked at only when asked for.
   out.metric = choice.metric.empty() ? "success" : Choose(metrics, choice.metric, "score", "--metric", source.name);
   out.model = arm;
-  std::unordered_map<std::string, int> seen;
+  std::unordered_map<std::string, std::pair<int, size_t>> seen;  // how often, and the row of the first
   int64_t position = 0;
   bool repeated = false;
   for (size_t i = 0; i < results.size(); ++i) {
@@ -335,13 +341,14 @@ Rows ReadPromptfoo(const Source& source, const ScoreChoice& choice) {
     const Json* index = Find(result, "testIdx");
     const std::string test = fmt::format("test {}", index ? DumpJson(*index) : std::to_string(position));
     ++position;
-    const int repeat = ++seen[test];
+    const auto first = seen.try_emplace(test, 0, out.rows.size()).first;
+    const int repeat = ++first->second.first;
     row.id = repeat == 1 ? test : fmt::format("{}#{}", test, repeat);
     if (repeat > 1) {
       repeated = true;
-      for (Row& first : out.rows)
-        if (first.id == test && first.cluster.empty()) first.cluster = test;
-      row.cluster = test;
+      std::string& cluster = out.rows[first->second.second].cluster;
+      if (cluster.empty()) cluster = test;
+      row.cluster = cluster;
     }
     if (const Json* test_case = Find(result, "testCase")) TakeGroups(Find(*test_case, "metadata"), row);
     const Json* prompt = Find(result, "prompt");

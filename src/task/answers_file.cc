@@ -25,6 +25,7 @@ constexpr std::array<std::string_view, 8> kStops = {"stop",          "tool_calls
                                                     "stop_sequence", "end_turn",   "tool_use",      "eos_token"};
 constexpr std::array<std::string_view, 3> kCuts = {"length", "max_tokens", "model_length"};
 constexpr size_t kMostUnread = 20;
+constexpr size_t kMostHints = 20;  // of ids that were meant, which are work
 
 template <size_t n>
 bool OneOf(const std::array<std::string_view, n>& names, std::string_view name) {
@@ -204,7 +205,7 @@ ScoredAnswers ScoreAnswers(const Task& task, const AnswersFile& file) {
   std::unordered_map<std::string_view, const GivenAnswer*> answers;
   for (const GivenAnswer& given : file.answers) {
     if (!examples.contains(given.id)) {
-      const std::string near = Nearest(given.id, ids);
+      const std::string near = scored.problems.size() < kMostHints ? Nearest(given.id, ids) : "";
       scored.problems.push_back({given.line, "id",
                                  fmt::format("{} has no example {}{}", task.name, Quote(given.id, 80),
                                              near.empty() ? "" : "; did you mean " + Quote(near, 80) + "?")});

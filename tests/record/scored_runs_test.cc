@@ -250,6 +250,15 @@ TEST(ScoredRuns, LabelsTellThemApart) {
   EXPECT_EQ(labels({"x/a.json", "y/b.json"}), "base | small");
 }
 
+TEST(ScoredRuns, WorkIsBounded) {
+  std::string many, repeats;
+  for (int i = 0; i <= 1000; ++i) many += LmEval(i, fmt::format("\"m{}\": 1", i), "none", fmt::format("\"m{}\"", i));
+  EXPECT_THAT(Refusal(many), HasSubstr("more than 1000 different metrics"));
+  for (int i = 0; i < 50'000; ++i)
+    repeats += (i ? "," : "") + std::string(R"({"testIdx": 0, "provider": "p", "success": true})");
+  EXPECT_EQ(Parse("{\"results\": [" + repeats + "]}").run.examples.size(), 50'000u);
+}
+
 // Cut anywhere, a file is refused or is a shorter one.
 TEST(ScoredRuns, CutAnywhere) {
   const std::string csv = "id,pass,slice\na,1,\"x\ny\"\nb,0,z\n", lines = LmEval(0, R"("acc": 1)", "none", R"("acc")");
