@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "record/json_fields.h"
@@ -35,18 +35,20 @@ struct ParsedRun {
   bool needs_newline = false;  // that line lacks its newline
 };
 
-/// Adds a result. A later line replaces an earlier one of the same id only when that was an error (a resumed run tries
-/// those again).
-void Place(std::vector<ExampleResult>& examples, std::unordered_map<std::string, size_t>& by_id, ExampleResult&& result,
-           std::string_view where) {
-  auto [it, added] = by_id.emplace(result.id, examples.size());
+using Places = std::map<std::pair<std::string, int64_t>, size_t>;  // of ids and samples
+
+/// Adds a result. A later line replaces an earlier one of the same id and sample only when that was an error (a resumed
+/// run tries those again).
+void Place(std::vector<ExampleResult>& examples, Places& places, ExampleResult&& result, std::string_view where) {
+  auto [it, added] = places.emplace(std::pair(result.id, result.sample), examples.size());
   if (added) {
     if (examples.size() >= kMaxExamples) Fail(ErrorKind::kResource, "{}: more than {} examples", where, kMaxExamples);
     examples.push_back(std::move(result));
     return;
   }
   if (examples[it->second].error.empty())
-    Fail(ErrorKind::kCorrupt, "{}: a second result for example \"{}\"", where, result.id);
+    Fail(ErrorKind::kCorrupt, "{}: a second result for example \"{}\"{}", where, result.id,
+         result.sample ? fmt::format(", sample {}", result.sample) : "");
   examples[it->second] = std::move(result);
 }
 
@@ -59,7 +61,7 @@ void CheckEnd(const Json& line, const std::vector<ExampleResult>& examples, std:
 
 ParsedRun ParseRun(std::string_view text, const std::filesystem::path& path) {
   ParsedRun run;
-  std::unordered_map<std::string, size_t> by_id;
+  Places places;
   int64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t newline = text.find('\n', begin);
@@ -82,7 +84,11 @@ ParsedRun ParseRun(std::string_view text, const std::filesystem::path& path) {
       begin = terminated ? newline + 1 : text.size();
       continue;
     } else {
-      Place(run.examples, by_id, ExampleResultFromJson(json, where), where);
+      ExampleResult result = ExampleResultFromJson(json, where);
+      if (result.sample >= run.header->samples)
+        Fail(ErrorKind::kCorrupt, "{}: sample: expected less than the header's {}, found {}", where,
+             run.header->samples, result.sample);
+      Place(run.examples, places, std::move(result), where);
     }
     begin = terminated ? newline + 1 : text.size();
     run.good_bytes = begin;
@@ -100,6 +106,11 @@ std::string ExampleResult::failure() const {
   return error.empty() ? "no check" : "error";
 }
 
+int64_t RunRecord::example_count() const {
+  return std::count_if(examples.begin(), examples.end(),
+                       [](const ExampleResult& result) { return result.sample == 0; });
+}
+
 Json ToJson(const RunHeader& header) {
   Json json;
   json[std::string(kHeaderKey)] = header.version;
@@ -108,6 +119,7 @@ Json ToJson(const RunHeader& header) {
   json["task_hash"] = header.task_hash;
   if (header.margin > 0) json["margin"] = header.margin;
   if (!header.looks.empty()) json["looks"] = header.looks;
+  if (header.samples != 1) json["samples"] = header.samples;
   json["tokenizer_hash"] = header.tokenizer_hash;
   json["template_hash"] = header.template_hash;
   if (!header.prompts_by.empty()) json["prompts_by"] = header.prompts_by;
@@ -135,6 +147,9 @@ RunHeader RunHeaderFromJson(const Json& json, std::string_view where) {
   if (!(header.margin >= 0 && header.margin < 100))
     Fail(ErrorKind::kCorrupt, "{}: margin: expected 0 to less than 100 points, found {:g}", where, header.margin);
   header.looks = JsonInts(json, "looks", where);
+  header.samples = JsonInt(json, "samples", where, 1);
+  if (header.samples < 1 || header.samples > kMostSamples)
+    Fail(ErrorKind::kCorrupt, "{}: samples: expected 1 to {}, found {}", where, kMostSamples, header.samples);
   header.tokenizer_hash = JsonString(json, "tokenizer_hash", where, "");
   header.template_hash = JsonString(json, "template_hash", where, "");
   header.prompts_by = JsonString(json, "prompts_by", where, "");
@@ -156,6 +171,7 @@ Json ToJson(const ExampleResult& result) {
   json["slice"] = result.slice;
   if (!result.cluster.empty()) json["cluster"] = result.cluster;
   json["index"] = result.index;
+  if (result.sample) json["sample"] = result.sample;
   json["prompt_hash"] = result.prompt_hash;
   json["prompt_tokens"] = result.prompt_tokens;
   if (!result.prompt_remarks.empty()) json["prompt_remarks"] = result.prompt_remarks;
@@ -189,6 +205,9 @@ ExampleResult ExampleResultFromJson(const Json& json, std::string_view where) {
   result.slice = JsonString(json, "slice", where, "");
   result.cluster = JsonString(json, "cluster", where, "");
   result.index = JsonInt(json, "index", where, -1);
+  result.sample = JsonInt(json, "sample", where, 0);
+  if (result.sample < 0 || result.sample >= kMostSamples)
+    Fail(ErrorKind::kCorrupt, "{}: sample: expected 0 to {}, found {}", where, kMostSamples - 1, result.sample);
   result.prompt_hash = JsonString(json, "prompt_hash", where, "");
   result.prompt_tokens = JsonInt(json, "prompt_tokens", where, 0);
   result.prompt_remarks = JsonTexts(json, "prompt_remarks", where);
@@ -235,8 +254,9 @@ RunRecord ReadRunRecord(const std::filesystem::path& path) {
     Fail(ErrorKind::kCorrupt, "{}:1: expected the header of a run, found an empty or cut line", path.string());
   RunRecord record{std::move(*parsed.header), std::move(parsed.examples), parsed.complete};
   // Stable, so that records without places keep the order of the file.
-  std::stable_sort(record.examples.begin(), record.examples.end(),
-                   [](const ExampleResult& a, const ExampleResult& b) { return a.index < b.index; });
+  std::stable_sort(record.examples.begin(), record.examples.end(), [](const ExampleResult& a, const ExampleResult& b) {
+    return std::pair(a.index, a.sample) < std::pair(b.index, b.sample);
+  });
   return record;
 }
 
@@ -273,20 +293,20 @@ RunRecordWriter::RunRecordWriter(const std::filesystem::path& path, const RunHea
   now_ = parsed.header->now;
   file_.Keep(parsed.good_bytes);
   if (parsed.needs_newline) file_.Append("\n");
-  for (ExampleResult& result : parsed.examples)
+  for (ExampleResult& result : parsed.examples) {
+    written_.emplace(result.id, result.sample);
     if (result.error.empty()) resumed_.push_back(std::move(result));
-  count_ = static_cast<int64_t>(parsed.examples.size());
-  for (const ExampleResult& result : parsed.examples) written_.insert(result.id);
+  }
 }
 
 void RunRecordWriter::Add(const ExampleResult& result) {
   file_.Append(DumpJson(ToJson(result)) + "\n");
-  if (written_.insert(result.id).second) ++count_;
+  written_.emplace(result.id, result.sample);
 }
 
 void RunRecordWriter::Finish() {
   Json end;
-  end["end"]["examples"] = count_;
+  end["end"]["examples"] = written_.size();
   file_.Append(DumpJson(end) + "\n");
   file_.Finish();
 }

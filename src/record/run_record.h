@@ -1,12 +1,13 @@
 #pragma once
 // The saved answers and scores of one model on one task, with everything needed to prove that two runs are comparable.
-// File: JSON lines. Line 1 is the header, then one line per example as it is finished, last a line {"end": …} with the
-// counts: a file without it was interrupted and can be resumed.
+// File: JSON lines. Line 1 is the header, then one line per answer as it is finished, last a line {"end": …} with their
+// number: a file without it was interrupted and can be resumed.
 
 #include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -15,6 +16,8 @@
 namespace assay {
 
 inline constexpr int kRunRecordVersion = 1;
+/// Most answers to one example.
+inline constexpr int64_t kMostSamples = 64;
 
 struct ModelIdentity {
   std::string name;          // for people: file or folder name
@@ -32,6 +35,7 @@ struct RunHeader {
   std::string task_hash;       // XXH3-128 of the canonical examples
   double margin = 0;           // points, stated in the task; 0: none
   std::vector<int64_t> looks;  // numbers of examples at which the task is to be judged, rising; empty: once
+  int64_t samples = 1;         // answers to each example, each with a seed of its own
   std::string tokenizer_hash;  // ids of a fixed probe text and vocabulary
   std::string template_hash;   // chat template source; empty: none used
   std::string prompts_by;      // whose rules make prompts of messages: "transformers" | "llama.cpp"; empty: unknown
@@ -57,9 +61,11 @@ struct CheckResult {
   std::string read;     // what the check took from the answer: a number, a letter, calls; empty: nothing, or all of it
 };
 
+/// One answer to one example.
 struct ExampleResult {
   std::string id, slice, cluster;
-  int64_t index = -1;       // place in the task; a record that is read back is sorted by it
+  int64_t index = -1;       // place in the task; a record that is read back is sorted by it, then by sample
+  int64_t sample = 0;       // from 0 to less than RunHeader::samples
   std::string prompt_hash;  // of the rendered prompt's token ids
   int64_t prompt_tokens = 0;
   std::vector<std::string> prompt_remarks;  // how the chat was fitted to its template, and what that leaves out
@@ -76,8 +82,10 @@ struct ExampleResult {
 
 struct RunRecord {
   RunHeader header;
-  std::vector<ExampleResult> examples;  // in task order
+  std::vector<ExampleResult> examples;  // in task order, the samples of an example one after the other
   bool complete = false;
+  /// Examples, each counted once however often it was answered.
+  int64_t example_count() const;
 };
 
 /// How far a candidate's distributions moved from the baseline's along the baseline's own answer (teacher forced), per
@@ -130,8 +138,7 @@ class RunRecordWriter {
   std::filesystem::path set_aside_;
   std::string now_;
   std::vector<ExampleResult> resumed_;
-  std::set<std::string> written_;
-  int64_t count_ = 0;  // different ids
+  std::set<std::pair<std::string, int64_t>> written_;  // ids and samples
 };
 
 }  // namespace assay

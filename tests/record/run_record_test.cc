@@ -93,6 +93,53 @@ TEST_F(RunRecordTest, RoundTripInTaskOrder) {
   EXPECT_EQ(record.examples[1].failure(), "");
 }
 
+TEST_F(RunRecordTest, SamplesOfAnExample) {
+  RunHeader header = Header();
+  EXPECT_FALSE(ToJson(header).contains("samples"));
+  header.samples = 3;
+  auto result = [](int index, int64_t sample) {
+    ExampleResult made = Result(index, "answer " + std::to_string(sample));
+    made.sample = sample;
+    return made;
+  };
+  {
+    RunRecordWriter writer(path_, header);
+    for (auto [index, sample] : {std::pair(1, 2), {0, 1}, {1, 0}, {0, 0}}) writer.Add(result(index, sample));
+  }
+  {
+    // A run with another number of samples is another run; the rest of this one goes on sample by sample.
+    RunRecordWriter writer(path_, header);
+    EXPECT_EQ(writer.resumed().size(), 4u);
+    for (auto [index, sample] : {std::pair(0, 2), {1, 1}}) writer.Add(result(index, sample));
+    writer.Finish();
+  }
+  const RunRecord record = ReadRunRecord(path_);
+  EXPECT_TRUE(record.complete);
+  EXPECT_EQ(record.header.samples, 3);
+  EXPECT_EQ(record.example_count(), 2);
+  ASSERT_EQ(record.examples.size(), 6u);
+  for (size_t i = 0; i < 6; ++i) ExpectSame(record.examples[i], result(static_cast<int>(i / 3), i % 3));
+  EXPECT_FALSE(ToJson(record.examples[0]).contains("sample"));
+
+  const std::string good = ReadFile(path_);
+  auto message = [&](const std::string& from, const std::string& to) -> std::string {
+    std::string text = good;
+    const size_t at = text.find(from);
+    Write(path_, text.replace(at, from.size(), to));
+    try {
+      ReadRunRecord(path_);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "read";
+  };
+  EXPECT_THAT(message("\"sample\":2", "\"sample\":3"), HasSubstr(":2: sample: expected less than the header's 3"));
+  EXPECT_THAT(message("\"sample\":2", "\"sample\":-1"), HasSubstr(":2: sample: expected 0 to 63, found -1"));
+  EXPECT_THAT(message("\"samples\":3", "\"samples\":65"), HasSubstr(":1: samples: expected 1 to 64, found 65"));
+  EXPECT_THAT(message("\"samples\":3", "\"samples\":0"), HasSubstr(":1: samples: expected 1 to 64, found 0"));
+  EXPECT_THAT(message("\"sample\":2", "\"sample\":0"), HasSubstr(":4: a second result for example \"e1\""));
+}
+
 TEST_F(RunRecordTest, InvalidUtf8IsReplacedNotRefused) {
   {
     RunRecordWriter writer(path_, Header());
