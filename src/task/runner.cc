@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
-#include <unordered_map>
+#include <algorithm>
+#include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -13,7 +15,7 @@
 namespace assay {
 namespace {
 
-// Backends may report tokens of their own; the run's progress counts examples, so only the wish to stop passes.
+// Backends may report tokens of their own; the run's progress counts answers, so only the wish to stop passes.
 class OnlyCancel : public Progress {
  public:
   explicit OnlyCancel(const Progress& outer) : outer_(outer) {}
@@ -28,8 +30,8 @@ class OnlyCancel : public Progress {
 
 class Leg {
  public:
-  Leg(Progress& progress, std::string_view what, uint64_t total) : progress_(progress) {
-    progress_.Begin(what, total, "examples");
+  Leg(Progress& progress, std::string_view what, uint64_t total, std::string_view unit) : progress_(progress) {
+    progress_.Begin(what, total, unit);
   }
   ~Leg() { progress_.End(); }
   Leg(const Leg&) = delete;
@@ -46,21 +48,32 @@ ExampleResult Failed(const Example& example, const std::string& prompt_hash, con
   return ScoreAnswer(example, answer, prompt_hash);
 }
 
+bool NoSeedMatters(const Sampling& sampling) {
+  return sampling.temperature <= 0 || sampling.top_k == 1;
+}
+
+Sampling SamplingOf(const Example& example, const Sampling& defaults) {
+  return SamplingFromJson(example.sampling, defaults, "sampling of " + example.id);
+}
+
 class Run {
  public:
   Run(const Task& task, Backend& backend, const RunHeader& header, RunRecordWriter* writer, Progress& progress,
-      const AnswerLookup& cache)
+      const AnswerLookup& cache, int64_t first_sample)
       : task_(task),
         backend_(backend),
         header_(header),
         writer_(writer),
         progress_(progress),
         cache_(cache),
-        results_(task.examples.size()),
+        samples_(static_cast<size_t>(header.samples)),
+        first_sample_(first_sample),
+        results_(task.examples.size() * samples_),
         defaults_(SamplingFromJson(header.sampling, {}, "sampling of the run")) {}
 
   RunRecord Go() {
-    Leg leg(progress_, "answering " + task_.name, task_.examples.size());
+    RequireChance(task_, defaults_, header_.samples);
+    Leg leg(progress_, "answering " + task_.name, results_.size(), samples_ > 1 ? "answers" : "examples");
     TakeResumed();
     for (size_t i = 0; i < task_.examples.size(); ++i) Prepare(i);
     if (!requests_.empty()) {
@@ -71,7 +84,8 @@ class Run {
     RunRecord record;
     record.header = header_;
     for (size_t i = 0; i < results_.size(); ++i) {
-      if (!results_[i]) throw std::logic_error(fmt::format("the backend left {} unanswered", task_.examples[i].id));
+      if (!results_[i])
+        throw std::logic_error(fmt::format("the backend left {} unanswered", task_.examples[i / samples_].id));
       record.examples.push_back(std::move(*results_[i]));
     }
     record.complete = true;
@@ -81,16 +95,19 @@ class Run {
  private:
   void TakeResumed() {
     if (!writer_) return;
-    for (const ExampleResult& result : writer_->resumed()) resumed_.emplace(result.id, &result);
+    for (const ExampleResult& result : writer_->resumed())
+      resumed_.emplace(std::pair(std::string_view(result.id), result.sample), &result);
   }
 
-  // Renders, hashes, and answers from the resumed run or the cache where they know; else a request is left to generate.
+  // Renders, hashes, and answers from the resumed run or the cache where they know; else requests are left to generate.
   void Prepare(size_t i) {
     if (progress_.Cancelled()) throw Interrupted();
     const Example& example = task_.examples[i];
     Request request;
     std::string prompt_hash;
     Prompt prompt;
+    std::vector<size_t> open;  // samples
+    for (size_t k = 0; k < samples_; ++k) open.push_back(k);
     try {
       prompt = RenderPrompt(example, backend_);
       request.prompt = prompt.text;
@@ -98,33 +115,49 @@ class Run {
       // A backend that cannot tokenize leaves ids empty and sees the text.
       prompt_hash = request.ids.empty() ? HashHex(request.prompt) : PromptHash(request.ids);
     } catch (const Error& error) {
-      Finish(i, Failed(example, "", error.what()));
+      Finish(i, open, Failed(example, "", error.what()));
       return;
     }
-    if (Resumed(i, prompt_hash)) return;
-    request.sampling = SamplingFromJson(example.sampling, defaults_, "sampling of " + example.id);
-    request.sampling.seed = SeedOf(request.sampling.seed, example.id);
+    std::erase_if(open, [&](size_t k) { return Resumed(i, k, prompt_hash); });
+    request.sampling = SamplingOf(example, defaults_);
+    const uint64_t seed = request.sampling.seed;
+    const size_t together = NoSeedMatters(request.sampling) ? samples_ : 1;
+    for (size_t begin = 0; begin < open.size(); begin += together) {
+      std::vector<size_t> samples(open.begin() + static_cast<ptrdiff_t>(begin),
+                                  open.begin() + static_cast<ptrdiff_t>(std::min(begin + together, open.size())));
+      // One answer for all is the first sample's, whichever are still open.
+      request.sampling.seed =
+          SeedOf(seed, example.id, first_sample_ + (together > 1 ? 0 : static_cast<int64_t>(samples[0])));
+      Pose(i, std::move(samples), request, prompt_hash, prompt.remarks);
+    }
+  }
+
+  // One answer for `samples` of an example.
+  void Pose(size_t i, std::vector<size_t> samples, const Request& request, const std::string& prompt_hash,
+            const std::vector<std::string>& remarks) {
     const bool in_reasoning = EndsInReasoning(request.prompt);
     std::string key = AnswerKey(header_, prompt_hash, request.sampling);
     if (cache_.get) {
       if (std::optional<Answer> answer = cache_.get(key); answer && answer->finish != "error") {
-        Finish(i, ScoreAnswer(example, *answer, prompt_hash, Context(*answer, in_reasoning)), prompt.remarks);
+        Finish(i, samples, ScoreAnswer(task_.examples[i], *answer, prompt_hash, Context(*answer, in_reasoning)),
+               remarks);
         return;
       }
     }
-    requests_.push_back(std::move(request));
-    pending_.push_back({i, std::move(prompt_hash), std::move(key), std::move(prompt.remarks), in_reasoning, false});
+    requests_.push_back(request);
+    pending_.push_back({i, std::move(samples), prompt_hash, std::move(key), remarks, in_reasoning, false});
   }
 
-  bool Resumed(size_t i, const std::string& prompt_hash) {
-    auto found = resumed_.find(task_.examples[i].id);
+  bool Resumed(size_t i, size_t k, const std::string& prompt_hash) {
+    auto found = resumed_.find(std::pair(std::string_view(task_.examples[i].id), static_cast<int64_t>(k)));
     if (found == resumed_.end()) return false;
     if (found->second->prompt_hash != prompt_hash)
       Fail(ErrorKind::kInvalid,
            "{}: the interrupted run asked another prompt: give the same --now and task, or another -o",
            task_.examples[i].id);
-    results_[i] = *found->second;
-    results_[i]->index = static_cast<int64_t>(i);
+    ExampleResult result = *found->second;
+    result.index = static_cast<int64_t>(i);
+    results_[i * samples_ + k] = std::move(result);
     progress_.Advance(1);
     return true;
   }
@@ -138,22 +171,27 @@ class Run {
     Pending& pending = pending_[index];
     pending.done = true;
     if (cache_.put && answer.finish != "error") cache_.put(pending.key, answer);
-    Finish(pending.example,
+    Finish(pending.example, pending.samples,
            ScoreAnswer(task_.examples[pending.example], answer, pending.prompt_hash,
                        Context(answer, pending.in_reasoning)),
            pending.remarks);
   }
 
-  void Finish(size_t i, ExampleResult result, const std::vector<std::string>& remarks = {}) {
+  void Finish(size_t i, const std::vector<size_t>& samples, ExampleResult result,
+              const std::vector<std::string>& remarks = {}) {
     result.index = static_cast<int64_t>(i);
     result.prompt_remarks = remarks;
-    if (writer_) writer_->Add(result);
-    results_[i] = std::move(result);
-    progress_.Advance(1);
+    for (size_t k : samples) {
+      result.sample = static_cast<int64_t>(k);
+      if (writer_) writer_->Add(result);
+      results_[i * samples_ + k] = result;
+      progress_.Advance(1);
+    }
   }
 
   struct Pending {
     size_t example;
+    std::vector<size_t> samples;
     std::string prompt_hash, key;
     std::vector<std::string> remarks;
     bool in_reasoning, done;
@@ -165,9 +203,11 @@ class Run {
   RunRecordWriter* writer_;
   Progress& progress_;
   const AnswerLookup& cache_;
-  std::vector<std::optional<ExampleResult>> results_;  // in task order
+  size_t samples_;
+  int64_t first_sample_;
+  std::vector<std::optional<ExampleResult>> results_;  // in task order, the samples of an example side by side
   Sampling defaults_;
-  std::unordered_map<std::string, const ExampleResult*> resumed_;
+  std::map<std::pair<std::string_view, int64_t>, const ExampleResult*> resumed_;  // by id and sample
   std::vector<Request> requests_;
   std::vector<Pending> pending_;  // one per request
 };
@@ -178,12 +218,26 @@ std::string PromptHash(std::span<const int32_t> ids) {
   return HashHex(std::as_bytes(ids));
 }
 
-uint64_t SeedOf(uint64_t seed, std::string_view id) {
+uint64_t SeedOf(uint64_t seed, std::string_view id, int64_t sample) {
   Hasher hasher;
   hasher.AddText("seed of an example");
   hasher.AddText(std::to_string(seed));
   hasher.AddText(id);
+  if (sample > 0) hasher.AddText(std::to_string(sample));
   return std::stoull(hasher.Hex().substr(0, 8), nullptr, 16) >> 1;  // what every server takes
+}
+
+bool IsGreedy(const Example& example, const Sampling& defaults) {
+  return NoSeedMatters(SamplingOf(example, defaults));
+}
+
+void RequireChance(const Task& task, const Sampling& defaults, int64_t samples) {
+  if (samples > 1 && std::all_of(task.examples.begin(), task.examples.end(),
+                                 [&](const Example& example) { return IsGreedy(example, defaults); }))
+    Fail(ErrorKind::kInvalid,
+         "{} samples: every example is answered greedily (temperature 0), so all samples would be the same answer; "
+         "give the temperature that the model is used with (--temperature, or \"sampling\" in the task)",
+         samples);
 }
 
 std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, const Sampling& sampling) {
@@ -237,8 +291,8 @@ ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const st
 }
 
 RunRecord RunTask(const Task& task, Backend& backend, const RunHeader& header, RunRecordWriter* writer,
-                  Progress& progress, const AnswerLookup& cache) {
-  return Run(task, backend, header, writer, progress, cache).Go();
+                  Progress& progress, const AnswerLookup& cache, int64_t first_sample) {
+  return Run(task, backend, header, writer, progress, cache, first_sample).Go();
 }
 
 }  // namespace assay

@@ -23,9 +23,14 @@ struct AnswerLookup {
 /// where the header says so: bits are the same within one).
 std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, const Sampling& sampling);
 
-/// The seed with which an example is sampled: a stream of its own, the same in every run with this seed. With one
-/// stream for all, copies of a prompt give one answer, and what fails once fails often.
-uint64_t SeedOf(uint64_t seed, std::string_view id);
+/// The seed of a sample of an example: a stream of its own, the same in every run with this seed, so that two models
+/// draw alike. With one stream for all, copies of a prompt give one answer, and what fails once fails often.
+uint64_t SeedOf(uint64_t seed, std::string_view id, int64_t sample = 0);
+
+/// Whether an example is answered without chance (greedily): all its samples are one answer.
+bool IsGreedy(const Example& example, const Sampling& defaults);
+/// Throws Error{kInvalid} when several samples are wanted and all would be the same.
+void RequireChance(const Task& task, const Sampling& defaults, int64_t samples);
 
 /// XXH3-128 of the token ids.
 std::string PromptHash(std::span<const int32_t> ids);
@@ -45,12 +50,13 @@ struct AnswerContext {
 ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash,
                           const AnswerContext& context = {});
 
-/// Answers and scores every example that `writer` has not resumed. `header.sampling` holds the run's defaults. Results
-/// go to the writer (may be null) as they finish; the record has them in task order. A template error or context
-/// overflow becomes the example's `error`. Does not call writer->Finish(). Progress counts examples. Throws Interrupted
-/// after Ctrl-C: the writer then has all that finished. Throws Error{kInvalid} when a resumed result belongs to another
-/// prompt.
+/// Answers and scores every example, `header.samples` times, that `writer` has not resumed. `header.sampling` holds the
+/// run's defaults. Results go to the writer (may be null) as they finish; the record has them in task order. A template
+/// error or context overflow becomes the example's `error`. What is answered greedily is asked once, for all samples.
+/// Does not call writer->Finish(). Progress counts answers. Throws Interrupted after Ctrl-C: the writer then has all
+/// that finished. Throws Error{kInvalid} when a resumed result belongs to another prompt, and as RequireChance does.
+/// Seeds are those of the samples from `first_sample` on: another run of the same may draw what this one did not.
 RunRecord RunTask(const Task& task, Backend& backend, const RunHeader& header, RunRecordWriter* writer,
-                  Progress& progress, const AnswerLookup& cache = {});
+                  Progress& progress, const AnswerLookup& cache = {}, int64_t first_sample = 0);
 
 }  // namespace assay

@@ -289,6 +289,97 @@ TEST_F(RunnerTest, TheCacheAnswersWhatItKnows) {
   EXPECT_EQ(AnswerKey(other, "p", sampling), AnswerKey(header, "p", sampling));
 }
 
+TEST_F(RunnerTest, SamplesHaveSeedsOfTheirOwn) {
+  EXPECT_EQ(SeedOf(7, "a", 0), SeedOf(7, "a"));
+  std::set<uint64_t> seeds;
+  for (uint64_t seed : {7u, 8u})
+    for (const char* id : {"a", "b", "a1"})
+      for (int64_t sample = 0; sample < kMostSamples; ++sample) seeds.insert(SeedOf(seed, id, sample));
+  EXPECT_EQ(seeds.size(), 6 * static_cast<size_t>(kMostSamples));
+
+  Task task = ThreeAndErrors();
+  task.examples[1].sampling["temperature"] = 0.0;
+  RunHeader header = Header(task);
+  header.samples = 4;
+  header.sampling["temperature"] = 1.0;
+  FakeBackend backend;
+  Watch watch;
+  RunRecord record = RunTask(task, backend, header, nullptr, watch);
+  ASSERT_EQ(record.examples.size(), 24u);
+  EXPECT_EQ(record.example_count(), 6);
+  EXPECT_EQ(watch.total, 24u);
+  EXPECT_EQ(watch.done, 24u);
+  for (size_t i = 0; i < 24; ++i) {
+    EXPECT_EQ(record.examples[i].id, task.examples[i / 4].id);
+    EXPECT_EQ(record.examples[i].index, static_cast<int64_t>(i / 4));
+    EXPECT_EQ(record.examples[i].sample, static_cast<int64_t>(i % 4));
+  }
+  // Four draws of each but "two", which is asked once for all, and "unrendered", which cannot be asked.
+  std::map<std::string, std::vector<uint64_t>> drawn;
+  for (size_t i = backend.asked.size(); i-- > 0;) drawn[backend.asked[i]].push_back(backend.sampled[i].seed);
+  EXPECT_EQ(drawn.size(), 5u);
+  EXPECT_THAT(drawn["<user>alpha"],
+              ElementsAre(SeedOf(0, "one"), SeedOf(0, "one", 1), SeedOf(0, "one", 2), SeedOf(0, "one", 3)));
+  EXPECT_THAT(drawn["<user>beta"], ElementsAre(SeedOf(0, "two")));
+  EXPECT_TRUE(IsGreedy(task.examples[1], SamplingFromJson(header.sampling, {}, "")));
+
+  // Another run may draw what this one did not.
+  FakeBackend again;
+  RunTask(task, again, header, nullptr, SilentProgress(), {}, 4);
+  EXPECT_EQ(again.sampled.back().seed, SeedOf(0, "one", 4));
+}
+
+TEST_F(RunnerTest, SamplesResumeOneByOne) {
+  Task task = ThreeAndErrors();
+  RunHeader header = Header(task);
+  header.samples = 3;
+  header.sampling["temperature"] = 1.0;
+  {
+    FakeBackend backend;
+    Watch watch;
+    int answers = 0;
+    backend.after_answer = [&] { watch.cancel = ++answers == 2; };  // two samples of the last example
+    RunRecordWriter writer(path_, header);
+    EXPECT_THROW(RunTask(task, backend, header, &writer, watch), Interrupted);
+  }
+  FakeBackend backend, whole;
+  RunRecordWriter writer(path_, header);
+  RunTask(task, backend, header, &writer, SilentProgress());
+  writer.Finish();
+  EXPECT_EQ(std::count(backend.asked.begin(), backend.asked.end(), "<user>long"), 1);
+  EXPECT_EQ(backend.sampled.front().seed, SeedOf(0, "cut"));
+  const RunRecord expected = RunTask(task, whole, header, nullptr, SilentProgress()), saved = ReadRunRecord(path_);
+  ASSERT_EQ(saved.examples.size(), 18u);
+  for (size_t i = 0; i < 18; ++i) EXPECT_EQ(ToJson(saved.examples[i]), ToJson(expected.examples[i]));
+}
+
+TEST_F(RunnerTest, SamplesThatWouldAllBeOneAnswerAreRefused) {
+  Task task = ThreeAndErrors();
+  RunHeader header = Header(task);
+  header.samples = 2;
+  FakeBackend backend;
+  auto refusal = [&]() -> std::string {
+    try {
+      RunTask(task, backend, header, nullptr, SilentProgress());
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(refusal(), HasSubstr("2 samples: every example is answered greedily (temperature 0), so all samples "
+                                   "would be the same answer"));
+  header.sampling["temperature"] = 1.0;
+  header.sampling["top_k"] = 1;  // leaves one token to choose from
+  EXPECT_THAT(refusal(), HasSubstr("2 samples"));
+  EXPECT_THAT(backend.asked, IsEmpty());
+  header.sampling = ToJson(Sampling{});
+  task.examples[0].sampling = {{"temperature", 0.5}};
+  EXPECT_EQ(refusal(), "");
+  header.samples = 1;
+  task.examples[0].sampling = nullptr;
+  EXPECT_EQ(refusal(), "");
+}
+
 TEST_F(RunnerTest, CancelledBeforeItStarts) {
   Task task = ThreeAndErrors();
   FakeBackend backend;
