@@ -76,7 +76,8 @@ class Comparing {
       record_.machine = MachineText();
       record_.baseline.run = std::move(baseline.scored.run);
       record_.task_name = record_.baseline.run.header.task_name;
-      for (const ExampleResult& e : record_.baseline.run.examples) record_.examples.push_back({e.id, e.slice, {}, ""});
+      for (const ExampleResult& e : record_.baseline.run.examples)
+        if (e.sample == 0) record_.examples.push_back({e.id, e.slice, {}, ""});
       of_baseline_ = Labelled("baseline", baseline.scored.notes);
     }
     if (o.margin > 0) record_.margin = o.margin;

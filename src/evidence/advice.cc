@@ -29,7 +29,10 @@ bool Passes(const Comparison& comparison) {
 }
 
 std::string Flips(const Judgement& group) {
-  return fmt::format("{} lost, {} gained of {}", group.counts.regressions, group.counts.fixes, group.counts.n);
+  std::string text = fmt::format("{} lost, {} gained{} of {}", group.counts.regressions, group.counts.fixes,
+                                 group.sampled() ? " on balance" : "", group.counts.n);
+  if (group.sampled()) text += fmt::format(" \xC3\x97 {}", group.answers / group.counts.n);
+  return text;
 }
 
 /// " (5.1 MiB, 31% of bf16)", or nothing when sizes are unknown.

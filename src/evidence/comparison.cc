@@ -48,14 +48,17 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Compari
   note("machine", a.machine, b.machine);
 }
 
-/// What the tasks fixed before the runs: a margin, the sizes at which they are looked at.
+/// What was fixed before the runs: a margin, the sizes at which the task is looked at, the answers to each example.
 void CheckPlan(const RunRecord& baseline, const RunRecord& candidate, const Rules& rules, Comparison& comparison) {
   const RunHeader &a = baseline.header, &b = candidate.header;
   if (a.margin != b.margin && !rules.margin_given)
     comparison.obstacles.push_back(
         fmt::format("different margins in their tasks: {:g} and {:g} points (0: none)", a.margin, b.margin));
+  if (a.samples != b.samples)
+    comparison.obstacles.push_back(
+        fmt::format("different numbers of samples of each example: {} and {}", a.samples, b.samples));
   if (a.looks != b.looks) comparison.obstacles.push_back("their tasks plan different looks");
-  const auto examples = static_cast<int64_t>(baseline.examples.size());
+  const int64_t examples = baseline.example_count();
   if (!a.looks.empty() && std::find(a.looks.begin(), a.looks.end(), examples) == a.looks.end()) {
     std::string planned;
     for (int64_t look : a.looks) planned += (planned.empty() ? "" : ", ") + std::to_string(look);
@@ -78,13 +81,66 @@ std::string Listed(const std::vector<std::string>& ids, size_t most = 5) {
   return text;
 }
 
-std::unordered_map<std::string, const ExampleResult*> ById(const RunRecord& run, std::string_view arm,
-                                                           Comparison& comparison) {
-  std::unordered_map<std::string, const ExampleResult*> by_id;
-  for (const ExampleResult& result : run.examples)
-    if (!by_id.emplace(result.id, &result).second)
-      comparison.obstacles.push_back(fmt::format("the {} has two results for example {}", arm, result.id));
+using AnswersById = std::unordered_map<std::string_view, std::vector<const ExampleResult*>>;
+
+/// A run's answers by example, in order of their samples.
+AnswersById ById(const RunRecord& run, std::string_view arm, Comparison& comparison) {
+  AnswersById by_id;
+  for (const ExampleResult& result : run.examples) {
+    std::vector<const ExampleResult*>& answers = by_id[result.id];
+    const auto place =
+        std::lower_bound(answers.begin(), answers.end(), result.sample,
+                         [](const ExampleResult* answer, int64_t sample) { return answer->sample < sample; });
+    if (place != answers.end() && (*place)->sample == result.sample)
+      comparison.obstacles.push_back(
+          fmt::format("the {} has two results for example {}{}", arm, result.id,
+                      run.header.samples > 1 ? fmt::format(", sample {}", result.sample) : ""));
+    else
+      answers.insert(place, &result);
+  }
   return by_id;
+}
+
+/// Those of the same sample; both in order.
+std::vector<SamplePair> PairSamples(const std::vector<const ExampleResult*>& baseline,
+                                    const std::vector<const ExampleResult*>& candidate) {
+  std::vector<SamplePair> pairs;
+  for (size_t i = 0, j = 0; i < baseline.size() && j < candidate.size();) {
+    if (baseline[i]->sample == candidate[j]->sample)
+      pairs.push_back({baseline[i++], candidate[j++]});
+    else
+      ++(baseline[i]->sample < candidate[j]->sample ? i : j);
+  }
+  return pairs;
+}
+
+/// Fills all but who the pair is: outcome, passes, and which sample is shown.
+void Weigh(ExamplePair& pair) {
+  bool failed = false;
+  for (const SamplePair& sample : pair.samples) {
+    failed |= !sample.baseline->error.empty() || !sample.candidate->error.empty();
+    pair.baseline_passes += sample.baseline->pass;
+    pair.candidate_passes += sample.candidate->pass;
+  }
+  const SamplePair* shown = &pair.samples.front();
+  if (!failed) {
+    const int64_t lost = pair.baseline_passes - pair.candidate_passes;
+    if (lost != 0)
+      pair.outcome = lost > 0 ? Outcome::kRegression : Outcome::kFix;
+    else
+      pair.outcome = 2 * pair.baseline_passes >= static_cast<int64_t>(pair.samples.size()) ? Outcome::kBothPass
+                                                                                           : Outcome::kBothFail;
+    auto flips = [&](const SamplePair& sample) {
+      return sample.baseline->pass != sample.candidate->pass && sample.baseline->pass == (lost > 0);
+    };
+    auto differs = [](const SamplePair& sample) { return AnswersDiffer(*sample.baseline, *sample.candidate); };
+    auto first = std::find_if(pair.samples.begin(), pair.samples.end(), differs);
+    pair.changed = first != pair.samples.end();
+    if (lost != 0) first = std::find_if(pair.samples.begin(), pair.samples.end(), flips);
+    if (first != pair.samples.end()) shown = &*first;
+  }
+  pair.baseline = shown->baseline;
+  pair.candidate = shown->candidate;
 }
 
 /// What else than the template itself makes prompts differ; empty: nothing known.
@@ -101,34 +157,32 @@ std::string OtherTemplateInput(const RunHeader& a, const RunHeader& b) {
 /// Fills pairs and excluded; what keeps examples from pairing becomes an obstacle.
 void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
             Comparison& comparison) {
-  ById(baseline, "baseline", comparison);
-  const auto by_id = ById(candidate, "candidate", comparison);
+  const AnswersById answers = ById(baseline, "baseline", comparison), others = ById(candidate, "candidate", comparison);
   std::unordered_map<std::string, const Displacement*> moved;
   for (const Displacement& item : displacement) moved.emplace(item.id, &item);
-  std::vector<std::string> missing, other_prompt;
+  std::vector<std::string> missing, uneven, other_prompt;
   std::set<std::string> seen;
+  const auto samples = static_cast<size_t>(baseline.header.samples);
   for (const ExampleResult& result : baseline.examples) {
     if (!seen.insert(result.id).second) continue;
-    auto found = by_id.find(result.id);
-    if (found == by_id.end()) {
+    ExamplePair pair;
+    if (auto found = others.find(result.id); found != others.end())
+      pair.samples = PairSamples(answers.at(result.id), found->second);
+    if (pair.samples.empty()) {
       missing.push_back(result.id);
       continue;
     }
-    const ExampleResult& other = *found->second;
-    if (result.prompt_hash != other.prompt_hash) other_prompt.push_back(result.id);
-    ExamplePair pair;
+    if (pair.samples.size() < samples && baseline.header.samples == candidate.header.samples)
+      uneven.push_back(result.id);
+    if (std::any_of(pair.samples.begin(), pair.samples.end(), [](const SamplePair& sample) {
+          return sample.baseline->prompt_hash != sample.candidate->prompt_hash;
+        }))
+      other_prompt.push_back(result.id);
     pair.id = result.id;
     pair.slice = result.slice;
-    pair.baseline = &result;
-    pair.candidate = &other;
     if (auto it = moved.find(result.id); it != moved.end()) pair.displacement = it->second;
-    if (!result.error.empty() || !other.error.empty()) {
-      comparison.excluded.push_back(result.id);
-    } else {
-      pair.outcome = result.pass ? (other.pass ? Outcome::kBothPass : Outcome::kRegression)
-                                 : (other.pass ? Outcome::kFix : Outcome::kBothFail);
-      pair.changed = AnswersDiffer(result, other);
-    }
+    Weigh(pair);
+    if (pair.outcome == Outcome::kExcluded) comparison.excluded.push_back(result.id);
     comparison.pairs.push_back(std::move(pair));
   }
   std::vector<std::string> extra;
@@ -136,6 +190,8 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
     if (!seen.count(result.id)) extra.push_back(result.id);
   if (!missing.empty()) comparison.obstacles.push_back("the candidate lacks examples " + Listed(missing));
   if (!extra.empty()) comparison.obstacles.push_back("the baseline lacks examples " + Listed(extra));
+  if (!uneven.empty())
+    comparison.obstacles.push_back(fmt::format("not all {} samples are there of examples {}", samples, Listed(uneven)));
   if (!other_prompt.empty()) {
     const RunHeader &a = baseline.header, &b = candidate.header;
     const std::string why = OtherTemplateInput(a, b);
@@ -160,8 +216,10 @@ void CountFailures(Comparison& comparison) {
   std::map<std::string, FailureCount> by_class;
   for (const ExamplePair& pair : comparison.pairs) {
     if (pair.outcome == Outcome::kExcluded) continue;
-    if (!pair.baseline->pass) ++by_class[pair.baseline->failure()].baseline;
-    if (!pair.candidate->pass) ++by_class[pair.candidate->failure()].candidate;
+    for (const SamplePair& sample : pair.samples) {
+      if (!sample.baseline->pass) ++by_class[sample.baseline->failure()].baseline;
+      if (!sample.candidate->pass) ++by_class[sample.candidate->failure()].candidate;
+    }
   }
   for (auto& [failure, count] : by_class) {
     count.failure = failure;
@@ -184,10 +242,11 @@ void AddNotes(Comparison& comparison) {
     comparison.notes.push_back("left out of both models because one of them had an error: " +
                                Listed(comparison.excluded));
   int64_t cut_before = 0, cut_after = 0;
-  for (const ExamplePair& pair : comparison.pairs) {
-    cut_before += pair.baseline->finish == "length";
-    cut_after += pair.candidate->finish == "length";
-  }
+  for (const ExamplePair& pair : comparison.pairs)
+    for (const SamplePair& sample : pair.samples) {
+      cut_before += sample.baseline->finish == "length";
+      cut_after += sample.candidate->finish == "length";
+    }
   if (cut_after > cut_before)
     comparison.notes.push_back(fmt::format("{} answer{} of the candidate ran into the token limit, {} of the baseline",
                                            cut_after, cut_after == 1 ? "" : "s", cut_before));
@@ -204,10 +263,10 @@ void AddNotes(Comparison& comparison) {
         fmt::format("with none lost and none gained, {} {} do not show a margin of {:g} points; {} do", all.sources,
                     all.clustered ? "sources" : "examples", comparison.margin, needed));
   if (all.verdict == Verdict::kHolds && all.cracks_p <= comparison.level)
-    comparison.notes.push_back(fmt::format("holds within {:g} points, with a measured loss of {:.1f}",
-                                           comparison.margin, 100 * all.counts.drop()));
+    comparison.notes.push_back(
+        fmt::format("holds within {:g} points, with a measured loss of {:.1f}", comparison.margin, 100 * all.loss()));
   // Chosen so, an equal model whose answers change in a tenth of them can only lose.
-  if (all.counts.regressions > 0 && all.baseline_passed == all.counts.n)
+  if (all.counts.regressions > 0 && all.baseline_passed == all.answers)
     comparison.notes.push_back(
         "the baseline passes every example: if they were chosen because it does, losses look larger than they are");
 }

@@ -45,14 +45,23 @@ enum class Outcome { kBothPass, kRegression, kFix, kBothFail, kExcluded };
 /// "both pass", "regression", "fix", "both fail", "excluded".
 std::string_view OutcomeName(Outcome outcome);
 
+/// Both models' answers drawn with the same seed.
+struct SamplePair {
+  const ExampleResult* baseline = nullptr;
+  const ExampleResult* candidate = nullptr;
+};
+
 /// One example under both models. Pointers lead into the compared runs, which must outlive the comparison.
 struct ExamplePair {
   std::string id, slice;
+  /// Of several samples: what is lost or gained on balance; where that is nothing, whether at least half pass.
   Outcome outcome = Outcome::kExcluded;
-  bool changed = false;  // the answers differ
-  const ExampleResult* baseline = nullptr;
-  const ExampleResult* candidate = nullptr;
-  const Displacement* displacement = nullptr;  // null: not measured
+  bool changed = false;                        // the answers differ, in one sample at least
+  const ExampleResult* baseline = nullptr;     // of the first sample that flips as the outcome says, else of the first
+  const ExampleResult* candidate = nullptr;    // whose answers differ, else of the first
+  const Displacement* displacement = nullptr;  // of the first sample; null: not measured
+  std::vector<SamplePair> samples;             // all, in order
+  int64_t baseline_passes = 0, candidate_passes = 0;
 };
 
 struct DisplacementSummary {
@@ -73,25 +82,33 @@ std::string_view CrackTestName(CrackTest test);
 /// What the outcomes of a group of examples say.
 struct Judgement {
   std::string name;     // slice; empty: all examples
-  PairedCounts counts;  // examples
-  int64_t baseline_passed = 0, candidate_passed = 0;
-  int64_t sources = 0;     // what is independent: clusters, and examples without one
+  PairedCounts counts;  // examples; with several samples those that lost and gained on balance
+  int64_t answers = 0;  // of each model: an example has as many as samples
+  int64_t baseline_passed = 0, candidate_passed = 0;  // answers
+  int64_t sources = 0;                                // what is independent: clusters, and examples without one
   bool clustered = false;  // some examples share a cluster: sources, not examples, are tested
   bool judged = false;     // false: verdict is "can't tell" and `reason` says why it was not attempted
   Verdict verdict = Verdict::kCantTell;
   std::string reason;                       // one sentence
   Interval drop;                            // two one-sided exact bounds at the comparison's level, share
-  double mid_p = 1, exact_p = 1;            // one-sided McNemar on examples
+  double mid_p = 1, exact_p = 1;            // one-sided McNemar on examples, of several samples by their balance
   CrackTest crack_test = CrackTest::kMidP;  // decides "cracks"
   double cracks_p = 1, holds_p = 1;         // one-sided, against "no worse" and "worse by the margin or more"
   double adjusted_cracks_p = 1;             // Tarone-Holm over the slices; all examples: cracks_p
   double adjusted_holds_p = 1;              // Holm over the slices; all examples: holds_p
-  double chance_worse = 0.5, chance_beyond_margin = 0;  // posterior, shown beside the tests, decides nothing
+  /// Posterior, shown beside the tests, decides nothing. Only of single answers.
+  std::optional<double> chance_worse, chance_beyond_margin;
   std::optional<double> detectable_drop;      // share: the smallest true drop that so many examples find in 4 of 5 runs
   std::optional<int64_t> examples_to_settle;  // only with "can't tell"
   DisplacementSummary displacement;
   bool downgraded = false;     // the counts say holds, the displacement is too large to believe them
   bool weak_baseline = false;  // it passes too little to show that anything holds
+
+  bool sampled() const { return answers > counts.n; }  // examples have several answers
+  /// Share of answers that passed and pass no more, less what was gained.
+  double loss() const {
+    return answers ? static_cast<double>(baseline_passed - candidate_passed) / static_cast<double>(answers) : 0.0;
+  }
 };
 
 struct FailureCount {

@@ -36,11 +36,12 @@ Json JudgementJson(const Judgement& group) {
   json["judged"] = group.judged;
   json["reason"] = group.reason;
   json["examples"] = group.counts.n;
+  json["answers"] = group.answers;
   json["baseline_passed"] = group.baseline_passed;
   json["candidate_passed"] = group.candidate_passed;
   json["regressions"] = group.counts.regressions;
   json["fixes"] = group.counts.fixes;
-  json["drop"] = Points(group.counts.drop());
+  json["drop"] = Points(group.loss());
   json["drop_bounds"] = {Points(group.drop.lower), Points(group.drop.upper)};
   json["sources"] = group.clustered ? Json(group.sources) : Json(nullptr);
   json["crack_test"] = CrackTestName(group.crack_test);
@@ -50,8 +51,8 @@ Json JudgementJson(const Judgement& group) {
   json["holds_p"] = Rounded(group.holds_p);
   json["adjusted_cracks_p"] = Rounded(group.adjusted_cracks_p);
   json["adjusted_holds_p"] = Rounded(group.adjusted_holds_p);
-  json["chance_worse"] = Rounded(group.chance_worse);
-  json["chance_beyond_margin"] = Rounded(group.chance_beyond_margin);
+  json["chance_worse"] = group.chance_worse ? Rounded(*group.chance_worse) : Json(nullptr);
+  json["chance_beyond_margin"] = group.chance_beyond_margin ? Rounded(*group.chance_beyond_margin) : Json(nullptr);
   json["detectable_drop"] = group.detectable_drop ? Points(*group.detectable_drop) : Json(nullptr);
   json["examples_to_settle"] = group.examples_to_settle ? Json(*group.examples_to_settle) : Json(nullptr);
   json["downgraded"] = group.downgraded;
@@ -91,6 +92,11 @@ Json ToJson(const Comparison& comparison) {
       item["id"] = pair.id;
       item["slice"] = pair.slice;
       item["failure"] = pair.candidate->failure();
+      if (pair.samples.size() > 1) {
+        item["sample"] = pair.candidate->sample;
+        item["baseline_passes"] = pair.baseline_passes;
+        item["candidate_passes"] = pair.candidate_passes;
+      }
       json["regressions"].push_back(std::move(item));
     } else if (pair.outcome == Outcome::kFix) {
       json["fixes"].push_back(pair.id);

@@ -22,7 +22,8 @@ namespace {
 /// Planning figures enumerate all tables: a second of work at this size, and far above it nobody asks.
 constexpr int64_t kMaxPlanned = 20'000;
 
-/// Outcomes of a group by what is independent: sources (clusters), and examples that share none.
+/// Outcomes of a group by what is independent: sources (clusters), and examples that share none. An example with
+/// several samples is a source of so many.
 struct Sources {
   std::unordered_map<std::string_view, SourceLoss> clusters;
   std::vector<SourceLoss> alone;
@@ -30,15 +31,16 @@ struct Sources {
 
   void Add(const ExamplePair& pair) {
     if (pair.outcome == Outcome::kExcluded) return;
-    const int64_t lost = pair.outcome == Outcome::kRegression ? 1 : pair.outcome == Outcome::kFix ? -1 : 0;
+    const int64_t lost = pair.baseline_passes - pair.candidate_passes;
+    const auto answers = static_cast<int64_t>(pair.samples.size());
     if (pair.baseline->cluster.empty()) {
-      alone.push_back({lost, 1});
+      alone.push_back({lost, answers});
       return;
     }
     SourceLoss& cluster = clusters[pair.baseline->cluster];
     shared |= cluster.examples > 0;
     cluster.lost += lost;
-    ++cluster.examples;
+    cluster.examples += answers;
   }
   std::vector<SourceLoss> all() const {
     std::vector<SourceLoss> all = alone;
@@ -52,8 +54,9 @@ void Count(const ExamplePair& pair, Judgement& group) {
   ++group.counts.n;
   group.counts.regressions += pair.outcome == Outcome::kRegression;
   group.counts.fixes += pair.outcome == Outcome::kFix;
-  group.baseline_passed += pair.baseline->pass;
-  group.candidate_passed += pair.candidate->pass;
+  group.answers += static_cast<int64_t>(pair.samples.size());
+  group.baseline_passed += pair.baseline_passes;
+  group.candidate_passed += pair.candidate_passes;
   if (!pair.displacement) return;
   const Displacement& moved = *pair.displacement;
   DisplacementSummary& sum = group.displacement;
@@ -88,7 +91,7 @@ class Jury::Figures {
  public:
   struct Tests {
     Interval drop;
-    double holds_p = 1, cracks_p = 1, mid_p = 1, exact_p = 1, chance_worse = 0.5, chance_beyond_margin = 0;
+    double holds_p = 1, cracks_p = 1, chance_worse = 0.5, chance_beyond_margin = 0;
   };
 
   /// `cracks_p` is Suissa and Shuster's.
@@ -99,8 +102,6 @@ class Jury::Figures {
       tests.drop = ExactDropInterval(counts, level);
       tests.holds_p = ExactHoldsP(counts, margin);
       tests.cracks_p = ExactCracksP(counts);
-      tests.mid_p = McNemarMidP(counts.regressions, counts.fixes);
-      tests.exact_p = McNemarExact(counts.regressions, counts.fixes);
       tests.chance_worse = PosteriorDropAbove(counts, 0);
       tests.chance_beyond_margin = PosteriorDropAbove(counts, margin);
     }
@@ -137,9 +138,13 @@ std::string Percent(double p) {
 
 /// "3 lost, 1 gained of 50", and of what is independent where that is less.
 std::string Flips(const Judgement& group) {
-  std::string text =
-      fmt::format("{} lost, {} gained of {}", group.counts.regressions, group.counts.fixes, group.counts.n);
+  std::string text = fmt::format("{} lost, {} gained{} of {}", group.counts.regressions, group.counts.fixes,
+                                 group.sampled() ? " on balance" : "", group.counts.n);
   if (group.clustered) text += fmt::format(" (of {} sources)", group.sources);
+  if (group.sampled())
+    text +=
+        fmt::format(", {} passes before and {} after of {} answers ({} examples \xC3\x97 {})", group.baseline_passed,
+                    group.candidate_passed, group.answers, group.counts.n, group.answers / group.counts.n);
   return text;
 }
 
@@ -197,7 +202,7 @@ void Admit(const Comparison& comparison, Judgement& group) {
   } else {
     group.judged = true;
     group.weak_baseline =
-        static_cast<double>(group.baseline_passed) < kMinBaselineRate * static_cast<double>(group.counts.n);
+        static_cast<double>(group.baseline_passed) < kMinBaselineRate * static_cast<double>(group.answers);
   }
 }
 
@@ -230,21 +235,23 @@ void Jury::JudgeGroups(Comparison& comparison) {
     group.sources = group.counts.n;
     if (group.counts.n == 0) return 1.0;
     const double margin = comparison.margin / 100;
-    const Figures::Tests& tests = figures.Of(group.counts, margin, level);
-    group.drop = tests.drop;
-    group.mid_p = tests.mid_p;
-    group.exact_p = tests.exact_p;
-    group.holds_p = tests.holds_p;
-    group.cracks_p = slice ? tests.mid_p : tests.cracks_p;
-    group.crack_test = slice ? CrackTest::kMidP : CrackTest::kSuissaShuster;
-    group.chance_worse = tests.chance_worse;
-    group.chance_beyond_margin = tests.chance_beyond_margin;
+    group.mid_p = McNemarMidP(group.counts.regressions, group.counts.fixes);
+    group.exact_p = McNemarExact(group.counts.regressions, group.counts.fixes);
     double least = std::exp2(-static_cast<double>(group.counts.regressions + group.counts.fixes + 1));
-    if (of.shared) {
+    if (!group.sampled()) {
+      const Figures::Tests& tests = figures.Of(group.counts, margin, level);
+      group.drop = tests.drop;
+      group.holds_p = tests.holds_p;
+      group.cracks_p = slice ? group.mid_p : tests.cracks_p;
+      group.crack_test = slice ? CrackTest::kMidP : CrackTest::kSuissaShuster;
+      group.chance_worse = tests.chance_worse;
+      group.chance_beyond_margin = tests.chance_beyond_margin;
+    }
+    if (of.shared || group.sampled()) {
       const std::vector<SourceLoss> parts = of.all();
       std::vector<int64_t> lost;
       for (const SourceLoss& source : parts) lost.push_back(source.lost);
-      group.clustered = true;
+      group.clustered = of.shared;
       group.sources = static_cast<int64_t>(parts.size());
       group.drop = SourcesDropInterval(parts, level);
       group.holds_p = SourcesHoldP(parts, margin);
@@ -264,14 +271,16 @@ void Jury::JudgeGroups(Comparison& comparison) {
   // `groups`: how many are judged together; planning figures take the level that Holm's first step would.
   auto decide = [&](int64_t groups, Judgement& group) {
     const double share = level / static_cast<double>(groups);
-    if (!group.clustered) group.detectable_drop = figures.DetectableDrop(group.counts, share);
+    // Planning enumerates the tables of single, independent answers.
+    const bool planned = !group.clustered && !group.sampled();
+    if (planned) group.detectable_drop = figures.DetectableDrop(group.counts, share);
     if (group.adjusted_holds_p <= level && !group.weak_baseline) {
       group.downgraded = group.displacement.large() && group.counts.n < kSmallSample;
       group.verdict = group.downgraded ? Verdict::kCantTell : Verdict::kHolds;
       if (group.downgraded) group.examples_to_settle = kSmallSample;
     } else if (group.adjusted_cracks_p <= level) {
       group.verdict = Verdict::kCracks;
-    } else if (!group.weak_baseline && !group.clustered) {
+    } else if (!group.weak_baseline && planned) {
       group.examples_to_settle = figures.ToSettle(group.counts, comparison.margin, share);
     }
     Explain(comparison.margin, level, groups, group);

@@ -123,7 +123,7 @@ std::string VerdictTable(const CheckRecord& record, std::span<const Comparison> 
                        VerdictClass(all, comparison.comparable), VerdictMark(all, comparison.comparable),
                        EscapeHtml(VerdictText(comparison)));
     out += fmt::format("<td class=\"n\" data-l=\"Passed\">{}/{}</td><td class=\"drop\">{}</td>", all.candidate_passed,
-                       all.counts.n, DropStrip(all, comparison.comparable, scale));
+                       all.answers, DropStrip(all, comparison.comparable, scale));
     out += ModelCells(record.candidates[i], record.baseline.model(), measures) + "</tr>\n";
     out += fmt::format(
         "<tr class=\"why\"><td colspan=\"{}\">{} <a href=\"#pairs\" data-c=\"{}\">Answers<span class=\"vh\"> of "
@@ -149,7 +149,7 @@ std::string SliceTable(std::span<const Comparison> comparisons) {
   for (size_t s = 0; s < comparisons[0].slices.size(); ++s) {
     const Judgement& first = comparisons[0].slices[s];
     out += "<tr><th scope=\"row\">" + EscapeHtml(first.name.empty() ? "(no slice)" : first.name) + "</th>";
-    out += fmt::format("<td><span class=\"cell plain\">{}/{}</span></td>", first.baseline_passed, first.counts.n);
+    out += fmt::format("<td><span class=\"cell plain\">{}/{}</span></td>", first.baseline_passed, first.answers);
     for (size_t c = 0; c < comparisons.size(); ++c) {
       const auto& slices = comparisons[c].slices;
       const auto slice =
@@ -168,7 +168,7 @@ std::string SliceTable(std::span<const Comparison> comparisons) {
       out +=
           fmt::format("<td><{} class=\"cell {}\" title=\"{}\">{} {}/{}{}<span class=\"vh\">, {}</span></{}></td>", open,
                       VerdictClass(*slice, comparable), EscapeHtml(slice->reason), VerdictMark(*slice, comparable),
-                      slice->candidate_passed, slice->counts.n, flips.empty() ? "" : "<small>" + flips + "</small>",
+                      slice->candidate_passed, slice->answers, flips.empty() ? "" : "<small>" + flips + "</small>",
                       EscapeHtml(VerdictText(*slice, comparable)), flips.empty() ? "span" : "a");
     }
     out += "</tr>\n";
@@ -194,7 +194,7 @@ std::string FailureTable(std::span<const Comparison> comparisons) {
   if (rows.empty()) return {};
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.gain > b.gain; });
   std::string out =
-      "<section aria-labelledby=\"failures\"><h2 id=\"failures\">How answers fail</h2><p class=\"sub\">Failed examples "
+      "<section aria-labelledby=\"failures\"><h2 id=\"failures\">How answers fail</h2><p class=\"sub\">Failed answers "
       "by the first check that "
       "did not pass.</p><div class=\"scroll\"><table class=\"slices\"><thead><tr><th scope=\"col\">Failure</th>";
   out += "<th scope=\"col\">" + EscapeHtml(comparisons[0].baseline) + "</th>";
@@ -299,9 +299,9 @@ std::string RenderHtml(const CheckRecord& record, std::span<const Comparison> co
       EscapeHtml(headline) + "</h1>";
   if (!rest.empty()) out += "<p class=\"lead\">" + EscapeHtml(rest) + "</p>";
   out += fmt::format(
-      "<p class=\"lead\">{}: {} examples in {} slice{}, {} against {} candidate{}, margin {:g} "
+      "<p class=\"lead\">{}: {} in {} slice{}, {} against {} candidate{}, margin {:g} "
       "points.</p></header>\n<main>\n",
-      EscapeHtml(record.task_name), record.baseline.run.examples.size(), slices, slices == 1 ? "" : "s",
+      EscapeHtml(record.task_name), ExamplesText(record.baseline.run), slices, slices == 1 ? "" : "s",
       EscapeHtml(record.baseline.model().format), comparisons.size(), comparisons.size() == 1 ? "" : "s",
       comparisons.empty() ? record.margin : comparisons[0].margin);
   if (!comparisons.empty()) {

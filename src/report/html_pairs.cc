@@ -64,7 +64,7 @@ std::string FailureText(const ExampleResult& result) {
 }
 
 std::string MovedText(const ExamplePair& pair) {
-  if (!pair.displacement) return {};
+  if (!pair.displacement || pair.baseline->sample != 0) return {};  // it is of the first sample
   const Displacement& moved = *pair.displacement;
   std::string text =
       fmt::format("mean KL {}, same top token {:.0f}%", DivergenceText(moved.mean_kl), 100 * moved.same_top);
@@ -77,6 +77,9 @@ std::string PairHtml(const ExamplePair& pair, size_t candidate, const Comparison
   const Kind kind = KindOf(pair);
   std::string why = FailureText(kind == kGained ? *pair.baseline : *pair.candidate);
   if (kind == kGained && !why.empty()) why = "was " + why;
+  if (pair.samples.size() > 1)
+    why = fmt::format("{} and {} of {} samples pass; sample {}{}{}", pair.baseline_passes, pair.candidate_passes,
+                      pair.samples.size(), pair.baseline->sample + 1, why.empty() ? "" : ": ", why);
   const std::vector<DiffPart> parts = DiffWords(pair.baseline->answer, pair.candidate->answer);
   std::string out = fmt::format(
       "<article class=\"pair\" data-c=\"{}\" data-o=\"{}\" tabindex=\"-1\"><header><b>{}</b><span class=\"o "
@@ -152,6 +155,7 @@ std::string PairsHtml(const CheckRecord& record, std::span<const Comparison> com
       "between pairs.</p>";
   out += Filters(comparisons, slices, counts, total);
   for (const ExampleResult& result : record.baseline.run.examples) {
+    if (result.sample != 0) continue;
     std::string body;
     for (size_t c = 0; c < comparisons.size(); ++c)
       if (auto it = pairs[c].find(result.id); it != pairs[c].end()) body += PairHtml(*it->second, c, comparisons[c]);

@@ -197,7 +197,7 @@ const Judgement* WorstSlice(std::span<const Comparison> comparisons) {
     double drop = 0;
     for (const Comparison& comparison : comparisons)
       for (const Judgement& other : comparison.slices)
-        if (other.name == slice.name) drop += other.counts.drop();
+        if (other.name == slice.name) drop += other.loss();
     if (drop > most) {
       most = drop;
       worst = &slice;
@@ -227,14 +227,14 @@ Panel PassPanel(const CheckRecord& record, std::span<const Comparison> compariso
   };
   const Judgement* first = group(comparisons[0]);
   if (!first) return panel;
-  const double base = Rate(first->baseline_passed, first->counts.n);
+  const double base = Rate(first->baseline_passed, first->answers);
   panel.points.push_back(
       {comparisons[0].baseline, static_cast<double>(record.baseline.model().file_bytes), base, false, 0, 0, ""});
   for (size_t i = 0; i < comparisons.size(); ++i) {
     const Judgement* judged = group(comparisons[i]);
     if (!judged || !judged->counts.n) continue;
     panel.points.push_back({comparisons[i].candidate, static_cast<double>(record.candidates[i].model().file_bytes),
-                            Rate(judged->candidate_passed, judged->counts.n), true, base - judged->drop.upper,
+                            Rate(judged->candidate_passed, judged->answers), true, base - judged->drop.upper,
                             base - judged->drop.lower, VerdictClass(*judged, comparisons[i].comparable)});
   }
   return panel;
@@ -279,7 +279,7 @@ std::string DropStrip(const Judgement& group, bool comparable, const DropScale& 
   const Axis axis{scale.low, scale.high, 4, 186, false};
   const double zero = axis.At(0), margin = axis.At(scale.margin), low = axis.At(100 * group.drop.lower),
                high = axis.At(100 * group.drop.upper);
-  const double drop = axis.At(100 * group.counts.drop());
+  const double drop = axis.At(100 * group.loss());
   return fmt::format(
       "<svg class=\"strip {}\" viewBox=\"0 0 190 26\" preserveAspectRatio=\"xMinYMid meet\" role=\"img\" "
       "aria-label=\"drop {} points, bounds {} to {}\">"
@@ -290,7 +290,7 @@ std::string DropStrip(const Judgement& group, bool comparable, const DropScale& 
       "<line class=\"ink\" stroke-width=\"2.5\" stroke-linecap=\"round\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"13\" "
       "y2=\"13\"/>"
       "<circle class=\"ink\" cx=\"{:.1f}\" cy=\"13\" r=\"4.5\"/></svg>",
-      VerdictClass(group, comparable), PointsText(group.counts.drop()), PointsText(group.drop.lower),
+      VerdictClass(group, comparable), PointsText(group.loss()), PointsText(group.drop.lower),
       PointsText(group.drop.upper), margin, 186 - margin, zero, zero, margin, margin, low, high, drop);
 }
 

@@ -56,7 +56,8 @@ Json RenderJson(const CheckRecord& record, std::span<const Comparison> compariso
   json["walk_held"] = walk.held;
   Json& baseline = json["baseline"];
   baseline["model"] = ToJson(record.baseline.model());
-  baseline["examples"] = record.baseline.run.examples.size();
+  baseline["examples"] = record.baseline.run.example_count();
+  baseline["answers"] = record.baseline.run.examples.size();
   baseline["passed"] = Passed(record.baseline.run);
   baseline["quality"] = QualityJson(record.baseline.quality);
   json["verdicts"] = Json::array();

@@ -39,6 +39,12 @@ std::string PointsText(double share) {
   return points < 0 ? fmt::format("\xE2\x88\x92{:.1f}", -points) : fmt::format("{:.1f}", std::abs(points));
 }
 
+std::string ExamplesText(const RunRecord& run) {
+  if (run.header.samples == 1) return fmt::format("{} examples", run.example_count());
+  return fmt::format("{} answers ({} examples \xC3\x97 {})", run.examples.size(), run.example_count(),
+                     run.header.samples);
+}
+
 std::string VerdictText(const Judgement& group, bool comparable) {
   if (!comparable) return "not comparable";
   if (!group.judged) return "not judged";

@@ -22,6 +22,9 @@ std::string BitsText(double bits);
 /// Share as signed points, "2.0" or "−1.3" (a real minus sign).
 std::string PointsText(double share);
 
+/// "50 examples", "400 answers (50 examples × 8)".
+std::string ExamplesText(const RunRecord& run);
+
 /// "holds", "cracks", "can't tell", or "not comparable" / "not judged".
 std::string VerdictText(const Comparison& comparison);
 std::string VerdictText(const Judgement& group, bool comparable);

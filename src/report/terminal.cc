@@ -133,7 +133,7 @@ std::vector<Column> VerdictColumns(const CheckRecord& record, std::span<const Co
   add(record.baseline, nullptr, fmt::format("{}/{}", passed, record.baseline.run.examples.size()));
   for (size_t i = 0; i < comparisons.size(); ++i) {
     const Judgement& all = comparisons[i].all;
-    add(record.candidates[i], &comparisons[i], fmt::format("{}/{}", all.candidate_passed, all.counts.n));
+    add(record.candidates[i], &comparisons[i], fmt::format("{}/{}", all.candidate_passed, all.answers));
   }
   return columns;
 }
@@ -157,7 +157,7 @@ std::string SliceTables(const Comparison& first, std::span<const Comparison> com
   std::vector<Column> head = {{"slice", 9, false, {}}, {TerminalText(first.baseline, 12), 9, true, {}}};
   for (const Judgement& slice : first.slices) {
     head[0].cells.push_back({TerminalText(slice.name.empty() ? "(no slice)" : slice.name, 28)});
-    head[1].cells.push_back({fmt::format("{}/{}", slice.baseline_passed, slice.counts.n)});
+    head[1].cells.push_back({fmt::format("{}/{}", slice.baseline_passed, slice.answers)});
   }
   std::string out;
   std::vector<Column> columns = head;
@@ -168,7 +168,7 @@ std::string SliceTables(const Comparison& first, std::span<const Comparison> com
                                [&](const Judgement& j) { return j.name == slice.name; });
       Cell cell{kDash};
       if (same != comparison.slices.end())
-        cell = {fmt::format("{}/{} {}", same->candidate_passed, same->counts.n, MarkOf(*same)),
+        cell = {fmt::format("{}/{} {}", same->candidate_passed, same->answers, MarkOf(*same)),
                 ColorOf(*same, comparison.comparable)};
       column.cells.push_back(cell);
     }
@@ -213,8 +213,8 @@ std::string RenderTerminal(const CheckRecord& record, std::span<const Comparison
   std::string out;
   if (comparisons.empty()) return TerminalText(Advice(record, comparisons)) + "\n";
   const size_t slices = comparisons[0].slices.size();
-  out += Wrap(TerminalText(fmt::format("{}: {} examples in {} slice{}, margin {:g} points", record.task_name,
-                                       record.baseline.run.examples.size(), slices, slices == 1 ? "" : "s",
+  out += Wrap(TerminalText(fmt::format("{}: {} in {} slice{}, margin {:g} points", record.task_name,
+                                       ExamplesText(record.baseline.run), slices, slices == 1 ? "" : "s",
                                        comparisons[0].margin)),
               options.width, 2);
   out += "\n" + Table(VerdictColumns(record, comparisons), options);

@@ -42,6 +42,25 @@ inline RunRecord MadeRun(std::string_view outcomes, size_t slice_size = 0, const
   return run;
 }
 
+/// The same with several samples: one text per example, one character per sample.
+inline RunRecord SampledRun(const std::vector<std::string>& outcomes, size_t slice_size = 0,
+                            const std::string& format = "bf16") {
+  std::string all;
+  for (const std::string& samples : outcomes) all += samples;
+  const size_t samples = outcomes[0].size();
+  RunRecord run = MadeRun(all, slice_size * samples, format);
+  run.header.samples = static_cast<int64_t>(samples);
+  run.header.sampling = {{"temperature", 1}};
+  for (size_t i = 0; i < run.examples.size(); ++i) {
+    ExampleResult& result = run.examples[i];
+    result.id = "e" + std::to_string(i / samples);
+    result.index = static_cast<int64_t>(i / samples);
+    result.sample = static_cast<int64_t>(i % samples);
+    result.prompt_hash = "p" + std::to_string(i / samples);
+  }
+  return run;
+}
+
 /// `passes` passes, then `fails` failures.
 inline std::string Outcomes(size_t passes, size_t fails) {
   return std::string(passes, '.') + std::string(fails, 'x');

@@ -252,6 +252,48 @@ TEST(Terminal, OddCases) {
     EXPECT_FALSE(RenderTerminal(SampleCheck(), Judge(SampleCheck()), {width, false}).empty());
 }
 
+TEST(Samples, EveryViewCountsAnswersAndShowsTheOneThatFlips) {
+  CheckRecord record = SampleCheck();
+  record.candidates.resize(1);
+  // Each answer four times, the last sample of the candidate's first example another one.
+  auto fourfold = [](RunRecord& run) {
+    run.header.samples = 4;
+    std::vector<ExampleResult> all;
+    for (const ExampleResult& result : run.examples)
+      for (int64_t sample = 0; sample < 4; ++sample) {
+        all.push_back(result);
+        all.back().sample = sample;
+      }
+    run.examples = std::move(all);
+  };
+  record.candidates[0].run = record.baseline.run;
+  fourfold(record.baseline.run);
+  fourfold(record.candidates[0].run);
+  ASSERT_TRUE(record.candidates[0].run.examples[3].pass);
+  record.candidates[0].run.examples[3].pass = false;
+  record.candidates[0].run.examples[3].answer = "another one";
+  record.candidates[0].run.examples[3].answer_ids = {1};
+  const std::vector<Comparison> comparisons = Judge(record);
+  ASSERT_TRUE(comparisons[0].comparable) << comparisons[0].obstacles[0];
+  const std::string terminal = RenderTerminal(record, comparisons, {200, false}),
+                    html = RenderHtml(record, comparisons);
+  const Json json = RenderJson(record, comparisons);
+  for (const std::string& view : {terminal, html}) {
+    EXPECT_THAT(view, HasSubstr("200 answers (50 examples \xC3\x97 4) in 5 slices"));
+    EXPECT_THAT(view, HasSubstr("187/200"));
+    EXPECT_THAT(view, HasSubstr("188/200"));
+    EXPECT_THAT(view, HasSubstr("1 lost, 0 gained on balance of 50"));
+  }
+  ExpectSafe(html);
+  EXPECT_THAT(html, HasSubstr("4 and 3 of 4 samples pass; sample 4"));
+  EXPECT_THAT(html, HasSubstr("another one"));
+  EXPECT_THAT(Advice(record, comparisons), HasSubstr("1 lost, 0 gained on balance of 50 \xC3\x97 4"));
+  EXPECT_EQ(json["baseline"]["examples"], 50);
+  EXPECT_EQ(json["baseline"]["answers"], 200);
+  EXPECT_EQ(json["baseline"]["passed"], 188);
+  EXPECT_EQ(json["verdicts"][0]["all"]["drop"], 0.5);
+}
+
 TEST(ReportJson, VerdictsDoNotDependOnTimes) {
   CheckRecord record = SampleCheck();
   const Json first = RenderJson(record, Judge(record));
