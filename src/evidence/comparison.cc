@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "evidence/judge.h"
+#include "evidence/repetition.h"
 #include "statistics/exact_paired.h"
 
 namespace assay {
@@ -241,15 +242,22 @@ void AddNotes(Comparison& comparison) {
   if (!comparison.excluded.empty())
     comparison.notes.push_back("left out of both models because one of them had an error: " +
                                Listed(comparison.excluded));
-  int64_t cut_before = 0, cut_after = 0;
+  int64_t cut_before = 0, cut_after = 0, endless_before = 0, endless_after = 0;
   for (const ExamplePair& pair : comparison.pairs)
     for (const SamplePair& sample : pair.samples) {
       cut_before += sample.baseline->finish == "length";
       cut_after += sample.candidate->finish == "length";
+      endless_before += EndsInRepetition(*sample.baseline);
+      endless_after += EndsInRepetition(*sample.candidate);
     }
   if (cut_after > cut_before)
     comparison.notes.push_back(fmt::format("{} answer{} of the candidate ran into the token limit, {} of the baseline",
                                            cut_after, cut_after == 1 ? "" : "s", cut_before));
+  if (endless_before + endless_after > 0)
+    comparison.notes.push_back(
+        fmt::format("{} answer{} of the candidate repeat{} the same words without end, {} of the "
+                    "baseline",
+                    endless_after, endless_after == 1 ? "" : "s", endless_after == 1 ? "s" : "", endless_before));
   const Judgement& all = comparison.all;
   if (all.clustered)
     comparison.notes.push_back(

@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "evidence/comparison.h"
+#include "evidence/repetition.h"
 #include "evidence/runs.h"
 #include "statistics/bounded_mean.h"
 #include "statistics/exact_paired.h"
@@ -160,6 +161,59 @@ TEST(Samples, LooksAndWeakBaselinesCountExamples) {
   const Comparison comparison = Judged(baseline, candidate);
   EXPECT_TRUE(comparison.comparable);
   EXPECT_TRUE(comparison.all.weak_baseline);  // 2 of 5 pass, though 100 passes are more than half of 50
+}
+
+ExampleResult Cut(std::vector<int32_t> ids, const std::string& answer = "") {
+  ExampleResult result;
+  result.finish = "length";
+  result.answer_ids = std::move(ids);
+  result.answer = answer;
+  return result;
+}
+
+TEST(Repetition, IsSeenAtTheEndOfCutAnswers) {
+  std::vector<int32_t> ids = {9, 8, 7};
+  for (int i = 0; i < 6; ++i) ids.insert(ids.end(), {1, 2, 3});
+  EXPECT_TRUE(EndsInRepetition(Cut(ids)));
+  ids.push_back(1);  // cut within the sequence
+  EXPECT_TRUE(EndsInRepetition(Cut(ids)));
+  ExampleResult stopped = Cut(ids);
+  stopped.finish = "stop";
+  EXPECT_FALSE(EndsInRepetition(stopped));
+  ids.push_back(4);
+  EXPECT_FALSE(EndsInRepetition(Cut(ids)));
+  EXPECT_FALSE(EndsInRepetition(Cut({5, 0, 0, 0, 0, 0, 0})));  // a million
+  EXPECT_TRUE(EndsInRepetition(Cut(std::vector<int32_t>(16, 0))));
+  EXPECT_FALSE(EndsInRepetition(Cut(std::vector<int32_t>(15, 0))));
+  EXPECT_FALSE(EndsInRepetition(Cut({})));
+  // Two long repeats are no endless ones, three are.
+  std::vector<int32_t> paragraph(100), twice, thrice;
+  for (int i = 0; i < 100; ++i) paragraph[static_cast<size_t>(i)] = i;
+  for (int i = 0; i < 3; ++i) {
+    if (i < 2) twice.insert(twice.end(), paragraph.begin(), paragraph.end());
+    thrice.insert(thrice.end(), paragraph.begin(), paragraph.end());
+  }
+  EXPECT_FALSE(EndsInRepetition(Cut(twice)));
+  EXPECT_TRUE(EndsInRepetition(Cut(thrice)));
+  // Without tokens the text is looked at.
+  std::string text;
+  while (text.size() < 80) text += "and so on, ";
+  EXPECT_TRUE(EndsInRepetition(Cut({}, "It goes " + text)));
+  EXPECT_FALSE(EndsInRepetition(Cut({}, "no no no")));
+}
+
+TEST(Repetition, IsCountedPerArm) {
+  RunRecord baseline = MadeRun(Outcomes(50, 0)), candidate = MadeRun("xx" + Outcomes(48, 0), 0, "q2_k");
+  for (size_t i : {0u, 1u}) {
+    candidate.examples[i].finish = "length";
+    candidate.examples[i].answer_ids.assign(30, 7);
+  }
+  baseline.examples[5].finish = "length";
+  const Comparison comparison = Judged(baseline, candidate);
+  EXPECT_THAT(comparison.notes, Contains("2 answers of the candidate ran into the token limit, 1 of the baseline"));
+  EXPECT_THAT(comparison.notes,
+              Contains("2 answers of the candidate repeat the same words without end, 0 of the baseline"));
+  EXPECT_THAT(Judged(baseline, baseline).notes, testing::Not(Contains(HasSubstr("without end"))));
 }
 
 /// How often each claim is made of fifty examples, by what Compare is shown above to ask.
