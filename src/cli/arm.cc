@@ -1,5 +1,6 @@
 #include "cli/arm.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <unordered_map>
@@ -131,13 +132,23 @@ LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelF
   return arm;
 }
 
-RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults) {
+void CheckSamples(const Task& task, const Sampling& defaults, int64_t samples, const CommonFlags& flags) {
+  RequireChance(task, defaults, samples);
+  const auto greedy = std::count_if(task.examples.begin(), task.examples.end(),
+                                    [&](const Example& example) { return IsGreedy(example, defaults); });
+  if (samples > 1 && greedy > 0)
+    Note(flags, fmt::format("{} of {} examples are answered greedily: their {} samples are one answer", greedy,
+                            task.examples.size(), samples));
+}
+
+RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples) {
   RunHeader header;
   header.model = arm.identity;
   header.task_name = task.name;
   header.task_hash = task.hash;
   header.margin = task.margin;
   header.looks = task.looks;
+  header.samples = samples;
   header.tokenizer_hash = TokenizerHash(arm.engine->tokenizer());
   const std::string chat_template = arm.engine->prompts().sources();
   header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
@@ -156,9 +167,10 @@ RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& 
 void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags) {
   std::map<std::string, int> counts;
   for (const ExampleResult& example : run.examples)
-    for (const std::string& remark : example.prompt_remarks) ++counts[remark];
+    if (example.sample == 0)
+      for (const std::string& remark : example.prompt_remarks) ++counts[remark];
   for (const auto& [remark, count] : counts)
-    Note(flags, fmt::format("{} of {} prompts: {}", count, run.examples.size(), remark));
+    Note(flags, fmt::format("{} of {} prompts: {}", count, run.example_count(), remark));
 }
 
 RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,

@@ -60,7 +60,10 @@ LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelF
                   const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags,
                   const std::function<void(std::shared_ptr<const Checkpoint>)>& before = {});
 
-RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults);
+RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples);
+
+/// Refuses several samples where all would be one answer, and tells where some will be.
+void CheckSamples(const Task& task, const Sampling& defaults, int64_t samples, const CommonFlags& flags);
 
 /// Tells how chats were fitted to the model's template and what that leaves out.
 void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags);

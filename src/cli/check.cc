@@ -100,6 +100,7 @@ class Checking {
     // One for all arms: what is compared is the weights.
     sampling_ = o_.sampling.For(base_.model->config().generation);
     NoteGeneration(base_.model->config().generation, flags_);
+    CheckSamples(task_, sampling_, o_.sampling.samples, flags_);
     record_.started = UtcTimestamp();
     record_.build = BuildText();
     record_.machine = MachineText();
@@ -142,7 +143,8 @@ class Checking {
     std::vector<FileState> files = loaded.files;
     if (base) files.insert(files.end(), base->files.begin(), base->files.end());
     cache_.Watch(std::move(files));
-    arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, sampling_), nullptr, cache_, *progress_);
+    arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, sampling_, o_.sampling.samples), nullptr, cache_,
+                         *progress_);
     NotePromptRemarks(arm.run, flags_);
     if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
     if (base)

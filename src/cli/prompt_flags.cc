@@ -7,6 +7,7 @@
 #include "base/json_number.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
+#include "record/run_record.h"
 
 namespace assay {
 
@@ -73,6 +74,11 @@ void AddTaskSamplingFlags(CLI::App& command, TaskSamplingFlags& flags) {
   command.add_option("--seed", flags.values.seed, "seed of the draws")
       ->capture_default_str()
       ->transform(UnsignedInteger());
+  command
+      .add_option("--samples", flags.samples,
+                  "answers to each example, each with its own seed; needs a temperature above 0")
+      ->capture_default_str()
+      ->transform(IntegerBetween(1, kMostSamples));
   flags.max_tokens = command
                          .add_option("--max-tokens", flags.values.max_tokens,
                                      "most tokens of an answer (default: fewer where the model's file says so)")

@@ -27,6 +27,7 @@ void AddPromptFlags(CLI::App& command, PromptFlags& flags);
 /// greedy answers.
 struct TaskSamplingFlags {
   Sampling values;
+  int64_t samples = 1;  // answers to each example
   CLI::Option *penalty = nullptr, *max_tokens = nullptr;
   Sampling For(const GenerationConfig& generation) const;
 };

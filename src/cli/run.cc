@@ -51,7 +51,9 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
                         std::filesystem::path(o->task).stem().string());
     const GenerationConfig& generation = arm.model->config().generation;
     NoteGeneration(generation, flags);
-    RunHeader header = MakeRunHeader(arm, task, o->sampling.For(generation));
+    const Sampling sampling = o->sampling.For(generation);
+    CheckSamples(task, sampling, o->sampling.samples, flags);
+    RunHeader header = MakeRunHeader(arm, task, sampling, o->sampling.samples);
     Cache cache(!o->no_cache, flags);
     cache.Watch(arm.files);
     rules.unchanged = arm.files;
@@ -69,7 +71,8 @@ std::function<int()> AddRun(CLI::App& command, CommonFlags& flags) {
       Note(flags, fmt::format("{}: an interrupted run of another model, task, setting or build was moved there",
                               writer.set_aside().string()));
     if (!writer.resumed().empty())
-      Note(flags, fmt::format("{}: going on after {} finished examples", out, writer.resumed().size()));
+      Note(flags, fmt::format("{}: going on after {} finished {}", out, writer.resumed().size(),
+                              header.samples > 1 ? "answers" : "examples"));
     auto progress = MakeProgress(flags);
     RunRecord run = AnswerTask(arm, task, header, &writer, cache, *progress);
     writer.Finish();

@@ -19,8 +19,11 @@ void PrintSummary(const RunRecord& run) {
     errors += !e.error.empty();
     if (!e.pass && e.error.empty()) ++failures[e.failure()];
   }
-  Print(fmt::format("{} on {}: {} of {} passed{}", run.header.model.name, run.header.task_name, passed,
-                    run.examples.size(), errors ? fmt::format(", {} could not be answered", errors) : ""));
+  const std::string answers = run.header.samples > 1 ? fmt::format(" answers ({} examples \xC3\x97 {})",
+                                                                   run.example_count(), run.header.samples)
+                                                     : "";
+  Print(fmt::format("{} on {}: {} of {}{} passed{}", run.header.model.name, run.header.task_name, passed,
+                    run.examples.size(), answers, errors ? fmt::format(", {} could not be answered", errors) : ""));
   for (const auto& [name, counts] : slices)
     Print(fmt::format("  {:<20} {:>3} of {}", name, counts.first, counts.second));
   for (const auto& [name, count] : failures) Print(fmt::format("  failed: {:<12} {:>3}", name, count));

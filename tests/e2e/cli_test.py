@@ -90,6 +90,39 @@ class Commands(unittest.TestCase):
         self.assertEqual(both[0]["all"], both[1]["all"])
         self.assertEqual([v["regressions"] + v["fixes"] for v in both[:1]], [v["regressions"] + v["fixes"] for v in both[1:]])
 
+    def test_samples(self):
+        """Every example answered several times, by seeds of their own that both arms share; what greedy answers are is told."""
+        options = ("--temperature", 2, "--samples", 3, "--max-tokens", 24)
+        check = self.json("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", *options, codes=(0, 3, 4))
+        examples = check["baseline"]["examples"]
+        self.assertEqual(check["baseline"]["answers"], 3 * examples)
+        everything = check["verdicts"][0]["all"]
+        self.assertEqual((everything["examples"], everything["answers"]), (examples, 3 * examples))
+        self.assertEqual(everything["crack_test"], "sign flip")
+        one = self.json("run", DEMO, "--task", TASK, "-o", "one.jsonl", "--temperature", 2, "--max-tokens", 24)
+        three = self.json("run", DEMO, "--task", TASK, "-o", "three.jsonl", "--no-cache", *options)
+        self.assertEqual(three["header"]["samples"], 3)
+        answers = {(e["id"], e.get("sample", 0)): e["answer_ids"] for e in three["examples"]}
+        self.assertEqual(len(answers), 3 * examples)
+        self.assertEqual({(e["id"], 0): e["answer_ids"] for e in one["examples"]}, {k: v for k, v in answers.items() if k[1] == 0})
+        self.assertTrue(any(answers[e["id"], 0] != answers[e["id"], 1] for e in one["examples"]))
+        other = self.json("compare", "one.jsonl", "three.jsonl", codes=(4,))["verdicts"][0]
+        self.assertIn("different numbers of samples of each example: 1 and 3", other["obstacles"])
+        text = run("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", "--fail-on", "never", "-q", *options, cwd=self.path).stdout
+        self.assertIn(f"{3 * examples} answers ({examples} examples \u00d7 3)", text)
+
+    def test_samples_of_greedy_answers(self):
+        for command in ("run", "check"):
+            self.fails(command, DEMO, "--task", TASK, "--samples", 2, "-q", says=["all samples would be the same answer", "--temperature"])
+        self.fails("run", DEMO, "--task", TASK, "--temperature", 1, "--samples", 65, code=2, says=["--samples"])
+        lines = [json.loads(line) for line in TASK.read_text().splitlines() if line.strip()]
+        lines[0]["sampling"] = {"temperature": 1.0}
+        mixed = self.path / "mixed.jsonl"
+        mixed.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        result = run("run", DEMO, "--task", mixed, "--samples", 2, "--max-tokens", 8, "-o", "mixed.run.jsonl", cwd=self.path)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(f"{len(lines) - 1} of {len(lines)} examples are answered greedily: their 2 samples are one answer", result.stderr)
+
     def test_run_resumes_after_interruption(self):
         whole = self.json("run", DEMO, "--task", TASK, "-o", "whole.jsonl", "--no-cache", "--threads", 1)
         child = subprocess.Popen([ASSAY, "run", str(DEMO), "--task", str(TASK), "-o", "cut.jsonl", "--no-cache", "--threads", "1", "--batch", "1", "-q"],
