@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "checkpoint/model_files.h"
 #include "cli/identity.h"
+#include "evidence/noise.h"
 #include "record/json_fields.h"
 #include "system/machine.h"
 #include "system/subprocess.h"
@@ -18,6 +19,8 @@ namespace assay {
 namespace {
 
 constexpr const char* kResults = "results.sqlite";
+/// Greedy examples that are asked again to see that nothing changes.
+constexpr size_t kGreedyAgain = 5;
 
 Json AnswerToJson(const Answer& a) {
   return {{"text", a.text},
@@ -174,7 +177,7 @@ void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags) {
 }
 
 RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,
-                     Cache& cache, Progress& progress) {
+                     Cache& cache, Progress& progress, int64_t first_sample) {
   AnswerLookup lookup;
   lookup.get = [&](const std::string& key) -> std::optional<Answer> {
     auto found = cache.Get(key);
@@ -182,7 +185,28 @@ RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& he
     return AnswerFromJson(*found);
   };
   lookup.put = [&](const std::string& key, const Answer& answer) { cache.Put(key, AnswerToJson(answer)); };
-  return RunTask(task, *arm.engine, header, writer, progress, lookup);
+  return RunTask(task, *arm.engine, header, writer, progress, lookup, first_sample);
+}
+
+NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord& first, Cache& cache,
+                        Progress& progress) {
+  const Sampling defaults = SamplingFromJson(first.header.sampling, {}, "sampling of the run");
+  Task chance = task, greedy = task;
+  std::erase_if(chance.examples, [&](const Example& example) { return IsGreedy(example, defaults); });
+  std::erase_if(greedy.examples, [&](const Example& example) { return !IsGreedy(example, defaults); });
+  NoiseFloor noise;
+  if (!chance.examples.empty())
+    AddNoise(first, AnswerTask(arm, chance, first.header, nullptr, cache, progress, first.header.samples), true, noise);
+  if (!greedy.examples.empty()) {
+    const size_t count = greedy.examples.size(), step = (count + kGreedyAgain - 1) / kGreedyAgain;
+    std::vector<Example> some;  // from all over the task
+    for (size_t i = 0; i < count; i += step) some.push_back(greedy.examples[i]);
+    greedy.examples = std::move(some);
+    RunHeader header = first.header;
+    header.samples = 1;
+    AddNoise(first, RunTask(greedy, *arm.engine, header, nullptr, progress), false, noise);
+  }
+  return noise;
 }
 
 ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCache& base_logits, const std::string& text,

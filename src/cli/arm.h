@@ -68,9 +68,15 @@ void CheckSamples(const Task& task, const Sampling& defaults, int64_t samples, c
 /// Tells how chats were fitted to the model's template and what that leaves out.
 void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags);
 
-/// Answers and scores the task; answers come from the cache where it has them. `writer` may be null.
+/// Answers and scores the task; answers come from the cache where it has them. `writer` may be null. `first_sample` as
+/// in RunTask.
 RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,
-                     Cache& cache, Progress& progress);
+                     Cache& cache, Progress& progress, int64_t first_sample = 0);
+
+/// Asks again: with other seeds all that chance answers, and a few of the greedy examples, without the cache, to see
+/// that they give the same.
+NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord& first, Cache& cache,
+                        Progress& progress);
 
 /// Perplexity on a text, and KL divergence from `base` when given (null for the baseline itself).
 ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCache& base_logits, const std::string& text,

@@ -35,7 +35,7 @@ struct Options {
   TaskSamplingFlags sampling;
   EngineOptions engine;
   PerplexityOptions perplexity;
-  bool no_cache = false, no_speed = false, force = false;
+  bool no_cache = false, no_speed = false, noise = false, force = false;
 };
 
 constexpr uint64_t kLogitBudget = uint64_t{1} << 30;
@@ -116,6 +116,7 @@ class Checking {
     double start = Now();
     record_.baseline = Measure(base_, nullptr);
     RequireAnswers(record_.baseline.run, flags_);  // else no candidate can be judged
+    if (o_.noise) record_.noise = MeasureNoise(base_, task_, record_.baseline.run, cache_, *progress_);
     for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
     for (const std::string& candidate : o_.candidates) AddCandidate(ResolveModel(candidate), "");
     record_.elapsed_s = Now() - start;
@@ -290,6 +291,7 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
   command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
   AddPromptFlags(command, o->prompt_flags);
   AddTaskSamplingFlags(command, o->sampling);
+  command.add_flag("--noise", o->noise, "ask the baseline a second time with other seeds: what flips by chance alone");
   command.add_option("--batch", o->engine.batch_size, "examples that decode together")
       ->capture_default_str()
       ->transform(IntegerBetween(1, 256));

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "evidence/judge.h"
+#include "evidence/noise.h"
 #include "evidence/repetition.h"
 #include "statistics/exact_paired.h"
 
@@ -365,8 +366,11 @@ std::vector<Comparison> Judge(const CheckRecord& record) {
   Jury jury;
   const Rules rules = RulesOf(record.baseline.run.header, record.margin);
   std::vector<Comparison> comparisons;
-  for (const Arm& arm : record.candidates)
+  for (const Arm& arm : record.candidates) {
     comparisons.push_back(CompareWith(jury, record.baseline.run, arm.run, arm.displacement, rules));
+    if (std::string note = SharedNoiseText(record.noise, comparisons.back()); !note.empty())
+      comparisons.back().notes.push_back(std::move(note));
+  }
   return comparisons;
 }
 

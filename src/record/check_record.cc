@@ -40,6 +40,16 @@ Json ExampleTextJson(const ExampleText& example) {
   return json;
 }
 
+NoiseFloor NoiseFloorFromJson(const Json& json, std::string_view where) {
+  NoiseFloor noise;
+  noise.drawn = JsonInt(json, "drawn", where, 0);
+  noise.lost = JsonTexts(json, "lost", where);
+  noise.gained = JsonTexts(json, "gained", where);
+  noise.repeated = JsonInt(json, "repeated", where, 0);
+  noise.unsteady = JsonTexts(json, "unsteady", where);
+  return noise;
+}
+
 Arm ArmFromJson(const Json& json, std::string_view where) {
   Arm arm;
   arm.run = RunFromJson(JsonObject(json, "run", where), where);
@@ -95,6 +105,16 @@ Json ToJson(const Arm& arm) {
   return json;
 }
 
+Json ToJson(const NoiseFloor& noise) {
+  Json json;
+  json["drawn"] = noise.drawn;
+  json["lost"] = noise.lost;
+  json["gained"] = noise.gained;
+  json["repeated"] = noise.repeated;
+  json["unsteady"] = noise.unsteady;
+  return json;
+}
+
 Json ToJson(const CheckRecord& record) {
   Json json;
   json["assay_check"] = record.version;
@@ -109,6 +129,7 @@ Json ToJson(const CheckRecord& record) {
   json["examples"] = Json::array();
   for (const ExampleText& example : record.examples) json["examples"].push_back(ExampleTextJson(example));
   json["baseline"] = ToJson(record.baseline);
+  if (record.noise.measured()) json["noise"] = ToJson(record.noise);
   json["candidates"] = Json::array();
   for (const Arm& arm : record.candidates) json["candidates"].push_back(ToJson(arm));
   return json;
@@ -135,6 +156,7 @@ CheckRecord CheckRecordFromJson(const Json& json, std::string_view where) {
     record.examples.push_back(std::move(example));
   }
   record.baseline = ArmFromJson(JsonObject(json, "baseline", where), where);
+  if (json.contains("noise")) record.noise = NoiseFloorFromJson(JsonObject(json, "noise", where), where);
   for (const Json& item : JsonArray(json, "candidates", where)) record.candidates.push_back(ArmFromJson(item, where));
   return record;
 }

@@ -49,6 +49,15 @@ struct ExampleText {
   std::string expected;  // for people: what a right answer looks like
 };
 
+/// The baseline asked again: what flips though no weight changed.
+struct NoiseFloor {
+  int64_t drawn = 0;                      // examples answered a second time with other seeds
+  std::vector<std::string> lost, gained;  // ids of those that passed less or more often then
+  int64_t repeated = 0;                   // examples without chance (greedy) that were asked again
+  std::vector<std::string> unsteady;      // ids of those that gave another answer
+  bool measured() const { return drawn + repeated > 0; }
+};
+
 struct CheckRecord {
   int version = kCheckRecordVersion;
   std::string started;   // UTC
@@ -59,10 +68,12 @@ struct CheckRecord {
   bool as_given = false;              // candidates are walked in the order given, not from the largest file down
   std::vector<ExampleText> examples;  // in task order
   Arm baseline;
+  NoiseFloor noise;
   std::vector<Arm> candidates;
 };
 
 Json ToJson(const Arm& arm);
+Json ToJson(const NoiseFloor& noise);
 Json ToJson(const CheckRecord& record);
 /// Throw Error naming `where` and the member.
 Displacement DisplacementFromJson(const Json& json, std::string_view where);

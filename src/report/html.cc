@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/strings.h"
 #include "evidence/advice.h"
+#include "evidence/noise.h"
 #include "report/escape.h"
 #include "report/html_parts.h"
 #include "report/numbers.h"
@@ -300,10 +301,11 @@ std::string RenderHtml(const CheckRecord& record, std::span<const Comparison> co
   if (!rest.empty()) out += "<p class=\"lead\">" + EscapeHtml(rest) + "</p>";
   out += fmt::format(
       "<p class=\"lead\">{}: {} in {} slice{}, {} against {} candidate{}, margin {:g} "
-      "points.</p></header>\n<main>\n",
+      "points.{}</p></header>\n<main>\n",
       EscapeHtml(record.task_name), ExamplesText(record.baseline.run), slices, slices == 1 ? "" : "s",
       EscapeHtml(record.baseline.model().format), comparisons.size(), comparisons.size() == 1 ? "" : "s",
-      comparisons.empty() ? record.margin : comparisons[0].margin);
+      comparisons.empty() ? record.margin : comparisons[0].margin,
+      record.noise.measured() ? " " + EscapeHtml(NoiseText(record.noise)) : "");
   if (!comparisons.empty()) {
     out += VerdictTable(record, comparisons);
     out += SliceTable(comparisons);

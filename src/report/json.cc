@@ -60,6 +60,7 @@ Json RenderJson(const CheckRecord& record, std::span<const Comparison> compariso
   baseline["answers"] = record.baseline.run.examples.size();
   baseline["passed"] = Passed(record.baseline.run);
   baseline["quality"] = QualityJson(record.baseline.quality);
+  json["noise"] = record.noise.measured() ? ToJson(record.noise) : Json(nullptr);
   json["verdicts"] = Json::array();
   for (size_t i = 0; i < comparisons.size(); ++i) {
     Json item = ToJson(comparisons[i]);

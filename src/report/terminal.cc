@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "evidence/advice.h"
+#include "evidence/noise.h"
 #include "report/escape.h"
 #include "report/numbers.h"
 #include "report/report.h"
@@ -220,6 +221,7 @@ std::string RenderTerminal(const CheckRecord& record, std::span<const Comparison
   out += "\n" + Table(VerdictColumns(record, comparisons), options);
   if (slices > 1) out += "\n" + SliceTables(comparisons[0], comparisons, options);
   out += "\n" + Reasons(comparisons, options);
+  if (record.noise.measured()) out += Wrap(TerminalText(NoiseText(record.noise)), options.width, 2);
   std::string advice = Wrap(TerminalText(Advice(record, comparisons)), options.width, 0);
   if (options.color) advice = "\x1b[1m" + advice.substr(0, advice.size() - 1) + "\x1b[0m\n";
   return out + "\n" + advice;

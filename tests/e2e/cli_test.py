@@ -99,6 +99,7 @@ class Commands(unittest.TestCase):
         everything = check["verdicts"][0]["all"]
         self.assertEqual((everything["examples"], everything["answers"]), (examples, 3 * examples))
         self.assertEqual(everything["crack_test"], "sign flip")
+        self.assertIsNone(check["noise"])
         one = self.json("run", DEMO, "--task", TASK, "-o", "one.jsonl", "--temperature", 2, "--max-tokens", 24)
         three = self.json("run", DEMO, "--task", TASK, "-o", "three.jsonl", "--no-cache", *options)
         self.assertEqual(three["header"]["samples"], 3)
@@ -122,6 +123,18 @@ class Commands(unittest.TestCase):
         result = run("run", DEMO, "--task", mixed, "--samples", 2, "--max-tokens", 8, "-o", "mixed.run.jsonl", cwd=self.path)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(f"{len(lines) - 1} of {len(lines)} examples are answered greedily: their 2 samples are one answer", result.stderr)
+
+    def test_noise(self):
+        """The baseline against itself: other seeds flip some of its answers, greedy ones are seen to stay."""
+        common = ("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", "--max-tokens", 24, "--noise")
+        greedy = self.json(*common, codes=(0, 3, 4))["noise"]
+        self.assertEqual((greedy["drawn"], greedy["repeated"], greedy["unsteady"]), (0, 5, []))
+        warm = self.json(*common, "--temperature", 2, codes=(0, 3, 4))
+        self.assertEqual((warm["noise"]["drawn"], warm["noise"]["repeated"]), (warm["baseline"]["examples"], 0))
+        self.assertEqual(self.json(*common, "--temperature", 2, "--no-cache", codes=(0, 3, 4))["noise"], warm["noise"])
+        text = run(*common, "--temperature", 2, "--fail-on", "never", "-q", cwd=self.path).stdout
+        flips = len(warm["noise"]["lost"] + warm["noise"]["gained"])
+        self.assertIn(f"the baseline flips {flips} of {warm['noise']['drawn']} examples against itself", " ".join(text.split()))
 
     def test_run_resumes_after_interruption(self):
         whole = self.json("run", DEMO, "--task", TASK, "-o", "whole.jsonl", "--no-cache", "--threads", 1)

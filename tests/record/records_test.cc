@@ -38,6 +38,7 @@ CheckRecord Check() {
   arm.run = record.baseline.run;
   arm.cost = {100.5, 20.25, 1 << 30};
   arm.quality = {true, 13.5, 0.25, true, 0.03, std::numeric_limits<double>::infinity(), 0.9};
+  record.noise = {40, {"e1"}, {"e2", "e3"}, 5, {"e0"}};
   arm.displacement = {{"e0", 12, 0.5, std::numeric_limits<double>::infinity(), 0.75, 3}};
   return record;
 }
@@ -53,6 +54,11 @@ TEST(CheckRecord, RoundTrip) {
   EXPECT_TRUE(std::isinf(back.candidates[0].displacement[0].max_kl));
   EXPECT_EQ(back.candidates[0].displacement[0].first_divergence, 3);
   EXPECT_EQ(back.examples[0].prompt[1].text, "<b>?");
+  EXPECT_EQ(back.noise.gained, record.noise.gained);
+  EXPECT_EQ(back.noise.repeated, 5);
+  CheckRecord quiet = record;
+  quiet.noise = {};
+  EXPECT_FALSE(ToJson(quiet).contains("noise"));
 
   const auto path = std::filesystem::temp_directory_path() / ("assay_check_" + std::to_string(::getpid()) + ".json");
   WriteFileAtomically(path, DumpJson(ToJson(record)) + "\n");

@@ -273,6 +273,7 @@ TEST(Samples, EveryViewCountsAnswersAndShowsTheOneThatFlips) {
   record.candidates[0].run.examples[3].pass = false;
   record.candidates[0].run.examples[3].answer = "another one";
   record.candidates[0].run.examples[3].answer_ids = {1};
+  record.noise.repeated = 5;
   const std::vector<Comparison> comparisons = Judge(record);
   ASSERT_TRUE(comparisons[0].comparable) << comparisons[0].obstacles[0];
   const std::string terminal = RenderTerminal(record, comparisons, {200, false}),
@@ -283,6 +284,7 @@ TEST(Samples, EveryViewCountsAnswersAndShowsTheOneThatFlips) {
     EXPECT_THAT(view, HasSubstr("187/200"));
     EXPECT_THAT(view, HasSubstr("188/200"));
     EXPECT_THAT(view, HasSubstr("1 lost, 0 gained on balance of 50"));
+    EXPECT_THAT(view, HasSubstr("Noise: greedy answers have none: 5 examples asked again gave the same tokens."));
   }
   ExpectSafe(html);
   EXPECT_THAT(html, HasSubstr("4 and 3 of 4 samples pass; sample 4"));
@@ -292,6 +294,7 @@ TEST(Samples, EveryViewCountsAnswersAndShowsTheOneThatFlips) {
   EXPECT_EQ(json["baseline"]["answers"], 200);
   EXPECT_EQ(json["baseline"]["passed"], 188);
   EXPECT_EQ(json["verdicts"][0]["all"]["drop"], 0.5);
+  EXPECT_EQ(json["noise"]["repeated"], 5);
 }
 
 TEST(ReportJson, VerdictsDoNotDependOnTimes) {
