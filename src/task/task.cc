@@ -33,6 +33,8 @@ constexpr std::array<std::string_view, 12> kMembers = {"id",       "slice",  "cl
 constexpr size_t kFirstNewer = 10;
 constexpr std::string_view kPlanLine[] = {"task"}, kPlanMembers[] = {"margin", "looks", "description"};
 constexpr size_t kMostLooks = 3;
+constexpr std::string_view kNoAnswer =
+    "an unlabelled prompt has no right answer: take it out, or put the example into the task";
 constexpr std::string_view kMessageMembers[] = {"role",         "content",           "name",      "tool_calls",
                                                 "tool_call_id", "reasoning_content", "reasoning", "thinking"};
 constexpr std::string_view kTakenVariables[] = {"messages", "tools", "documents", "add_generation_prompt"};
@@ -343,9 +345,13 @@ void AddToHash(const Json& object, Hasher& hasher) {
   }
 }
 
+/// What a file holds: examples with checks, or prompts without.
+enum class Lines { kExamples, kPrompts };
+
 class Parser {
  public:
-  explicit Parser(std::string_view name) : name_(name) {}
+  explicit Parser(std::string_view name, Lines lines = Lines::kExamples)
+      : name_(name), prompts_(lines == Lines::kPrompts) {}
 
   void Parse(std::string_view text) {
     task_.name = std::filesystem::path(name_).filename().string();
@@ -392,13 +398,17 @@ class Parser {
                   {"", fmt::format("expected an object such as {{\"id\": …, \"messages\": …, \"expect\": …}}, found {}",
                                    FoundText(object))});
     if (object.contains("task") && !object.contains("id") && !object.contains("expect")) return ReadPlan(object, line);
-    if (std::optional<std::string> other = FindOtherRow(object)) return Tell(line, {"", *other});
+    // A prompt is what other rows hold too, and their answers are told as members that have no place.
+    const bool asks = Find(object, "messages") || Find(object, "prompt");
+    if (!prompts_ || !asks)
+      if (std::optional<std::string> other = FindOtherRow(object)) return Tell(line, {"", *other});
     ReadExample(object, line);
   }
 
   // What is fixed for the whole task before it is run: the first line, where it has no example.
   void ReadPlan(const Json& object, int64_t line) {
     try {
+      if (prompts_) Wrong("task", "a plan belongs into the task, not among its unlabelled prompts");
       if (planned_ || !task_.examples.empty()) Wrong("task", "may only be the first line of the file");
       planned_ = true;
       RefuseUnknown(object, kPlanLine, "");
@@ -450,17 +460,22 @@ class Parser {
     for (const auto& [key, value] : object.items()) {
       if (std::find(kMembers.begin(), kMembers.end(), key) != kMembers.end()) continue;
       if (std::string meant = DescribeUnknownMember(key, value); !meant.empty())
-        Tell(line, {key, meant});
+        Tell(line, {key, prompts_ && meant.find("\"expect\"") != std::string::npos ? std::string(kNoAnswer) : meant});
       else
         guarded([&, k = key, v = value] { RefuseUnknown(Json{{k, v}}, kMembers, ""); });
     }
     guarded([&] {
       const Json* id = Find(object, "id");
+      const Json number = line;
+      if (!id && prompts_) id = &number;
       if (!id)
         Wrong("id", fmt::format("is missing: expected a text of its own in each line, such as \"id\": \"{}\"", line));
       // A number that counts the examples is as good a name.
       example.id = DigitsOf(*id);
       if (example.id.empty()) example.id = ReadLabel(object, "id", "");
+      if (const auto used = ids_.find(example.id); used != ids_.end() && id == &number)
+        Wrong("id", fmt::format("without one the line is named by its number, and {} is the id of line {}",
+                                Quote(example.id), used->second));
       auto [first, is_new] = ids_.emplace(example.id, line);
       if (!is_new)
         Wrong("id", fmt::format("{} is used twice, first in line {}: expected an id of its own in each line",
@@ -496,11 +511,20 @@ class Parser {
       if (example.is_chat() || !example.prompt.empty()) PutContext(example);
     });
     guarded([&] { ReadSampling(object, example); });
+    if (prompts_) guarded([&] { RefuseAnswered(object); });
     // Checks lean on tools and response_schema; a mistake there would only be told again.
-    if (problems_.size() == before)
+    else if (problems_.size() == before)
       guarded([&] { ReadExpect(object, example, [&](FieldError error) { Tell(line, std::move(error)); }); });
     AddToHash(object, hasher_);
     task_.examples.push_back(std::move(example));
+  }
+
+  static void RefuseAnswered(const Json& object) {
+    if (Find(object, "expect")) Wrong("expect", std::string(kNoAnswer));
+    const Json* messages = Find(object, "messages");
+    if (messages && messages->is_array() && !messages->empty() && messages->back().is_object() &&
+        messages->back().value("role", Json()) == "assistant")
+      Wrong("messages", "the last message is the assistant's, and nothing is left to answer: take it out");
   }
 
   void ReadSampling(const Json& object, Example& example) {
@@ -518,6 +542,7 @@ class Parser {
   }
 
   std::string name_;
+  bool prompts_;
   Hasher hasher_;
   std::unordered_map<std::string, int64_t> ids_;  // id → line
   bool planned_ = false;
@@ -553,6 +578,16 @@ Task ParseTask(std::string_view text, std::string_view name) {
 
 Task LoadTask(const std::filesystem::path& path) {
   return ParseTask(ReadFile(path, kMaxFileBytes), path.string());
+}
+
+Task ParsePrompts(std::string_view text, std::string_view name) {
+  Parser parser(name, Lines::kPrompts);
+  parser.Parse(text);
+  return Finish(std::move(parser), name);
+}
+
+Task LoadPrompts(const std::filesystem::path& path) {
+  return ParsePrompts(ReadFile(path, kMaxFileBytes), path.string());
 }
 
 std::vector<TaskProblem> CheckTaskText(std::string_view text, std::string_view name) {

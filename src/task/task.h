@@ -28,7 +28,7 @@ struct Example {
   Json chat_template_kwargs;       // variables of the chat template (enable_thinking ...), null for none
   Json response_schema;            // null for none: default of json_schema checks, not enforced while decoding
   Json sampling;                   // overrides of the run's sampling, null for none
-  std::vector<Check> expect;       // at least one; an example passes when all pass
+  std::vector<Check> expect;       // at least one (a prompt has none in its file); an example passes when all pass
   bool is_chat() const { return !messages.is_null(); }
 };
 
@@ -57,6 +57,11 @@ struct TaskProblem {
 Task LoadTask(const std::filesystem::path& path);
 /// The same from memory; `name` stands for the file in messages.
 Task ParseTask(std::string_view text, std::string_view name);
+
+/// A file of prompts that nobody has labelled: the same lines without `expect` (and without a plan); a line without an
+/// id is named by its number. What is to be made of the answers: same_answer.h.
+Task LoadPrompts(const std::filesystem::path& path);
+Task ParsePrompts(std::string_view text, std::string_view name);
 
 /// All mistakes (first) and doubts of a task file, ordered by line. Throws only when the file cannot be read.
 std::vector<TaskProblem> CheckTask(const std::filesystem::path& path);
