@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "record/json_fields.h"
+#include "record/label_file.h"
 #include "system/file.h"
 
 namespace assay {
@@ -67,6 +68,7 @@ Arm ArmFromJson(const Json& json, std::string_view where) {
   arm.quality.same_top = JsonNumber(quality, "same_top", where, 1);
   for (const Json& item : JsonArray(json, "displacement", where))
     arm.displacement.push_back(DisplacementFromJson(item, where));
+  if (json.contains("unlabelled")) arm.unlabelled = RunFromJson(JsonObject(json, "unlabelled", where), where);
   return arm;
 }
 
@@ -102,6 +104,7 @@ Json ToJson(const Arm& arm) {
   }
   json["displacement"] = Json::array();
   for (const Displacement& displacement : arm.displacement) json["displacement"].push_back(ToJson(displacement));
+  if (!arm.unlabelled.examples.empty()) json["unlabelled"] = RunJson(arm.unlabelled);
   return json;
 }
 
@@ -132,6 +135,15 @@ Json ToJson(const CheckRecord& record) {
   if (record.noise.measured()) json["noise"] = ToJson(record.noise);
   json["candidates"] = Json::array();
   for (const Arm& arm : record.candidates) json["candidates"].push_back(ToJson(arm));
+  if (!record.labels.empty()) json["labels"] = Json::array();
+  for (const AnswerLabel& label : record.labels) {
+    Json item;
+    item["id"] = label.id;
+    item["baseline"] = label.baseline_hash;
+    item["candidate"] = label.other_hash;
+    item["right"] = label.right;
+    json["labels"].push_back(std::move(item));
+  }
   return json;
 }
 
@@ -158,6 +170,15 @@ CheckRecord CheckRecordFromJson(const Json& json, std::string_view where) {
   record.baseline = ArmFromJson(JsonObject(json, "baseline", where), where);
   if (json.contains("noise")) record.noise = NoiseFloorFromJson(JsonObject(json, "noise", where), where);
   for (const Json& item : JsonArray(json, "candidates", where)) record.candidates.push_back(ArmFromJson(item, where));
+  if (!json.contains("labels")) return record;
+  for (const Json& item : JsonArray(json, "labels", where)) {
+    AnswerLabel label{JsonString(item, "id", where), JsonString(item, "baseline", where),
+                      JsonString(item, "candidate", where), JsonString(item, "right", where)};
+    if (!IsRight(label.right))
+      Fail(ErrorKind::kCorrupt, "{}: \"right\" of a label: expected one of {}, found \"{}\"", where, RightNames(),
+           label.right);
+    record.labels.push_back(std::move(label));
+  }
   return record;
 }
 

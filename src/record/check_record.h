@@ -27,12 +27,20 @@ struct ArmQuality {
   double mean_kl = 0, p99_kl = 0, same_top = 1;
 };
 
+/// What a person said of two answers that differ to a prompt without checks.
+struct AnswerLabel {
+  std::string id;                         // of the prompt
+  std::string baseline_hash, other_hash;  // HashHex of the two answers
+  std::string right;                      // "baseline" | "candidate" | "both" | "neither"
+};
+
 /// One model on the task. The model's identity, bits per weight and size are in run.header.model.
 struct Arm {
   RunRecord run;
   ArmCost cost;
   ArmQuality quality;
   std::vector<Displacement> displacement;  // along the baseline's answers; empty for the baseline or when not measured
+  RunRecord unlabelled;                    // on the prompts that have no checks; without examples: there are none
   const ModelIdentity& model() const { return run.header.model; }
 };
 
@@ -67,6 +75,7 @@ struct CheckRecord {
   double margin = 0;                  // points, from the command line; 0: the task's
   bool as_given = false;              // candidates are walked in the order given, not from the largest file down
   std::vector<ExampleText> examples;  // in task order
+  std::vector<AnswerLabel> labels;    // of answers to the unlabelled prompts
   Arm baseline;
   NoiseFloor noise;
   std::vector<Arm> candidates;

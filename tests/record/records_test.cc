@@ -68,6 +68,25 @@ TEST(CheckRecord, RoundTrip) {
 }
 
 // A model whose predictions are NaN has no perplexity; a divergence without bound stays one.
+TEST(CheckRecord, KeepsUnlabelledRunsAndLabels) {
+  CheckRecord record;
+  record.baseline.unlabelled.header.task_name = "traffic.jsonl";
+  ExampleResult& result = record.baseline.unlabelled.examples.emplace_back();
+  result.id = "7";
+  result.answer = "one";
+  result.checks = {{"reading", true, "", "text:ab"}};
+  record.labels = {{"7", "aa", "bb", "both"}};
+  const CheckRecord back = CheckRecordFromJson(ToJson(record), "x");
+  ASSERT_EQ(back.baseline.unlabelled.examples.size(), 1u);
+  EXPECT_EQ(back.baseline.unlabelled.examples[0].checks[0].detail, "text:ab");
+  ASSERT_EQ(back.labels.size(), 1u);
+  EXPECT_EQ(back.labels[0].other_hash, "bb");
+  EXPECT_EQ(back.labels[0].right, "both");
+  Json json = ToJson(record);
+  json["labels"][0]["right"] = "maybe";
+  EXPECT_THROW(CheckRecordFromJson(json, "x"), Error);
+}
+
 TEST(CheckRecord, KeepsWhatIsNoNumber) {
   CheckRecord record = Check();
   record.candidates[0].quality.perplexity = record.candidates[0].quality.perplexity_error =
