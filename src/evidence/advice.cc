@@ -35,6 +35,14 @@ std::string Flips(const Judgement& group) {
   return text;
 }
 
+/// The same of the whole, with the unlabelled prompts where they count.
+std::string Flips(const Comparison& comparison) {
+  std::string text = Flips(comparison.all);
+  if (const std::optional<Unlabelled>& prompts = comparison.unlabelled; prompts && prompts->used)
+    text += fmt::format("; {} of {} unlabelled answers differ", prompts->differing.size(), prompts->prompts);
+  return text;
+}
+
 /// " (5.1 MiB, 31% of bf16)", or nothing when sizes are unknown.
 std::string Size(const ModelIdentity& model, const ModelIdentity& baseline) {
   if (!model.file_bytes || !baseline.file_bytes) return "";
@@ -69,11 +77,11 @@ std::string WhatHolds(const CheckRecord& record, std::span<const Comparison> com
   std::string text;
   if (model.file_bytes >= baseline.file_bytes && baseline.file_bytes > 0)
     text = fmt::format("Keep {}: nothing smaller is shown to hold within {:g} points; {}{} holds ({})", baseline.format,
-                       comparison.margin, comparison.candidate, Size(model, baseline), Flips(comparison.all));
+                       comparison.margin, comparison.candidate, Size(model, baseline), Flips(comparison));
   else
-    text = fmt::format("Ship {}{}: {} within {:g} points ({})", comparison.candidate, Size(model, baseline),
-                       walk.held > 1 ? "it and everything larger hold" : "it holds", comparison.margin,
-                       Flips(comparison.all));
+    text =
+        fmt::format("Ship {}{}: {} within {:g} points ({})", comparison.candidate, Size(model, baseline),
+                    walk.held > 1 ? "it and everything larger hold" : "it holds", comparison.margin, Flips(comparison));
   return text + WorstSlice(comparison) + ".";
 }
 
@@ -93,7 +101,7 @@ std::string WhenNothingHolds(std::span<const Comparison> comparisons, const Walk
   }
   if (all_crack)
     return fmt::format("Do not ship any of these for this task: the largest, {}, cracks ({}). Try a larger format.",
-                       largest->candidate, Flips(largest->all));
+                       largest->candidate, Flips(*largest));
   if (weak)
     return "The baseline itself fails most of this task, so there is too little to lose to show that anything holds: "
            "easier examples or a better model come first.";
@@ -102,10 +110,10 @@ std::string WhenNothingHolds(std::span<const Comparison> comparisons, const Walk
   std::string text =
       fmt::format("Nothing is recommended: {}, the largest, {} within {:g} points ({}).", largest->candidate,
                   largest->all.verdict == Verdict::kCracks ? "does not hold" : "is not shown to hold", largest->margin,
-                  Flips(largest->all));
+                  Flips(*largest));
   if (nearest)
     text += fmt::format(" Nearest to an answer is {} ({}): about {} examples would settle it.", nearest->candidate,
-                        Flips(nearest->all), *nearest->all.examples_to_settle);
+                        Flips(*nearest), *nearest->all.examples_to_settle);
   return text;
 }
 

@@ -266,8 +266,9 @@ void AddNotes(Comparison& comparison) {
                     "examples",
                     all.sources, all.counts.n));
   if (!all.judged) return;
+  const bool alone = !comparison.unlabelled || !comparison.unlabelled->used;
   if (const int64_t needed = FewestToHold(comparison.margin / 100, comparison.level);
-      all.verdict != Verdict::kHolds && all.sources < needed)
+      alone && all.verdict != Verdict::kHolds && all.sources < needed)
     comparison.notes.push_back(
         fmt::format("with none lost and none gained, {} {} do not show a margin of {:g} points; {} do", all.sources,
                     all.clustered ? "sources" : "examples", comparison.margin, needed));
@@ -350,16 +351,25 @@ Comparison CompareWith(Jury& jury, const RunRecord& baseline, const RunRecord& c
   comparison.comparable = comparison.obstacles.empty();
   CountFailures(comparison);
   jury.JudgeGroups(comparison);
-  AddNotes(comparison);
   return comparison;
 }
 
 }  // namespace
 
+Comparison PairRuns(const RunRecord& baseline, const RunRecord& candidate) {
+  Comparison comparison;
+  CheckHeaders(baseline, candidate, comparison);
+  PairUp(baseline, candidate, {}, comparison);
+  comparison.comparable = comparison.obstacles.empty();
+  return comparison;
+}
+
 Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
                    const Rules& rules) {
   Jury jury;
-  return CompareWith(jury, baseline, candidate, displacement, rules);
+  Comparison comparison = CompareWith(jury, baseline, candidate, displacement, rules);
+  AddNotes(comparison);
+  return comparison;
 }
 
 std::vector<Comparison> Judge(const CheckRecord& record) {
@@ -368,6 +378,8 @@ std::vector<Comparison> Judge(const CheckRecord& record) {
   std::vector<Comparison> comparisons;
   for (const Arm& arm : record.candidates) {
     comparisons.push_back(CompareWith(jury, record.baseline.run, arm.run, arm.displacement, rules));
+    JudgeUnlabelled(record.baseline.unlabelled, arm.unlabelled, record.labels, comparisons.back());
+    AddNotes(comparisons.back());
     if (std::string note = SharedNoiseText(record.noise, comparisons.back()); !note.empty())
       comparisons.back().notes.push_back(std::move(note));
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "evidence/unlabelled.h"
 #include "record/check_record.h"
 #include "record/run_record.h"
 #include "statistics/paired.h"
@@ -129,6 +130,7 @@ struct Comparison {
   std::vector<Judgement> slices;       // in order of first appearance
   std::vector<FailureCount> failures;  // classes seen, most gained by the candidate first
   std::vector<ExamplePair> pairs;      // in the baseline's order
+  std::optional<Unlabelled> unlabelled;
 };
 
 /// How a record is to be judged: what its task says, unless the command line says otherwise.
@@ -141,6 +143,8 @@ struct Rules {
 /// that is none.
 Rules RulesOf(const RunHeader& header, double margin);
 
+/// Whether two runs can be compared, and their pairs; nothing is judged. The runs must outlive it.
+Comparison PairRuns(const RunRecord& baseline, const RunRecord& candidate);
 /// When the runs are not comparable the counts and pairs are still filled where ids match, but nothing is judged.
 Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
                    const Rules& rules);

@@ -77,6 +77,7 @@ Json ToJson(const Comparison& comparison) {
   json["all"] = JudgementJson(comparison.all);
   json["slices"] = Json::array();
   for (const Judgement& slice : comparison.slices) json["slices"].push_back(JudgementJson(slice));
+  json["unlabelled"] = comparison.unlabelled ? ToJson(*comparison.unlabelled) : Json(nullptr);
   json["failures"] = Json::array();
   for (const FailureCount& count : comparison.failures) {
     Json item;
