@@ -11,6 +11,7 @@
 #include "checkpoint/model_files.h"
 #include "cli/arm.h"
 #include "cli/command.h"
+#include "cli/labelling.h"
 #include "cli/prompt_flags.h"
 #include "cli/ranges.h"
 #include "cli/verdict.h"
@@ -26,7 +27,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::string model, task, text, report, keep, fail_on = "cant-tell";
+  std::string model, task, text, unlabelled, labels, report, keep, fail_on = "cant-tell";
   std::vector<std::string> to, candidates;
   double margin = 0;
   bool in_order = false;
@@ -57,6 +58,12 @@ ExampleText DescribeExample(const Example& example) {
   return text;
 }
 
+std::vector<ExampleText> ExampleTexts(const Task& task) {
+  std::vector<ExampleText> texts;
+  for (const Example& example : task.examples) texts.push_back(DescribeExample(example));
+  return texts;
+}
+
 class Checking {
  public:
   Checking(const Options& o, const CommonFlags& flags)
@@ -69,6 +76,7 @@ class Checking {
 
   void Run() {
     task_ = LoadTask(o_.task);
+    if (!o_.unlabelled.empty()) labelling_.emplace(o_.unlabelled, o_.labels, o_.report, task_);
     if (!o_.text.empty()) text_ = ReadFile(o_.text);
     std::vector<const Preset*> presets;  // a wrong name is told before any work
     for (const std::string& name : o_.to) {
@@ -80,13 +88,15 @@ class Checking {
     }
     std::string path = ResolveModel(o_.model);
     rules_.force = o_.force;
-    AddSources(rules_, {ModelFiles(path), StatesOf(std::vector<fs::path>{o_.task, o_.text}), cache_.files()});
+    AddSources(rules_, {ModelFiles(path), StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}),
+                        cache_.files()});
     for (const std::string& candidate : o_.candidates) AddSources(rules_, {ModelFiles(ResolveModel(candidate))});
     OutputRules of_report = rules_, of_data = rules_;
     of_report.ours = IsReport;
     of_data.ours = IsCheckRecord;
     for (const fs::path& name : {fs::path(o_.report), DataName()}) NoteLeft(name, flags_);
     AtomicFile report(o_.report, of_report), data(DataName(), of_data);
+    if (labelling_) labelling_->Open(rules_, flags_);
     base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_, [&](std::shared_ptr<const Checkpoint> opened) {
       source_ = std::move(opened);
       for (const Preset* preset : presets) {
@@ -108,7 +118,7 @@ class Checking {
     record_.text_name = o_.text.empty() ? "" : fs::path(o_.text).filename().string();
     record_.margin = o_.margin;
     record_.as_given = o_.in_order;
-    for (const Example& example : task_.examples) record_.examples.push_back(DescribeExample(example));
+    record_.examples = ExampleTexts(task_);
     if (task_.examples.size() < kAdvisedExamples)
       Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(),
                                kAdvisedExamples));
@@ -120,14 +130,17 @@ class Checking {
     for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
     for (const std::string& candidate : o_.candidates) AddCandidate(ResolveModel(candidate), "");
     record_.elapsed_s = Now() - start;
+    if (labelling_) record_.labels = labelling_->labels();
     comparisons_ = Judge(record_);
     report.Write(RenderHtml(record_, comparisons_));
     data.Write(DumpJson(ToJson(record_)) + "\n");
     report.Commit();
     data.Commit();
+    if (labelling_) labelling_->Write(record_, ExampleTexts(labelling_->prompts()), flags_);
   }
 
   const CheckRecord& record() const { return record_; }
+  const std::optional<Labelling>& labelling() const { return labelling_; }
   const std::vector<Comparison>& comparisons() const { return comparisons_; }
   /// Where the record lies: beside the report.
   fs::path DataName() const {
@@ -147,6 +160,12 @@ class Checking {
     arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, sampling_, o_.sampling.samples), nullptr, cache_,
                          *progress_);
     NotePromptRemarks(arm.run, flags_);
+    if (labelling_) {
+      const Task& prompts = labelling_->prompts();
+      arm.unlabelled =
+          AnswerTask(loaded, prompts, MakeRunHeader(loaded, prompts, sampling_), nullptr, cache_, *progress_);
+      NotePromptRemarks(arm.unlabelled, flags_);
+    }
     if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
     if (base)
       arm.displacement =
@@ -258,6 +277,7 @@ class Checking {
   std::unique_ptr<Progress> progress_;
   LogitCache logits_;
   Task task_;
+  std::optional<Labelling> labelling_;
   std::string text_;
   std::shared_ptr<const Checkpoint> source_;  // of base_, which is made of it
   LoadedArm base_;
@@ -276,6 +296,10 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
   command.add_option("--task", o->task, "your examples (JSON lines; docs/tasks.md)")->required();
   command.add_option("--to", o->to, "presets to try, comma-separated: see `assay formats`")->delimiter(',');
   command.add_option("--candidate", o->candidates, "an already quantized model to judge (repeatable)");
+  CLI::Option* unlabelled = command.add_option(
+      "--unlabelled", o->unlabelled, "prompts without right answers (JSON lines; docs/tasks.md): equal answers count");
+  command.add_option("--labels", o->labels, "REPORT.differing.jsonl of an earlier run, with \"right\" filled in")
+      ->needs(unlabelled);
   command.add_option("--text", o->text, "text file for perplexity and KL divergence");
   command.add_option("--context", o->perplexity.context, "tokens per chunk of the text")
       ->capture_default_str()
@@ -315,6 +339,7 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
       if (!text.empty() && text.back() == '\n') text.pop_back();
       PrintTrusted(text);
       Print(fmt::format("\nreport: {} (all answers side by side); data: {}", o->report, checking.DataName().string()));
+      if (checking.labelling()) Print(checking.labelling()->WhatToDo());
     }
     for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);
     return VerdictExitCode(comparisons, o->fail_on);

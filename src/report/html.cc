@@ -47,6 +47,7 @@ std::string Reason(const Comparison& comparison) {
     if (all.detectable_drop)
       text += fmt::format("; this run finds drops from {} points", PointsText(*all.detectable_drop));
   }
+  if (comparison.unlabelled) text += ". " + UnlabelledText(*comparison.unlabelled);
   for (const std::string& note : comparison.notes) text += ". " + note;
   return EscapeHtml(text + ".");
 }

@@ -55,4 +55,15 @@ std::string VerdictText(const Comparison& comparison) {
   return VerdictText(comparison.all, comparison.comparable);
 }
 
+std::string UnlabelledText(const Unlabelled& unlabelled) {
+  std::string notions, left_out;
+  for (const auto& [notion, count] : unlabelled.notions)
+    notions += fmt::format("{}{} {}", notions.empty() ? " (compared as " : ", ", notion, count);
+  if (!notions.empty()) notions += ")";
+  if (unlabelled.labelled_too)
+    left_out += fmt::format("; {} more are asked in the task itself", unlabelled.labelled_too);
+  if (unlabelled.errors) left_out += fmt::format("; {} left out because a model had an error", unlabelled.errors);
+  return unlabelled.summary + notions + left_out;
+}
+
 }  // namespace assay

@@ -29,4 +29,7 @@ std::string ExamplesText(const RunRecord& run);
 std::string VerdictText(const Comparison& comparison);
 std::string VerdictText(const Judgement& group, bool comparable);
 
+/// Its summary, and how answers were compared: "400 unlabelled prompts: … (compared as calls 120, text 280)".
+std::string UnlabelledText(const Unlabelled& unlabelled);
+
 }  // namespace assay

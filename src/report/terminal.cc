@@ -201,6 +201,8 @@ std::string Reasons(std::span<const Comparison> comparisons, const TerminalOptio
       text += ": " + Join(comparison.obstacles, "; ");
     }
     out += Wrap(TerminalText(text), options.width, 2);
+    if (comparison.unlabelled)
+      out += Wrap(TerminalText(UnlabelledText(*comparison.unlabelled)), options.width, 4, "  ");
     for (const std::string& note : comparison.notes) out += Wrap("note: " + TerminalText(note), options.width, 4, "  ");
   }
   return out;
