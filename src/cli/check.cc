@@ -163,7 +163,7 @@ class Checking {
     if (labelling_) {
       const Task& prompts = labelling_->prompts();
       arm.unlabelled =
-          AnswerTask(loaded, prompts, MakeRunHeader(loaded, prompts, sampling_), nullptr, cache_, *progress_);
+          AnswerTask(loaded, prompts, MakeRunHeader(loaded, prompts, sampling_, 1), nullptr, cache_, *progress_);
       NotePromptRemarks(arm.unlabelled, flags_);
     }
     if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
