@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -17,6 +18,7 @@
 #include "cli/verdict.h"
 #include "convert/convert.h"
 #include "quantize/choose.h"
+#include "report/certificate.h"
 #include "report/report.h"
 #include "system/file.h"
 #include "system/machine.h"
@@ -27,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::string model, task, text, unlabelled, labels, report, keep, fail_on = "cant-tell";
+  std::string model, task, text, unlabelled, labels, report, certificate, keep, fail_on = "cant-tell";
   std::vector<std::string> to, candidates;
   double margin = 0;
   bool in_order = false;
@@ -91,11 +93,18 @@ class Checking {
     AddSources(rules_, {ModelFiles(path), StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}),
                         cache_.files()});
     for (const std::string& candidate : o_.candidates) AddSources(rules_, {ModelFiles(ResolveModel(candidate))});
-    OutputRules of_report = rules_, of_data = rules_;
+    OutputRules of_report = rules_, of_data = rules_, of_certificate = rules_;
     of_report.ours = IsReport;
     of_data.ours = IsCheckRecord;
+    of_certificate.ours = IsCertificate;
     for (const fs::path& name : {fs::path(o_.report), DataName()}) NoteLeft(name, flags_);
     AtomicFile report(o_.report, of_report), data(DataName(), of_data);
+    std::optional<AtomicFile> certificate;
+    if (!o_.certificate.empty()) {
+      RequireOwnName(o_.certificate);
+      NoteLeft(o_.certificate, flags_);
+      certificate.emplace(o_.certificate, of_certificate);
+    }
     if (labelling_) labelling_->Open(rules_, flags_);
     base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_, [&](std::shared_ptr<const Checkpoint> opened) {
       source_ = std::move(opened);
@@ -133,9 +142,12 @@ class Checking {
     if (labelling_) record_.labels = labelling_->labels();
     comparisons_ = Judge(record_);
     report.Write(RenderHtml(record_, comparisons_));
-    data.Write(DumpJson(ToJson(record_)) + "\n");
+    const std::string bytes = DumpJson(ToJson(record_)) + "\n";
+    data.Write(bytes);
+    if (certificate) certificate->Write(DumpJson(MakeCertificate(record_, comparisons_, bytes), 1) + "\n");
     report.Commit();
     data.Commit();
+    if (certificate) certificate->Commit();
     if (labelling_) labelling_->Write(record_, ExampleTexts(labelling_->prompts()), flags_);
   }
 
@@ -152,6 +164,13 @@ class Checking {
   }
 
  private:
+  /// Of two files with one name the second would replace the first.
+  void RequireOwnName(const fs::path& name) const {
+    for (const fs::path& other : {fs::path(o_.report), DataName()})
+      if (fs::weakly_canonical(name) == fs::weakly_canonical(other))
+        Fail(ErrorKind::kInvalid, "--certificate {}: the report or its data would have the same name", name.string());
+  }
+
   Arm Measure(const LoadedArm& loaded, const LoadedArm* base) {
     Arm arm;
     std::vector<FileState> files = loaded.files;
@@ -312,6 +331,8 @@ std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags) {
       ->transform(NumberBetween(0.1, 99.9));
   AddInOrder(command, o->in_order);
   command.add_option("--report", o->report, "HTML report to write")->default_val("assay-report.html");
+  command.add_option("--certificate", o->certificate,
+                     "also write the verdicts, bound to record, task and weights by hashes (assay verify)");
   command.add_option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
   AddPromptFlags(command, o->prompt_flags);
   AddTaskSamplingFlags(command, o->sampling);

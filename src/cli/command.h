@@ -46,6 +46,7 @@ std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddRun(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddScore(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddVerify(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddBench(CLI::App& command, CommonFlags& flags);
 std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags);

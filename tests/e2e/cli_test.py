@@ -2,7 +2,7 @@
 """The commands from outside, on the embedded model: results, determinism, resume, errors, exit codes.
 
 usage: cli_test.py ASSAY CHECKOUT"""
-import functools, http.server, json, math, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, threading, time, unittest
+import functools, hashlib, http.server, json, math, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, threading, time, unittest
 
 ASSAY, ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
 DEMO = ROOT / "examples" / "demo"
@@ -476,6 +476,47 @@ class Commands(unittest.TestCase):
             self.assertEqual(run("compare", "base.jsonl", "base.jsonl", cwd=self.path).returncode, 0)
             self.assertEqual(run("compare", "base.jsonl", "broken.jsonl", cwd=self.path).returncode, 3)
             self.assertEqual(run("compare", "base.jsonl", "broken.jsonl", "--fail-on", "never", cwd=self.path).returncode, 0)
+
+    def test_certificate(self):
+        """What a certificate states is found again, and what was changed since is found."""
+        shutil.copy(TASK, self.path / "t.jsonl")
+        words = ("check", DEMO, "--task", "t.jsonl", "--to", "q8_0,q2_k", "--no-speed", "--keep", "k", "--report", "r.html", "--certificate")
+        self.json(*words, "c.json", codes=(0, 3, 4))
+        certificate = json.loads((self.path / "c.json").read_text())
+        self.assertEqual((certificate["schema"], certificate["version"]), ("assay.certificate", 1))
+        self.assertEqual(certificate["record"]["sha256"], hashlib.sha256((self.path / "r.json").read_bytes()).hexdigest())
+        kept = {p.name: p for p in (self.path / "k").iterdir()}
+        small = next(p for name, p in kept.items() if "Q2_K" in name.upper())
+        out = self.json("verify", "c.json", "--record", "r.json", "--task", "t.jsonl", "--model", DEMO, *(a for p in kept.values() for a in ("--candidate", p)))
+        self.assertEqual(out["differ"], 0)
+        self.assertEqual({f["state"] for f in out["findings"]}, {"ok"})
+        one = self.json("verify", "c.json", "--task", "t.jsonl")
+        self.assertEqual([f["what"] for f in one["findings"] if f["state"] == "not checked"], ["record and verdicts", "baseline", "q8_0", "q2_k"])
+
+        def differs(*arguments):
+            return [f["what"] for f in self.json("verify", "c.json", *arguments, codes=(1,))["findings"] if f["state"] == "differs"]
+
+        data = (self.path / "r.json").read_bytes()
+        (self.path / "byte.json").write_bytes(data[:-1] + b" ")
+        self.assertEqual(differs("--record", "byte.json"), ["record"])
+        self.assertIn(b'"pass":true', data)
+        (self.path / "pass.json").write_bytes(data.replace(b'"pass":true', b'"pass":false', 1))  # the first example of the baseline
+        self.assertIn("q8_0: verdict", differs("--record", "pass.json"))
+        lines = (self.path / "t.jsonl").read_text()
+        (self.path / "margin.jsonl").write_text('{"task": {"margin": 20}}\n' + lines)
+        (self.path / "fewer.jsonl").write_text("\n".join(lines.splitlines()[1:]) + "\n")
+        self.assertEqual(differs("--task", "margin.jsonl"), ["task"])
+        self.assertEqual(differs("--task", "fewer.jsonl"), ["task"])
+        self.assertEqual(differs("--model", small), ["baseline"])
+        self.assertEqual(differs("--candidate", DEMO), ["candidate 1"])
+        shown = run("verify", "c.json", "--record", "byte.json", cwd=self.path)
+        self.assertEqual(shown.returncode, 1)
+        self.assertRegex(shown.stdout, r"(?m)^differs      record: the certificate says [0-9a-f]{64}, found [0-9a-f]{64}$")
+        self.assertRegex(shown.stdout, r"(?m)^ok           q8_0: verdict: holds")
+        self.fails("verify", "c.json", says=["--record"])
+        self.fails("verify", "r.json", "--task", "t.jsonl", says=["r.json", "certificate"])
+        self.fails(*words, "r.html", says=["the same name"])
+        self.fails(*words, "t.jsonl", "--force", says=["replace the source"])
 
     def test_completion(self):
         for shell in ("bash", "zsh", "fish"):

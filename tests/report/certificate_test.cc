@@ -1,0 +1,131 @@
+#include "report/certificate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "report/sample.h"
+
+namespace assay {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Bytes(const CheckRecord& record) {
+  return DumpJson(ToJson(record)) + "\n";
+}
+
+Json Certificate(const CheckRecord& record) {
+  return ParseCertificate(DumpJson(MakeCertificate(record, Judge(record), Bytes(record)), 1), "c.json");
+}
+
+/// "what: detail" of all that differs.
+std::vector<std::string> Differences(const std::vector<Finding>& findings) {
+  std::vector<std::string> differ;
+  for (const Finding& finding : findings)
+    if (finding.state == CheckState::kDiffers) differ.push_back(finding.what + ": " + finding.detail);
+  return differ;
+}
+
+TEST(Certificate, StatesWhatTheCheckFound) {
+  CheckRecord record = SampleCheck();
+  record.baseline.run.header.margin = 10;
+  for (Arm& arm : record.candidates) arm.run.header.margin = 10;
+  const Json json = Certificate(record);
+  EXPECT_EQ(json.at("schema"), "assay.certificate");
+  EXPECT_EQ(json.at("version"), 1);
+  EXPECT_EQ(json.at("record").at("sha256"), Sha256Hex(Bytes(record)));
+  EXPECT_EQ(json.at("task").at("hash"), record.baseline.run.header.task_hash);
+  EXPECT_EQ(json.at("task").at("margin"), 10);
+  EXPECT_EQ(json.at("baseline").at("model").at("fingerprint"), record.baseline.model().fingerprint);
+  ASSERT_EQ(json.at("candidates").size(), record.candidates.size());
+  const Json& verdict = json.at("candidates")[0].at("verdict");
+  for (const char* member : {"verdict", "regressions", "fixes", "drop_bounds", "cracks_p", "holds_p"})
+    EXPECT_TRUE(verdict.at("all").contains(member)) << member;
+  EXPECT_EQ(verdict.at("slices").size(), 5u);
+  EXPECT_TRUE(IsCertificate(DumpJson(json, 1)));
+  EXPECT_FALSE(IsCertificate(Bytes(record)));
+}
+
+TEST(Certificate, WhatItSpeaksOfIsOk) {
+  const CheckRecord record = SampleCheck();
+  const std::vector<Finding> findings = VerifyRecord(Certificate(record), Bytes(record), "r.json");
+  EXPECT_THAT(Differences(findings), testing::IsEmpty());
+  EXPECT_EQ(findings.size(), 5 + 2 * record.candidates.size());
+  for (const Finding& finding : findings) EXPECT_EQ(finding.state, CheckState::kOk) << finding.what;
+}
+
+TEST(Certificate, AChangedByteOfTheRecordIsFound) {
+  const CheckRecord record = SampleCheck();
+  const Json certificate = Certificate(record);
+  std::string bytes = Bytes(record);
+  bytes.back() = ' ';  // means the same
+  EXPECT_THAT(Differences(VerifyRecord(certificate, bytes, "r.json")),
+              testing::ElementsAre(HasSubstr("record: the certificate says")));
+}
+
+TEST(Certificate, AnotherOutcomeIsFoundWhereItIs) {
+  CheckRecord record = SampleCheck();
+  const Json certificate = Certificate(record);
+  for (ExampleResult& result : record.candidates[0].run.examples) result.pass = false;
+  const std::vector<std::string> differ = Differences(VerifyRecord(certificate, Bytes(record), "r.json"));
+  EXPECT_THAT(differ, testing::Contains(HasSubstr(record.candidates[0].model().format + ": verdict: all.")));
+  EXPECT_THAT(differ, testing::Not(testing::Contains(HasSubstr(record.candidates[1].model().format + ": verdict"))));
+}
+
+TEST(Certificate, AVerdictThatTheRecordDoesNotGiveIsFound) {
+  const CheckRecord record = SampleCheck();
+  Json certificate = Certificate(record);
+  const size_t last = record.candidates.size() - 1;
+  ASSERT_EQ(certificate["candidates"][last]["verdict"]["all"]["verdict"], "cracks");
+  certificate["candidates"][last]["verdict"]["all"]["verdict"] = "holds";
+  certificate["recommended"] = record.candidates[last].model().format;
+  EXPECT_THAT(Differences(VerifyRecord(certificate, Bytes(record), "r.json")),
+              testing::ElementsAre(HasSubstr("all.verdict: the certificate says \"holds\", found \"cracks\""),
+                                   HasSubstr("recommended: format: the certificate says")));
+  // A figure that only a rounding moved is the same.
+  certificate = Certificate(record);
+  double holds_p = certificate["candidates"][0]["verdict"]["all"]["holds_p"].get<double>();
+  certificate["candidates"][0]["verdict"]["all"]["holds_p"] = holds_p + 1e-6;
+  EXPECT_THAT(Differences(VerifyRecord(certificate, Bytes(record), "r.json")), testing::IsEmpty());
+  certificate["candidates"][0]["verdict"]["all"]["holds_p"] = holds_p + 1e-5;
+  EXPECT_EQ(Differences(VerifyRecord(certificate, Bytes(record), "r.json")).size(), 1u);
+  // A member that was taken out or a candidate that was left out is a difference, not an error.
+  certificate = Certificate(record);
+  certificate["candidates"].erase(last);
+  certificate["candidates"][0]["verdict"].erase("slices");
+  certificate.erase("started");
+  EXPECT_EQ(Differences(VerifyRecord(certificate, Bytes(record), "r.json")).size(), 3u);
+}
+
+TEST(Certificate, TaskAndWeights) {
+  CheckRecord record = SampleCheck();
+  record.baseline.run.header.looks = {50, 100};
+  const Json certificate = Certificate(record);
+  const std::string& hash = record.baseline.run.header.task_hash;
+  const std::vector<int64_t> looks = {50, 100};
+  EXPECT_EQ(VerifyTask(certificate, hash, 0, looks).state, CheckState::kOk);
+  EXPECT_EQ(VerifyTask(certificate, "other", 0, looks).state, CheckState::kDiffers);
+  EXPECT_EQ(VerifyTask(certificate, hash, 5, looks).state, CheckState::kDiffers);
+  EXPECT_EQ(VerifyTask(certificate, hash, 0, {}).state, CheckState::kDiffers);
+  EXPECT_EQ(VerifyBaseline(certificate, record.baseline.model().fingerprint).state, CheckState::kOk);
+  EXPECT_EQ(VerifyBaseline(certificate, "other").state, CheckState::kDiffers);
+  const std::vector<std::string> weights = {record.candidates[1].model().fingerprint, "other"};
+  const std::vector<Finding> findings = VerifyCandidates(certificate, weights);
+  ASSERT_EQ(findings.size(), record.candidates.size() + 1);
+  EXPECT_EQ(findings[0].state, CheckState::kNotChecked);
+  EXPECT_EQ(findings[1].state, CheckState::kOk);
+  EXPECT_THAT(Differences(findings), testing::ElementsAre(HasSubstr("candidate 2: fingerprint other is none")));
+}
+
+TEST(Certificate, OtherFilesAreRefused) {
+  for (const char* text :
+       {"{}", "[]", "{\"schema\": \"assay.check\", \"version\": 1}",
+        "{\"schema\": \"assay.certificate\", \"version\": 1}", "{\"schema\": \"assay.certificate\", \"version\": 2}",
+        "{\"schema\": \"assay.certificate\", \"version\": 1, \"record\": {\"sha256\": 5}}"})
+    EXPECT_THROW(ParseCertificate(text, "c.json"), Error) << text;
+}
+
+}  // namespace
+}  // namespace assay
