@@ -11,7 +11,6 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 TEST(Noise, FlipsOfTheBaselineAgainstItself) {
   NoiseFloor noise;
