@@ -4,12 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/hash.h"
 #include "evidence/advice.h"
 #include "evidence/comparison.h"
 #include "evidence/runs.h"
+#include "statistics/interval.h"
 
 namespace assay {
 namespace {
@@ -156,6 +159,34 @@ TEST(Unlabelled, MoreThanTheMarginSaysNothingBeforeItIsLabelled) {
   const Comparison near = Judge(Record(std::string(50, '.'), std::string(50, '.'), 400, 40, 10))[0];
   EXPECT_EQ(near.all.verdict, Verdict::kCantTell);
   EXPECT_THAT(near.all.reason, HasSubstr("label the answers that differ (the 50 examples alone hold)"));
+}
+
+TEST(Unlabelled, FalseHoldsStayBelowTheLevel) {
+  // Ten points are lost, nothing is gained, and at least as many answers differ. All outcomes of 50 examples and 30
+  // prompts, by the program's own verdicts.
+  constexpr int64_t kExamples = 50, kPrompts = 30, kMostLost = 7;
+  std::vector<std::vector<bool>> holds;
+  for (int64_t lost = 0; lost <= kMostLost; ++lost) {
+    std::vector<bool>& row = holds.emplace_back();
+    const std::string after =
+        std::string(static_cast<size_t>(lost), 'x') + std::string(static_cast<size_t>(kExamples - lost), '.');
+    for (int64_t differ = 0; differ <= kPrompts; ++differ)
+      row.push_back(
+          Judge(Record(std::string(kExamples, '.'), after, kPrompts, static_cast<size_t>(differ), 10))[0].all.verdict ==
+          Verdict::kHolds);
+  }
+  EXPECT_THAT(holds[kMostLost], Not(testing::Contains(true)));  // nor where more are lost
+  double worst = 0;
+  for (double rate = 0.1; rate <= 1; rate += 0.02) {
+    double chance = 0;
+    for (int64_t lost = 0; lost <= kMostLost; ++lost)
+      for (int64_t differ = 0; differ <= kPrompts; ++differ)
+        if (holds[static_cast<size_t>(lost)][static_cast<size_t>(differ)])
+          chance += BinomialPmf(kExamples, lost, 0.1) * BinomialPmf(kPrompts, differ, rate);
+    worst = std::max(worst, chance);
+  }
+  EXPECT_GT(worst, 0.02);
+  EXPECT_LE(worst, 0.05);
 }
 
 TEST(Unlabelled, AWeakBaselineStillCannotHold) {
