@@ -272,6 +272,12 @@ void AddNotes(Comparison& comparison) {
     comparison.notes.push_back(
         fmt::format("with none lost and none gained, {} {} do not show a margin of {:g} points; {} do", all.sources,
                     all.clustered ? "sources" : "examples", comparison.margin, needed));
+  if (all.verdict == Verdict::kCantTell && all.examples_to_settle && comparison.level == kLevel)
+    comparison.notes.push_back(
+        fmt::format("more examples are a second look: plan it in the task's first line, {{\"task\": {{\"looks\": [{}, "
+                    "{}]}}}}, or false "
+                    "verdicts get more frequent than said",
+                    all.counts.n, 2 * all.counts.n));
   if (all.verdict == Verdict::kHolds && all.cracks_p <= comparison.level)
     comparison.notes.push_back(
         fmt::format("holds within {:g} points, with a measured loss of {:.1f}", comparison.margin, 100 * all.loss()));

@@ -100,6 +100,11 @@ TEST(Compare, LooksArePlanned) {
               ElementsAre("the task plans to be looked at with 50, 100, 200 examples, this run has 73"));
 }
 
+TEST(Compare, ASecondLookIsToBePlanned) {
+  EXPECT_THAT(Flipped(50, 2, 0).notes, Contains(HasSubstr("{\"task\": {\"looks\": [50, 100]}}")));
+  EXPECT_THAT(Flipped(50, 0, 0).notes, testing::Not(Contains(HasSubstr("second look"))));
+}
+
 TEST(Compare, BoundsAreExact) {
   EXPECT_NEAR(Flipped(10, 0, 0).all.drop.upper, 0.2589, 1e-4);
   EXPECT_NEAR(Flipped(1, 0, 0).all.drop.upper, 0.95, 1e-4);
