@@ -287,7 +287,7 @@ TEST(Operating, LooksTogetherStayAtFivePercent) {
              "", "cracks", "either", "holds", "mean n");
   const Examples examples({200});
   uint64_t seed = 600;
-  constexpr int kRuns = 500;  // the last look is a second of exact bounds for every six new tables
+  constexpr int kRuns = 400;  // the last look is a second of exact bounds for every six new tables
   for (const auto& [drop, churn] : {std::pair(0.0, 0.025), {0.0, 0.05}, {0.1, 0.025}}) {
     Random random(++seed);
     Found found;
