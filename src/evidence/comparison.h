@@ -19,7 +19,7 @@ inline constexpr int kComparisonVersion = 2;
 /// One-sided level of every test of a task that is looked at once.
 inline constexpr double kLevel = 0.05;
 /// The same where a task grows and is looked at up to three times (50, 100 and 200 examples, for one): any false claim
-/// in all looks together stays below 3.5% (docs/statistics.md).
+/// in all looks together stays below 5% (docs/statistics.md).
 inline constexpr double kLookLevel = 0.022;
 /// Margin in points where the task names none. It does not depend on the number of examples: a rule that changes with
 /// them lets 99 examples hold where 100 cannot.
@@ -96,7 +96,7 @@ struct Judgement {
   CrackTest crack_test = CrackTest::kMidP;  // decides "cracks"
   double cracks_p = 1, holds_p = 1;         // one-sided, against "no worse" and "worse by the margin or more"
   double adjusted_cracks_p = 1;             // Tarone-Holm over the slices; all examples: cracks_p
-  double adjusted_holds_p = 1;              // Holm over the slices; all examples: holds_p
+  double adjusted_holds_p = 1;              // Holm over the slices, and not below that of all examples
   /// Posterior, shown beside the tests, decides nothing. Only of single answers.
   std::optional<double> chance_worse, chance_beyond_margin;
   std::optional<double> detectable_drop;      // share: the smallest true drop that so many examples find in 4 of 5 runs

@@ -80,12 +80,14 @@ class Reading : public CheckBody {
  public:
   explicit Reading(Asked asked) : asked_(std::move(asked)) {}
 
-  CheckOutcome Run(const AnswerView& answer, const Example& example, std::string& note) const override {
+  CheckOutcome Run(const AnswerView& answer, const Example& example, CheckRemarks& remarks) const override {
     Hasher hasher;
     const std::string_view notion = Read(answer, example, hasher);
-    note = fmt::format("{}:{}", notion, hasher.Hex());
+    if (answer.calls) AddValue(*answer.calls, hasher);
+    remarks.note = fmt::format("{}:{}", notion, hasher.Hex());
     return {};
   }
+  bool reads_calls() const override { return true; }
 
  private:
   /// Adds all that a check may see of the answer, and names the notion. A reader that does not apply adds nothing.

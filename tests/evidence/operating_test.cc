@@ -233,7 +233,7 @@ TEST(Operating, AtTheMarginLittleHolds) {
       Row(fmt::format("{:g}% lost, {:g}% gained", 100 * (0.1 + churn), 100 * churn), n, found);
       EXPECT_LE(found.holds, kMostFalse);
       EXPECT_LE(found.ship, kMostFalse);
-      EXPECT_LE(found.slice_holds, kMostFalse);
+      EXPECT_LE(found.any_hold, kMostFalse);
     }
 }
 
