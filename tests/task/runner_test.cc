@@ -123,8 +123,7 @@ TEST(Runner, EveryExampleHasItsOwnStream) {
     Sampling defaults;
     defaults.seed = seed;
     header.sampling = ToJson(defaults);
-    NoProgress progress;
-    RunTask(task, backend, header, nullptr, progress);
+    RunTask(task, backend, header, nullptr, SilentProgress());
     std::set<uint64_t> all;
     for (const Sampling& sampling : backend.sampled) all.insert(sampling.seed);
     return all;
