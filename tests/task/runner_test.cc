@@ -111,11 +111,14 @@ class RunnerTest : public ::testing::Test {
 };
 
 TEST(Runner, EveryExampleHasItsOwnStream) {
-  // Copies of one prompt at a temperature must not give one answer: one stream for all makes what fails once fail often.
+  // Copies of one prompt at a temperature must not give one answer: one stream for all makes what fails once fail
+  // often.
   std::string text;
   for (int i = 0; i < 12; ++i)
-    text += R"({"id":"c)" + std::to_string(i) +
-            R"(","messages":[{"role":"user","content":"hi"}],"sampling":{"temperature":3},"expect":[{"type":"contains","value":"x"}]})" "\n";
+    text +=
+        R"({"id":"c)" + std::to_string(i) +
+        R"(","messages":[{"role":"user","content":"hi"}],"sampling":{"temperature":3},"expect":[{"type":"contains","value":"x"}]})"
+        "\n";
   const Task task = ParseTask(text, "t.jsonl");
   auto seeds = [&](uint64_t seed) {
     FakeBackend backend;
