@@ -78,6 +78,12 @@ class Checking {
 
   void Run() {
     task_ = LoadTask(o_.task);
+    if (!o_.unlabelled.empty() && o_.sampling.samples > 1)
+      Fail(
+          ErrorKind::kInvalid,
+          "--unlabelled: expected --samples 1, found {}: prompts are answered once, and cannot be judged with examples "
+          "that are answered several times",
+          o_.sampling.samples);
     if (!o_.unlabelled.empty()) labelling_.emplace(o_.unlabelled, o_.labels, o_.report, task_);
     if (!o_.text.empty()) text_ = ReadFile(o_.text);
     std::vector<const Preset*> presets;  // a wrong name is told before any work

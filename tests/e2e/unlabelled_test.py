@@ -53,6 +53,11 @@ class Unlabelled(unittest.TestCase):
         self.assertEqual(len(record["candidates"][0]["unlabelled"]["examples"]), 25)
         self.assertIn("25 unlabelled prompts: no answer differs", (self.path / "assay-report.html").read_text())
 
+    def test_prompts_are_answered_once(self):
+        result = self.check("--to", "q8_0", "--unlabelled", "traffic.jsonl", "--samples", "4", "--temperature", "1")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("--unlabelled: expected --samples 1, found 4", result.stderr)
+
     def test_a_person_labels_what_differs(self):
         arguments = ("--to", "q2_k_s", "--unlabelled", "traffic.jsonl")
         before = self.verdicts(*arguments)["q2_k_s"]["unlabelled"]

@@ -202,6 +202,26 @@ TEST(Unlabelled, PromptsOfTheTaskCountOnce) {
   EXPECT_EQ(Judge(record)[0].unlabelled->labelled_too, 10);
 }
 
+TEST(Unlabelled, ExamplesOfSeveralAnswersDecideAlone) {
+  // One answer of eight gained would make up for an example that is lost whole.
+  CheckRecord record = Record(std::string(50, '.'), std::string(50, '.'), 400, 0, 5);
+  for (RunRecord* run : {&record.baseline.run, &record.candidates[0].run}) {
+    run->header.samples = 2;
+    const std::vector<ExampleResult> once = run->examples;
+    run->examples.clear();
+    for (const ExampleResult& example : once)
+      for (int64_t sample : {0, 1}) {
+        run->examples.push_back(example);
+        run->examples.back().sample = sample;
+      }
+  }
+  const Comparison comparison = Judge(record)[0];
+  ASSERT_TRUE(comparison.comparable);
+  ASSERT_TRUE(comparison.unlabelled);
+  EXPECT_FALSE(comparison.unlabelled->used);
+  EXPECT_THAT(comparison.unlabelled->summary, HasSubstr("(--samples), prompts once"));
+}
+
 TEST(Unlabelled, OneSourceIsOneUnit) {
   CheckRecord record = Record(std::string(50, '.'), std::string(50, '.'), 400, 8, 5);
   for (RunRecord* run : {&record.baseline.unlabelled, &record.candidates[0].unlabelled})
