@@ -171,6 +171,8 @@ class HfWriter : public CheckpointWriter {
   static bool IsRead(const std::string& name) {
     if (name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json")) return true;
     if (name.starts_with(kTemplates)) return true;
+    // One that a processor reads, or that is taken where there is no other.
+    if (name == kTemplate || name == "chat_template.json" || name == "processor_config.json") return true;
     const auto is = [&](std::string_view text) { return name == text; };
     return std::any_of(std::begin(kTexts), std::end(kTexts), is) ||
            std::any_of(std::begin(kHfQuantizationSidecars), std::end(kHfQuantizationSidecars), is);

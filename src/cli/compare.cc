@@ -166,7 +166,7 @@ std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags) {
                      "which score of another tool's file decides, where there are several");
   CLI::Option* threshold =
       command.add_option("--threshold", o->threshold, "scores of at least this pass, where they are not 0 and 1")
-          ->transform(NumberBetween(-1e300, 1e300));
+          ->transform(NumberBetween(0.0, 1e9));
   AddInOrder(command, o->in_order);
   command.add_option("--html", o->html, "also write the report to this file");
   AddForce(command, o->force);

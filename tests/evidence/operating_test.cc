@@ -93,6 +93,9 @@ class Examples {
       pair.outcome = outcome;
       pair.baseline = outcome == Outcome::kFix ? &failed_[i] : &passed_[i];
       pair.candidate = outcome == Outcome::kRegression ? &failed_[i] : &passed_[i];
+      pair.samples.push_back({pair.baseline, pair.candidate});
+      pair.baseline_passes = pair.baseline->pass;
+      pair.candidate_passes = pair.candidate->pass;
     }
     TheJury().JudgeGroups(comparison);
     return comparison;
