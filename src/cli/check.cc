@@ -78,6 +78,9 @@ class Checking {
 
   void Run() {
     task_ = LoadTask(o_.task);
+    if (!task_.IsLook())
+      Fail(ErrorKind::kInvalid, "{}: task.looks: expected {}, as planned, found {}: no verdict is given between looks",
+           o_.task, task_.LooksText(), task_.examples.size());
     if (!o_.unlabelled.empty() && o_.sampling.samples > 1)
       Fail(
           ErrorKind::kInvalid,
@@ -99,17 +102,16 @@ class Checking {
     AddSources(rules_, {ModelFiles(path), StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}),
                         cache_.files()});
     for (const std::string& candidate : o_.candidates) AddSources(rules_, {ModelFiles(ResolveModel(candidate))});
-    OutputRules of_report = rules_, of_data = rules_, of_certificate = rules_;
+    OutputRules of_report = rules_, of_data = rules_;
     of_report.ours = IsReport;
     of_data.ours = IsCheckRecord;
-    of_certificate.ours = IsCertificate;
     for (const fs::path& name : {fs::path(o_.report), DataName()}) NoteLeft(name, flags_);
     AtomicFile report(o_.report, of_report), data(DataName(), of_data);
     std::optional<AtomicFile> certificate;
     if (!o_.certificate.empty()) {
       RequireOwnName(o_.certificate);
       NoteLeft(o_.certificate, flags_);
-      certificate.emplace(o_.certificate, of_certificate);
+      certificate.emplace(o_.certificate, rules_);  // of another check, perhaps: only with --force
     }
     if (labelling_) labelling_->Open(rules_, flags_);
     base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_, [&](std::shared_ptr<const Checkpoint> opened) {

@@ -38,7 +38,20 @@ Labelling::Labelling(const std::string& prompts, const std::string& labels, cons
 }
 
 bool Labelling::WouldReplaceLabels() const {
-  return !force_ && fs::is_regular_file(name_) && !HasNoLabels(ReadFile(name_));
+  if (force_ || !fs::is_regular_file(name_)) return false;
+  const std::string text = ReadFile(name_);
+  if (HasNoLabels(text)) return false;
+  try {  // those that were given are carried over
+    const std::vector<AnswerLabel> there = ParseLabels(text, name_.string());
+    return !std::all_of(there.begin(), there.end(), [&](const AnswerLabel& label) {
+      return std::any_of(labels_.begin(), labels_.end(), [&](const AnswerLabel& given) {
+        return given.id == label.id && given.baseline_hash == label.baseline_hash &&
+               given.other_hash == label.other_hash && given.right == label.right;
+      });
+    });
+  } catch (const Error&) {
+    return true;
+  }
 }
 
 void Labelling::Open(const OutputRules& rules, const CommonFlags& flags) {

@@ -71,24 +71,41 @@ std::string Names(std::span<const Comparison> comparisons, std::span<const size_
   return Join(names, ", ");
 }
 
+/// Words for the walk's direction: sizes are named only where they lead it.
+struct Way {
+  const char *first, *all_before, *after, *from;
+};
+Way WayOf(const CheckRecord& record) {
+  const bool sizes = !record.as_given && std::all_of(record.candidates.begin(), record.candidates.end(),
+                                                     [](const Arm& arm) { return arm.model().file_bytes > 0; });
+  return sizes ? Way{"the largest", "it and everything larger hold", "smaller", "From the largest down"}
+               : Way{"the first", "it and all before it hold", "after it", "In the order given"};
+}
+
 std::string WhatHolds(const CheckRecord& record, std::span<const Comparison> comparisons, const Walk& walk) {
   const Comparison& comparison = comparisons[*walk.recommended()];
   const ModelIdentity &model = record.candidates[*walk.recommended()].model(), &baseline = record.baseline.model();
   std::string text;
-  if (model.file_bytes >= baseline.file_bytes && baseline.file_bytes > 0)
+  const bool none_smaller =
+      std::none_of(walk.order.begin(), walk.order.begin() + static_cast<std::ptrdiff_t>(walk.held),
+                   [&](size_t i) { return record.candidates[i].model().file_bytes < baseline.file_bytes; });
+  if (none_smaller && baseline.file_bytes > 0)
     text = fmt::format("Keep {}: nothing smaller is shown to hold within {:g} points; {}{} holds ({})", baseline.format,
                        comparison.margin, comparison.candidate, Size(model, baseline), Flips(comparison));
   else
-    text =
-        fmt::format("Ship {}{}: {} within {:g} points ({})", comparison.candidate, Size(model, baseline),
-                    walk.held > 1 ? "it and everything larger hold" : "it holds", comparison.margin, Flips(comparison));
+    text = fmt::format("Ship {}{}: {} within {:g} points ({})", comparison.candidate, Size(model, baseline),
+                       walk.held > 1 ? WayOf(record).all_before : "it holds", comparison.margin, Flips(comparison));
   return text + WorstSlice(comparison) + ".";
 }
 
-std::string WhenNothingHolds(std::span<const Comparison> comparisons, const Walk& walk) {
+std::string WhenNothingHolds(const CheckRecord& record, std::span<const Comparison> comparisons, const Walk& walk) {
   const auto first =
       std::find_if(walk.order.begin(), walk.order.end(), [&](size_t i) { return comparisons[i].comparable; });
   if (first == walk.order.end()) return "No candidate can be compared with the baseline; see the reasons.";
+  const Way way = WayOf(record);
+  if (first != walk.order.begin())
+    return fmt::format("Nothing is recommended: {}, {}, cannot be compared with the baseline; see the reasons.",
+                       comparisons[walk.order[0]].candidate, way.first);
   const Comparison *largest = &comparisons[*first], *nearest = nullptr;
   bool all_crack = true, weak = true;
   for (const Comparison& comparison : comparisons) {
@@ -100,7 +117,7 @@ std::string WhenNothingHolds(std::span<const Comparison> comparisons, const Walk
       nearest = &comparison;
   }
   if (all_crack)
-    return fmt::format("Do not ship any of these for this task: the largest, {}, cracks ({}). Try a larger format.",
+    return fmt::format("Do not ship any of these for this task: {}, {}, cracks ({}). Try a larger format.", way.first,
                        largest->candidate, Flips(*largest));
   if (weak)
     return "The baseline itself fails most of this task, so there is too little to lose to show that anything holds: "
@@ -108,7 +125,7 @@ std::string WhenNothingHolds(std::span<const Comparison> comparisons, const Walk
   if (largest->all.verdict == Verdict::kHolds)
     return fmt::format("No format is recommended: {} holds on average only.", largest->candidate);
   std::string text =
-      fmt::format("Nothing is recommended: {}, the largest, {} within {:g} points ({}).", largest->candidate,
+      fmt::format("Nothing is recommended: {}, {}, {} within {:g} points ({}).", largest->candidate, way.first,
                   largest->all.verdict == Verdict::kCracks ? "does not hold" : "is not shown to hold", largest->margin,
                   Flips(*largest));
   if (nearest)
@@ -152,7 +169,8 @@ std::string Advice(const CheckRecord& record, std::span<const Comparison> compar
                                       SliceCracks(comparison),
                                       comparison.all.verdict == Verdict::kHolds ? "it holds" : "nothing is shown"));
   }
-  std::string main = walk.recommended() ? WhatHolds(record, comparisons, walk) : WhenNothingHolds(comparisons, walk);
+  std::string main =
+      walk.recommended() ? WhatHolds(record, comparisons, walk) : WhenNothingHolds(record, comparisons, walk);
   // Nobody ships less than what is recommended: its own words come first.
   sentences.insert(walk.recommended() ? sentences.begin() : sentences.end(), std::move(main));
   if (walk.held < walk.order.size()) {
@@ -160,11 +178,12 @@ std::string Advice(const CheckRecord& record, std::span<const Comparison> compar
     for (size_t k = walk.held + 1; k < walk.order.size(); ++k)
       if (Passes(comparisons[walk.order[k]])) unreached.push_back(walk.order[k]);
     if (!unreached.empty())
-      sentences.push_back(fmt::format(
-          "From the largest down, {} is the first that does not: {}, smaller, {} and {} not "
-          "recommended.",
-          comparisons[walk.order[walk.held]].candidate, Names(comparisons, unreached),
-          unreached.size() == 1 ? "holds on its own" : "hold on their own", unreached.size() == 1 ? "is" : "are"));
+      sentences.push_back(fmt::format("{}, {} is the first that {}: {}, {}, {} and {} not recommended.",
+                                      WayOf(record).from, comparisons[walk.order[walk.held]].candidate,
+                                      comparisons[walk.order[walk.held]].comparable ? "does not" : "cannot be compared",
+                                      Names(comparisons, unreached), WayOf(record).after,
+                                      unreached.size() == 1 ? "holds on its own" : "hold on their own",
+                                      unreached.size() == 1 ? "is" : "are"));
   }
   return Join(sentences, " ");
 }

@@ -165,6 +165,10 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
   std::vector<std::string> missing, uneven, other_prompt;
   std::set<std::string> seen;
   const auto samples = static_cast<size_t>(baseline.header.samples);
+  std::vector<std::string> torn;  // between two clusters
+  std::unordered_map<std::string_view, int64_t> asked;
+  for (const ExampleResult& result : baseline.examples)
+    if (result.sample == 0 && !result.prompt_hash.empty()) ++asked[result.prompt_hash];
   for (const ExampleResult& result : baseline.examples) {
     if (!seen.insert(result.id).second) continue;
     ExamplePair pair;
@@ -182,6 +186,12 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
       other_prompt.push_back(result.id);
     pair.id = result.id;
     pair.slice = result.slice;
+    const std::string& other_cluster = pair.samples[0].candidate->cluster;
+    if (!result.cluster.empty() && !other_cluster.empty() && result.cluster != other_cluster) torn.push_back(result.id);
+    if (const std::string& cluster = result.cluster.empty() ? other_cluster : result.cluster; !cluster.empty())
+      pair.source = "cluster " + cluster;
+    else if (auto same = asked.find(result.prompt_hash); same != asked.end() && same->second > 1)
+      pair.source = "prompt " + result.prompt_hash;
     if (auto it = moved.find(result.id); it != moved.end()) pair.displacement = it->second;
     Weigh(pair);
     if (pair.outcome == Outcome::kExcluded) comparison.excluded.push_back(result.id);
@@ -192,6 +202,7 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
     if (!seen.count(result.id)) extra.push_back(result.id);
   if (!missing.empty()) comparison.obstacles.push_back("the candidate lacks examples " + Listed(missing));
   if (!extra.empty()) comparison.obstacles.push_back("the baseline lacks examples " + Listed(extra));
+  if (!torn.empty()) comparison.obstacles.push_back("the runs put examples into different clusters: " + Listed(torn));
   if (!uneven.empty())
     comparison.obstacles.push_back(fmt::format("not all {} samples are there of examples {}", samples, Listed(uneven)));
   if (!other_prompt.empty()) {
@@ -261,10 +272,10 @@ void AddNotes(Comparison& comparison) {
                     endless_after, endless_after == 1 ? "" : "s", endless_after == 1 ? "s" : "", endless_before));
   const Judgement& all = comparison.all;
   if (all.clustered)
-    comparison.notes.push_back(
-        fmt::format("some examples share a source (cluster): what is tested is {} sources, not {} "
-                    "examples",
-                    all.sources, all.counts.n));
+    comparison.notes.push_back(fmt::format(
+        "some examples share a source (a cluster, or the same prompt): what is tested is {} sources, not {} "
+        "examples",
+        all.sources, all.counts.n));
   if (!all.judged) return;
   const bool alone = !comparison.unlabelled || !comparison.unlabelled->used;
   if (const int64_t needed = FewestToHold(comparison.margin / 100, comparison.level);
@@ -273,11 +284,10 @@ void AddNotes(Comparison& comparison) {
         fmt::format("with none lost and none gained, {} {} do not show a margin of {:g} points; {} do", all.sources,
                     all.clustered ? "sources" : "examples", comparison.margin, needed));
   if (all.verdict == Verdict::kCantTell && all.examples_to_settle && comparison.level == kLevel)
-    comparison.notes.push_back(
-        fmt::format("more examples are a second look: plan it in the task's first line, {{\"task\": {{\"looks\": [{}, "
-                    "{}]}}}}, or false "
-                    "verdicts get more frequent than said",
-                    all.counts.n, 2 * all.counts.n));
+    comparison.notes.push_back(fmt::format(
+        "more examples beside these are a second look, and false verdicts get more frequent than said: ask new "
+        "ones alone, or plan looks before the first, {{\"task\": {{\"looks\": [{}, {}]}}}}",
+        all.counts.n, 2 * all.counts.n));
   if (all.verdict == Verdict::kHolds && all.cracks_p <= comparison.level)
     comparison.notes.push_back(
         fmt::format("holds within {:g} points, with a measured loss of {:.1f}", comparison.margin, 100 * all.loss()));

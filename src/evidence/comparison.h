@@ -55,6 +55,7 @@ struct SamplePair {
 /// One example under both models. Pointers lead into the compared runs, which must outlive the comparison.
 struct ExamplePair {
   std::string id, slice;
+  std::string source;  // what it shares with others: their cluster, else their prompt; empty: it stands alone
   /// Of several samples: what is lost or gained on balance; where that is nothing, whether at least half pass.
   Outcome outcome = Outcome::kExcluded;
   bool changed = false;                        // the answers differ, in one sample at least
@@ -87,7 +88,7 @@ struct Judgement {
   int64_t answers = 0;  // of each model: an example has as many as samples
   int64_t baseline_passed = 0, candidate_passed = 0;  // answers
   int64_t sources = 0;                                // what is independent: clusters, and examples without one
-  bool clustered = false;  // some examples share a cluster: sources, not examples, are tested
+  bool clustered = false;  // some examples share a source: sources, not examples, are tested
   bool judged = false;     // false: verdict is "can't tell" and `reason` says why it was not attempted
   Verdict verdict = Verdict::kCantTell;
   std::string reason;                       // one sentence

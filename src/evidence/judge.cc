@@ -33,11 +33,11 @@ struct Sources {
     if (pair.outcome == Outcome::kExcluded) return;
     const int64_t lost = pair.baseline_passes - pair.candidate_passes;
     const auto answers = static_cast<int64_t>(pair.samples.size());
-    if (pair.baseline->cluster.empty()) {
+    if (pair.source.empty()) {
       alone.push_back({lost, answers});
       return;
     }
-    SourceLoss& cluster = clusters[pair.baseline->cluster];
+    SourceLoss& cluster = clusters[pair.source];
     shared |= cluster.examples > 0;
     cluster.lost += lost;
     cluster.examples += answers;
@@ -243,7 +243,7 @@ void Jury::JudgeGroups(Comparison& comparison) {
       group.drop = tests.drop;
       group.holds_p = tests.holds_p;
       group.cracks_p = slice ? group.mid_p : tests.cracks_p;
-      group.crack_test = slice ? CrackTest::kMidP : CrackTest::kSuissaShuster;
+      group.crack_test = slice || group.counts.n > kMostExactCracks ? CrackTest::kMidP : CrackTest::kSuissaShuster;
       group.chance_worse = tests.chance_worse;
       group.chance_beyond_margin = tests.chance_beyond_margin;
     }
@@ -280,7 +280,7 @@ void Jury::JudgeGroups(Comparison& comparison) {
       if (group.downgraded) group.examples_to_settle = kSmallSample;
     } else if (group.adjusted_cracks_p <= level) {
       group.verdict = Verdict::kCracks;
-    } else if (!group.weak_baseline && planned) {
+    } else if (!group.weak_baseline && planned && level == kLevel) {  // else the next look is planned
       group.examples_to_settle = figures.ToSettle(group.counts, comparison.margin, share);
     }
     Explain(comparison.margin, level, groups, group);

@@ -174,8 +174,8 @@ void Decide(const Together& together, Unlabelled& found, Comparison& comparison)
                                          "{}: the baseline itself passes only {} of the examples, too little "
                                          "to lose to show that it holds",
                                          flips, all.baseline_passed)
-                                   : fmt::format("{}: from {:.1f} to {:.1f} points worse", flips, 100 * all.drop.lower,
-                                                 100 * all.drop.upper);
+                                   : fmt::format("{}: a drop between {:.1f} and {:.1f} points", flips,
+                                                 100 * all.drop.lower, 100 * all.drop.upper);
     if (found.unknown)
       all.reason += fmt::format("; label the {}", found.unknown == 1 ? "answer that differs" : "answers that differ");
     if (alone == Verdict::kHolds) all.reason += fmt::format(" (the {} examples alone hold)", all.counts.n);
@@ -208,7 +208,7 @@ void JudgeUnlabelled(const RunRecord& baseline, const RunRecord& candidate, cons
     if (pair.outcome == Outcome::kExcluded) continue;
     asked.insert(pair.baseline->prompt_hash);
     const int64_t lost = pair.outcome == Outcome::kRegression ? 1 : pair.outcome == Outcome::kFix ? -1 : 0;
-    together.Add(pair.baseline->cluster, lost, lost);
+    together.Add(pair.source, lost, lost);
   }
   const Labels given = ByAnswers(labels);
   std::map<std::string, int64_t> notions;
@@ -240,8 +240,8 @@ void JudgeUnlabelled(const RunRecord& baseline, const RunRecord& candidate, cons
         ++found.same_worth;
       }
     }
-    together.Add(pair.baseline->cluster, holds, cracks);
-    prompts.Add(pair.baseline->cluster, differs, 0);
+    together.Add(pair.source, holds, cracks);
+    prompts.Add(pair.source, differs, 0);
   }
   found.notions.assign(notions.begin(), notions.end());
   std::stable_sort(found.notions.begin(), found.notions.end(),

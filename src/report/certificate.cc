@@ -123,7 +123,7 @@ Json MakeCertificate(const CheckRecord& record, std::span<const Comparison> comp
   task["name"] = record.task_name;
   task["hash"] = header.task_hash;
   task["examples"] = record.baseline.run.examples.size();
-  task["margin"] = NumberJson(header.margin);
+  task["margin"] = header.margin > 0 ? NumberJson(header.margin) : Json(nullptr);  // the verdicts state the one used
   task["looks"] = header.looks;
   json["baseline"] = ArmJson(record.baseline);
   json["candidates"] = Json::array();
@@ -156,10 +156,6 @@ Json ParseCertificate(std::string_view text, std::string_view where) {
   arm(JsonObject(json, "baseline", where));
   for (const Json& candidate : JsonArray(json, "candidates", where)) arm(candidate);
   return json;
-}
-
-bool IsCertificate(std::string_view head) {
-  return head.starts_with(fmt::format("{{\n \"schema\": \"{}\"", kSchema));
 }
 
 std::string_view CheckStateName(CheckState state) {
@@ -219,7 +215,7 @@ Finding VerifyTask(const Json& certificate, std::string_view hash, double margin
   Json stated, found;
   for (const char* key : {"hash", "margin", "looks"}) stated[key] = task.contains(key) ? task.at(key) : Json(nullptr);
   found["hash"] = hash;
-  found["margin"] = NumberJson(margin);
+  found["margin"] = margin > 0 ? NumberJson(margin) : Json(nullptr);
   found["looks"] = std::vector<int64_t>(looks.begin(), looks.end());
   return Compared("task", stated, found, "examples, margin and looks");
 }

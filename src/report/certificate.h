@@ -20,8 +20,6 @@ inline constexpr int kCertificateVersion = 1;
 Json MakeCertificate(const CheckRecord& record, std::span<const Comparison> comparisons, std::string_view record_bytes);
 /// The file. Throws Error{kCorrupt, kUnsupported} naming `where`.
 Json ParseCertificate(std::string_view text, std::string_view where);
-/// Whether a file that begins so is one.
-bool IsCertificate(std::string_view head);
 
 enum class CheckState { kOk, kDiffers, kNotChecked };
 /// "ok", "differs", "not checked".

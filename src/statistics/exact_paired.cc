@@ -239,7 +239,7 @@ double ExactCracksP(const PairedCounts& counts) {
   ASSAY_CHECK(counts.n > 0);
   const int64_t n = counts.n, b = counts.regressions, c = counts.fixes;
   if (b <= c) return 1;
-  if (n > kMostExact) return McNemarMidP(b, c);
+  if (n > kMostExactCracks) return McNemarMidP(b, c);
   const double score = static_cast<double>(b - c) / std::sqrt(static_cast<double>(b + c)), limit = score * (1 - kTie);
   // Of m flips so many regressions are as extreme.
   std::vector<double> tails(static_cast<size_t>(n) + 1);

@@ -9,9 +9,9 @@
 
 namespace assay {
 
-/// Tables of more examples are judged by the asymptotic tests (NonInferiorityP, McNemarMidP, TangoInterval), which are
-/// then good to the third decimal.
-inline constexpr int64_t kMostExact = 600;
+/// Tables of more examples are judged by the asymptotic tests: beyond the first by NonInferiorityP and TangoInterval,
+/// beyond the second by McNemarMidP.
+inline constexpr int64_t kMostExact = 600, kMostExactCracks = 20'000;
 
 /// One-sided p-value against "the drop is at least `margin`", -1 < margin < 1: E+M (Lloyd 2008). Tables are ordered by
 /// the p-value that Tango's score has at the rate of fixes estimated under the hypothesis; the p-value is the largest

@@ -370,6 +370,8 @@ class Parser {
       }
       ReadLine(Trim(row), line);
     }
+    if (planned_ && task_.examples.empty() && problems_.empty())
+      Tell(0, {"", "expected examples after the first line, found none"});
     task_.hash = hasher_.Hex();
   }
 
@@ -560,6 +562,17 @@ std::string TaskProblem::Describe(std::string_view file) const {
   if (line > 0) out += fmt::format(":{}", line);
   if (!field.empty()) out += ": " + field;
   return out + ": " + (warning ? "warning: " : "") + message;
+}
+
+bool Task::IsLook() const {
+  return looks.empty() || std::find(looks.begin(), looks.end(), static_cast<int64_t>(examples.size())) != looks.end();
+}
+
+std::string Task::LooksText() const {
+  std::string text;
+  for (size_t i = 0; i < looks.size(); ++i)
+    text += (i == 0 ? "" : i + 1 < looks.size() ? ", " : " or ") + std::to_string(looks[i]);
+  return text + " examples";
 }
 
 std::vector<std::string> Task::slices() const {

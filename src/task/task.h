@@ -40,6 +40,10 @@ struct Task {
   /// XXH3-128 over the examples in order: every member as written, white space and the order of an example's own
   /// members apart.
   std::string hash;
+  /// Whether so many examples are one of the looks, where looks are planned.
+  bool IsLook() const;
+  /// What IsLook asks for: "50, 100 or 200 examples".
+  std::string LooksText() const;
   /// Slice names in order of first appearance.
   std::vector<std::string> slices() const;
 };

@@ -17,6 +17,11 @@ void LintCounts(const Task& task, std::vector<TaskProblem>& out) {
                    fmt::format("{} examples: with fewer than {} most comparisons end in \"can't tell\"",
                                task.examples.size(), kAdvisedExamples),
                    true});
+  if (!task.IsLook())
+    out.push_back({0, "task.looks",
+                   fmt::format("planned for {}, found {}: no verdict is given before the next look", task.LooksText(),
+                               task.examples.size()),
+                   true});
   std::map<std::string, int> counts;
   for (const Example& example : task.examples) ++counts[example.slice];
   for (const std::string& slice : task.slices())

@@ -105,6 +105,27 @@ TEST(Compare, ASecondLookIsToBePlanned) {
   EXPECT_THAT(Flipped(50, 0, 0).notes, testing::Not(Contains(HasSubstr("second look"))));
 }
 
+TEST(Compare, CopiesOfAPromptAreOneSource) {
+  RunRecord baseline = MadeRun(Outcomes(50, 0)), candidate = MadeRun(Outcomes(50, 0), 0, "q2_k");
+  EXPECT_EQ(Compare(baseline, candidate, {}, At(10)).all.verdict, Verdict::kHolds);
+  for (RunRecord* run : {&baseline, &candidate})
+    for (ExampleResult& example : run->examples) example.prompt_hash = "the same";
+  const Comparison comparison = Compare(baseline, candidate, {}, At(10));
+  EXPECT_EQ(comparison.all.sources, 1);
+  EXPECT_EQ(comparison.all.verdict, Verdict::kCantTell);
+  EXPECT_THAT(comparison.notes, Contains(HasSubstr("or the same prompt")));
+}
+
+TEST(Compare, ClustersMayStandInEitherRun) {
+  RunRecord baseline = MadeRun(Outcomes(50, 0)), candidate = MadeRun(Outcomes(50, 0), 0, "q");
+  for (size_t i = 0; i < 50; ++i) candidate.examples[i].cluster = std::to_string(i / 5);
+  EXPECT_EQ(Compare(baseline, candidate, {}, At(10)).all.sources, 10);
+  EXPECT_EQ(Compare(candidate, baseline, {}, At(10)).all.sources, 10);
+  baseline.examples[7].cluster = "another";
+  EXPECT_THAT(Compare(baseline, candidate, {}, At(10)).obstacles,
+              ElementsAre("the runs put examples into different clusters: e7"));
+}
+
 TEST(Compare, BoundsAreExact) {
   EXPECT_NEAR(Flipped(10, 0, 0).all.drop.upper, 0.2589, 1e-4);
   EXPECT_NEAR(Flipped(1, 0, 0).all.drop.upper, 0.95, 1e-4);
@@ -463,6 +484,26 @@ TEST(Advice, SmallestThatHolds) {
   EXPECT_EQ(WalkDown(record, Judge(record)).order, (std::vector<size_t>{1, 2, 0}));
   record = RecordOf({lost_seven}, {100});
   EXPECT_EQ(WalkDown(record, Judge(record)).recommended(), std::nullopt);
+}
+
+TEST(Advice, NamesNoSizesThatDoNotLead) {
+  const std::string same(50, '.'), lost_seven = std::string(7, 'x') + std::string(43, '.');
+  CheckRecord record = RecordOf({lost_seven, same}, {100, 400});
+  record.as_given = true;
+  EXPECT_THAT(AdviceOf(record), HasSubstr("Nothing is recommended: f0, the first, does not hold"));
+  EXPECT_THAT(AdviceOf(record), HasSubstr("In the order given, f0 is the first that does not: f1, after it, holds"));
+  record = RecordOf({same, lost_seven}, {0, 0});  // sizes are not known
+  EXPECT_THAT(AdviceOf(RecordOf({same, same}, {0, 0})), HasSubstr("Ship f1: it and all before it hold"));
+  // The best comes first, and is not what is shipped: something smaller than the baseline does hold.
+  record = RecordOf({same, same}, {400, 2000});
+  record.as_given = true;
+  EXPECT_THAT(AdviceOf(record), HasSubstr("Ship f1"));
+  // What cannot be compared has not failed to hold.
+  record = RecordOf({same, same}, {500, 400});
+  record.candidates[0].run.header.task_hash = "other";
+  EXPECT_THAT(AdviceOf(record),
+              HasSubstr("Nothing is recommended: f0, the largest, cannot be compared with the baseline"));
+  EXPECT_THAT(AdviceOf(record), HasSubstr("f0 is the first that cannot be compared: f1, smaller, holds on its own"));
 }
 
 TEST(Advice, KeepsTheBaselineWhenOnlyLargerOnesHold) {

@@ -91,6 +91,7 @@ class Examples {
       ExamplePair& pair = comparison.pairs.emplace_back();
       pair.slice = passed_[i].slice;
       pair.outcome = outcome;
+      pair.source = passed_[i].cluster;
       pair.baseline = outcome == Outcome::kFix ? &failed_[i] : &passed_[i];
       pair.candidate = outcome == Outcome::kRegression ? &failed_[i] : &passed_[i];
       pair.samples.push_back({pair.baseline, pair.candidate});

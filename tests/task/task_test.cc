@@ -76,6 +76,11 @@ TEST(Task, ThePlanIsTheFirstLine) {
   EXPECT_EQ(FirstError(kGood + "\n" + plan), "t.jsonl:2: task: may only be the first line of the file");
   EXPECT_EQ(FirstError(plan + "\n" + plan), "t.jsonl:2: task: may only be the first line of the file");
   auto refused = [](const std::string& members) { return FirstError("{\"task\": " + members + "}\n" + kGood); };
+  EXPECT_EQ(FirstError(plan), "t.jsonl: expected examples after the first line, found none");
+  EXPECT_FALSE(task.IsLook());
+  EXPECT_EQ(task.LooksText(), "50, 100 or 200 examples");
+  EXPECT_TRUE(plain.IsLook());
+  EXPECT_THAT(Problems(plan + "\n" + kGood, true), Contains(HasSubstr("planned for 50, 100 or 200 examples, found 1")));
   EXPECT_THAT(refused("5"), HasSubstr("t.jsonl:1: task: expected an object such as {\"margin\": 10}, found "));
   EXPECT_THAT(refused(R"({"margins": 5})"), HasSubstr("t.jsonl:1: task.margins"));
   for (const char* margin : {"0", "-3", "100", "\"5\"", "0.05"})
