@@ -293,7 +293,8 @@ void Jury::JudgeGroups(Comparison& comparison) {
   std::vector<double> cracks_p, least, holds_p;
   for (size_t i = 0; i < comparison.slices.size(); ++i) {
     Judgement& slice = comparison.slices[i];
-    const double smallest = measure(sources[i], true, slice);
+    // A slice that is the whole has the verdict of the whole.
+    const double smallest = measure(sources[i], comparison.slices.size() > 1, slice);
     Admit(comparison, slice);
     if (!slice.judged) continue;
     judged.push_back(&slice);

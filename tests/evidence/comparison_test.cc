@@ -296,6 +296,16 @@ TEST(Compare, SlicesTakeTaroneAndHolm) {
   EXPECT_THAT(comparison.slices[0].reason, HasSubstr("a loss on its own, not among 5 slices"));
 }
 
+TEST(Compare, ASliceThatIsTheWholeHasItsVerdict) {
+  // Mid-p is below .05, Suissa and Shuster's p is not.
+  const Comparison comparison = Flipped(50, 19, 10, 10);
+  EXPECT_LE(comparison.all.mid_p, 0.05);
+  EXPECT_GT(comparison.all.cracks_p, 0.05);
+  ASSERT_EQ(comparison.slices.size(), 1u);
+  EXPECT_EQ(comparison.slices[0].cracks_p, comparison.all.cracks_p);
+  EXPECT_EQ(comparison.slices[0].verdict, comparison.all.verdict);
+}
+
 TEST(Compare, ClustersCount) {
   // Ten documents of five paraphrases each: two documents are lost whole. As fifty examples that is p = .0005.
   RunRecord baseline = MadeRun(Outcomes(50, 0)),
