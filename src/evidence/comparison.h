@@ -88,8 +88,8 @@ struct Judgement {
   int64_t answers = 0;  // of each model: an example has as many as samples
   int64_t baseline_passed = 0, candidate_passed = 0;  // answers
   int64_t sources = 0;                                // what is independent: clusters, and examples without one
-  bool clustered = false;  // some examples share a source: sources, not examples, are tested
-  bool judged = false;     // false: verdict is "can't tell" and `reason` says why it was not attempted
+  bool clustered = false;                             // some examples share a source: sources, not examples, are tested
+  bool judged = false;  // false: verdict is "can't tell" and `reason` says why it was not attempted
   Verdict verdict = Verdict::kCantTell;
   std::string reason;                       // one sentence
   Interval drop;                            // two one-sided exact bounds at the comparison's level, share

@@ -61,6 +61,30 @@ Json JudgementJson(const Judgement& group) {
   return json;
 }
 
+Json UnlabelledJson(const Unlabelled& found) {
+  Json json;
+  json["file"] = found.file;
+  json["summary"] = found.summary;
+  json["obstacles"] = found.obstacles;
+  json["prompts"] = found.prompts;
+  json["errors"] = found.errors;
+  json["labelled_too"] = found.labelled_too;
+  json["compared_as"] = Json::object();
+  for (const auto& [notion, count] : found.notions) json["compared_as"][notion] = count;
+  json["differing"] = found.differing;
+  json["bound"] = Points(found.bound);
+  json["lost"] = found.lost;
+  json["gained"] = found.gained;
+  json["no_loss"] = found.same_worth;
+  json["unknown"] = found.unknown;
+  json["used"] = found.used;
+  json["examples"] = found.examples;
+  json["holds_p"] = Rounded(found.holds_p);
+  json["cracks_p"] = Rounded(found.cracks_p);
+  json["decided"] = found.decided;
+  return json;
+}
+
 }  // namespace
 
 Json ToJson(const Comparison& comparison) {
@@ -77,7 +101,7 @@ Json ToJson(const Comparison& comparison) {
   json["all"] = JudgementJson(comparison.all);
   json["slices"] = Json::array();
   for (const Judgement& slice : comparison.slices) json["slices"].push_back(JudgementJson(slice));
-  json["unlabelled"] = comparison.unlabelled ? ToJson(*comparison.unlabelled) : Json(nullptr);
+  json["unlabelled"] = comparison.unlabelled ? UnlabelledJson(*comparison.unlabelled) : Json(nullptr);
   json["failures"] = Json::array();
   for (const FailureCount& count : comparison.failures) {
     Json item;

@@ -13,7 +13,6 @@
 #include "base/hash.h"
 #include "base/strings.h"
 #include "evidence/comparison.h"
-#include "record/json_fields.h"
 #include "statistics/bounded_mean.h"
 #include "statistics/exact_paired.h"
 #include "statistics/interval.h"
@@ -308,32 +307,6 @@ std::vector<std::string> StaleLabels(const CheckRecord& record) {
   for (const AnswerLabel& label : record.labels)
     if (!there.count({label.id, label.baseline_hash, label.other_hash})) stale.push_back(label.id);
   return stale;
-}
-
-Json ToJson(const Unlabelled& found) {
-  // As all of --json: rounded, so that the same runs give the same bytes.
-  auto rounded = [](double value, double scale) { return std::round(value * scale * 1e6) / 1e6; };
-  Json json;
-  json["file"] = found.file;
-  json["summary"] = found.summary;
-  json["obstacles"] = found.obstacles;
-  json["prompts"] = found.prompts;
-  json["errors"] = found.errors;
-  json["labelled_too"] = found.labelled_too;
-  json["compared_as"] = Json::object();
-  for (const auto& [notion, count] : found.notions) json["compared_as"][notion] = count;
-  json["differing"] = found.differing;
-  json["bound"] = rounded(found.bound, 100);
-  json["lost"] = found.lost;
-  json["gained"] = found.gained;
-  json["no_loss"] = found.same_worth;
-  json["unknown"] = found.unknown;
-  json["used"] = found.used;
-  json["examples"] = found.examples;
-  json["holds_p"] = rounded(found.holds_p, 1);
-  json["cracks_p"] = rounded(found.cracks_p, 1);
-  json["decided"] = found.decided;
-  return json;
 }
 
 }  // namespace assay

@@ -54,6 +54,4 @@ std::vector<DifferingPrompt> DifferingPrompts(const CheckRecord& record, const s
 /// Ids of labels that are of other answers than those in the record, or of prompts that it lacks.
 std::vector<std::string> StaleLabels(const CheckRecord& record);
 
-Json ToJson(const Unlabelled& unlabelled);
-
 }  // namespace assay
