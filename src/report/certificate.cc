@@ -26,6 +26,7 @@ Json ArmJson(const Arm& arm) {
   json["tokenizer_hash"] = header.tokenizer_hash;
   json["template_hash"] = header.template_hash;
   json["sampling"] = header.sampling;
+  json["samples"] = header.samples;
   json["arithmetic"] = header.arithmetic;
   json["build"] = header.build;
   json["machine"] = header.machine;
@@ -45,6 +46,8 @@ Json VerdictJson(const Comparison& comparison) {
   json["all"] = GroupJson(all.at("all"));
   json["slices"] = Json::array();
   for (const Json& slice : all.at("slices")) json["slices"].push_back(GroupJson(slice));
+  json["unlabelled"] = all.at("unlabelled");
+  if (json["unlabelled"].is_object()) json["unlabelled"].erase("summary");
   return json;
 }
 
@@ -122,7 +125,7 @@ Json MakeCertificate(const CheckRecord& record, std::span<const Comparison> comp
   Json& task = json["task"];
   task["name"] = record.task_name;
   task["hash"] = header.task_hash;
-  task["examples"] = record.baseline.run.examples.size();
+  task["examples"] = record.baseline.run.example_count();
   task["margin"] = header.margin > 0 ? NumberJson(header.margin) : Json(nullptr);  // the verdicts state the one used
   task["looks"] = header.looks;
   json["baseline"] = ArmJson(record.baseline);
@@ -172,8 +175,10 @@ std::string_view CheckStateName(CheckState state) {
 
 std::vector<Finding> VerifyRecord(const Json& certificate, std::string_view record_bytes, std::string_view where) {
   std::vector<Finding> findings;
-  findings.push_back(Compared("record", certificate.at("record").at("sha256").get<std::string>(),
-                              Sha256Hex(record_bytes), "SHA-256 of its bytes"));
+  Json file;
+  file["sha256"] = Sha256Hex(record_bytes);
+  file["bytes"] = record_bytes.size();
+  findings.push_back(Compared("record", certificate.at("record"), file, "SHA-256 of its bytes"));
   const CheckRecord record = CheckRecordFromJson(ParseJson(record_bytes, where), where);
   const std::vector<Comparison> comparisons = Judge(record);
   const Json found = MakeCertificate(record, comparisons, record_bytes);
@@ -185,7 +190,7 @@ std::vector<Finding> VerifyRecord(const Json& certificate, std::string_view reco
   }
   findings.push_back(Compared("when and where", stated_about, found_about, record.started));
   findings.push_back(Compared("task of the record", certificate.at("task"), found.at("task"),
-                              fmt::format("{}, {} examples", record.task_name, record.baseline.run.examples.size())));
+                              fmt::format("{}, {} examples", record.task_name, record.baseline.run.example_count())));
   findings.push_back(Compared("baseline of the record", certificate.at("baseline"), found.at("baseline"),
                               record.baseline.model().format));
   const Json &stated = certificate.at("candidates"), &there = found.at("candidates");

@@ -511,7 +511,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(differs("--candidate", DEMO), ["candidate 1"])
         shown = run("verify", "c.json", "--record", "byte.json", cwd=self.path)
         self.assertEqual(shown.returncode, 1)
-        self.assertRegex(shown.stdout, r"(?m)^differs      record: the certificate says [0-9a-f]{64}, found [0-9a-f]{64}$")
+        self.assertRegex(shown.stdout, r'(?m)^differs      record: sha256: the certificate says "[0-9a-f]{64}", found "[0-9a-f]{64}"$')
         self.assertRegex(shown.stdout, r"(?m)^ok           q8_0: verdict: holds")
         self.fails("verify", "c.json", says=["--record"])
         self.fails("verify", "r.json", "--task", "t.jsonl", says=["r.json", "certificate"])

@@ -60,7 +60,27 @@ TEST(Certificate, AChangedByteOfTheRecordIsFound) {
   std::string bytes = Bytes(record);
   bytes.back() = ' ';  // means the same
   EXPECT_THAT(Differences(VerifyRecord(certificate, bytes, "r.json")),
-              testing::ElementsAre(HasSubstr("record: the certificate says")));
+              testing::ElementsAre(HasSubstr("record: sha256: the certificate says")));
+}
+
+TEST(Certificate, ExamplesAreCountedOnce) {
+  CheckRecord record = SampleCheck();
+  const int64_t examples = record.baseline.run.example_count();
+  for (Arm* arm : {&record.baseline, &record.candidates[0]}) {
+    arm->run.header.samples = 2;
+    const std::vector<ExampleResult> once = arm->run.examples;
+    for (ExampleResult example : once) {
+      example.sample = 1;
+      arm->run.examples.push_back(std::move(example));
+    }
+  }
+  const Json certificate = Certificate(record);
+  EXPECT_EQ(certificate["task"]["examples"], examples);
+  EXPECT_EQ(certificate["baseline"]["samples"], 2);
+  Json changed = certificate;
+  changed["record"]["bytes"] = 1;
+  EXPECT_THAT(Differences(VerifyRecord(changed, Bytes(record), "r.json")),
+              testing::ElementsAre(HasSubstr("record: bytes: the certificate says 1, found")));
 }
 
 TEST(Certificate, AnotherOutcomeIsFoundWhereItIs) {
