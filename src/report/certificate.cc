@@ -47,7 +47,8 @@ Json VerdictJson(const Comparison& comparison) {
   json["slices"] = Json::array();
   for (const Json& slice : all.at("slices")) json["slices"].push_back(GroupJson(slice));
   json["unlabelled"] = all.at("unlabelled");
-  if (json["unlabelled"].is_object()) json["unlabelled"].erase("summary");
+  if (json["unlabelled"].is_object())
+    for (const char* sentence : {"summary", "obstacles"}) json["unlabelled"].erase(sentence);
   return json;
 }
 
