@@ -53,10 +53,11 @@ ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
   const int64_t cols = view.cols, width = view.format->scale_weights;
   const int64_t group = width > 0 ? width : std::max<int64_t>(cols, 1);
   const std::byte* in = view.codes + row * cols;
-  const std::byte* scales = view.scales + row * ScalesPerRow(*view.format, cols) * 4;
+  const int64_t per_row = ScalesPerRow(*view.format, cols);
   float scale = view.global_scale / view.global_divisor;
-  for (int64_t first = 0; first < cols; first += group, scales += 4) {
-    if (width != 0) std::memcpy(&scale, scales, sizeof scale);
+  for (int64_t first = 0; first < cols; first += group) {
+    // One scale for the whole: there are none of rows, not even a null pointer to count from.
+    if (width != 0) std::memcpy(&scale, view.scales + (row * per_row + first / group) * 4, sizeof scale);
     const int64_t end = std::min(cols, first + group);
     int64_t i = first;
     for (; i + lanes <= end; i += lanes) {
