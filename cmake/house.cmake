@@ -1,5 +1,5 @@
-# The house, floor by floor (DESIGN.md section 2): a room may use rooms below it, never a sibling on its own floor.
-# tools/check_layers.py holds the includes against this table.
+# The house, floor by floor (docs/house.md): a room may use the rooms that its row names, which are below it, and base; never a
+# sibling on its own floor. tools/check_layers.py holds every include against this table, and the table against the includes.
 
 # F0
 assay_room(base fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::XXHASH)
@@ -8,30 +8,33 @@ assay_room(system room_base Threads::Threads CURL::libcurl)
 assay_room(number room_base)
 assay_room(statistics room_base Boost::boost)
 # F2
-assay_room(tensor room_system room_number)
-assay_room(text room_system PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+assay_room(jinja room_base PkgConfig::UTF8PROC)
+assay_room(schema room_base PkgConfig::PCRE2)
+assay_room(text room_base PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 assay_room(record room_system room_statistics SQLite::SQLite3)
 # F3
-assay_room(format room_tensor room_number room_system)
-assay_room(evidence room_record room_statistics)
+assay_room(format room_system room_number)
+assay_room(describe room_base)
+assay_room(dialect room_jinja room_schema room_text PkgConfig::UTF8PROC)
+assay_room(evidence room_statistics room_record)
 # Vector loops copy lanes by memcpy. With its checked form g++ 12 gave two instruction sets other bytes of q2_k (the test
 # GgufTypes.SameBytesOnEveryInstructionSet); sizes here are constants, so nothing is lost without it.
 target_compile_options(room_format PRIVATE "SHELL:-U _FORTIFY_SOURCE")
 # F4
-assay_room(kernel room_format)
+assay_room(kernel room_system room_number room_format)
 target_compile_options(room_kernel PRIVATE "SHELL:-U _FORTIFY_SOURCE")
-assay_room(checkpoint room_format room_text)
+assay_room(checkpoint room_system room_number room_text room_format room_describe room_dialect)
 assay_room(report room_record room_evidence)
 # F5
-assay_room(model room_kernel room_checkpoint room_text)
+assay_room(model room_system room_describe room_kernel room_checkpoint)
 assay_room(quantize room_format room_checkpoint)
-assay_room(task room_record room_text PkgConfig::PCRE2)
+assay_room(task room_system room_schema room_text room_record room_dialect PkgConfig::PCRE2)
 # F6
-assay_room(engine room_model room_task)
+assay_room(engine room_system room_statistics room_text room_record room_dialect room_kernel room_checkpoint room_model room_task)
 # F7
-assay_room(convert room_quantize room_checkpoint room_record)
+assay_room(convert room_system room_number room_statistics room_record room_format room_describe room_checkpoint room_quantize)
 # F8
-file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc)
+file(GLOB_RECURSE cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc)
 if(cli_sources)
   add_executable(assay ${cli_sources})
   target_link_libraries(assay PRIVATE room_engine room_convert room_report CLI11::CLI11)

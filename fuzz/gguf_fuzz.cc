@@ -4,8 +4,8 @@
 #include <span>
 
 #include "base/error.h"
-#include "checkpoint/gguf_checkpoint.h"
-#include "checkpoint/gguf_config.h"
+#include "checkpoint/gguf/gguf_checkpoint.h"
+#include "checkpoint/gguf/gguf_config.h"
 #include "checkpoint/remote_headers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

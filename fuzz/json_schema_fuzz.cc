@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "task/json_schema.h"
+#include "schema/json_schema.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "checkpoint/arch/config_class.h"
-#include "checkpoint/hf_config.h"
-#include "checkpoint/hf_wrapper.h"
 #include "checkpoint/layout.h"
+#include "describe/arch/config_class.h"
+#include "describe/hf_config.h"
+#include "describe/hf_wrapper.h"
 #include "model/blocks.h"
 #include "model/sequence.h"
 #include "system/file.h"

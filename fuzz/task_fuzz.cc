@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "task/call_syntax.h"
-#include "task/number_text.h"
+#include "dialect/call/call_syntax.h"
+#include "task/check/number_text.h"
 #include "task/task.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

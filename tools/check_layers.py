@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Holds every #include of src/ against the floors in cmake/house.cmake: a room may include itself and the rooms it is linked with,
-directly or through them; never a sibling on its floor, never upwards. Third-party headers of some libraries stay in .cc files,
+"""Holds every #include of src/ against the table in cmake/house.cmake, and the table against them: a room includes itself, base and the
+rooms that its row names, all below it, and none that it does not name; never a sibling on its floor, never upwards. Third-party headers of some libraries stay in .cc files,
 only the console prints, and files are made, renamed and removed by system/ alone, whose rules keep users' files
 (system/output.h)."""
 import pathlib, re, sys
@@ -16,36 +16,36 @@ for line in text.splitlines():
         floors[m[1]] = floor
 
 
-def reach(room):
-    seen, todo = set(), list(uses[room])
-    while todo:
-        r = todo.pop()
-        if r not in seen:
-            seen.add(r)
-            todo += uses[r]
-    return seen
-
-
 problems = []
 for room, below in uses.items():
     for other in below:
         if floors[other] >= floors[room]:
             problems.append(f"cmake/house.cmake: {room} (F{floors[room]}) may not use {other} (F{floors[other]})")
+used = {}
 for path in sorted((root / "src").rglob("*")):
-    if path.suffix not in (".h", ".cc"):
+    if path.suffix not in (".h", ".cc", ".inc"):
         continue
     room = path.relative_to(root / "src").parts[0]
-    allowed = set(uses) if room == "cli" else reach(room) | {room} if room in uses else set()
+    allowed = set(uses) if room == "cli" else uses[room] | {room, "base"} if room in uses else set()
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if m := re.match(r'#include "(\w+)/', line):
+            used.setdefault(room, set()).add(m[1])
             if m[1] in uses and m[1] not in allowed:
                 problems.append(f"{path.relative_to(root)}:{number}: {room} may not include {m[1]}/")
         if path.suffix == ".h" and re.match(r"#include <(CLI/|nlohmann/|sqlite3|pcre2|utf8proc|openssl/|xxhash|boost/|curl/)", line):
             if str(path.relative_to(root)) != "src/base/json.h":
                 problems.append(f"{path.relative_to(root)}:{number}: third-party headers stay in .cc files")
+for room, below in uses.items():
+    for other in sorted(below - used.get(room, set()) - {"base"}):
+        problems.append(f"cmake/house.cmake: {room} names {other} and includes nothing of it")
 for path in sorted((root / "src").rglob("*")):
     if path.suffix in (".h", ".cc") and len(path.read_text().splitlines()) > 800:
         problems.append(f"{path.relative_to(root)}: longer than 800 lines: split by concept")
+# Pages name files that are there.
+for page in [*sorted((root / "docs").rglob("*.md")), root / "README.md", root / "SECURITY.md"]:
+    for named in sorted(set(re.findall(r"`((?:[a-z_0-9]+/)+[a-z_0-9]+\.(?:cc|h|inc))`", page.read_text()))):
+        if not re.search(r"/(check_)?x\.", named) and not any((root / below / named).exists() for below in ("", "src", "src/checkpoint")):
+            problems.append(f"{page.relative_to(root)}: names {named}, which is not there")
 # Names and messages come from strangers' files: one place cleans what is printed.
 printers = {"src/cli/console.cc", "src/cli/main.cc", "src/base/error.cc"}
 for path in sorted((root / "src").rglob("*")):

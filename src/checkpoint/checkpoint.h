@@ -16,13 +16,12 @@
 #include <vector>
 
 #include "base/json.h"
-#include "checkpoint/model_config.h"
+#include "describe/model_config.h"
+#include "describe/slots.h"
 #include "format/format.h"
 #include "text/tokenizer.h"
 
 namespace assay {
-
-enum class Container { kGguf, kHuggingFace };
 
 struct Tensor {
   std::string name;            // canonical

@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/python_json.h"
 #include "base/strings.h"
-#include "checkpoint/gguf_config.h"
-#include "checkpoint/gguf_file.h"
-#include "checkpoint/gguf_types.h"
+#include "checkpoint/gguf/gguf_config.h"
+#include "checkpoint/gguf/gguf_file.h"
+#include "checkpoint/gguf/gguf_types.h"
 #include "checkpoint/safetensors.h"
 #include "system/file.h"
 

@@ -6,16 +6,16 @@
 #include "base/error.h"
 #include "base/python_json.h"
 #include "base/strings.h"
-#include "checkpoint/arch/config_class.h"
-#include "checkpoint/arch/spec.h"
 #include "checkpoint/hf/zero_biases.h"
 #include "checkpoint/hf_chat_templates.h"
-#include "checkpoint/hf_config.h"
 #include "checkpoint/hf_tensors.h"
-#include "checkpoint/hf_wrapper.h"
+#include "checkpoint/hf_text_tensors.h"
 #include "checkpoint/layout.h"
+#include "describe/arch/config_class.h"
+#include "describe/arch/spec.h"
+#include "describe/hf_config.h"
+#include "dialect/published_prompts.h"
 #include "system/file.h"
-#include "text/published_prompts.h"
 
 namespace assay {
 namespace {

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "checkpoint/arch/spec.h"
 #include "checkpoint/layout.h"
+#include "describe/arch/spec.h"
 
 namespace assay {
 namespace {

@@ -1,10 +1,6 @@
 #include "checkpoint/layout.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 #include <numeric>
 #include <unordered_map>
 #include <unordered_set>
@@ -78,57 +74,13 @@ const Format& TableFormat(Container container) {
   return GetFormat(container == Container::kGguf ? "i32" : "i64");
 }
 
-bool IsRopeTable(std::string_view name) {
-  return name == "rope_freqs.weight" || name == "rope_factors_long.weight" || name == "rope_factors_short.weight";
-}
-
-double DefaultYarnAttention(double factor) {
-  return factor > 1.0 ? 0.1 * std::log(factor) + 1.0 : 1.0;
-}
-
-std::vector<float> Llama3RopeFactors(const ModelConfig& config) {
-  const RopeScaling& rope = config.rope_scaling;
-  const double original = static_cast<double>(rope.original_context);
-  std::vector<float> factors;
-  for (int64_t i = 0; i < config.rotary_dim / 2; ++i) {
-    double frequency =
-        std::pow(config.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(config.rotary_dim));
-    double wavelength = 2.0 * std::numbers::pi / frequency;
-    double factor = 1.0;
-    if (wavelength > original / rope.low_freq_factor) {
-      factor = rope.factor;
-    } else if (wavelength >= original / rope.high_freq_factor && rope.high_freq_factor > rope.low_freq_factor) {
-      double smooth = (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
-      factor = 1.0 / ((1.0 - smooth) / rope.factor + smooth);
-    }
-    factors.push_back(static_cast<float>(factor));
-  }
-  return factors;
-}
-
-std::optional<RopeScaling> Llama3ScalingFromFactors(const ModelConfig& config, const std::vector<float>& factors) {
-  if (factors.empty()) return std::nullopt;
-  ModelConfig trial = config;
-  RopeScaling& scaling = trial.rope_scaling;
-  scaling = {};
-  scaling.kind = RopeScaling::Kind::kLlama3;
-  scaling.factor = factors.back();
-  for (double high : {4.0, 1.0}) {  // Llama 3, Llama 4 Scout
-    scaling.high_freq_factor = high;
-    for (int64_t original : {8192, 4096, 2048, 16384, 32768, 1024, 512, 256, 128, 64}) {
-      scaling.original_context = original;
-      std::vector<float> expected = Llama3RopeFactors(trial);
-      bool same = expected.size() == factors.size();
-      for (size_t i = 0; same && i < factors.size(); ++i)
-        same = std::abs(expected[i] - factors[i]) <= 1e-5f * std::abs(expected[i]);
-      if (same) return scaling;
-    }
-  }
-  return std::nullopt;
-}
-
-std::string ShapeText(const std::vector<int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
+void DecodeInOrder(const Tensor& source, const TensorOrder& order, int64_t row, float* out) {
+  const PackedView& view = source.view;
+  const int64_t from = order.rows.empty() ? row : order.rows[static_cast<size_t>(row)];
+  if (order.cols.empty()) return view.format->decode_row(view, from, out);
+  std::vector<float> all(order.cols.size());
+  view.format->decode_row(view, from, all.data());
+  for (size_t i = 0; i < all.size(); ++i) out[i] = all[static_cast<size_t>(order.cols[i])];
 }
 
 }  // namespace assay

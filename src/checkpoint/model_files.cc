@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "checkpoint/gguf_checkpoint.h"
+#include "checkpoint/gguf/gguf_checkpoint.h"
 
 namespace assay {
 namespace {

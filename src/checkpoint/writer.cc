@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "checkpoint/gguf_types.h"
+#include "checkpoint/gguf/gguf_types.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/model_files.h"
 #include "checkpoint/writer_base.h"

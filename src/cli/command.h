@@ -13,15 +13,12 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "cli/flags.h"
 #include "kernel/linear.h"
 #include "model/model.h"
 #include "quantize/presets.h"
 #include "record/quant_record.h"
 #include "system/output.h"
-
-namespace CLI {
-class App;
-}
 
 namespace assay {
 
@@ -37,25 +34,25 @@ struct CommonFlags {
 /// exit code.
 struct Command {
   std::string_view name, summary;
-  std::function<int()> (*add)(CLI::App& command, CommonFlags& flags);
+  std::function<int()> (*add)(CommandLine& command, CommonFlags& flags);
 };
 
-std::function<int()> AddCheck(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddQuantize(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddConvert(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddRun(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddScore(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddCompare(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddVerify(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddPerplexity(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddBench(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddInspect(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddTask(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddGenerate(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddChat(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddTokenize(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddFormats(CLI::App& command, CommonFlags& flags);
-std::function<int()> AddCompletion(CLI::App& command, CommonFlags& flags);
+std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddQuantize(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddConvert(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddRun(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddScore(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddVerify(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddPerplexity(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddBench(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddInspect(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddTask(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddGenerate(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddChat(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddTokenize(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddFormats(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddCompletion(CommandLine& command, CommonFlags& flags);
 
 /// Results: lines to stdout (a newline is added). Names and messages come from files and hubs: what would act on a
 /// terminal or hide is made visible here, once, for whoever prints.
@@ -93,7 +90,7 @@ struct ModelFlags {
   std::string arithmetic = "deployed", kernel;
   LoadOptions options() const;
 };
-void AddModelFlags(CLI::App& command, ModelFlags& flags);
+void AddModelFlags(CommandLine& command, ModelFlags& flags);
 
 /// Tells what there is to tell of a preset before it is used.
 void WarnOf(const Preset& preset, const CommonFlags& flags);
@@ -106,11 +103,11 @@ struct OutputFlags {
   bool force = false;
   uint64_t shard_bytes = 0;  // of one file; 0: the container's default
 };
-void AddOutputFlags(CLI::App& command, OutputFlags& flags);
+void AddOutputFlags(CommandLine& command, OutputFlags& flags);
 /// Files that are read: no output may replace them.
 void AddSources(OutputRules& rules, std::initializer_list<std::vector<FileState>> sources);
 /// --force alone, of commands that write no model.
-void AddForce(CLI::App& command, bool& force);
+void AddForce(CommandLine& command, bool& force);
 /// Says what killed processes seem to have left beside an output.
 void NoteLeft(const std::filesystem::path& out, const CommonFlags& flags);
 /// What may be replaced, told before any work: throws Error{kInvalid} when `out` or a split set of that name is there

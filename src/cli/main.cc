@@ -1,10 +1,10 @@
 // The program: finds the command, runs it, turns errors into messages and exit codes.
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -34,53 +34,32 @@ constexpr Command kCommands[] = {
     {"completion", "print a shell completion script", AddCompletion},
 };
 
-// What an option without its value, or with too many of them, should have had: CLI11 tells the counts alone.
-std::string UsageText(const CLI::ParseError& error, const CLI::App& app) {
-  const std::string text = error.what();
-  if (error.get_name() != "ArgumentMismatch" || app.get_subcommands().empty()) return text;
-  CLI::Option* option = app.get_subcommands()[0]->get_option_no_throw(text.substr(0, text.find(':')));
-  if (!option) return text;
-  std::string expected = "expected one value, found none", nothing;
-  if (const size_t found = option->results().size(); found > 1)
-    expected = fmt::format("expected one value, found {}", found);
-  else
-    try {
-      expected = (*option->get_validator())(nothing);
-    } catch (const CLI::OptionNotFound&) {  // any text will do
-    }
-  return fmt::format("{}: {}", option->get_name(), expected);
-}
-
 int Run(int argc, char** argv) {
-  CLI::App app{"Assay: does the quantized model still do your task?", "assay"};
-  app.require_subcommand(1);
-  app.set_version_flag("--version", BuildText());
-  app.footer("Exit codes: 0 holds or done, 1 error, 2 usage, 3 cracks, 4 can't tell.\nStart with: assay check --help");
+  CommandLine line("Assay: does the quantized model still do your task?", "assay", BuildText());
+  line.Footer("Exit codes: 0 holds or done, 1 error, 2 usage, 3 cracks, 4 can't tell.\nStart with: assay check --help");
   CommonFlags flags;
-  std::function<int()> chosen;
-  for (const Command& command : kCommands) {
-    CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
-    auto run = command.add(*sub, flags);
-    sub->add_option("--threads", flags.threads, "threads to use (default: every processor)")
-        ->transform(IntegerBetween(1, 1024));
-    sub->add_flag("--json", flags.json, "print JSON on stdout and nothing else");
-    sub->add_flag("-q,--quiet", flags.quiet, "no progress and no remarks");
-    sub->add_flag("-v,--verbose", flags.verbose, "say which kernels, templates and defaults are used");
-    sub->callback([&chosen, run] { chosen = run; });
+  std::function<int()> chosen, runs[std::size(kCommands)];
+  for (size_t i = 0; i < std::size(kCommands); ++i) {
+    CommandLine& command = line.Command(kCommands[i].name, kCommands[i].summary, [&, i] { chosen = runs[i]; });
+    runs[i] = kCommands[i].add(command, flags);
+    command.Option("--threads", flags.threads, "threads to use (default: every processor)")
+        .Within(IntegerBetween(1, 1024));
+    command.Switch("--json", flags.json, "print JSON on stdout and nothing else");
+    command.Switch("-q,--quiet", flags.quiet, "no progress and no remarks");
+    command.Switch("-v,--verbose", flags.verbose, "say which kernels, templates and defaults are used");
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+  const CommandLine::Parsed parsed = line.Parse(argc, argv);
+  if (!parsed.run && parsed.error.empty()) return parsed.exit;
+  if (!parsed.run) {
     std::vector<std::string> names;
     for (const Command& command : kCommands) names.emplace_back(command.name);
-    PrintError(UsageText(e, app));
+    PrintError(parsed.error);
     if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
       std::string nearest = Nearest(argv[1], names);
       if (!nearest.empty()) std::fprintf(stderr, "Did you mean: assay %s\n", nearest.c_str());
     }
     std::fprintf(stderr, "Run 'assay %s--help' for usage.\n",
-                 app.get_subcommands().empty() ? "" : (app.get_subcommands()[0]->get_name() + " ").c_str());
+                 parsed.command.empty() ? "" : (parsed.command + " ").c_str());
     return kUsage;
   }
   return chosen();

@@ -1,6 +1,5 @@
 // How commands find and load what the user names.
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
 
@@ -51,13 +50,13 @@ LoadOptions ModelFlags::options() const {
   return options;
 }
 
-void AddModelFlags(CLI::App& command, ModelFlags& flags) {
+void AddModelFlags(CommandLine& command, ModelFlags& flags) {
   command
-      .add_option("--arithmetic", flags.arithmetic,
-                  "deployed: as the engine the file is meant for; reference: float32 throughout")
-      ->check(CLI::IsMember({"deployed", "reference"}))
-      ->capture_default_str();
-  command.add_option("--kernel", flags.kernel, "force a kernel by name")->group("");
+      .Option("--arithmetic", flags.arithmetic,
+              "deployed: as the engine the file is meant for; reference: float32 throughout")
+      .OneOf({"deployed", "reference"})
+      .ShowDefault();
+  command.Option("--kernel", flags.kernel, "force a kernel by name").Hidden();
 }
 
 void WarnOf(const Preset& preset, const CommonFlags& flags) {
@@ -79,16 +78,16 @@ void AddSources(OutputRules& rules, std::initializer_list<std::vector<FileState>
     rules.sources.insert(rules.sources.end(), files.begin(), files.end());
 }
 
-void AddForce(CLI::App& command, bool& force) {
-  command.add_flag("--force", force, "replace the files that are written, where they exist");
+void AddForce(CommandLine& command, bool& force) {
+  command.Switch("--force", force, "replace the files that are written, where they exist");
 }
 
-void AddOutputFlags(CLI::App& command, OutputFlags& flags) {
+void AddOutputFlags(CommandLine& command, OutputFlags& flags) {
   AddForce(command, flags.force);
   command
-      .add_option("--shard", flags.shard_bytes,
-                  "largest file, such as 500MB or 4GB (default: GGUF is one file, safetensors are 5GB each)")
-      ->transform(SizeBetween(1, int64_t{1} << 50));
+      .Option("--shard", flags.shard_bytes,
+              "largest file, such as 500MB or 4GB (default: GGUF is one file, safetensors are 5GB each)")
+      .Within(SizeBetween(1, int64_t{1} << 50));
 }
 
 void NoteLeft(const fs::path& out, const CommonFlags& flags) {

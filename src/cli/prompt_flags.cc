@@ -1,6 +1,5 @@
 #include "cli/prompt_flags.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "base/error.h"
@@ -27,19 +26,18 @@ PromptOptions PromptFlags::options() const {
   return options;
 }
 
-void AddPromptFlags(CLI::App& command, PromptFlags& flags) {
-  command.add_option(
-      "--template,--chat-template-file", flags.chat_template,
-      "chat template: one that the model ships, by name, or a file (default: the model's, with tools its "
-      "tool_use)");
-  command.add_option("--chat-template-kwargs", flags.variables,
-                     "variables of the chat template, a JSON object: {\"enable_thinking\": false}");
-  command.add_option("--now", flags.now,
-                     "what the chat template's clock says: 2026-05-01 or 2026-05-01T12:30:00 (default: the clock)");
+void AddPromptFlags(CommandLine& command, PromptFlags& flags) {
+  command.Option("--template,--chat-template-file", flags.chat_template,
+                 "chat template: one that the model ships, by name, or a file (default: the model's, with tools its "
+                 "tool_use)");
+  command.Option("--chat-template-kwargs", flags.variables,
+                 "variables of the chat template, a JSON object: {\"enable_thinking\": false}");
+  command.Option("--now", flags.now,
+                 "what the chat template's clock says: 2026-05-01 or 2026-05-01T12:30:00 (default: the clock)");
 }
 
-void TakePenaltyAndStops(const GenerationConfig& file, const CLI::Option& penalty, Sampling& sampling) {
-  if (!penalty.count()) {
+void TakePenaltyAndStops(const GenerationConfig& file, Flag penalty, Sampling& sampling) {
+  if (!penalty.given()) {
     sampling.repetition_penalty = file.repetition_penalty;
     sampling.repetition_window = file.penalty_window;
   }
@@ -48,42 +46,40 @@ void TakePenaltyAndStops(const GenerationConfig& file, const CLI::Option& penalt
 
 Sampling TaskSamplingFlags::For(const GenerationConfig& generation) const {
   Sampling sampling = values;
-  TakePenaltyAndStops(generation, *penalty, sampling);
+  TakePenaltyAndStops(generation, penalty, sampling);
   if (sampling.temperature > 0) {
     sampling.top_k = generation.top_k;
     sampling.top_p = generation.top_p;
     sampling.min_p = generation.min_p;
   }
-  if (!max_tokens->count() && generation.max_new_tokens > 0)
+  if (!max_tokens.given() && generation.max_new_tokens > 0)
     sampling.max_tokens = std::min(sampling.max_tokens, generation.max_new_tokens);
   return sampling;
 }
 
-CLI::Option* AddRepetitionPenalty(CLI::App& command, Sampling& values) {
+Flag AddRepetitionPenalty(CommandLine& command, Sampling& values) {
   return command
-      .add_option("--repetition-penalty", values.repetition_penalty,
-                  "above 1 discourages repetition (default: as the model's file says)")
-      ->transform(NumberBetween(0.01, 100.0));
+      .Option("--repetition-penalty", values.repetition_penalty,
+              "above 1 discourages repetition (default: as the model's file says)")
+      .Within(NumberBetween(0.01, 100.0));
 }
 
-void AddTaskSamplingFlags(CLI::App& command, TaskSamplingFlags& flags) {
-  command.add_option("--temperature", flags.values.temperature, "0 is greedy")
-      ->capture_default_str()
-      ->transform(NumberBetween(0.0, 100.0));
+void AddTaskSamplingFlags(CommandLine& command, TaskSamplingFlags& flags) {
+  command.Option("--temperature", flags.values.temperature, "0 is greedy")
+      .ShowDefault()
+      .Within(NumberBetween(0.0, 100.0));
   flags.penalty = AddRepetitionPenalty(command, flags.values);
-  command.add_option("--seed", flags.values.seed, "seed of the draws")
-      ->capture_default_str()
-      ->transform(UnsignedInteger());
+  command.Option("--seed", flags.values.seed, "seed of the draws").ShowDefault().Within(UnsignedInteger());
   command
-      .add_option("--samples", flags.samples,
-                  "answers to each example, each with its own seed; needs a temperature above 0")
-      ->capture_default_str()
-      ->transform(IntegerBetween(1, kMostSamples));
+      .Option("--samples", flags.samples,
+              "answers to each example, each with its own seed; needs a temperature above 0")
+      .ShowDefault()
+      .Within(IntegerBetween(1, kMostSamples));
   flags.max_tokens = command
-                         .add_option("--max-tokens", flags.values.max_tokens,
-                                     "most tokens of an answer (default: fewer where the model's file says so)")
-                         ->capture_default_str()
-                         ->transform(IntegerBetween(1, kMostTokens));
+                         .Option("--max-tokens", flags.values.max_tokens,
+                                 "most tokens of an answer (default: fewer where the model's file says so)")
+                         .ShowDefault()
+                         .Within(IntegerBetween(1, kMostTokens));
 }
 
 void NoteGeneration(const GenerationConfig& generation, const CommonFlags& flags) {

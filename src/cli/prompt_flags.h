@@ -3,13 +3,9 @@
 
 #include <string>
 
+#include "cli/flags.h"
 #include "engine/chat_prompts.h"
 #include "task/backend.h"
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace assay {
 
@@ -21,20 +17,20 @@ struct PromptFlags {
   /// Without --now the clock is read here, once, so that everything a command asks is asked at one time.
   PromptOptions options() const;
 };
-void AddPromptFlags(CLI::App& command, PromptFlags& flags);
+void AddPromptFlags(CommandLine& command, PromptFlags& flags);
 
 /// How a task's answers are chosen: greedy unless the user says otherwise, with what the model's file asks for of
 /// greedy answers.
 struct TaskSamplingFlags {
   Sampling values;
   int64_t samples = 1;  // answers to each example
-  CLI::Option *penalty = nullptr, *max_tokens = nullptr;
+  Flag penalty, max_tokens;
   Sampling For(const GenerationConfig& generation) const;
 };
 /// What every answer takes from the model's file: its penalty unless the user gave one, and the texts that end it.
-void TakePenaltyAndStops(const GenerationConfig& file, const CLI::Option& penalty, Sampling& sampling);
-CLI::Option* AddRepetitionPenalty(CLI::App& command, Sampling& values);
-void AddTaskSamplingFlags(CLI::App& command, TaskSamplingFlags& flags);
+void TakePenaltyAndStops(const GenerationConfig& file, Flag penalty, Sampling& sampling);
+Flag AddRepetitionPenalty(CommandLine& command, Sampling& values);
+void AddTaskSamplingFlags(CommandLine& command, TaskSamplingFlags& flags);
 
 /// Tells what of the model's generation settings is not applied.
 void NoteGeneration(const GenerationConfig& generation, const CommonFlags& flags);

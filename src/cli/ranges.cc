@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
 #include <string>
@@ -24,16 +23,15 @@ bool ReadWhole(std::string_view text, T& value) {
 // What is read here is handed on in the one spelling that means the same to CLI11, which takes 010 for 8 and -1 for
 // 2^64 - 1.
 template <typename T>
-CLI::Validator Between(T least, T most) {
-  return CLI::Validator(
-      [least, most](std::string& text) -> std::string {
-        T value{};
-        if (!ReadWhole(text, value) || !(value >= least && value <= most))
-          return fmt::format("expected a number from {} to {}, found '{}'", least, most, text);
-        text = fmt::format("{}", value);
-        return {};
-      },
-      fmt::format("in [{} - {}]", least, most));
+Reading Between(T least, T most) {
+  return Reading{[least, most](std::string& text) -> std::string {
+                   T value{};
+                   if (!ReadWhole(text, value) || !(value >= least && value <= most))
+                     return fmt::format("expected a number from {} to {}, found '{}'", least, most, text);
+                   text = fmt::format("{}", value);
+                   return {};
+                 },
+                 fmt::format("in [{} - {}]", least, most)};
 }
 
 // Bytes of a unit, "K" to "P" of 1000 or "Ki" to "Pi" of 1024, with or without "B"; 0 for no unit.
@@ -49,33 +47,32 @@ double UnitBytes(std::string_view unit) {
 
 }  // namespace
 
-CLI::Validator IntegerBetween(int64_t least, int64_t most) {
+Reading IntegerBetween(int64_t least, int64_t most) {
   return Between(least, most);
 }
 
-CLI::Validator UnsignedInteger() {
+Reading UnsignedInteger() {
   return Between(uint64_t{0}, UINT64_MAX);
 }
 
-CLI::Validator NumberBetween(double least, double most) {
+Reading NumberBetween(double least, double most) {
   return Between(least, most);
 }
 
-CLI::Validator SizeBetween(int64_t least, int64_t most) {
-  return CLI::Validator(
-      [least, most](std::string& text) -> std::string {
-        const std::string_view trimmed = Trim(text);
-        const std::string_view number = trimmed.substr(0, trimmed.find_first_not_of("0123456789.")),
-                               unit = Trim(trimmed.substr(number.size()));
-        double value = 0;
-        const double bytes = ReadWhole(number, value) ? value * UnitBytes(unit) : -1;
-        if (!(bytes >= static_cast<double>(least) && bytes <= static_cast<double>(most)))
-          return fmt::format("expected a size from {} to {} bytes, such as 500MB, 4GB or 2GiB, found '{}'", least, most,
-                             text);
-        text = fmt::format("{}", static_cast<int64_t>(bytes));
-        return {};
-      },
-      fmt::format("in [{} - {}]", least, most));
+Reading SizeBetween(int64_t least, int64_t most) {
+  return Reading{[least, most](std::string& text) -> std::string {
+                   const std::string_view trimmed = Trim(text);
+                   const std::string_view number = trimmed.substr(0, trimmed.find_first_not_of("0123456789.")),
+                                          unit = Trim(trimmed.substr(number.size()));
+                   double value = 0;
+                   const double bytes = ReadWhole(number, value) ? value * UnitBytes(unit) : -1;
+                   if (!(bytes >= static_cast<double>(least) && bytes <= static_cast<double>(most)))
+                     return fmt::format("expected a size from {} to {} bytes, such as 500MB, 4GB or 2GiB, found '{}'",
+                                        least, most, text);
+                   text = fmt::format("{}", static_cast<int64_t>(bytes));
+                   return {};
+                 },
+                 fmt::format("in [{} - {}]", least, most)};
 }
 
 }  // namespace assay

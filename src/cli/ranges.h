@@ -4,22 +4,20 @@
 
 #include <cstdint>
 
-namespace CLI {
-class Validator;
-}
+#include "cli/flags.h"
 
 namespace assay {
 
 /// Most tokens of a prompt, an answer or a chunk: no model has a context near it, and a table of it is addressable.
 inline constexpr int64_t kMostTokens = int64_t{1} << 24;
 
-/// To be given to Option::transform: numbers in base ten from `least` to `most`, and nothing that is not a number
-/// (CLI::Range lets "nan" through). All refuse in the same words: what is expected, what was found.
-CLI::Validator IntegerBetween(int64_t least, int64_t most);
-CLI::Validator NumberBetween(double least, double most);
+/// For Flag::Within: numbers in base ten from `least` to `most`, and nothing that is not a number (CLI11's own range
+/// lets "nan" through). All refuse in the same words: what is expected, what was found.
+Reading IntegerBetween(int64_t least, int64_t most);
+Reading NumberBetween(double least, double most);
 /// Any of 64 bits.
-CLI::Validator UnsignedInteger();
+Reading UnsignedInteger();
 /// Bytes, with a unit or without: 500MB, 1.5 GiB.
-CLI::Validator SizeBetween(int64_t least, int64_t most);
+Reading SizeBetween(int64_t least, int64_t most);
 
 }  // namespace assay

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "base/error.h"
@@ -10,17 +9,16 @@
 
 namespace assay {
 
-void AddInOrder(CLI::App& command, bool& in_order) {
-  command.add_flag("--in-order", in_order,
-                   "recommend by the order given (best first) instead of from the largest file down");
+void AddInOrder(CommandLine& command, bool& in_order) {
+  command.Switch("--in-order", in_order,
+                 "recommend by the order given (best first) instead of from the largest file down");
 }
 
-void AddFailOn(CLI::App& command, std::string& fail_on) {
+void AddFailOn(CommandLine& command, std::string& fail_on) {
   command
-      .add_option("--fail-on", fail_on,
-                  "which verdicts give a failing exit code: cracks (3), cant-tell (3 and 4), never")
-      ->check(CLI::IsMember({"cracks", "cant-tell", "never"}))
-      ->capture_default_str();
+      .Option("--fail-on", fail_on, "which verdicts give a failing exit code: cracks (3), cant-tell (3 and 4), never")
+      .OneOf({"cracks", "cant-tell", "never"})
+      .ShowDefault();
 }
 
 int VerdictExitCode(std::span<const Comparison> comparisons, const std::string& fail_on) {

@@ -7,19 +7,16 @@
 #include "evidence/comparison.h"
 #include "record/run_record.h"
 
-namespace CLI {
-class App;
-}
-
 namespace assay {
 
+class CommandLine;
 struct CommonFlags;
 
 /// Adds --fail-on cracks|cant-tell|never.
-void AddFailOn(CLI::App& command, std::string& fail_on);
+void AddFailOn(CommandLine& command, std::string& fail_on);
 
 /// Adds --in-order (evidence/advice.h).
-void AddInOrder(CLI::App& command, bool& in_order);
+void AddInOrder(CommandLine& command, bool& in_order);
 
 /// The worst verdict decides: 3 when a candidate cracks, else 4 when one cannot be told (or compared), else 0.
 /// --fail-on cracks makes 4 a 0, --fail-on never both.

@@ -9,15 +9,15 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "checkpoint/gguf_types.h"
+#include "checkpoint/gguf/gguf_types.h"
 #include "checkpoint/hf/writing.h"
 #include "checkpoint/layout.h"
-#include "checkpoint/tensor_order.h"
 #include "checkpoint/writer.h"
 #include "convert/convert.h"
 #include "convert/finite.h"
 #include "convert/tensor_report.h"
 #include "convert/zeros.h"
+#include "describe/tensor_order.h"
 #include "format/nvfp4.h"
 #include "format/transcode.h"
 #include "number/bf16.h"

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "checkpoint/layout.h"
-#include "checkpoint/tensor_order.h"
+#include "describe/tensor_order.h"
 #include "system/file.h"
 
 namespace assay {

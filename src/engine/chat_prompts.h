@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "dialect/chat_fit.h"
+#include "dialect/chat_template.h"
 #include "task/backend.h"
-#include "text/chat_fit.h"
-#include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace assay {

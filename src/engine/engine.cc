@@ -5,9 +5,9 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "dialect/call/call_syntax.h"
 #include "kernel/ops.h"
 #include "model/sampling.h"
-#include "task/call_syntax.h"
 #include "task/finish.h"
 
 namespace assay {

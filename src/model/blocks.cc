@@ -5,15 +5,10 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "describe/slots.h"
 
 namespace assay {
 namespace {
-
-std::string ShapeText(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += fmt::format("{}{}", i ? ", " : "", shape[i]);
-  return text + "]";
-}
 
 // Rows per piece: enough pieces that two threads end together, large enough that a piece is worth a wake-up.
 int64_t RowGrain(int64_t rows, int threads) {

@@ -1,5 +1,5 @@
 #pragma once
-// Every supported architecture: a stack of blocks, each wired as the configuration says (checkpoint/model_config.h).
+// Every supported architecture: a stack of blocks, each wired as the configuration says (describe/model_config.h).
 
 #include <memory>
 #include <span>

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "checkpoint/generation_config.h"
+#include "describe/generation_config.h"
 
 namespace assay {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "checkpoint/model_config.h"
+#include "describe/model_config.h"
 #include "kernel/linear.h"
 
 namespace assay {

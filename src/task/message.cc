@@ -3,9 +3,9 @@
 #include <fmt/core.h>
 
 #include "base/json_number.h"
-#include "task/answer_json.h"
-#include "task/call_body.h"
-#include "task/check.h"
+#include "dialect/answer_json.h"
+#include "dialect/call/call_body.h"
+#include "task/check/check.h"
 
 namespace assay {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/json.h"
-#include "task/call_syntax.h"
+#include "dialect/call/call_syntax.h"
 
 namespace assay {
 

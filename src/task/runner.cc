@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "dialect/reasoning.h"
 #include "task/finish.h"
 #include "task/message.h"
-#include "task/reasoning.h"
 
 namespace assay {
 namespace {

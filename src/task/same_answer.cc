@@ -11,10 +11,10 @@
 
 #include "base/hash.h"
 #include "base/json_number.h"
-#include "task/answer_json.h"
-#include "task/answer_text.h"
-#include "task/call_syntax.h"
-#include "task/number_text.h"
+#include "dialect/answer_json.h"
+#include "dialect/answer_text.h"
+#include "dialect/call/call_syntax.h"
+#include "task/check/number_text.h"
 #include "text/unicode.h"
 
 namespace assay {

@@ -12,8 +12,8 @@
 #include "base/hash.h"
 #include "base/json_number.h"
 #include "base/strings.h"
+#include "schema/json_schema.h"
 #include "system/file.h"
-#include "task/json_schema.h"
 #include "task/task_lint.h"
 #include "task/task_mistakes.h"
 

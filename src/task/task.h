@@ -10,7 +10,7 @@
 
 #include "base/json.h"
 #include "task/backend.h"
-#include "task/check.h"
+#include "task/check/check.h"
 
 namespace assay {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "task/check.h"
+#include "task/check/check.h"
 
 namespace assay {
 

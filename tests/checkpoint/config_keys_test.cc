@@ -11,10 +11,10 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "checkpoint/arch/config_class.h"
-#include "checkpoint/arch/spec.h"
-#include "checkpoint/hf_config.h"
 #include "checkpoint/layout.h"
+#include "describe/arch/config_class.h"
+#include "describe/arch/spec.h"
+#include "describe/hf_config.h"
 #include "system/file.h"
 
 namespace assay {

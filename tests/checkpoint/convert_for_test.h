@@ -12,11 +12,11 @@
 
 #include "base/random.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/hf_config.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/safetensors.h"
-#include "checkpoint/tensor_order.h"
 #include "checkpoint/writer.h"
+#include "describe/hf_config.h"
+#include "describe/tensor_order.h"
 #include "number/bf16.h"
 #include "system/file.h"
 

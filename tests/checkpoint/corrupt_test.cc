@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/expect_error.h"
-#include "checkpoint/gguf_checkpoint.h"
+#include "checkpoint/gguf/gguf_checkpoint.h"
 #include "checkpoint/hf_tensors.h"
 #include "checkpoint/small_gguf.h"
 

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
-#include "checkpoint/arch/spec.h"
 #include "checkpoint/convert_for_test.h"
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/gguf/gguf_file.h"
 #include "checkpoint/small_gguf.h"
+#include "describe/arch/spec.h"
 
 namespace assay {
 namespace {

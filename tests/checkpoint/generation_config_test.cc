@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
-#include "checkpoint/generation_files.h"
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/gguf/gguf_file.h"
 #include "checkpoint/small_gguf.h"
+#include "describe/generation_files.h"
 #include "system/file.h"
 
 namespace assay {

@@ -1,7 +1,7 @@
 // GGUF is read as llama.cpp runs it, and what it cannot hold is not written. What llama.cpp does is established by
 // running it: tools/interop/llama_cpp_models.py.
 
-#include "checkpoint/arch/llama_cpp.h"
+#include "describe/arch/llama_cpp.h"
 
 #include <gtest/gtest.h>
 
@@ -12,9 +12,9 @@
 #include "base/json.h"
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/expect_error.h"
-#include "checkpoint/gguf_checkpoint.h"
-#include "checkpoint/model_facts.h"
+#include "checkpoint/gguf/gguf_checkpoint.h"
 #include "checkpoint/small_gguf.h"
+#include "describe/model_facts.h"
 #include "system/file.h"
 
 namespace assay {

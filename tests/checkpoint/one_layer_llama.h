@@ -1,7 +1,7 @@
 #pragma once
 // The smallest model that damaged and hand-made containers are read as.
 
-#include "checkpoint/model_config.h"
+#include "describe/model_config.h"
 
 namespace assay {
 

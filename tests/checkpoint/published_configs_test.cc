@@ -8,9 +8,9 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "checkpoint/hf/quantization.h"
-#include "checkpoint/hf_config.h"
-#include "checkpoint/hf_wrapper.h"
 #include "checkpoint/layout.h"
+#include "describe/hf_config.h"
+#include "describe/hf_wrapper.h"
 #include "system/file.h"
 
 namespace assay {

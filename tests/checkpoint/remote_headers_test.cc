@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "checkpoint/file_listing.h"
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/gguf/gguf_file.h"
 #include "checkpoint/small_gguf.h"
 
 namespace assay {

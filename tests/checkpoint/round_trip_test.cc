@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/expect_error.h"
-#include "checkpoint/gguf_types.h"
+#include "checkpoint/gguf/gguf_types.h"
 #include "checkpoint/hf/writing.h"
 #include "system/file.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/gguf_metadata.h"
+#include "checkpoint/gguf/gguf_metadata.h"
 
 namespace assay {
 

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
-#include "checkpoint/hf_config.h"
-#include "checkpoint/hf_wrapper.h"
+#include "describe/hf_config.h"
+#include "describe/hf_wrapper.h"
 #include "system/file.h"
 
 namespace assay {

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
-#include "checkpoint/gguf_file.h"
+#include "checkpoint/gguf/gguf_file.h"
 #include "checkpoint/gpt_oss_model.h"
 #include "checkpoint/safetensors.h"
 #include "convert/convert.h"

@@ -11,10 +11,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "checkpoint/arch/spec.h"
 #include "checkpoint/convert_for_test.h"
-#include "checkpoint/hf_config.h"
-#include "checkpoint/hf_wrapper.h"
+#include "describe/arch/spec.h"
+#include "describe/hf_config.h"
+#include "describe/hf_wrapper.h"
 #include "kernel/ops.h"
 #include "model/model.h"
 #include "system/file.h"

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "base/json.h"
-#include "checkpoint/gguf_types.h"
+#include "checkpoint/gguf/gguf_types.h"
 #include "quantize/gguf_mix.h"
 #include "quantize/presets.h"
 

@@ -6,9 +6,9 @@
 #include <chrono>
 #include <map>
 
-#include "task/call_syntax.h"
-#include "task/fence.h"
-#include "task/pattern.h"
+#include "dialect/call/call_syntax.h"
+#include "dialect/fence.h"
+#include "task/check/pattern.h"
 #include "task_testing.h"
 
 namespace assay {

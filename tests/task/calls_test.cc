@@ -8,10 +8,10 @@
 
 #include "base/random.h"
 #include "base/strings.h"
+#include "dialect/call/call_syntax.h"
+#include "dialect/reasoning.h"
 #include "system/file.h"
-#include "task/call_syntax.h"
-#include "task/matcher.h"
-#include "task/reasoning.h"
+#include "task/check/matcher.h"
 #include "task_testing.h"
 
 namespace assay {

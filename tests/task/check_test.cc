@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "task/number_text.h"
+#include "task/check/number_text.h"
 #include "task_testing.h"
 
 namespace assay {

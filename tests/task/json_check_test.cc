@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "task/answer_json.h"
-#include "task/matcher.h"
+#include "dialect/answer_json.h"
+#include "task/check/matcher.h"
 #include "task_testing.h"
 
 namespace assay {

@@ -1,4 +1,4 @@
-#include "task/matching.h"
+#include "task/check/matching.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Reasoning taken off an answer, in the marks that models write.
-#include "task/reasoning.h"
+#include "dialect/reasoning.h"
 
 #include <gtest/gtest.h>
 

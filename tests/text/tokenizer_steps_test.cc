@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "system/file.h"
-#include "text/gguf_pretokenizers.h"
+#include "text/files/gguf_pretokenizers.h"
 #include "text/pretokenizer.h"
 #include "text/tokenizer.h"
 

@@ -11,8 +11,8 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "system/file.h"
+#include "text/files/tokenizer_files.h"
 #include "text/tokenizer.h"
-#include "text/tokenizer_files.h"
 
 namespace assay {
 namespace {

@@ -14,7 +14,7 @@ tests/checkpoint/config_keys_test.cc holds our reading against it: what changes 
 With --compare ASSAY each changed model is saved, run by that program and by transformers (float32, eager), and the largest difference of
 log-probabilities over a continuation of a long prompt is shown; nothing is written.
 
---table writes src/checkpoint/arch/config_classes.inc, the same as a table for the program, from the golden file.
+--table writes src/describe/arch/config_classes.inc, the same as a table for the program, from the golden file.
 
 Needs torch, transformers, safetensors, tokenizers. Run from the checkout:
 python3 tools/golden/config_keys.py [--table | [--compare ASSAY] [NAME …]]
@@ -347,7 +347,7 @@ TEXTS_OF_OTHERS = {"Qwen2VLTextConfig": "qwen2", "Qwen2_5_VLTextConfig": "qwen2"
 
 
 def table():
-    """src/checkpoint/arch/config_classes.inc from the golden file: a row a class."""
+    """src/describe/arch/config_classes.inc from the golden file: a row a class."""
     models = json.loads(OUT.read_text())["models"]
     classes = {}
     for name, known in models.items():
@@ -379,7 +379,7 @@ def table():
     text = (f"// Made by tools/golden/config_keys.py --table with transformers {transformers.__version__}: model_type, what the class takes where a "
             "file\n// states nothing, the keys of the class that act on no logit, keys beyond its own that it takes, other names of keys\n"
             "// (: where the class's own goes before it).\n// clang-format off\n")
-    (ROOT / "src/checkpoint/arch/config_classes.inc").write_text(text + "\n".join(lines) + "\n// clang-format on\n")
+    (ROOT / "src/describe/arch/config_classes.inc").write_text(text + "\n".join(lines) + "\n// clang-format on\n")
 
 
 def main():

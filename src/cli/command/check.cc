@@ -1,0 +1,378 @@
+// The main job: quantize, run the same examples on both, say whether it holds.
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "checkpoint/model_files.h"
+#include "cli/arm.h"
+#include "cli/command.h"
+#include "cli/labelling.h"
+#include "cli/prompt_flags.h"
+#include "cli/ranges.h"
+#include "cli/verdict.h"
+#include "convert/convert.h"
+#include "quantize/choose.h"
+#include "report/certificate.h"
+#include "report/report.h"
+#include "system/file.h"
+#include "system/machine.h"
+#include "system/output.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+struct Options {
+  std::string model, task, text, unlabelled, labels, report = "assay-report.html", certificate, keep,
+                                                     fail_on = "cant-tell";
+  std::vector<std::string> to, candidates;
+  double margin = 0;
+  bool in_order = false;
+  ModelFlags model_flags;
+  PromptFlags prompt_flags;
+  TaskSamplingFlags sampling;
+  EngineOptions engine;
+  PerplexityOptions perplexity;
+  bool no_cache = false, no_speed = false, noise = false, force = false;
+};
+
+constexpr uint64_t kLogitBudget = uint64_t{1} << 30;
+
+std::string TextOf(const Json& content) {
+  if (content.is_string()) return content.get<std::string>();
+  return content.is_null() ? "" : DumpJson(content);
+}
+
+ExampleText DescribeExample(const Example& example) {
+  ExampleText text{example.id, example.slice, {}, ""};
+  if (!example.tools.is_null()) text.prompt.push_back({"tools", DumpJson(example.tools, 1)});
+  if (example.is_chat())
+    for (const Json& message : example.messages)
+      text.prompt.push_back({message.value("role", ""), TextOf(message.value("content", Json(nullptr)))});
+  else
+    text.prompt.push_back({"", example.prompt});
+  for (const Check& check : example.expect) text.expected += (text.expected.empty() ? "" : "\n") + DumpJson(check.spec);
+  return text;
+}
+
+std::vector<ExampleText> ExampleTexts(const Task& task) {
+  std::vector<ExampleText> texts;
+  for (const Example& example : task.examples) texts.push_back(DescribeExample(example));
+  return texts;
+}
+
+class Checking {
+ public:
+  Checking(const Options& o, const CommonFlags& flags)
+      : o_(o),
+        flags_(flags),
+        pool_(flags.threads),
+        cache_(!o.no_cache, flags),
+        progress_(MakeProgress(flags)),
+        logits_(kLogitBudget) {}
+
+  void Run() {
+    task_ = LoadTask(o_.task);
+    if (!task_.IsLook())
+      Fail(ErrorKind::kInvalid, "{}: task.looks: expected {}, as planned, found {}: no verdict is given between looks",
+           o_.task, task_.LooksText(), task_.examples.size());
+    if (!o_.unlabelled.empty() && o_.sampling.samples > 1)
+      Fail(
+          ErrorKind::kInvalid,
+          "--unlabelled: expected --samples 1, found {}: prompts are answered once, and cannot be judged with examples "
+          "that are answered several times",
+          o_.sampling.samples);
+    if (!o_.unlabelled.empty()) labelling_.emplace(o_.unlabelled, o_.labels, o_.report, task_);
+    if (!o_.text.empty()) text_ = ReadFile(o_.text);
+    std::vector<const Preset*> presets;  // a wrong name is told before any work
+    for (const std::string& name : o_.to) {
+      const Preset& preset = Preset::Get(name);
+      if (std::find(presets.begin(), presets.end(), &preset) != presets.end())
+        Fail(ErrorKind::kInvalid, "--to names {} twice", name);
+      presets.push_back(&preset);
+      WarnOf(preset, flags_);
+    }
+    std::string path = ResolveModel(o_.model);
+    rules_.force = o_.force;
+    AddSources(rules_, {ModelFiles(path), StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}),
+                        cache_.files()});
+    for (const std::string& candidate : o_.candidates) AddSources(rules_, {ModelFiles(ResolveModel(candidate))});
+    OutputRules of_report = rules_, of_data = rules_;
+    of_report.ours = IsReport;
+    of_data.ours = IsCheckRecord;
+    for (const fs::path& name : {fs::path(o_.report), DataName()}) NoteLeft(name, flags_);
+    AtomicFile report(o_.report, of_report), data(DataName(), of_data);
+    std::optional<AtomicFile> certificate;
+    if (!o_.certificate.empty()) {
+      RequireOwnName(o_.certificate);
+      NoteLeft(o_.certificate, flags_);
+      certificate.emplace(o_.certificate, rules_);  // of another check, perhaps: only with --force
+    }
+    if (labelling_) labelling_->Open(rules_, flags_);
+    base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_, [&](std::shared_ptr<const Checkpoint> opened) {
+      source_ = std::move(opened);
+      for (const Preset* preset : presets) {
+        if (std::string left = RequireFit(*preset, *source_); !left.empty())
+          Note(flags_, fmt::format("{}: {}", preset->info().name, left));
+        CheckKeep(*preset);
+      }
+    });
+    if (!text_.empty()) PerplexityTokens(*base_.engine, text_, o_.perplexity);  // told before any work, too
+    base_.identity.format = base_.model->checkpoint().main_format();
+    // One for all arms: what is compared is the weights.
+    sampling_ = o_.sampling.For(base_.model->config().generation);
+    NoteGeneration(base_.model->config().generation, flags_);
+    CheckSamples(task_, sampling_, o_.sampling.samples, flags_);
+    record_.started = UtcTimestamp();
+    record_.build = BuildText();
+    record_.machine = MachineText();
+    record_.task_name = task_.name;
+    record_.text_name = o_.text.empty() ? "" : fs::path(o_.text).filename().string();
+    record_.margin = o_.margin;
+    record_.as_given = o_.in_order;
+    record_.examples = ExampleTexts(task_);
+    if (task_.examples.size() < kAdvisedExamples)
+      Note(flags_, fmt::format("{} examples: below {} most comparisons end in \"can't tell\"", task_.examples.size(),
+                               kAdvisedExamples));
+
+    double start = Now();
+    record_.baseline = Measure(base_, nullptr);
+    RequireAnswers(record_.baseline.run, flags_);  // else no candidate can be judged
+    if (o_.noise) record_.noise = MeasureNoise(base_, task_, record_.baseline.run, cache_, *progress_);
+    for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
+    for (const std::string& candidate : o_.candidates) AddCandidate(ResolveModel(candidate), "");
+    record_.elapsed_s = Now() - start;
+    if (labelling_) record_.labels = labelling_->labels();
+    comparisons_ = Judge(record_);
+    report.Write(RenderHtml(record_, comparisons_));
+    const std::string bytes = DumpJson(ToJson(record_)) + "\n";
+    data.Write(bytes);
+    if (certificate) certificate->Write(DumpJson(MakeCertificate(record_, comparisons_, bytes), 1) + "\n");
+    report.Commit();
+    data.Commit();
+    if (certificate) certificate->Commit();
+    if (labelling_) labelling_->Write(record_, ExampleTexts(labelling_->prompts()), flags_);
+  }
+
+  const CheckRecord& record() const { return record_; }
+  const std::optional<Labelling>& labelling() const { return labelling_; }
+  const std::vector<Comparison>& comparisons() const { return comparisons_; }
+  /// Where the record lies: beside the report.
+  fs::path DataName() const {
+    fs::path name = fs::path(o_.report).replace_extension(".json");
+    if (name == o_.report)
+      Fail(ErrorKind::kInvalid, "--report {}: the data beside the report would have the same name; name it .html",
+           o_.report);
+    return name;
+  }
+
+ private:
+  /// Of two files with one name the second would replace the first.
+  void RequireOwnName(const fs::path& name) const {
+    for (const fs::path& other : {fs::path(o_.report), DataName()})
+      if (fs::weakly_canonical(name) == fs::weakly_canonical(other))
+        Fail(ErrorKind::kInvalid, "--certificate {}: the report or its data would have the same name", name.string());
+  }
+
+  Arm Measure(const LoadedArm& loaded, const LoadedArm* base) {
+    Arm arm;
+    std::vector<FileState> files = loaded.files;
+    if (base) files.insert(files.end(), base->files.begin(), base->files.end());
+    cache_.Watch(std::move(files));
+    arm.run = AnswerTask(loaded, task_, MakeRunHeader(loaded, task_, sampling_, o_.sampling.samples), nullptr, cache_,
+                         *progress_);
+    NotePromptRemarks(arm.run, flags_);
+    if (labelling_) {
+      const Task& prompts = labelling_->prompts();
+      arm.unlabelled =
+          AnswerTask(loaded, prompts, MakeRunHeader(loaded, prompts, sampling_, 1), nullptr, cache_, *progress_);
+      NotePromptRemarks(arm.unlabelled, flags_);
+    }
+    if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
+    if (base)
+      arm.displacement =
+          MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);
+    if (!o_.no_speed) arm.cost = MeasureCost(loaded, o_.model_flags, flags_, cache_);
+    return arm;
+  }
+
+  fs::path KeptName(const Preset& preset) const { return fs::path(o_.keep) / DefaultOutputName(*source_, preset); }
+
+  /// What this very model, quantized so, was when this build wrote it to `out`; "" for the cache's own.
+  std::string QuantKey(const Preset& preset, const fs::path& out) const {
+    return KeyOf({"quant", source_->fingerprint(), preset.info().name, out.string()});
+  }
+  std::string KeptKey(const Preset& preset) const {
+    std::error_code ignored;
+    return QuantKey(preset, fs::weakly_canonical(KeptName(preset), ignored));
+  }
+
+  /// Whether what lies at `out` is still that.
+  bool IsAsMade(const fs::path& out, const std::string& key) {
+    const std::optional<Json> known = cache_.Get(key);
+    std::error_code ignored;
+    if (!known || !fs::exists(out, ignored)) return false;
+    try {
+      return Checkpoint::Open(out)->fingerprint() == *known;
+    } catch (const Error&) {
+      return false;  // cut short or damaged
+    }
+  }
+
+  /// Told before the model is loaded. What an interrupted command of the same words wrote is no obstacle.
+  void CheckKeep(const Preset& preset) {
+    if (o_.keep.empty()) return;
+    MakeFolder(o_.keep);
+    const fs::path out = KeptName(preset);
+    NoteLeft(out, flags_);
+    if (!o_.force && IsAsMade(out, KeptKey(preset))) return;
+    CheckConversion(*source_, preset, out, Conversion(), pool_, *progress_);
+  }
+
+  ConvertOptions Conversion() const {
+    ConvertOptions options;
+    options.measure_error = false;
+    options.rules = rules_;
+    return options;
+  }
+
+  std::string Make(const Preset& preset, const fs::path& out) {
+    ConvertOptions options = Conversion();
+    options.rules.unchanged = base_.files;
+    return ConvertCheckpoint(*source_, preset, out, options, pool_, *progress_).output;
+  }
+
+  std::string MakeOnce(const Preset& preset, const fs::path& out, const std::string& key) {
+    std::string made = Make(preset, out);
+    cache_.Watch(base_.files);
+    if (!cache_.folder().empty()) cache_.Put(key, Checkpoint::Open(made)->fingerprint());
+    return made;
+  }
+
+  /// Where the quantized model of a preset lies. It is taken when it is what this build made of this very model.
+  std::string Quantized(const Preset& preset) {
+    if (!o_.keep.empty()) {
+      const fs::path out = KeptName(preset);
+      const std::string key = KeptKey(preset);
+      return !o_.force && IsAsMade(out, key) ? out.string() : MakeOnce(preset, out, key);
+    }
+    const std::string file =
+        std::string(preset.info().name) + (preset.info().container == Container::kGguf ? ".gguf" : "");
+    if (!cache_.folder().empty()) {
+      try {
+        return QuantizedInCache(preset, file);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kIo && error.kind() != ErrorKind::kResource) throw;
+        Note(flags_, fmt::format("{} is not kept in the cache: {}", preset.info().name, error.what()));
+      }
+    }
+    scratch_.emplace_back(std::make_unique<ScratchFolder>());
+    return Make(preset, scratch_.back()->path() / file);
+  }
+
+  /// What is not as it was made is made anew; of two processes one makes it.
+  std::string QuantizedInCache(const Preset& preset, const std::string& file) {
+    const fs::path folder = cache_.folder() / "quants" / source_->fingerprint(), out = folder / file;
+    MakeFolder(folder);
+    bool told = false;
+    const WaitingLock lock(out.string() + ".lock", [&] {
+      if (!std::exchange(told, true))
+        Note(flags_, fmt::format("waiting for another process that quantizes to {}", preset.info().name));
+      return progress_->Cancelled();
+    });
+    const std::string key = QuantKey(preset, "");
+    if (IsAsMade(out, key)) return out.string();
+    RemoveOwn(out);
+    return MakeOnce(preset, out, key);
+  }
+
+  void AddCandidate(const std::string& path, std::string_view name) {
+    LoadedArm candidate = LoadArm(path, name, o_.model_flags, o_.engine, pool_, flags_);
+    for (const std::string& line : candidate.model->checkpoint().differences()) Note(flags_, line);
+    record_.candidates.push_back(Measure(candidate, &base_));
+  }
+
+  const Options& o_;
+  const CommonFlags& flags_;
+  ThreadPool pool_;
+  Cache cache_;
+  std::unique_ptr<Progress> progress_;
+  LogitCache logits_;
+  Task task_;
+  std::optional<Labelling> labelling_;
+  std::string text_;
+  std::shared_ptr<const Checkpoint> source_;  // of base_, which is made of it
+  LoadedArm base_;
+  Sampling sampling_;
+  OutputRules rules_;
+  std::vector<std::unique_ptr<ScratchFolder>> scratch_;  // of quantized models that nobody keeps
+  CheckRecord record_;
+  std::vector<Comparison> comparisons_;
+};
+
+}  // namespace
+
+std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
+  auto o = std::make_shared<Options>();
+  command.Option("MODEL", o->model, "the full-precision model: file, folder or org/name").Required();
+  command.Option("--task", o->task, "your examples (JSON lines; docs/tasks.md)").Required();
+  command.Option("--to", o->to, "presets to try, comma-separated: see `assay formats`").CommaSeparated();
+  command.Option("--candidate", o->candidates, "an already quantized model to judge (repeatable)");
+  Flag unlabelled = command.Option("--unlabelled", o->unlabelled,
+                                   "prompts without right answers (JSON lines; docs/tasks.md): equal answers count");
+  command.Option("--labels", o->labels, "REPORT.differing.jsonl of an earlier run, with \"right\" filled in")
+      .Needs(unlabelled);
+  command.Option("--text", o->text, "text file for perplexity and KL divergence");
+  command.Option("--context", o->perplexity.context, "tokens per chunk of the text")
+      .ShowDefault()
+      .Within(IntegerBetween(2, kMostTokens));
+  command.Option("--chunks", o->perplexity.chunks, "at most so many chunks of the text (default: all)")
+      .Within(IntegerBetween(1, kMostTokens));
+  command
+      .Option("--margin", o->margin,
+              "largest acceptable drop in points, fixed before you look (default: the task's, else 10)")
+      .Within(NumberBetween(0.1, 99.9));
+  AddInOrder(command, o->in_order);
+  command.Option("--report", o->report, "HTML report to write").ShowDefault();
+  command.Option("--certificate", o->certificate,
+                 "also write the verdicts, bound to record, task and weights by hashes (assay verify)");
+  command.Option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
+  AddPromptFlags(command, o->prompt_flags);
+  AddTaskSamplingFlags(command, o->sampling);
+  command.Switch("--noise", o->noise, "ask the baseline a second time with other seeds: what flips by chance alone");
+  command.Option("--batch", o->engine.batch_size, "examples that decode together")
+      .ShowDefault()
+      .Within(IntegerBetween(1, 256));
+  command.Switch("--no-cache", o->no_cache, "measure everything anew");
+  AddForce(command, o->force);
+  command.Switch("--no-speed", o->no_speed, "do not measure speed and memory");
+  AddFailOn(command, o->fail_on);
+  AddModelFlags(command, o->model_flags);
+  return [o, &flags] {
+    o->engine.prompt = o->prompt_flags.options();
+    if (o->to.empty() && o->candidates.empty()) o->to = {"q8_0", "q4_k_m"};
+    Checking checking(*o, flags);
+    checking.Run();
+    const CheckRecord& record = checking.record();
+    const std::vector<Comparison>& comparisons = checking.comparisons();
+    if (flags.json) {
+      PrintJson(RenderJson(record, comparisons));
+    } else {
+      TerminalOptions terminal{TerminalWidth(), ColorOutput()};
+      std::string text = RenderTerminal(record, comparisons, terminal);
+      if (!text.empty() && text.back() == '\n') text.pop_back();
+      PrintTrusted(text);
+      Print(fmt::format("\nreport: {} (all answers side by side); data: {}", o->report, checking.DataName().string()));
+      if (checking.labelling()) Print(checking.labelling()->WhatToDo());
+    }
+    for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);
+    return VerdictExitCode(comparisons, o->fail_on);
+  };
+}
+
+}  // namespace assay

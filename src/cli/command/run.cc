@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "checkpoint/model_files.h"
+#include "cli/arm.h"
+#include "cli/command.h"
+#include "cli/prompt_flags.h"
+#include "cli/ranges.h"
+#include "cli/summary.h"
+#include "cli/verdict.h"
+
+namespace assay {
+std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
+  struct Options {
+    std::string model, task, out;
+    ModelFlags model_flags;
+    PromptFlags prompt_flags;
+    TaskSamplingFlags sampling;
+    EngineOptions engine;
+    bool no_cache = false, force = false;
+  };
+  auto o = std::make_shared<Options>();
+  command.Option("MODEL", o->model, "model file or folder").Required();
+  command.Option("--task", o->task, "task file (JSON lines)").Required();
+  command.Option("-o,--output", o->out, "where to save the run (default: MODEL.TASK.run.jsonl in this folder)");
+  AddPromptFlags(command, o->prompt_flags);
+  AddTaskSamplingFlags(command, o->sampling);
+  command.Option("--batch", o->engine.batch_size, "examples that decode together")
+      .ShowDefault()
+      .Within(IntegerBetween(1, 256));
+  command.Switch("--no-cache", o->no_cache, "answer anew even what the cache knows");
+  AddForce(command, o->force);
+  AddModelFlags(command, o->model_flags);
+  return [o, &flags] {
+    Task task = LoadTask(o->task);
+    ThreadPool pool(flags.threads);
+    const std::string path = ResolveModel(o->model);
+    OutputRules rules;
+    rules.force = o->force;
+    AddSources(rules, {ModelFiles(path), StatesOf(std::vector<std::filesystem::path>{o->task})});
+    if (!o->out.empty()) CheckOutput(o->out, rules);  // told before any work
+    o->engine.prompt = o->prompt_flags.options();
+    LoadedArm arm = LoadArm(path, "", o->model_flags, o->engine, pool, flags);
+    std::string out = o->out;
+    if (out.empty())
+      out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity.name).stem().string(),
+                        std::filesystem::path(o->task).stem().string());
+    const GenerationConfig& generation = arm.model->config().generation;
+    NoteGeneration(generation, flags);
+    const Sampling sampling = o->sampling.For(generation);
+    CheckSamples(task, sampling, o->sampling.samples, flags);
+    RunHeader header = MakeRunHeader(arm, task, sampling, o->sampling.samples);
+    Cache cache(!o->no_cache, flags);
+    cache.Watch(arm.files);
+    rules.unchanged = arm.files;
+    AddSources(rules, {cache.files()});
+    const bool any_clock = o->prompt_flags.now.empty();
+    RunRecordWriter writer(out, header, rules, any_clock);
+    if (any_clock && writer.now() != header.now) {
+      // All prompts of a run are of one time: that of its first sitting.
+      header.now = writer.now();
+      o->engine.prompt.now_s = ClockFromText(header.now);
+      arm.engine.reset();  // one at a time
+      arm.engine = std::make_unique<Engine>(arm.model, pool, o->engine);
+    }
+    if (!writer.set_aside().empty())
+      Note(flags, fmt::format("{}: an interrupted run of another model, task, setting or build was moved there",
+                              writer.set_aside().string()));
+    if (!writer.resumed().empty())
+      Note(flags, fmt::format("{}: going on after {} finished {}", out, writer.resumed().size(),
+                              header.samples > 1 ? "answers" : "examples"));
+    auto progress = MakeProgress(flags);
+    RunRecord run = AnswerTask(arm, task, header, &writer, cache, *progress);
+    writer.Finish();
+    NotePromptRemarks(run, flags);
+    if (flags.json) {
+      PrintJson(SummaryJson(run, out));
+    } else {
+      PrintSummary(run);
+      Print("saved to " + out);
+    }
+    RequireAnswers(run, flags);
+    return static_cast<int>(kHolds);
+  };
+}
+
+}  // namespace assay
