@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/strings.h"
 
@@ -35,11 +36,25 @@ std::string Flips(const Judgement& group) {
   return text;
 }
 
+/// ": 3 lost, 1 gained, 4 without a label", as far as anybody has labelled them.
+std::string Labelled(const Unlabelled& prompts) {
+  std::string text;
+  auto add = [&](int64_t n, std::string_view what) {
+    if (n > 0) text += fmt::format("{}{} {}", text.empty() ? ": " : ", ", n, what);
+  };
+  add(prompts.lost, "lost");
+  add(prompts.gained, "gained");
+  add(prompts.same_worth, "worth the same");
+  if (!text.empty()) add(prompts.unknown, "without a label");
+  return text;
+}
+
 /// The same of the whole, with the unlabelled prompts where they count.
 std::string Flips(const Comparison& comparison) {
   std::string text = Flips(comparison.all);
   if (const std::optional<Unlabelled>& prompts = comparison.unlabelled; prompts && prompts->used)
-    text += fmt::format("; {} of {} unlabelled answers differ", prompts->differing.size(), prompts->prompts);
+    text += fmt::format("; {} of {} differ{}", prompts->differing.size(),
+                        Counted(prompts->prompts, "unlabelled answer"), Labelled(*prompts));
   return text;
 }
 
@@ -58,11 +73,9 @@ std::string WorstSlice(const Comparison& comparison) {
   for (const Judgement& slice : comparison.slices)
     if (slice.judged && (!worst || slice.drop.upper > worst->drop.upper)) worst = &slice;
   if (!worst || 100 * worst->drop.upper <= comparison.margin) return "";
-  return fmt::format("; with {} {}, {} may still be {:.0f} points down", worst->sources,
-                     worst->clustered      ? "sources"
-                     : worst->sources == 1 ? "example"
-                                           : "examples",
-                     worst->name, 100 * worst->drop.upper);
+  return fmt::format("; with {}, {} may still be {:.0f} points down",
+                     Counted(worst->sources, worst->clustered ? "source" : "example"), worst->name,
+                     100 * worst->drop.upper);
 }
 
 std::string Names(std::span<const Comparison> comparisons, std::span<const size_t> which) {

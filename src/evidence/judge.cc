@@ -10,6 +10,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "base/counted.h"
 #include "statistics/bounded_mean.h"
 #include "statistics/exact_paired.h"
 #include "statistics/multiplicity.h"
@@ -140,11 +141,11 @@ std::string Percent(double p) {
 std::string Flips(const Judgement& group) {
   std::string text = fmt::format("{} lost, {} gained{} of {}", group.counts.regressions, group.counts.fixes,
                                  group.sampled() ? " on balance" : "", group.counts.n);
-  if (group.clustered) text += fmt::format(" (of {} sources)", group.sources);
+  if (group.clustered) text += fmt::format(" (of {})", Counted(group.sources, "source"));
   if (group.sampled())
-    text +=
-        fmt::format(", {} passes before and {} after of {} answers ({} examples \xC3\x97 {})", group.baseline_passed,
-                    group.candidate_passed, group.answers, group.counts.n, group.answers / group.counts.n);
+    text += fmt::format(", {} passes before and {} after of {} answers ({} \xC3\x97 {})", group.baseline_passed,
+                        group.candidate_passed, group.answers, Counted(group.counts.n, "example"),
+                        group.answers / group.counts.n);
   return text;
 }
 
@@ -274,6 +275,10 @@ void Jury::JudgeGroups(Comparison& comparison) {
     // Planning enumerates the tables of single, independent answers.
     const bool planned = !group.clustered && !group.sampled();
     if (planned) group.detectable_drop = figures.DetectableDrop(group.counts, share);
+    // No drop is larger than what the baseline passes.
+    if (group.detectable_drop &&
+        *group.detectable_drop * static_cast<double>(group.counts.n) > static_cast<double>(group.baseline_passed))
+      group.detectable_drop.reset();
     if (group.adjusted_holds_p <= level && !group.weak_baseline) {
       group.downgraded = group.displacement.large() && group.counts.n < kSmallSample;
       group.verdict = group.downgraded ? Verdict::kCantTell : Verdict::kHolds;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/counted.h"
 #include "base/hash.h"
 #include "base/strings.h"
 #include "evidence/comparison.h"
@@ -151,10 +152,10 @@ void Decide(const Together& together, Unlabelled& found, Comparison& comparison)
   all.detectable_drop.reset();
   if (alone == Verdict::kCracks) return;  // never taken back
   all.examples_to_settle.reset();
-  const std::string flips = fmt::format("{} lost, {} gained{} of {} ({} examples and {} unlabelled prompts)",
-                                        all.counts.regressions + found.lost, all.counts.fixes + found.gained,
-                                        found.unknown ? fmt::format(", {} of unknown worth", found.unknown) : "",
-                                        found.examples, all.counts.n, found.prompts);
+  const std::string flips = fmt::format(
+      "{} lost, {} gained{} of {} ({} and {})", all.counts.regressions + found.lost, all.counts.fixes + found.gained,
+      found.unknown ? fmt::format(", {} of unknown worth", found.unknown) : "", found.examples,
+      Counted(all.counts.n, "example"), Counted(found.prompts, "unlabelled prompt"));
   all.downgraded = false;
   if (found.holds_p <= level && !all.weak_baseline) {
     all.downgraded = all.displacement.large() && found.examples < kSmallSample;
@@ -177,7 +178,7 @@ void Decide(const Together& together, Unlabelled& found, Comparison& comparison)
                                                  100 * all.drop.lower, 100 * all.drop.upper);
     if (found.unknown)
       all.reason += fmt::format("; label the {}", found.unknown == 1 ? "answer that differs" : "answers that differ");
-    if (alone == Verdict::kHolds) all.reason += fmt::format(" (the {} examples alone hold)", all.counts.n);
+    if (alone == Verdict::kHolds) all.reason += " (the task's examples alone hold)";
   }
   found.decided = all.verdict != alone;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/strings.h"
@@ -190,8 +191,9 @@ std::vector<Finding> VerifyRecord(const Json& certificate, std::string_view reco
     found_about[key] = found.at(key);
   }
   findings.push_back(Compared("when and where", stated_about, found_about, record.started));
-  findings.push_back(Compared("task of the record", certificate.at("task"), found.at("task"),
-                              fmt::format("{}, {} examples", record.task_name, record.baseline.run.example_count())));
+  findings.push_back(
+      Compared("task of the record", certificate.at("task"), found.at("task"),
+               fmt::format("{}, {}", record.task_name, Counted(record.baseline.run.example_count(), "example"))));
   findings.push_back(Compared("baseline of the record", certificate.at("baseline"), found.at("baseline"),
                               record.baseline.model().format));
   const Json &stated = certificate.at("candidates"), &there = found.at("candidates");
@@ -209,6 +211,11 @@ std::vector<Finding> VerifyRecord(const Json& certificate, std::string_view reco
     findings.push_back(Compared(name + ": verdict", member(stated[i], "verdict"), there[i].at("verdict"),
                                 Summary(there[i].at("verdict"))));
   }
+  std::vector<std::string> unknown;
+  for (const auto& [key, value] : certificate.items())
+    if (!found.contains(key)) unknown.push_back(key);
+  if (!unknown.empty())
+    findings.push_back({"members", CheckState::kDiffers, "no certificate has " + Join(unknown, ", ")});
   const Json& recommended = found.at("recommended");
   findings.push_back(Compared("recommended", Json{{"format", member(certificate, "recommended")}},
                               Json{{"format", recommended}},

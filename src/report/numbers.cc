@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/counted.h"
 #include "base/strings.h"
 
 namespace assay {
@@ -40,8 +41,9 @@ std::string PointsText(double share) {
 }
 
 std::string ExamplesText(const RunRecord& run) {
-  if (run.header.samples == 1) return fmt::format("{} examples", run.example_count());
-  return fmt::format("{} answers ({} examples \xC3\x97 {})", run.examples.size(), run.example_count(),
+  const std::string examples = Counted(run.example_count(), "example");
+  if (run.header.samples == 1) return examples;
+  return fmt::format("{} ({} \xC3\x97 {})", Counted(static_cast<int64_t>(run.examples.size()), "answer"), examples,
                      run.header.samples);
 }
 

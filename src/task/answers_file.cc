@@ -172,8 +172,9 @@ AnswersFile ReadAnswers(std::string_view text, std::string_view name) {
     begin = end + 1;
     ++number;
     if (Trim(line).empty()) continue;
+    Json json;
     try {
-      Json json = ParseJson(line, name, /*strict=*/true);
+      json = ParseJson(line, name, /*strict=*/true);
       GivenAnswer given = ReadLine(json);
       given.line = number;
       file.answers.push_back(std::move(given));
@@ -184,6 +185,9 @@ AnswersFile ReadAnswers(std::string_view text, std::string_view name) {
           file.unread.push_back(key);
     } catch (const FieldError& error) {
       file.problems.push_back({number, error.field, error.message});
+      for (const char* key : {"custom_id", "id"})
+        if (json.is_object() && json.contains(key) && json[key].is_string())
+          file.bad_ids.insert(json[key].get<std::string>());
     } catch (const Error& error) {
       std::string_view message = error.what();
       if (message.starts_with(name)) message.remove_prefix(name.size());
@@ -223,7 +227,7 @@ ScoredAnswers ScoreAnswers(const Task& task, const AnswersFile& file) {
     none.finish = "error";
     none.error = "no answer was given";
     const bool given = found != answers.end();
-    if (!given) scored.missing.push_back(&example);
+    if (!given && !file.bad_ids.contains(example.id)) scored.missing.push_back(&example);
     ExampleResult result = given ? ScoreAnswer(example, found->second->answer, "", found->second->context)
                                  : ScoreAnswer(example, none, "");
     result.index = static_cast<int64_t>(scored.examples.size());

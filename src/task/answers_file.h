@@ -3,6 +3,7 @@
 // describes the file.
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ struct AnswersFile {
   std::vector<GivenAnswer> answers;   // in the file's order
   std::vector<std::string> unread;    // members that say nothing about an answer, each once
   std::vector<TaskProblem> problems;  // lines that cannot be read
+  std::set<std::string> bad_ids;      // of those that name one: they have an answer, if none that can be read
 };
 
 /// `name` stands for the file in messages of lines that are no JSON.

@@ -56,6 +56,16 @@ class Judging(unittest.TestCase):
         for text in says:
             self.assertIn(text, result.stderr)
 
+    def fails_(self, *arguments, says):
+        result = self.run_(*arguments)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(says, result.stderr)
+
+    def test_an_empty_text_is_no_value(self):
+        for flag in ("--html", "--metric"):
+            self.fails("compare", "a", "b", flag, "", code=2, says=[f"{flag}: expected some text, found ''"])
+        self.fails("check", "m", "--task", "t", "--certificate", "", code=2, says=["--certificate: expected some text, found ''"])
+
     def test_score_and_compare(self):
         self.write("base.jsonl", answer_lines())
         self.write("small.jsonl", answer_lines(wrong=range(0, 40)))
@@ -72,6 +82,7 @@ class Judging(unittest.TestCase):
         self.assertEqual((out["verdicts"][0]["candidate"], out["verdicts"][0]["comparable"]), ("q2", True))
         self.assertEqual(sum("made elsewhere" in note for note in out["verdicts"][0]["notes"]), 1)
         self.assertEqual(self.json("compare", "base.run", "base.run")["verdicts"][0]["all"]["verdict"], "holds")
+        self.assertIn("base.run is compared with itself", self.run_("compare", "base.run", "base.run").stderr)
         self.fails("score", "task.jsonl", "base.jsonl", "-o", "base.run", says=["base.run"])  # it is there
 
     def test_every_answer_is_accounted_for(self):
@@ -85,6 +96,10 @@ class Judging(unittest.TestCase):
             "bad.jsonl:6: answer: expected a string", "bad.jsonl:61: id: a second answer to \"t0\"; the first is in line 1",
             "task.jsonl:4: \"n3\" has no answer in bad.jsonl"])
         self.assertFalse((self.path / "x.run").exists())
+        # An answer that cannot be read is told where it stands, not as missing.
+        self.assertNotIn('"n5" has no answer', self.run_("score", "task.jsonl", "bad.jsonl").stderr)
+        self.write("none.jsonl", "")
+        self.fails_("score", "task.jsonl", "none.jsonl", "--allow-missing", says="60 of 60 examples could not be answered")
         self.write("few.jsonl", list(answer_lines())[:-1])
         self.fails("score", "task.jsonl", "few.jsonl", says=["--allow-missing"])
         out = self.json("score", "task.jsonl", "few.jsonl", "--allow-missing")

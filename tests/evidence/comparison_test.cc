@@ -538,6 +538,16 @@ TEST(Advice, ACrackedSliceSpoilsAnOverallHold) {
       "average only.");
 }
 
+TEST(Compare, NoDropIsFoundThatTheBaselineCannotHave) {
+  // Five of fifty pass: no loss is larger than ten points.
+  const CheckRecord record =
+      RecordOf({std::string(5, '.') + std::string(45, 'x'), std::string(4, '.') + std::string(46, 'x')}, {1200, 100});
+  CheckRecord weak = record;
+  weak.baseline.run.examples = record.candidates[0].run.examples;
+  EXPECT_EQ(Judge(weak)[1].all.detectable_drop, std::nullopt);
+  EXPECT_NE(Judge(RecordOf({std::string(50, '.')}, {100}))[0].all.detectable_drop, std::nullopt);
+}
+
 TEST(Advice, NothingToCompare) {
   CheckRecord record = RecordOf({std::string(50, '.')}, {100});
   record.candidates[0].run.header.task_hash = "other";

@@ -126,6 +126,8 @@ TEST(Unlabelled, LabelsTurnThemIntoLostAndGained) {
   EXPECT_EQ(found.unlabelled->unknown, 0);
   EXPECT_EQ(found.all.verdict, Verdict::kHolds) << found.all.reason;
   EXPECT_THAT(StaleLabels(record), testing::IsEmpty());
+  EXPECT_THAT(Advice(record, Judge(record)),
+              HasSubstr("8 of 400 unlabelled answers differ: 2 lost, 2 gained, 4 worth the same)"));
   // All lost is a loss that fifty examples did not show.
   record.labels.clear();
   for (size_t i = 0; i < 8; ++i) Label(record, i, "baseline");
@@ -158,7 +160,7 @@ TEST(Unlabelled, MoreThanTheMarginSaysNothingBeforeItIsLabelled) {
   // Near the margin the two are one test, so that together they do not claim more than the level allows.
   const Comparison near = Judge(Record(std::string(50, '.'), std::string(50, '.'), 400, 40, 10))[0];
   EXPECT_EQ(near.all.verdict, Verdict::kCantTell);
-  EXPECT_THAT(near.all.reason, HasSubstr("label the answers that differ (the 50 examples alone hold)"));
+  EXPECT_THAT(near.all.reason, HasSubstr("label the answers that differ (the task's examples alone hold)"));
 }
 
 TEST(Unlabelled, FalseHoldsStayBelowTheLevel) {

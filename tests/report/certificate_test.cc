@@ -115,6 +115,11 @@ TEST(Certificate, AVerdictThatTheRecordDoesNotGiveIsFound) {
   certificate["candidates"][0]["verdict"].erase("slices");
   certificate.erase("started");
   EXPECT_EQ(Differences(VerifyRecord(certificate, Bytes(record), "r.json")).size(), 3u);
+  // Nor does anybody add words of his own.
+  certificate = Certificate(record);
+  certificate["approved_by"] = "the board";
+  EXPECT_THAT(Differences(VerifyRecord(certificate, Bytes(record), "r.json")),
+              testing::ElementsAre(HasSubstr("no certificate has approved_by")));
 }
 
 TEST(Certificate, TaskAndWeights) {
