@@ -316,6 +316,7 @@ std::string RenderHtml(const CheckRecord& record, std::span<const Comparison> co
     out += PlotsHtml(record, comparisons);
     out += FailureTable(comparisons);
     out += PairsHtml(record, comparisons);
+    out += UnlabelledHtml(record);
   }
   out += Provenance(record, comparisons);
   out += "<footer>One file, nothing is loaded from elsewhere.</footer>\n</main>\n<script>" +

@@ -75,8 +75,8 @@ figure text.name{fill:var(--fg);font-weight:550}
 .filters{position:sticky;top:0;z-index:3;background:var(--bg);display:flex;flex-wrap:wrap;gap:8px;align-items:center;padding:12px 0;border-bottom:1px solid var(--line)}
 .filters .count{margin-left:auto;color:var(--muted);font-size:14px}
 html:not(.js) .filters,html:not(.js) #theme{display:none}
-.ex{padding:26px 0 6px;border-bottom:1px solid var(--line);content-visibility:auto;contain-intrinsic-size:auto 420px}
-.ex>header{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline}
+.ex,.unlabelled{padding:26px 0 6px;border-bottom:1px solid var(--line);content-visibility:auto;contain-intrinsic-size:auto 420px}
+.ex>header,.unlabelled>header{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline}
 .tag{color:var(--muted);font-size:14px}
 .expected{max-width:none;font-size:14px;margin:6px 0 0;color:var(--muted)}
 .expected code{color:var(--fg);font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
@@ -85,9 +85,9 @@ summary{cursor:pointer;color:var(--accent);font-size:14px;width:max-content;max-
 .role{color:var(--muted);font-size:13px;margin:10px 0 2px}
 pre{margin:0;font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere;tab-size:4}
 .prompt{background:var(--soft);border-radius:9px;padding:4px 14px 12px;max-height:26em;overflow:auto}
-.pair{margin:14px 0 20px}
-.pair>header{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline;margin-bottom:7px;font-size:14px}
-.pair>header b{font-size:15px}
+.pair,.other{margin:14px 0 20px}
+.pair>header,.other>header{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:baseline;margin-bottom:7px;font-size:14px}
+.pair>header b,.other>header b{font-size:15px}
 .pair .why{color:var(--muted);overflow-wrap:anywhere}
 .moved{float:right;margin-left:14px;font-variant-numeric:tabular-nums}
 .sides{display:grid;grid-template-columns:1fr 1fr;gap:12px}

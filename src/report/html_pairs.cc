@@ -5,6 +5,9 @@
 #include <map>
 #include <unordered_map>
 
+#include "base/counted.h"
+#include "base/strings.h"
+#include "evidence/unlabelled.h"
 #include "report/diff.h"
 #include "report/escape.h"
 #include "report/html_parts.h"
@@ -170,6 +173,30 @@ std::string PairsHtml(const CheckRecord& record, std::span<const Comparison> com
     out += PromptHtml(shown) + body + "</section>\n";
   }
   return out + "<p class=\"sub\" id=\"f-none\" hidden>No pair matches these filters.</p></section>\n";
+}
+
+std::string UnlabelledHtml(const CheckRecord& record) {
+  const std::vector<DifferingPrompt> prompts = DifferingPrompts(record, {});
+  if (prompts.empty()) return {};
+  std::string out =
+      "<section aria-labelledby=\"unlabelled\"><h2 id=\"unlabelled\">Unlabelled prompts whose answers differ</h2>";
+  out += fmt::format(
+      "<p class=\"sub\">{} of {}: nobody has said beforehand what is right. Equal answers cannot be worse; these can. "
+      "<code>docs/tasks.md</code> tells how to label them.</p>",
+      prompts.size(), Counted(std::ssize(record.baseline.unlabelled.examples), "prompt"));
+  for (const DifferingPrompt& prompt : prompts) {
+    out += "<section class=\"unlabelled\"><header><h3>" + EscapeHtml(prompt.id) + "</h3></header>";
+    for (const OtherAnswer& other : prompt.answers) {
+      const std::vector<DiffPart> parts = DiffWords(prompt.draft, other.answer);
+      const std::string from = EscapeHtml(Join(other.from, ", "));
+      out += "<article class=\"other\"><header><b>" + from + "</b><span class=\"why\">" +
+             EscapeHtml(other.right.empty() ? "without a label" : "right: " + other.right) +
+             "</span></header><div class=\"sides\">" + Side(EscapeHtml(prompt.draft_from), parts, true) +
+             Side(from, parts, false) + "</div></article>\n";
+    }
+    out += "</section>\n";
+  }
+  return out + "</section>\n";
 }
 
 }  // namespace assay

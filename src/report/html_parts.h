@@ -32,4 +32,7 @@ std::string PlotsHtml(const CheckRecord& record, std::span<const Comparison> com
 /// Filters and every pair whose answers or outcomes differ, by example.
 std::string PairsHtml(const CheckRecord& record, std::span<const Comparison> comparisons);
 
+/// The unlabelled prompts whose answers differ, side by side with what a person said of them; empty: there are none.
+std::string UnlabelledHtml(const CheckRecord& record);
+
 }  // namespace assay

@@ -10,6 +10,7 @@
 #include <map>
 #include <regex>
 
+#include "base/hash.h"
 #include "base/strings.h"
 #include "evidence/advice.h"
 #include "report/escape.h"
@@ -149,6 +150,35 @@ TEST(Html, WithoutMeasurements) {
   EXPECT_EQ(html.find(">Perplexity<"), std::string::npos);
   record.candidates.clear();
   ExpectSafe(RenderHtml(record, {}));
+}
+
+TEST(Html, UnlabelledAnswersThatDifferStandSideBySide) {
+  CheckRecord record = SampleCheck();
+  EXPECT_EQ(RenderHtml(record, Judge(record)).find("id=\"unlabelled\""), std::string::npos);
+  auto answers = [](std::vector<std::string> texts) {
+    RunRecord run;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      ExampleResult& result = run.examples.emplace_back();
+      result.id = fmt::format("traffic-{}", i);
+      result.answer = texts[i];
+      result.pass = true;
+      result.checks = {{"text", true, "", texts[i]}};
+    }
+    return run;
+  };
+  record.baseline.unlabelled = answers({"Oslo <b>", "the same"});
+  record.candidates[0].unlabelled = answers({"Bergen <b>", "the same"});
+  std::string html = RenderHtml(record, Judge(record));
+  ExpectSafe(html);
+  EXPECT_THAT(html, HasSubstr("1 of 2 prompts"));
+  EXPECT_THAT(html, HasSubstr("<h3>traffic-0</h3>"));
+  EXPECT_EQ(html.find("<h3>traffic-1</h3>"), std::string::npos);
+  EXPECT_THAT(html, HasSubstr("<del>Oslo</del> &lt;b&gt;"));
+  EXPECT_THAT(html, HasSubstr("<ins>Bergen</ins> &lt;b&gt;"));
+  EXPECT_THAT(html, HasSubstr("without a label"));
+  record.labels = {{"traffic-0", HashHex("Oslo <b>"), HashHex("Bergen <b>"), "baseline"}};
+  html = RenderHtml(record, Judge(record));
+  EXPECT_THAT(html, HasSubstr("right: baseline"));
 }
 
 TEST(Html, NothingDiffers) {
