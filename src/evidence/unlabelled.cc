@@ -275,9 +275,13 @@ std::vector<DifferingPrompt> DifferingPrompts(const CheckRecord& record, const s
     auto& by_id = arms.emplace_back();
     for (const ExampleResult& result : arm.unlabelled.examples) by_id.emplace(result.id, &result);
   }
+  // What is right of those that the task asks is known.
+  std::unordered_set<std::string_view> asked;
+  for (const ExampleResult& result : record.baseline.run.examples)
+    if (!result.prompt_hash.empty()) asked.insert(result.prompt_hash);
   std::vector<DifferingPrompt> out;
   for (const ExampleResult& baseline : record.baseline.unlabelled.examples) {
-    if (!baseline.error.empty()) continue;
+    if (!baseline.error.empty() || asked.contains(baseline.prompt_hash)) continue;
     DifferingPrompt differing{baseline.id, {}, baseline.answer, record.baseline.model().format, {}};
     for (size_t i = 0; i < arms.size(); ++i) {
       const auto found = arms[i].find(baseline.id);

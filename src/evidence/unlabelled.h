@@ -48,7 +48,8 @@ void JudgeUnlabelled(const RunRecord& baseline, const RunRecord& candidate, cons
 /// Whether two answers of unlabelled runs are the same to every check.
 bool SameAnswer(const ExampleResult& a, const ExampleResult& b);
 
-/// Every prompt whose answers differ for some candidate, with the labels that there are. `prompts` in the runs' order.
+/// Every prompt whose answers differ for some candidate and that the task does not ask, with the labels that there are.
+/// `prompts` in the runs' order.
 std::vector<DifferingPrompt> DifferingPrompts(const CheckRecord& record, const std::vector<ExampleText>& prompts);
 
 /// Ids of labels that are of other answers than those in the record, or of prompts that it lacks.

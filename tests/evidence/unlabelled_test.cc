@@ -202,6 +202,9 @@ TEST(Unlabelled, PromptsOfTheTaskCountOnce) {
     for (size_t i = 0; i < 10; ++i) run->examples[i].prompt_hash = "p" + std::to_string(i);
   EXPECT_EQ(Judge(record)[0].unlabelled->prompts, 390);
   EXPECT_EQ(Judge(record)[0].unlabelled->labelled_too, 10);
+  // Nobody is asked what the task knows.
+  for (size_t i = 8; i < 12; ++i) record.candidates[0].unlabelled.examples[i].checks[0].detail = "text:other";
+  EXPECT_EQ(DifferingPrompts(record, {}).size(), 2u);
 }
 
 TEST(Unlabelled, ExamplesOfSeveralAnswersDecideAlone) {
