@@ -14,7 +14,7 @@
 #include "describe/arch/config_class.h"
 #include "describe/hf_config.h"
 #include "describe/hf_wrapper.h"
-#include "model/blocks.h"
+#include "model/block/rope.h"
 #include "model/sequence.h"
 #include "system/file.h"
 

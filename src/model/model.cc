@@ -1,61 +1,50 @@
 #include "model/model.h"
 
-#include <algorithm>
-#include <numeric>
+#include <map>
 
-#include "base/error.h"
 #include "model/decoder.h"
 
 namespace assay {
 
-void WorkspacePlan::Bytes(int slot, int64_t count) {
-  ASSAY_CHECK(slot >= 0 && slot < kSlots);
-  sizes_[slot] = std::max(sizes_[slot], count);
+WorkspacePlan PlanWorkspace(const ModelConfig& config, Arithmetic arithmetic, std::string_view format, int64_t n,
+                            int64_t wanted, int64_t context, int threads) {
+  const WeightReader shapes(arithmetic, format.empty() ? nullptr : &GetFormat(format));
+  return Decoder(config, shapes, BlockKinds()).Plan({n, wanted, context, threads});
 }
 
-int64_t WorkspacePlan::bytes() const {
-  return std::accumulate(sizes_, sizes_ + kSlots, int64_t{0});
-}
+Model::Model(std::shared_ptr<const Checkpoint> checkpoint, LoadOptions options, BlockTable kinds)
+    : checkpoint_(std::move(checkpoint)),
+      options_(std::move(options)),
+      decoder_(std::make_unique<const Decoder>(config(), WeightReader(*checkpoint_, options_), kinds)) {}
 
-void Workspace::Reserve(const WorkspacePlan& plan) {
-  for (int slot = 0; slot < WorkspacePlan::kSlots; ++slot) Bytes(slot, plan.sizes_[slot]);
-}
-
-std::byte* Workspace::Bytes(int slot, int64_t count) {
-  ASSAY_CHECK(slot >= 0 && slot < WorkspacePlan::kSlots);
-  Buffer& buffer = buffers_[slot];
-  if (buffer.size < count) {
-    buffer.data.reset(new std::byte[static_cast<size_t>(count + 64)]);
-    buffer.size = count;
-  }
-  auto address = reinterpret_cast<uintptr_t>(buffer.data.get());
-  return buffer.data.get() + ((64 - address % 64) % 64);
-}
-
-float* Workspace::Floats(int slot, int64_t count) {
-  return reinterpret_cast<float*>(Bytes(slot, count * 4));
-}
-
-int64_t Workspace::bytes() const {
-  int64_t total = 0;
-  for (const Buffer& buffer : buffers_) total += buffer.size;
-  return total;
-}
-
-Model::Model(std::shared_ptr<const Checkpoint> checkpoint, LoadOptions options)
-    : checkpoint_(std::move(checkpoint)), options_(std::move(options)) {}
+Model::~Model() = default;
 
 std::shared_ptr<const Model> Model::Load(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options) {
-  return std::make_shared<Decoder>(std::move(checkpoint), options);
+  return std::make_shared<const Model>(std::move(checkpoint), options, BlockKinds());
 }
 
-void Model::Forward(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool, float* logits) const {
+WorkspacePlan Model::PlanWorkspace(int64_t n, int64_t wanted, int64_t context, int threads) const {
+  return decoder_->Plan({n, wanted, context, threads});
+}
+
+std::vector<std::string> Model::KernelReport() const {
+  std::map<std::string, std::string> by_format;
+  decoder_->VisitLinears([&](const Linear& linear) {
+    by_format[std::string(linear.weight.format->name)] = std::string(linear.kernel->name);
+  });
+  std::vector<std::string> lines;
+  for (const auto& [format, kernel] : by_format) lines.push_back(format + ": " + kernel);
+  return lines;
+}
+
+void Model::Forward(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool, float* logits,
+                    const LinearHooks* hooks) const {
   size_t begin = 0;
   int64_t run = 0;
   auto step = [&](size_t end) {
     std::span<const BatchToken> part = batch.subspan(begin, end - begin);
     if (part.empty()) return;
-    Step(part, workspace, pool, logits);
+    decoder_->Run(part, workspace, pool, hooks, logits);
     for (const BatchToken& token : part)
       if (token.want_logits) logits += config().vocab;
     begin = end;

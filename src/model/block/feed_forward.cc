@@ -1,0 +1,62 @@
+#include "model/block/feed_forward.h"
+
+#include "model/block/table.h"
+
+namespace assay {
+
+FeedForward::FeedForward(const ModelConfig& config, const WeightReader& reader, const std::string& suffix,
+                         int64_t width, bool gated)
+    : config_(&config), width_(width) {
+  if (gated) gate_ = reader.ReadLinear("ffn_gate" + suffix, width, config.hidden);
+  up_ = reader.ReadLinear("ffn_up" + suffix, width, config.hidden);
+  down_ = reader.ReadLinear("ffn_down" + suffix, config.hidden, width);
+}
+
+void FeedForward::ReadSubNorm(const WeightReader& reader) {
+  sub_norm_ = reader.ReadNorm("ffn_sub_norm", width_);
+}
+
+void FeedForward::Run(const Pass& pass, const Scratch& scratch, const float* x, int64_t n, float* out) const {
+  const ConstRows in{x, config_->hidden};
+  const Rows gate{scratch.gate, width_}, up{scratch.up, width_};
+  if (gate_.present())
+    Multiply(pass, in, n, {{gate_, gate}, {up_, up}});
+  else
+    Multiply(pass, in, n, {{up_, gate}});
+  Activate(pass, *config_, gate, gate_.present() ? up : Rows{}, n, width_, gate);
+  if (!sub_norm_.weight.empty()) Normalize(pass, *config_, sub_norm_, gate, n, gate);
+  Multiply(pass, gate, n, {{down_, {out, config_->hidden}}});
+}
+
+void FeedForward::VisitLinears(const LinearVisitor& visit) const {
+  for (const Linear* linear : {&gate_, &up_, &down_})
+    if (linear->present()) visit(*linear);
+}
+
+namespace {
+
+class DenseBlock : public Block {
+ public:
+  DenseBlock(const ModelConfig& config, const WeightReader& reader)
+      : width_(config.feed_forward), feed_forward_(config, reader, "", width_, config.gated) {
+    feed_forward_.ReadSubNorm(reader);
+  }
+  void Plan(const BatchShape& shape, Arena& arena) const override { FeedForward::Scratch(arena, shape.n, width_); }
+  void Run(const Pass& pass, const float* x, float* out) const override {
+    Arena::Scope scope(pass.arena);
+    feed_forward_.Run(pass, FeedForward::Scratch(pass.arena, pass.n(), width_), x, pass.n(), out);
+  }
+  void VisitLinears(const LinearVisitor& visit) const override { feed_forward_.VisitLinears(visit); }
+
+ private:
+  int64_t width_;
+  FeedForward feed_forward_;
+};
+
+}  // namespace
+
+BlockPointer LoadFeedForward(const BlockContext& context, const WeightReader& reader) {
+  return std::make_unique<DenseBlock>(context.config, reader);
+}
+
+}  // namespace assay

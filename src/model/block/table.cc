@@ -1,0 +1,51 @@
+#include "model/block/table.h"
+
+#include "base/error.h"
+#include "model/block/block.h"
+
+namespace assay {
+
+using C = const ModelConfig&;
+using L = const LayerConfig&;
+
+// Each in the file of its kind.
+LayerCache AttentionCache(C, L);
+LayerCache CompressedCache(C, L);
+LayerCache DeltaCache(C, L);
+LayerCache LatentCache(C, L);
+LayerCache MambaCache(C, L);
+BlockPointer LoadAttention(const BlockContext&, const WeightReader&);
+BlockPointer LoadCompressed(const BlockContext&, const WeightReader&);
+BlockPointer LoadDelta(const BlockContext&, const WeightReader&);
+BlockPointer LoadExperts(const BlockContext&, const WeightReader&);
+BlockPointer LoadFeedForward(const BlockContext&, const WeightReader&);
+BlockPointer LoadLatent(const BlockContext&, const WeightReader&);
+BlockPointer LoadMamba(const BlockContext&, const WeightReader&);
+
+namespace {
+
+// The first that serves a layer is taken.
+constexpr BlockKind kKinds[] = {
+    {"mamba", Place::kMixer, [](C c, L l) { return l.recurrent && c.mamba.heads > 0; }, MambaCache, LoadMamba},
+    {"delta", Place::kMixer, [](C, L l) { return l.recurrent; }, DeltaCache, LoadDelta},
+    {"latent", Place::kMixer, [](C c, L) { return c.latent.kv_rank > 0; }, LatentCache, LoadLatent},
+    {"compressed", Place::kMixer, [](C c, L) { return c.compressed.q_rank > 0; }, CompressedCache, LoadCompressed},
+    {"attention", Place::kMixer, [](C, L) { return true; }, AttentionCache, LoadAttention},
+    {"experts", Place::kFeedForward, [](C, L l) { return l.experts; }, nullptr, LoadExperts},
+    {"feed_forward", Place::kFeedForward, [](C, L) { return true; }, nullptr, LoadFeedForward},
+};
+
+}  // namespace
+
+BlockTable BlockKinds() {
+  return kKinds;
+}
+
+const BlockKind& KindOf(BlockTable kinds, Place place, const ModelConfig& config, const LayerConfig& layer) {
+  for (const BlockKind& kind : kinds)
+    if (kind.place == place && kind.serves(config, layer)) return kind;
+  ASSAY_CHECK(!"a kind of block that serves every layer");
+  return kinds.front();
+}
+
+}  // namespace assay

@@ -1,0 +1,83 @@
+#include "model/layer.h"
+
+#include <algorithm>
+
+namespace assay {
+
+int64_t ResidualWidth(const ModelConfig& config) {
+  return std::max<int64_t>(1, config.hyper.streams) * config.hidden;
+}
+
+Layer::Layer(const BlockContext& context, const WeightReader& reader, BlockTable kinds) : config_(context.config) {
+  auto load = [&](Place place, const char* norm, const char* post_norm, const char* mix, Part& part) {
+    part.norm = reader.ReadNorm(norm, config_.hidden);
+    part.post_norm = reader.ReadNorm(post_norm, config_.hidden);
+    if (config_.hyper.streams > 0) part.mix.emplace(config_, reader, mix, false);
+    part.block = KindOf(kinds, place, config_, context.layer).load(context, reader);
+  };
+  load(Place::kMixer, "attn_norm", "post_attention_norm", "hc_attn", mixer_);
+  load(Place::kFeedForward, "ffn_norm", "post_ffw_norm", "hc_ffn", feed_forward_);
+}
+
+Layer::Scratch::Scratch(Arena& arena, const Layer& layer, const BatchShape& shape) {
+  const int64_t size = shape.n * layer.config_.hidden;
+  const bool streams = layer.mixer_.mix.has_value();
+  normed = arena.Floats(size);
+  mixed = arena.Floats(size);
+  fed = streams ? mixed : arena.Floats(size);
+  collapsed = streams ? arena.Floats(size) : nullptr;
+  if (streams) mix.emplace(arena, *layer.mixer_.mix, shape.n);
+}
+
+void Layer::Plan(const BatchShape& shape, Arena& arena) const {
+  Arena::Scope scope(arena);
+  Scratch(arena, *this, shape);
+  for (const Part* part : {&mixer_, &feed_forward_}) {
+    Arena::Scope block(arena);
+    part->block->Plan(shape, arena);
+  }
+}
+
+void Layer::Add(const Pass& pass, float* x, const NormWeights& post_norm, float* residual) const {
+  const int64_t hidden = config_.hidden;
+  const Rows rows{x, hidden};
+  if (!post_norm.weight.empty()) Normalize(pass, config_, post_norm, rows, pass.n(), rows);
+  if (config_.residual_scale != 1.0) Scale(pass, static_cast<float>(config_.residual_scale), hidden, rows);
+  AddRows(pass, rows, hidden, {residual, hidden});
+}
+
+void Layer::RunStreams(const Pass& pass, const Scratch& scratch, const Part& part, float* residual) const {
+  const int64_t n = pass.n(), hidden = config_.hidden;
+  part.mix->Collapse(pass, *scratch.mix, residual, n, scratch.collapsed);
+  Normalize(pass, config_, part.norm, {scratch.collapsed, hidden}, n, {scratch.normed, hidden});
+  part.block->Run(pass, scratch.normed, scratch.mixed);
+  part.mix->Return(pass, *scratch.mix, scratch.mixed, residual);
+}
+
+void Layer::Run(const Pass& pass, float* residual) const {
+  Arena::Scope scope(pass.arena);
+  const Scratch scratch(pass.arena, *this, pass.shape);
+  if (scratch.mix) {
+    for (const Part* part : {&mixer_, &feed_forward_}) RunStreams(pass, scratch, *part, residual);
+    return;
+  }
+  auto normalize = [&](const NormWeights& norm) {
+    Normalize(pass, config_, norm, {residual, config_.hidden}, pass.n(), {scratch.normed, config_.hidden});
+  };
+  normalize(mixer_.norm);
+  mixer_.block->Run(pass, scratch.normed, scratch.mixed);
+  if (!config_.parallel) Add(pass, scratch.mixed, mixer_.post_norm, residual);
+  if (!config_.shared_norm) normalize(feed_forward_.norm);
+  feed_forward_.block->Run(pass, scratch.normed, scratch.fed);
+  if (config_.parallel) Add(pass, scratch.mixed, mixer_.post_norm, residual);
+  Add(pass, scratch.fed, feed_forward_.post_norm, residual);
+}
+
+void Layer::VisitLinears(const LinearVisitor& visit) const {
+  for (const Part* part : {&mixer_, &feed_forward_}) {
+    if (part->mix) visit(part->mix->linear());
+    part->block->VisitLinears(visit);
+  }
+}
+
+}  // namespace assay

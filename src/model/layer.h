@@ -1,0 +1,43 @@
+#pragma once
+// One layer: a mixer, then a feed-forward block, and how they stand on the residual.
+
+#include <optional>
+
+#include "model/block/hyper_connections.h"
+#include "model/block/table.h"
+
+namespace assay {
+
+class Layer {
+ public:
+  Layer(const BlockContext& context, const WeightReader& reader, BlockTable kinds);
+  void Plan(const BatchShape& shape, Arena& arena) const;
+  /// residual [n, width of a row (ResidualWidth)], in place.
+  void Run(const Pass& pass, float* residual) const;
+  void VisitLinears(const LinearVisitor& visit) const;
+  const Block& block(Place place) const { return *(place == Place::kMixer ? mixer_ : feed_forward_).block; }
+
+ private:
+  /// One of the two blocks.
+  struct Part {
+    BlockPointer block;
+    NormWeights norm, post_norm;
+    std::optional<HyperConnection> mix;
+  };
+  struct Scratch {
+    Scratch(Arena& arena, const Layer& layer, const BatchShape& shape);
+    float *normed, *mixed, *fed;
+    float* collapsed;  // of hyper-connections
+    std::optional<HyperConnection::Scratch> mix;
+  };
+  void RunStreams(const Pass& pass, const Scratch& scratch, const Part& part, float* residual) const;
+  void Add(const Pass& pass, float* x, const NormWeights& post_norm, float* residual) const;
+
+  const ModelConfig& config_;
+  Part mixer_, feed_forward_;
+};
+
+/// Floats of a token in the residual: hidden, of each stream.
+int64_t ResidualWidth(const ModelConfig& config);
+
+}  // namespace assay
