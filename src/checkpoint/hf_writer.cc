@@ -29,16 +29,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string_view PlainDtype(const Format& format) {
-  return format.name == "f32"    ? "F32"
-         : format.name == "f16"  ? "F16"
-         : format.name == "bf16" ? "BF16"
-         : format.name == "i64"  ? "I64"
-                                 : "";
-}
-
 std::string_view TorchDtype(const Format& format) {
-  return format.name == "f16" ? "float16" : format.name == "f32" ? "float32" : "bfloat16";
+  return &format == &F16Format() ? "float16" : &format == &F32Format() ? "float32" : "bfloat16";
 }
 
 constexpr const char* kTexts[] = {"tokenizer.json",
@@ -81,7 +73,7 @@ struct Stored {
   bool linear = false;  // what quantization schemes target
   bool begun = false;
   HfModule module;  // name without ".weight"; shape as the file has it
-  bool quantized() const { return PlainDtype(*module.format).empty(); }
+  bool quantized() const { return DtypeOfFormat(*module.format).empty(); }
 };
 
 class HfWriter : public CheckpointWriter {
@@ -181,7 +173,7 @@ class HfWriter : public CheckpointWriter {
   const Format* EmbeddingFormat() const {
     for (const OutputTensor& tensor : tensors_)
       if (tensor.name == "token_embd.weight") return tensor.format;
-    return &GetFormat("bf16");
+    return &Bf16Format();
   }
 
   /// The files' tensors, in the order in which the first of their parts will come.
@@ -201,7 +193,7 @@ class HfWriter : public CheckpointWriter {
         Fail(ErrorKind::kUnsupported,
              "{}: tensor {}: {} is one tensor of the file, of which a part should be {} and another {}", out_.string(),
              tensor.name, slot.hugging_face, module.format->name, tensor.format->name);
-      if (PlainDtype(*tensor.format).empty() && !FitsPlace(slot.in_hf, *tensor.format, tensor.rows, tensor.cols))
+      if (DtypeOfFormat(*tensor.format).empty() && !FitsPlace(slot.in_hf, *tensor.format, tensor.rows, tensor.cols))
         Fail(ErrorKind::kUnsupported, "{}: tensor {}: {} cannot be a part of {}", out_.string(), tensor.name,
              tensor.format->name, slot.hugging_face);
     }
@@ -286,7 +278,7 @@ class HfWriter : public CheckpointWriter {
 
   std::vector<SafetensorsPart> PartsOf(const Stored& stored) const {
     if (stored.quantized()) return container_->Parts(stored.module);
-    return {MakePart(stored.name, PlainDtype(*stored.module.format), stored.module.shape)};
+    return {MakePart(stored.name, DtypeOfFormat(*stored.module.format), stored.module.shape)};
   }
 
   void PlanShards(uint64_t shard_bytes) {

@@ -30,10 +30,10 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {}, found {}", where, found->second->source_name,
            slot.integers ? "integers" : "weights", found->second->view.format->name);
     if (slot.shape.size() == 1) {
-      std::string_view format = found->second->view.format->name;
-      if (format != "f32" && format != "f16" && format != "bf16")
+      const Format& format = *found->second->view.format;
+      if (!IsPlain(format))
         Fail(ErrorKind::kUnsupported, "{}: tensor {}: norms and biases are expected in f32, f16 or bf16, found {}",
-             where, found->second->source_name, format);
+             where, found->second->source_name, format.name);
     }
   }
   for (const Tensor& tensor : tensors) {
@@ -71,7 +71,10 @@ bool FitsPlace(const StoredPlace& place, const Format& format, int64_t rows, int
 }
 
 const Format& TableFormat(Container container) {
-  return GetFormat(container == Container::kGguf ? "i32" : "i64");
+  const int bits = container == Container::kGguf ? 32 : 64;
+  for (const Format& table : IntegerTables())
+    if (table.bits == bits) return table;
+  Fail(ErrorKind::kUnsupported, "there is no table of {}-bit integers", bits);
 }
 
 void DecodeInOrder(const Tensor& source, const TensorOrder& order, int64_t row, float* out) {

@@ -28,11 +28,9 @@ class Splitter {
     int64_t ours = out.view.rows * out.view.cols, theirs = all.rows * all.cols;
     out.stored_bytes = static_cast<uint64_t>(static_cast<double>(stored.stored_bytes) * static_cast<double>(ours) /
                                              static_cast<double>(theirs));
-    const std::string_view format = stored.view.format->name;
-    const bool plain = format == "f32" || format == "f16" || format == "bf16";
     if (place.turned)
       Turned(stored, place, out);
-    else if (place.transposed && plain)  // packed experts (gpt-oss) lie the usual way
+    else if (place.transposed && IsPlain(*all.format))  // packed experts (gpt-oss) lie the usual way
       Transposed(stored, slot, place, out);
     else if (slot.shape.size() == 1)
       Elements(stored, slot, place, out);
@@ -80,7 +78,7 @@ class Splitter {
 
   const Format& Plain(const Tensor& stored) {
     const Format& format = *stored.view.format;
-    if (format.name != "f32" && format.name != "f16" && format.name != "bf16")
+    if (!IsPlain(format))
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: expected f32, f16 or bf16, found {}", where_, stored.source_name,
            format.name);
     return format;
@@ -123,7 +121,7 @@ class Splitter {
         std::memcpy(plane + (r * cols + c) * 4, &row[static_cast<size_t>(r)], sizeof(float));
     }
     out.view = PackedView{};
-    out.view.format = &GetFormat("f32");
+    out.view.format = &F32Format();
     out.view.rows = rows;
     out.view.cols = cols;
     out.view.codes = plane;
@@ -139,7 +137,7 @@ class Splitter {
       for (float& x : row) x = value == StoredValue::kLessOne ? x + 1.0f : -std::exp(x);
       std::memcpy(plane + r * view.cols * 4, row.data(), row.size() * 4);
     }
-    tensor.view.format = &GetFormat("f32");
+    tensor.view.format = &F32Format();
     tensor.view.codes = plane;
     tensor.view.scales = nullptr;
   }

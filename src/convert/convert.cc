@@ -116,12 +116,11 @@ const Format& Conversion::UnquantizedFormat(const Job& job) const {
   if (tensor.view.format->integers) return TableFormat(preset_.info().container);
   // GGUF keeps vectors in float32 (its readers expect that); Hugging Face files have one dtype for all that is not
   // quantized.
-  if (preset_.info().container == Container::kGguf) return GetFormat("f32");
+  if (preset_.info().container == Container::kGguf) return F32Format();
   if (source_.container() == Container::kHuggingFace && IsPlain(*tensor.view.format) && !job.turned)
     return *tensor.view.format;
   const Tensor* embedding = source_.Find("token_embd.weight");
-  std::string_view embedding_name = embedding ? embedding->view.format->name : "";
-  return GetFormat(embedding_name == "f16" || embedding_name == "f32" ? embedding_name : "bf16");
+  return embedding && IsPlain(*embedding->view.format) ? *embedding->view.format : Bf16Format();
 }
 
 void Conversion::Plan() {

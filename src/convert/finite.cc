@@ -47,7 +47,7 @@ void FailOverflow(const Format& format, const float* weights, int64_t cols, cons
   constexpr float kBf16Max = 3.38953139e38f;
   const float largest = LargestMagnitude(weights, cols);
   Fail(ErrorKind::kUnsupported, "{} has weights up to {:.6g}, too large for {}; {} has room for them", place, largest,
-       format.name, largest <= kBf16Max && format.name != "bf16" ? "bf16" : "f32");
+       format.name, (largest <= kBf16Max && &format != &Bf16Format() ? Bf16Format() : F32Format()).name);
 }
 
 void RoundScales(std::string_view dtype, int entry_bytes, std::byte* scales, int64_t bytes) {

@@ -171,11 +171,11 @@ void Rewriting::ChooseFormat(const Shared& shared) {
                                                          : "rewritten";
       continue;
     }
-    if (target_.plain.empty())
+    if (!target_.plain)
       Fail(ErrorKind::kUnsupported, "{}: tensor {} ({}) has no codes in {} that keep its weights",
            source_.path().string(), tensor.source_name, tensor.view.format->name,
            target_.container == Container::kGguf ? "GGUF" : target_.hf_container);
-    job->output.format = &GetFormat(target_.plain);
+    job->output.format = target_.plain;
     job->method = "plain";
   }
 }
@@ -206,10 +206,10 @@ void Rewriting::Plan() {
     }
     if (tensor.shape.size() < 2) {
       // GGUF's readers want vectors in float32; Hugging Face files have the type of the other plain tensors.
-      const Format& bf16 = GetFormat("bf16");
+      const Format& bf16 = Bf16Format();
       const bool gguf_target = target_.container == Container::kGguf;
       if (gguf_target || !IsPlain(*tensor.view.format))
-        job.output.format = &GetFormat("f32");
+        job.output.format = &F32Format();
       else
         job.output.format =
             source_.container() == Container::kGguf && RowsGoOver(job, bf16) ? &bf16 : tensor.view.format;

@@ -14,11 +14,10 @@ namespace assay {
 
 struct RewriteTarget {
   Container container = Container::kGguf;
-  std::string hf_container;  // "gptq", "compressed-tensors" …: HfContainerNames(); "": plain floats
-  /// What a matrix becomes that the target has no codes for: "bf16", "f16", "f32"; "": that is an error.
-  std::string plain = "bf16";
-  uint64_t shard_bytes = 0;  // of one file; 0: CheckpointWriter's
-  OutputRules rules = {};    // what may be replaced
+  std::string hf_container;             // "gptq", "compressed-tensors" …: HfContainerNames(); "": plain floats
+  const Format* plain = &Bf16Format();  // what a matrix becomes that the target has no codes for; null: an error
+  uint64_t shard_bytes = 0;             // of one file; 0: CheckpointWriter's
+  OutputRules rules = {};               // what may be replaced
 };
 
 /// Methods in the record: "kept" (the same codes), "rewritten" (other codes or layout for the same weights), "plain"

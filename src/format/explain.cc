@@ -19,30 +19,6 @@ constexpr Alias kAliases[] = {{"fp8", "fp8_channel"},  {"int8", "int8_channel"},
                               {"int3", "int3_g128"},   {"int2", "int2_g64"},     {"fp4", "nvfp4"},
                               {"mxfp8", "mxfp8_e4m3"}, {"mxfp6", "mxfp6_e2m3"}};
 
-// Block formats begin with these; the longest that fits counts.
-constexpr Alias kNumbers[] = {{"fp8", "fp8_e4m3"},
-                              {"mxfp8_e4m3", "fp8_e4m3"},
-                              {"mxfp8_e5m2", "fp8_e5m2"},
-                              {"mxfp6_e2m3", "fp6_e2m3"},
-                              {"mxfp6_e3m2", "fp6_e3m2"},
-                              {"mxfp4", "fp4_e2m1"},
-                              {"nvfp4", "fp4_e2m1"},
-                              {"mxint8", "mxint8"},
-                              {"nf4", "nf4"},
-                              {"bnb_fp4", "bnb_fp4"},
-                              {"llm_int8", "int8"},
-                              {"ternary", "ternary"},
-                              {"i2_s", "ternary"},
-                              {"int8", "int8"},
-                              {"int7", "int7"},
-                              {"int6", "int6"},
-                              {"int5", "int5"},
-                              {"int4", "int4"},
-                              {"int3", "int3"},
-                              {"int2", "int2"},
-                              {"bf16", "bf16"},
-                              {"f16", "f16"}};
-
 MatrixStatistics StatisticsOf(const std::vector<float>& values) {
   double sum = 0;
   MatrixStatistics statistics;
@@ -138,22 +114,13 @@ std::vector<float> OutlierSample() {
   return values;
 }
 
-const NumberFormat* NumberFormatOf(const Format& format) {
-  const Alias* best = nullptr;
-  for (const Alias& alias : kNumbers) {
-    if (format.name.starts_with(alias.name) && (best == nullptr || alias.name.size() > best->name.size()))
-      best = &alias;
-  }
-  return best == nullptr ? nullptr : FindNumberFormat(best->format);
-}
-
 FormatExplanation ExplainFormat(std::string_view name) {
   for (const Alias& alias : kAliases) {
     if (alias.name == name) return ExplainFormat(alias.format);
   }
   FormatExplanation out;
   const Format* format = FindFormat(name);
-  const NumberFormat* number = format != nullptr ? NumberFormatOf(*format) : FindNumberFormat(name);
+  const NumberFormat* number = FindNumberFormat(format != nullptr ? format->number : name);
   if (format == nullptr && number == nullptr) {
     std::vector<std::string> names;
     for (const Format& f : Formats()) names.emplace_back(f.name);
@@ -167,6 +134,8 @@ FormatExplanation ExplainFormat(std::string_view name) {
   out.bits_per_weight =
       format != nullptr ? BitsPerWeight(*format, kExplainRows, kExplainCols) : static_cast<double>(number->bits);
   if (number != nullptr) AddLevels(*number, out);
+  // Codes that count from a minimum lie nowhere by themselves.
+  if (format != nullptr && format->asymmetric && out.levels.front() >= 0) out.levels_in_deviations.clear();
   for (const auto& [values, error] : {std::pair{GaussianSample(), &out.gaussian}, {OutlierSample(), &out.outlier}})
     *error = Compare(values, format != nullptr ? ThroughBlocks(*format, values) : ThroughNumber(*number, values));
   return out;

@@ -28,7 +28,7 @@ struct FormatExplanation {
   std::string number;         // the number format of the codes: "fp8_e4m3"; empty where codes are not one number
   std::vector<float> levels;  // all finite values of the codes, ascending, each once
   /// The level values scaled as the format scales a unit normal variable (largest level at 3 deviations): where they
-  /// lie against it. Empty when `levels` is.
+  /// lie against it. Empty when `levels` is, and where codes count from a minimum.
   std::vector<float> levels_in_deviations;
   double bits_per_weight = 0;
   RoundTripError gaussian;  // kExplainValues values of a unit normal variable
@@ -45,8 +45,5 @@ FormatExplanation ExplainFormat(std::string_view name);
 /// The samples that errors are measured on: [kExplainRows, kExplainCols], the same on every machine.
 std::vector<float> GaussianSample();
 std::vector<float> OutlierSample();
-
-/// The number format whose codes a block format stores; null where there is none in the number table.
-const NumberFormat* NumberFormatOf(const Format& format);
 
 }  // namespace assay

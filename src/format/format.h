@@ -72,8 +72,36 @@ struct MatrixStatistics {
   float abs_mean = 0;  // mean |x|
 };
 
+/// Formats that share a rule and differ in parameters.
+enum class FormatFamily : uint8_t {
+  kPlain,      // floats as they are: f32, f16, bf16
+  kTable,      // numbers of tables, no weights
+  kInteger,    // integers with scales along the rows: compressed-tensors, GPTQ, AWQ, HQQ on axis 1
+  kCyclic,     // integers whose groups run down the matrix: HQQ on axis 0
+  kFp8,        // E4M3 with float scales
+  kMx,         // an element with a power of two per 32: OCP MX, in GGUF too
+  kNvfp4,      // E2M1 with an E4M3 scale per 16, in GGUF too
+  kBnb4,       // 4-bit codes in flat blocks: bitsandbytes
+  kLlmInt8,    // INT8 beside outliers of the activations: bitsandbytes
+  kTernary,    // -1, 0, 1: BitNet and GGUF's TQ
+  kLegacy,     // GGUF blocks of 32 with a scale, or a scale and a minimum
+  kFewLevels,  // GGUF blocks of one or two bits with one scale
+  kKQuant,     // GGUF super-blocks of 256
+  kUneven,     // GGUF's table of 16 uneven levels: IQ4
+  kVectors,    // GGUF's codebooks over vectors of weights: IQ1 … IQ3
+};
+
+/// What a format's weights are, for whoever asks: its name is for people and files, never parsed.
+struct FormatFacts {
+  FormatFamily family;
+  std::string_view number;  // the number format of a code (number/table.h); "": its levels are no number format
+  int bits;                 // of a weight's code; 0: a code stands for several weights
+  int group;  // weights along a row under one scale, the innermost of two levels; -1: a row; 0: the matrix, or none
+  bool asymmetric;  // a zero or a minimum beside the scale
+};
+
 /// A row of the format table.
-struct Format {
+struct Format : FormatFacts {
   std::string_view name;         // "q4_k": lower case, as files and presets name it
   std::string_view description;  // one line for people
   int block_weights;             // weights per packed unit of the codes plane
@@ -110,6 +138,8 @@ struct Format {
   bool cyclic = false;           // flat; weight i uses entry i modulo the number of entries: encoded as a whole only
   bool variant = false;          // differs from an earlier row in a parameter only, see RepresentativeFormats
   bool integers = false;         // entries of a table, no weights: never multiplied, never a target
+  /// encode_rows gives back whatever the format can represent, whatever the scales of the values were before.
+  bool exact = false;
 };
 
 /// The statistics by which matrices that engines fuse (q, k, v; gate, up) choose one global scale together: the largest
@@ -139,6 +169,15 @@ const Format& GetFormat(std::string_view name);
 
 /// Whether the format is a plain float type: f32, f16 or bf16.
 bool IsPlain(const Format& format);
+/// Whether both lay the same weights in the same bytes, so that they differ in what activations become, or not at all.
+bool SameWeights(const Format& a, const Format& b);
+/// The format that lays weights as `format` does and has these activations; null: there is none.
+const Format* WithActivations(const Format& format, ActivationKind activation);
+
+/// The plain types.
+const Format& F32Format();
+const Format& F16Format();
+const Format& Bf16Format();
 
 /// A matrix of the format without a scale of its own.
 PackedView ViewOf(const Format& format, int64_t rows, int64_t cols, const std::byte* codes,

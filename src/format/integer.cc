@@ -15,10 +15,6 @@ constexpr float kScaleOfZeros = 0x1p-7f;  // the unit in the last place of bfloa
 constexpr int64_t kGroups = 16;           // groups whose scales are chosen together
 constexpr int64_t kPiece = 256;           // codes whose scales lie apart that are unpacked at a time
 
-int BitsOf(const Format& format) {
-  return format.block_weights == 1 ? 8 : format.block_bytes;
-}
-
 // (code - zero) * scale of n codes from `begin` of a row, begin and n multiples of 8 unless bits is 8.
 template <typename V, int bits>
 ASSAY_INLINE void DecodeRun(const std::byte* row, int64_t begin, int64_t n, ScaleAndZero by, float* out) {
@@ -41,7 +37,7 @@ ASSAY_INLINE void DecodeRun(const std::byte* row, int64_t begin, int64_t n, Scal
 template <typename V, int bits>
 ASSAY_INLINE void DecodeBits(const PackedView& view, int64_t row, float* out) {
   const Format& format = *view.format;
-  const bool asymmetric = format.scale_bytes == sizeof(ScaleAndZero);
+  const bool asymmetric = format.asymmetric;
   const int64_t cols = view.cols, group = format.scale_weights > 0 ? format.scale_weights : std::max<int64_t>(cols, 1);
   const std::byte* codes = view.codes + (bits == 8 ? row * cols : row * (cols / 8) * bits);
   const std::byte* scales = view.scales + row * ScalesPerRow(format, cols) * format.scale_bytes;
@@ -179,7 +175,7 @@ ASSAY_INLINE void WithBits(int bits, const Body& body) {
 template <typename V>
 ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
   WithBits(
-      BitsOf(*view.format), [&]<int bits>() __attribute__((always_inline)) { DecodeBits<V, bits>(view, row, out); });
+      view.format->bits, [&]<int bits>() __attribute__((always_inline)) { DecodeBits<V, bits>(view, row, out); });
 }
 
 template <typename V>

@@ -14,10 +14,6 @@ namespace {
 constexpr int64_t kPiece = 256;    // codes that are unpacked at a time
 constexpr int64_t kTogether = 64;  // groups that are gathered at a time, so that lines of memory are read once
 
-int BitsOf(const Format& format) {
-  return format.block_weights == 1 ? 8 : format.block_bytes;
-}
-
 int64_t Entries(const PackedView& view) {
   if (view.cycle > 0) return view.cycle;
   const int64_t n = view.rows * view.cols, group = view.format->scale_weights;
@@ -34,7 +30,7 @@ ScaleAndZero EntryAt(const PackedView& view, int64_t entry) {
 
 void DecodeRowCyclic(const PackedView& view, int64_t row, float* out) {
   const int64_t entries = Entries(view), begin = row * view.cols;
-  const int bits = BitsOf(*view.format);
+  const int bits = view.format->bits;
   int64_t entry = entries > 0 ? (view.cycle_begin + begin) % entries : 0;
   uint8_t codes[kPiece + 8];
   for (int64_t done = 0; done < view.cols; done += kPiece) {
@@ -94,7 +90,7 @@ void EncodeRowsCyclic(int bits, int group, const float* weights, int64_t n_rows,
 
 const Format* CyclicFormat(int64_t bits, int64_t group) {
   for (const Format& format : Formats())
-    if (format.cyclic && BitsOf(format) == bits && format.scale_weights == group) return &format;
+    if (format.cyclic && format.bits == bits && format.scale_weights == group) return &format;
   return nullptr;
 }
 

@@ -44,7 +44,7 @@ struct CyclicRow {
 template <int bits, int group>
 constexpr Format MakeCyclicFormat() {
   constexpr const RowText &name = CyclicRow<bits, group>::name, &description = CyclicRow<bits, group>::description;
-  Format format{};
+  Format format{{FormatFamily::kCyclic, IntegerNumber(bits), bits, group, true}};
   format.name = {name.text.data(), name.size};
   format.description = {description.text.data(), description.size};
   format.block_weights = bits == 8 ? 1 : 8;

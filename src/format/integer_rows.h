@@ -73,6 +73,12 @@ constexpr RowText IntegerDescription(const IntegerVariant& variant) {
   return text;
 }
 
+/// "int4" of the number table.
+constexpr std::string_view IntegerNumber(int bits) {
+  constexpr std::string_view kNumbers[] = {"int2", "int3", "int4", "int5", "int6", "int7", "int8"};
+  return kNumbers[bits - 2];
+}
+
 template <IntegerVariant variant>
 struct IntegerRow {
   static constexpr RowText name = IntegerName(variant), description = IntegerDescription(variant);
@@ -103,7 +109,7 @@ template <IntegerVariant variant>
 constexpr Format MakeIntegerFormat() {
   constexpr IntegerShape shape = variant.shape;
   constexpr const RowText &name = IntegerRow<variant>::name, &description = IntegerRow<variant>::description;
-  Format format{};
+  Format format{{FormatFamily::kInteger, IntegerNumber(shape.bits), shape.bits, shape.columns, shape.asymmetric}};
   format.name = {name.text.data(), name.size};
   format.description = {description.text.data(), description.size};
   format.block_weights = shape.bits == 8 ? 1 : 8;

@@ -93,7 +93,7 @@ bool ValidRowNvfp4(const PackedView& view, int64_t row) {
 }
 
 bool IsNvfp4(const Format& format) {
-  return format.name.starts_with("nvfp4");  // functions with versions per processor have more than one address
+  return format.family == FormatFamily::kNvfp4;
 }
 
 bool RepackNvfp4Row(const PackedView& from, int64_t row, const Format& to, std::byte* codes, std::byte* scales) {

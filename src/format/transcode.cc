@@ -3,20 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <string_view>
 #include <vector>
 
 #include "format/gguf_blocks.h"
-#include "format/integer.h"
 #include "format/nvfp4.h"
 #include "number/f16.h"
 
 namespace assay {
 namespace {
-
-// Encoders that give back what the format can represent, whatever scale the values had before.
-constexpr std::string_view kExactEncoders[] = {"f32",   "f16",   "bf16",       "mxfp4",     "mxfp4_gguf",
-                                               "tq1_0", "tq2_0", "mxfp8_e4m3", "mxfp8_e5m2"};
 
 /// A row as integers: x = (u - zero) * scale, 0 <= u < 2^bits, one scale and zero per `group` columns.
 struct GroupedCodes {
@@ -26,24 +20,13 @@ struct GroupedCodes {
   std::vector<float> scale, zero;
 };
 
-struct GgufInteger {
-  std::string_view name;
-  int bits;  // blocks of 32, zero in the middle of the range
-};
-constexpr GgufInteger kGgufIntegers[] = {{"q4_0", 4}, {"q5_0", 5}, {"q8_0", 8}};
-
-const GgufInteger* FindGguf(const Format& format) {
-  for (const GgufInteger& row : kGgufIntegers)
-    if (row.name == format.name) return &row;
-  return nullptr;
+/// GGUF blocks of 32 with one scale, whose zero is the middle of the range.
+bool IsGgufInteger(const Format& format) {
+  return format.family == FormatFamily::kLegacy && !format.asymmetric;
 }
 
 bool IsInteger(const Format& format) {
-  return format.decode_row == DecodeRowInteger;
-}
-
-int BitsOf(const Format& format) {
-  return format.block_bytes * 8 / format.block_weights;
+  return format.family == FormatFamily::kInteger;
 }
 
 /// Field i of a little-endian stream of `bits` bits each.
@@ -63,7 +46,7 @@ void PutBits(uint8_t* stream, int64_t i, int bits, int value) {
 GroupedCodes ReadInteger(const PackedView& view, int64_t row) {
   const Format& format = *view.format;
   GroupedCodes out;
-  out.bits = BitsOf(format);
+  out.bits = format.bits;
   out.group = format.scale_weights > 0 ? format.scale_weights : view.cols;
   out.u.resize(static_cast<size_t>(view.cols));
   const auto* codes =
@@ -82,7 +65,8 @@ GroupedCodes ReadInteger(const PackedView& view, int64_t row) {
   return out;
 }
 
-GroupedCodes ReadGguf(const PackedView& view, int64_t row, int bits) {
+GroupedCodes ReadGguf(const PackedView& view, int64_t row) {
+  const int bits = view.format->bits;
   GroupedCodes out;
   out.bits = bits;
   out.group = kQ;
@@ -165,8 +149,8 @@ bool WriteGguf(const GroupedCodes& row, const Format& to, std::byte* codes) {
 }
 
 bool Rewrite(const PackedView& from, int64_t row, const Format& to, std::byte* codes, std::byte* scales) {
-  const GgufInteger *source = FindGguf(*from.format), *target = FindGguf(to);
-  GroupedCodes integers = source ? ReadGguf(from, row, source->bits) : ReadInteger(from, row);
+  const bool target = IsGgufInteger(to);
+  GroupedCodes integers = IsGgufInteger(*from.format) ? ReadGguf(from, row) : ReadInteger(from, row);
   const int64_t group = target ? kQ : to.scale_weights > 0 ? to.scale_weights : from.cols;
   if (integers.group % group != 0) {
     // A coarser scale: only when the finer ones agree.
@@ -176,7 +160,7 @@ bool Rewrite(const PackedView& from, int64_t row, const Format& to, std::byte* c
       if (integers.scale[i] != integers.scale[first] || integers.zero[i] != integers.zero[first]) return false;
     }
   }
-  if (!Rebase(integers, target ? target->bits : BitsOf(to), to.scale_bytes == 8)) return false;
+  if (!Rebase(integers, to.bits, to.asymmetric)) return false;
   return target ? WriteGguf(integers, to, codes) : WriteInteger(integers, to, codes, scales);
 }
 
@@ -188,7 +172,7 @@ bool Same(const PackedView& from, int64_t row, const PackedView& to) {
 }
 
 bool IntegerLike(const Format& format) {
-  return IsInteger(format) || FindGguf(format);
+  return IsInteger(format) || IsGgufInteger(format);
 }
 
 }  // namespace
@@ -196,7 +180,7 @@ bool IntegerLike(const Format& format) {
 bool MayTranscode(const Format& from, const Format& to) {
   if (IsNvfp4(from) && IsNvfp4(to)) return true;
   if (to.flat || to.has_global || to.block_rows > 1 || to.by_column_group || from.flat || !to.encode_rows) return false;
-  if (std::find(std::begin(kExactEncoders), std::end(kExactEncoders), to.name) != std::end(kExactEncoders)) return true;
+  if (to.exact) return true;
   // Activation schemes are not a matter of the weights, so formats that differ in them are different answers.
   return IntegerLike(from) && IntegerLike(to) && !from.by_column_group;
 }

@@ -11,10 +11,6 @@
 namespace assay {
 namespace {
 
-bool Plain(std::string_view format) {
-  return format == "f32" || format == "f16" || format == "bf16";
-}
-
 /// {0, 1, 2, 5} → "0-2, 5".
 std::string Ranges(const std::vector<int64_t>& layers) {
   std::vector<std::string> parts;
@@ -49,12 +45,12 @@ PresetMatch MatchPreset(const Checkpoint& checkpoint) {
       if (tensor.shape.size() < 2 || tensor.view.format->integers) continue;
       const Format* expected = formats[i];
       const double weights = static_cast<double>(tensor.view.rows) * static_cast<double>(tensor.view.cols);
-      const std::string_view found = tensor.format_name();
+      const bool as_stored = tensor.stored_as.empty();
       all += weights;
-      if (expected ? found == expected->name : Plain(found)) {
+      if (as_stored && (expected ? tensor.view.format == expected : IsPlain(*tensor.view.format))) {
         same += weights;
       } else {
-        match.different.push_back(fmt::format("{}: {}, the preset gives {}", tensor.name, found,
+        match.different.push_back(fmt::format("{}: {}, the preset gives {}", tensor.name, tensor.format_name(),
                                               expected ? expected->name : "no quantization"));
       }
     }

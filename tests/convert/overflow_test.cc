@@ -179,7 +179,7 @@ TEST(Rewriting, ChecksWhatItWrites) {
   TempFolder scratch;
   ThreadPool pool(2);
   RewriteTarget target;
-  target.plain = "f16";
+  target.plain = &F16Format();
   // An NVFP4 matrix of large weights has no codes in other containers' integers: it becomes halves, which overflow.
   auto source = Checkpoint::Open(ModelWith(scratch.path() / "m", kUp, 3 * 256 + 5, 1e6f));
   Convert(*source, "nf4", scratch.path() / "nf4", false);

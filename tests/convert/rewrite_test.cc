@@ -30,7 +30,7 @@ bool Matrix(const Tensor& tensor) {
 }
 
 QuantRecord Rewrite(const fs::path& from, const std::string& container, const fs::path& to,
-                    const std::string& plain = "bf16") {
+                    const Format* plain = &Bf16Format()) {
   RewriteTarget target;
   target.container = container.empty() ? Container::kGguf : Container::kHuggingFace;
   target.hf_container = container;
@@ -259,7 +259,7 @@ TEST(Rewrite, ExpertsOfGptOssAreWrittenAsTheyAreRead) {
   const std::map<std::string, PackedPart> packed = PackedModel();
   SavePacked(folder.path() / "m", packed);
   Rewrite(folder.path() / "m", "mxfp4", folder.path() / "same");
-  Rewrite(folder.path() / "m", "", folder.path() / "m.gguf", "");
+  Rewrite(folder.path() / "m", "", folder.path() / "m.gguf", nullptr);
   EXPECT_EQ(Checkpoint::Open(folder.path() / "m.gguf")->Get("blk.0.ffn_up.1.weight").view.format->name, "mxfp4_gguf");
   Rewrite(folder.path() / "m.gguf", "mxfp4", folder.path() / "back");
   ExpectTheSame(folder.path() / "m", folder.path() / "back");
@@ -283,7 +283,7 @@ TEST(Rewrite, ExpertsOfGptOssAreWrittenAsTheyAreRead) {
   ThreadPool pool(2);
   RewriteTarget floats;
   floats.container = Container::kHuggingFace;
-  floats.plain = "f32";
+  floats.plain = &F32Format();
   RewriteCheckpoint(*Checkpoint::Open(folder.path() / "m"), floats, folder.path() / "plain", pool, SilentProgress());
   ConvertCheckpoint(*Checkpoint::Open(folder.path() / "plain"), Preset::Get("mxfp4-experts"), folder.path() / "made",
                     {}, pool, SilentProgress());

@@ -33,7 +33,7 @@ RopeTables ReadRopeTables(const std::vector<GgufFile>& files) {
   for (const GgufFile& file : files)
     for (const GgufTensor& tensor : file.tensors) {
       if (!IsRopeTable(tensor.name)) continue;
-      if (tensor.format->name != "f32" || tensor.shape.size() != 1)
+      if (tensor.format != &F32Format() || tensor.shape.size() != 1)
         Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected a vector of f32, found {} {}", file.where, tensor.name,
              tensor.format->name, ShapeText(tensor.shape));
       std::vector<float>& out = tensor.name == "rope_freqs.weight"          ? tables.freqs
@@ -65,7 +65,7 @@ void SplitLatent(const ModelConfig& config, std::vector<Tensor>& tensors, SplitP
       Tensor& part = out.emplace_back();
       part.name = part.source_name = block + name;
       part.shape = {heads, rows, cols};
-      part.view.format = &GetFormat("f32");
+      part.view.format = &F32Format();
       part.view.rows = heads * rows;
       part.view.cols = cols;
       std::vector<std::byte>& plane = planes.bytes.emplace_back(static_cast<size_t>(heads * rows * cols) * 4);

@@ -199,11 +199,7 @@ TokenizerSpec TokenizerForGguf(const Checkpoint& source) {
 GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, const Format& main_format) {
   GgufMetadata out;
   int file_type = GgufFileType(preset);
-  if (file_type < 0) file_type = GgufFileType(main_format.name);
-  if (file_type < 0) {
-    // K-quants are numbered by mix: the plain name stands for the usual one.
-    file_type = GgufFileType(std::string(main_format.name) + "_m");
-  }
+  if (file_type < 0) file_type = GgufFileType(main_format);
   auto add_general = [&] {
     if (file_type >= 0) out.AddUint32("general.file_type", static_cast<uint64_t>(file_type));
     out.AddUint32("general.quantization_version", 2);

@@ -39,7 +39,7 @@ bool GgufScales::Take(const GgufFile& file, const GgufTensor& tensor, const std:
   const GgufTensor* matrix = FindTensor(files, weight);
   if (!matrix || !IsNvfp4(*matrix->format)) return false;
   const int64_t slices = matrix->shape.size() == 3 ? matrix->shape[0] : 1;
-  if (tensor.format->name != "f32" || tensor.rows != 1 || tensor.cols != slices)
+  if (tensor.format != &F32Format() || tensor.rows != 1 || tensor.cols != slices)
     Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected [{}] of f32, found {} {}", file.where, tensor.name, slices,
          ShapeText(tensor.shape), tensor.format->name);
   std::vector<float> values(static_cast<size_t>(slices));

@@ -107,6 +107,12 @@ int GgufFileType(std::string_view preset) {
   return -1;
 }
 
+int GgufFileType(const Format& format) {
+  const int number = GgufFileType(format.name);
+  // K-quants are numbered by mix: the plain name stands for the usual one.
+  return number >= 0 ? number : GgufFileType(std::string(format.name) + "_m");
+}
+
 std::string_view GgufFileTypeName(uint64_t file_type) {
   for (const FileTypeRow& row : kFileTypes)
     if (static_cast<uint64_t>(row.number) == file_type) return row.preset;

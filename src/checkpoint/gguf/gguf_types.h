@@ -27,6 +27,8 @@ bool HasGgufType(const Format& format);
 
 /// `general.file_type` of a preset's name ("q4_k_m"); -1 when GGUF has no number for it.
 int GgufFileType(std::string_view preset);
+/// That of a file whose matrices have mostly this format.
+int GgufFileType(const Format& format);
 /// The preset's name of a `general.file_type`; empty for a number unknown to us.
 std::string_view GgufFileTypeName(uint64_t file_type);
 

@@ -296,7 +296,7 @@ class GgufWriter : public CheckpointWriter {
       if (tensor.shape.size() > 1) weights[tensor.format] += tensor.rows * tensor.cols;
     auto most = std::max_element(weights.begin(), weights.end(),
                                  [](const auto& a, const auto& b) { return a.second < b.second; });
-    return most == weights.end() ? GetFormat("f32") : *most->first;
+    return most == weights.end() ? F32Format() : *most->first;
   }
 
   std::vector<OutputTensor> tensors_;
@@ -319,7 +319,7 @@ std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& 
     if (!HasGgufType(*tensor.format))
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: GGUF has no type for {}; write a Hugging Face folder instead",
            out.string(), tensor.name, tensor.format->name);
-    if (tensor.shape.size() == 1 && tensor.format->name != "f32")
+    if (tensor.shape.size() == 1 && tensor.format != &F32Format())
       Fail(ErrorKind::kInvalid, "{}: tensor {}: vectors are f32 in GGUF, not {}", out.string(), tensor.name,
            tensor.format->name);
   }

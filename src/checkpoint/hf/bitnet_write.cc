@@ -7,7 +7,7 @@ namespace {
 
 class BitNetWriter : public HfContainer {
  public:
-  bool Holds(const Format& format) const override { return format.name == "ternary"; }
+  bool Holds(const Format& format) const override { return &format == &GetFormat("ternary"); }
   std::vector<SafetensorsPart> Parts(const HfModule& module) const override {
     return {MakePart(module.name + ".weight", "U8", {(module.rows + 3) / 4, module.cols}),
             MakePart(module.name + ".weight_scale", "F32", {1})};

@@ -196,7 +196,7 @@ void Bitsandbytes::PlaceInt8(const std::string& module, HfSource& source, Tensor
       order && (order->data.size() != 1 || order->data[0] != std::byte{0}))
     Fail(ErrorKind::kUnsupported, "{}: tensor {}: the weight lies in the order of one kernel; supported: 0, rows",
          source.FileOf(*order), order->name);
-  tensor.view.format = &GetFormat(kLlmInt8Format);
+  tensor.view.format = &GetFormat("llm_int8");
   tensor.view.codes = weight.data.data();
   tensor.view.scales = source.Keep(source.Floats(largest));
 }

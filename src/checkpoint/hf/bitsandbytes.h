@@ -18,19 +18,18 @@ struct BitsandbytesType {
   int64_t block = 64;
 };
 
-inline constexpr std::string_view kLlmInt8Format = "llm_int8";
-
-/// Null when we have no such format.
-inline const Format* BitsandbytesFormat(const BitsandbytesType& type) {
-  const std::string_view name = type.name == "nf4" ? "nf4" : "bnb_fp4";
-  return FindFormat(type.block == 64 ? std::string(name) : fmt::format("{}_b{}", name, type.block));
+/// Nothing for other formats.
+inline std::optional<BitsandbytesType> BitsandbytesTypeOf(const Format& format) {
+  if (format.family != FormatFamily::kBnb4) return std::nullopt;
+  return BitsandbytesType{format.number == "nf4" ? "nf4" : "fp4", format.group};
 }
 
-/// The reverse; nothing for other formats.
-inline std::optional<BitsandbytesType> BitsandbytesTypeOf(const Format& format) {
-  if (format.name.starts_with("nf4")) return BitsandbytesType{"nf4", format.scale_weights};
-  if (format.name.starts_with("bnb_fp4")) return BitsandbytesType{"fp4", format.scale_weights};
-  return std::nullopt;
+/// The reverse; null when we have no such format.
+inline const Format* BitsandbytesFormat(const BitsandbytesType& type) {
+  for (const Format& format : Formats())
+    if (const auto found = BitsandbytesTypeOf(format); found && found->name == type.name && found->block == type.block)
+      return &format;
+  return nullptr;
 }
 
 /// The values of the codes 0 … 15.

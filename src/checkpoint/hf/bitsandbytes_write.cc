@@ -13,12 +13,16 @@
 namespace assay {
 namespace {
 
+bool IsLlmInt8(const Format& format) {
+  return format.family == FormatFamily::kLlmInt8;
+}
+
 class BitsandbytesWriter : public HfContainer {
  public:
   BitsandbytesWriter(const HfContainerOptions& options, bool nested) : dtype_(options.dtype), nested_(nested) {}
 
   bool Holds(const Format& format) const override {
-    return BitsandbytesTypeOf(format).has_value() || (!nested_ && format.name == kLlmInt8Format);
+    return BitsandbytesTypeOf(format).has_value() || (!nested_ && IsLlmInt8(format));
   }
   std::vector<SafetensorsPart> Parts(const HfModule& module) const override;
   void Begin(const HfModule& module, const HfSink& sink) override;
@@ -59,7 +63,7 @@ std::string BitsandbytesWriter::StateText(const HfModule& module, float offset) 
 
 std::vector<SafetensorsPart> BitsandbytesWriter::Parts(const HfModule& module) const {
   const std::string weight = module.name + ".weight";
-  if (module.format->name == kLlmInt8Format)
+  if (IsLlmInt8(*module.format))
     return {MakePart(weight, "I8", {module.rows, module.cols}), MakePart(module.name + ".SCB", "F32", {module.rows}),
             MakePart(module.name + ".weight_format", "U8", {})};
   const int64_t blocks = Blocks(module);
@@ -78,7 +82,7 @@ std::vector<SafetensorsPart> BitsandbytesWriter::Parts(const HfModule& module) c
 
 void BitsandbytesWriter::Begin(const HfModule& module, const HfSink& sink) {
   const std::string weight = module.name + ".weight";
-  if (module.format->name == kLlmInt8Format) {
+  if (IsLlmInt8(*module.format)) {
     const std::byte row_order{0};
     sink(module.name + ".weight_format", 0, std::span(&row_order, 1));
     return;
@@ -98,7 +102,7 @@ void BitsandbytesWriter::Rows(const HfModule& module, int64_t begin, int64_t n, 
                               std::span<const std::byte> scales, const HfSink& sink) {
   const std::string weight = module.name + ".weight";
   std::vector<float> plane = FloatsOfPlane(*module.format, scales);
-  if (module.format->name == kLlmInt8Format) {
+  if (IsLlmInt8(*module.format)) {
     sink(weight, static_cast<uint64_t>(begin * module.cols), codes);
     sink(module.name + ".SCB", static_cast<uint64_t>(begin) * 4, std::as_bytes(std::span(plane)));
     return;
@@ -136,7 +140,7 @@ Json BitsandbytesWriter::Config(const std::vector<HfModule>& modules, const std:
            format.name);
     if (module.name == "lm_head") Fail(ErrorKind::kUnsupported, "bitsandbytes checkpoints keep lm_head unquantized");
   }
-  const bool eight = format.name == kLlmInt8Format;
+  const bool eight = IsLlmInt8(format);
   Json out;
   out["_load_in_4bit"] = !eight;
   out["_load_in_8bit"] = eight;

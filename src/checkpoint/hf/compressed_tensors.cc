@@ -122,24 +122,25 @@ enum class Packing {
 struct FormatRow {
   std::string_view name;  // compressed-tensors' compression format
   Packing packing;
-  std::string_view holds;  // how our names of what it may hold begin
+  FormatFamily holds = FormatFamily::kPlain;
+  std::string_view number = "";  // of the codes; "": any
 };
 
 constexpr FormatRow kFormats[] = {
-    {"pack-quantized", Packing::kPacked, "int"},
-    {"int-quantized", Packing::kWhole, "int"},
-    {"float-quantized", Packing::kWhole, "fp8_"},
-    {"float-quantized", Packing::kMxfp8, "mxfp8_e4m3"},  // before the format had its name
-    {"naive-quantized", Packing::kWhole, "int"},
-    {"naive-quantized", Packing::kWhole, "fp8_"},
-    {"naive-quantized", Packing::kMxfp8, "mxfp8_e4m3"},
-    {"nvfp4-pack-quantized", Packing::kFp4, "nvfp4"},
-    {"mxfp4-pack-quantized", Packing::kFp4, "mxfp4"},
-    {"mxfp8-quantized", Packing::kMxfp8, "mxfp8_e4m3"},
-    {"mxfp6-pack-quantized", Packing::kFp4, "mxfp6_e2m3"},
-    {"marlin-24", Packing::kRefused, ""},
-    {"sparse-24-bitmask", Packing::kRefused, ""},
-    {"sparse-bitmask", Packing::kRefused, ""},
+    {"pack-quantized", Packing::kPacked, FormatFamily::kInteger},
+    {"int-quantized", Packing::kWhole, FormatFamily::kInteger},
+    {"float-quantized", Packing::kWhole, FormatFamily::kFp8},
+    {"float-quantized", Packing::kMxfp8, FormatFamily::kMx, "fp8_e4m3"},  // before the format had its name
+    {"naive-quantized", Packing::kWhole, FormatFamily::kInteger},
+    {"naive-quantized", Packing::kWhole, FormatFamily::kFp8},
+    {"naive-quantized", Packing::kMxfp8, FormatFamily::kMx, "fp8_e4m3"},
+    {"nvfp4-pack-quantized", Packing::kFp4, FormatFamily::kNvfp4},
+    {"mxfp4-pack-quantized", Packing::kFp4, FormatFamily::kMx, "fp4_e2m1"},
+    {"mxfp8-quantized", Packing::kMxfp8, FormatFamily::kMx, "fp8_e4m3"},
+    {"mxfp6-pack-quantized", Packing::kFp4, FormatFamily::kMx, "fp6_e2m3"},
+    {"marlin-24", Packing::kRefused},
+    {"sparse-24-bitmask", Packing::kRefused},
+    {"sparse-bitmask", Packing::kRefused},
 };
 
 /// A config group.
@@ -154,38 +155,49 @@ struct Group {
   std::string Why(std::string_view what) const { return fmt::format("config.json says {}, {}", what, name); }
 };
 
-/// The suffix that a format's name has for these activations; nothing when we have no arithmetic for them.
-std::optional<std::string_view> ActivationSuffix(const Group& group) {
-  if (!group.activations) return "";
+/// What these activations are to us; nothing when we have no arithmetic for them.
+std::optional<ActivationKind> ActivationOf(const Group& group) {
+  using enum ActivationKind;
+  if (!group.activations) return kBF16;
   const Args& a = *group.activations;
   if (!a.symmetric) return std::nullopt;
   if (group.packing == Packing::kFp4 || group.packing == Packing::kMxfp8) {
     const bool same = a.type == "float" && a.bits == group.weights.bits && a.group_size == group.weights.group_size;
     if (!same || a.bits == 6) return std::nullopt;
-    return group.packing == Packing::kFp4 ? "_a4" : "_a8";
+    return group.packing == Packing::kMxfp8 ? kMxfp8 : a.group_size == 16 ? kNvfp4 : kMxfp4;
   }
   if (a.bits != 8) return std::nullopt;
-  const bool floats = a.type == "float";
-  std::string_view token = floats && group.integer() ? "_af8" : "_a8";
-  if (floats != !group.integer() && token != "_af8") return std::nullopt;
-  if (a.strategy == "token" && a.dynamic == "true") return token;
-  if (a.strategy == "tensor" && a.dynamic.empty() && token == "_a8") return "_a8_static";
-  if (floats && a.strategy == "group" && a.group_size == 128 && group.weights.strategy == "block") return "_a8";
+  const bool floats = a.type == "float", blocks = group.weights.strategy == "block";
+  if (!floats && !group.integer()) return std::nullopt;
+  // Scales per token serve blocks of weights as those per token and 128 columns.
+  if (a.strategy == "token" && a.dynamic == "true")
+    return !floats ? kInt8PerToken : blocks && !group.integer() ? kFp8Group128 : kFp8PerToken;
+  if (a.strategy == "tensor" && a.dynamic.empty() && floats != group.integer())
+    return floats ? kFp8Static : kInt8Static;
+  if (floats && a.strategy == "group" && a.group_size == 128 && blocks) return kFp8Group128;
   return std::nullopt;
 }
 
-/// The format of the weights, without how activations are treated; integers choose theirs by the tensors.
-std::string BaseOf(const Args& w) {
-  if (w.type == "int") return w.bits >= 2 && w.bits <= 8 ? "int" : "";
-  if (!w.symmetric) return "";
-  if (w.bits == 4 && w.group_size == 16) return "nvfp4";
-  if (w.bits == 4 && w.group_size == 32) return "mxfp4";
-  if (w.bits == 6 && w.group_size == 32) return "mxfp6_e2m3";
-  if (w.bits != 8) return "";
-  if (w.group_size == 32) return "mxfp8_e4m3";
-  if (w.strategy == "tensor" || w.strategy == "channel") return "fp8_" + w.strategy;
-  if (w.strategy == "block" && w.block == std::vector<int64_t>{128, 128}) return "fp8_block128";
-  return "";
+/// The format of the weights, without how activations are treated; integers choose theirs by the tensors. Null where
+/// there is none.
+const Format* FloatBaseOf(const Args& w) {
+  if (!w.symmetric) return nullptr;
+  if (w.bits == 4 && w.group_size == 16) return &GetFormat("nvfp4");
+  if (w.bits == 4 && w.group_size == 32) return &GetFormat("mxfp4");
+  if (w.bits == 6 && w.group_size == 32) return &GetFormat("mxfp6_e2m3");
+  if (w.bits != 8) return nullptr;
+  if (w.group_size == 32) return &GetFormat("mxfp8_e4m3");
+  if (w.strategy == "tensor") return &GetFormat("fp8_tensor");
+  if (w.strategy == "channel") return &GetFormat("fp8_channel");
+  if (w.strategy == "block" && w.block == std::vector<int64_t>{128, 128}) return &GetFormat("fp8_block128");
+  return nullptr;
+}
+
+bool Holds(const FormatRow& row, const Args& w) {
+  if (row.packing == Packing::kRefused) return false;
+  if (w.type == "int") return row.holds == FormatFamily::kInteger && w.bits >= 2 && w.bits <= 8;
+  const Format* base = FloatBaseOf(w);
+  return base && base->family == row.holds && (row.number.empty() || row.number == base->number);
 }
 
 /// Blocks other than the 128 x 128 of the format table are groups of columns whose scales rows repeat.
@@ -233,11 +245,9 @@ Group ReadGroup(const Json& json, const std::string& name, std::string_view form
   if (present("input_activations"))
     group.activations = ReadQuantizationArgs(json["input_activations"], false, place + ".input_activations");
   group.targets = ReadTargets(json, "targets", place);
-  const std::string base = BaseOf(group.weights);
-  const FormatRow* row = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const FormatRow& r) {
-    return r.name == format && r.packing != Packing::kRefused && base.starts_with(r.holds);
-  });
-  if (base.empty() || row == std::end(kFormats) || !group.weights.dynamic.empty())
+  const FormatRow* row = std::find_if(std::begin(kFormats), std::end(kFormats),
+                                      [&](const FormatRow& r) { return r.name == format && Holds(r, group.weights); });
+  if (row == std::end(kFormats) || !group.weights.dynamic.empty())
     Fail(ErrorKind::kUnsupported, "{}: weights {} with {} activations in format {} are not supported", place,
          QuantizationArgsText(group.weights), group.activations ? QuantizationArgsText(*group.activations) : "16-bit",
          format);
@@ -292,7 +302,7 @@ std::string CompressedTensors::description() const {
   for (const Group& group : groups_) {
     std::string text = fmt::format("compressed-tensors {} {}", group.format, SchemeText(group));
     out = out.empty() || out == text ? text : "compressed-tensors mixed-precision";
-    wide |= !ActivationSuffix(group);
+    wide |= !ActivationOf(group);
   }
   return out + (wide ? " (activations taken as 16-bit)" : "");
 }
@@ -511,10 +521,9 @@ void CompressedTensors::PlaceInteger(const Group& group, const std::string& modu
                                      Tensor& tensor) const {
   IntegerMatrix matrix;
   matrix.kind = KindOf(group);
-  const std::string_view suffix = ActivationSuffix(group).value_or("");
   IntegerKind usual = matrix.kind;
-  usual.activations = suffix;
-  if (IntegerFormat(usual, tensor.view.cols)) matrix.kind.activations = suffix;
+  usual.activation = ActivationOf(group).value_or(ActivationKind::kBF16);
+  if (IntegerFormat(usual, tensor.view.cols)) matrix.kind.activation = usual.activation;
   const Format* expected = IntegerFormat(matrix.kind, tensor.view.cols);
   const std::string why = group.Why(expected ? std::string(expected->name) : IntegerText(matrix.kind));
   if (matrix.kind.group > 0 && matrix.kind.block_rows == 1 && tensor.view.cols % matrix.kind.group != 0)
@@ -534,10 +543,10 @@ void CompressedTensors::PlaceInteger(const Group& group, const std::string& modu
 }
 
 const Format& FloatFormat(const Group& group) {
-  std::string base = BaseOf(group.weights);
-  if (auto suffix = ActivationSuffix(group))
-    if (const Format* format = FindFormat(base + std::string(*suffix))) return *format;
-  return GetFormat(base);
+  const Format* base = FloatBaseOf(group.weights);
+  if (auto activation = ActivationOf(group))
+    if (const Format* format = WithActivations(*base, *activation)) return *format;
+  return *base;
 }
 
 void CheckColumns(const Format& format, const std::string& module, const HfSource& source, const Tensor& tensor) {

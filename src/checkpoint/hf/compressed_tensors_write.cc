@@ -11,42 +11,51 @@
 namespace assay {
 namespace {
 
-/// What the format's name says, in compressed-tensors' terms.
+/// What a format is in compressed-tensors' terms.
 struct Scheme {
   std::string_view compression;  // "pack-quantized"; "" when it cannot be said
   std::string_view type = "float";
   int64_t bits = 8, group = 0;
   std::string_view strategy;
   bool symmetric = true, column_group = false;
-  std::string_view activations;  // suffix: "", "_a8", "_a8_static", "_af8", "_a4"
+  ActivationKind activation = ActivationKind::kBF16;
+
+  bool weight_only() const { return activation == ActivationKind::kBF16; }
+  bool calibrated() const {
+    return activation == ActivationKind::kInt8Static || activation == ActivationKind::kFp8Static;
+  }
+  bool fp4_activations() const { return activation == ActivationKind::kNvfp4 || activation == ActivationKind::kMxfp4; }
 };
 
 struct FloatRow {
-  std::string_view base, weight_only, with_activations;
-  int64_t bits, group;
+  FormatFamily family;
+  std::string_view number;
+  int scale_weights;
+  std::string_view weight_only, with_activations;
+  int64_t group;
   std::string_view strategy;
 };
 constexpr FloatRow kFloats[] = {
-    {"fp8_tensor", "naive-quantized", "float-quantized", 8, 0, "tensor"},
-    {"fp8_channel", "naive-quantized", "float-quantized", 8, 0, "channel"},
-    {"fp8_block128", "naive-quantized", "float-quantized", 8, 0, "block"},
-    {"mxfp6_e2m3", "mxfp6-pack-quantized", "mxfp6-pack-quantized", 6, 32, "group"},
-    {"mxfp8_e4m3", "mxfp8-quantized", "mxfp8-quantized", 8, 32, "group"},
-    {"nvfp4", "nvfp4-pack-quantized", "nvfp4-pack-quantized", 4, 16, "tensor_group"},
-    {"mxfp4", "mxfp4-pack-quantized", "mxfp4-pack-quantized", 4, 32, "group"},
+    {FormatFamily::kFp8, "fp8_e4m3", 0, "naive-quantized", "float-quantized", 0, "tensor"},
+    {FormatFamily::kFp8, "fp8_e4m3", -1, "naive-quantized", "float-quantized", 0, "channel"},
+    {FormatFamily::kFp8, "fp8_e4m3", 128, "naive-quantized", "float-quantized", 0, "block"},
+    {FormatFamily::kMx, "fp6_e2m3", 32, "mxfp6-pack-quantized", "mxfp6-pack-quantized", 32, "group"},
+    {FormatFamily::kMx, "fp8_e4m3", 32, "mxfp8-quantized", "mxfp8-quantized", 32, "group"},
+    {FormatFamily::kNvfp4, "fp4_e2m1", 16, "nvfp4-pack-quantized", "nvfp4-pack-quantized", 16, "tensor_group"},
+    {FormatFamily::kMx, "fp4_e2m1", 32, "mxfp4-pack-quantized", "mxfp4-pack-quantized", 32, "group"},
 };
 
 Scheme SchemeOf(const Format& format) {
   Scheme out;
+  out.activation = format.activation;
   for (const FloatRow& row : kFloats) {
-    if (!format.name.starts_with(row.base)) continue;
-    std::string_view rest = format.name.substr(row.base.size());
-    if (!rest.empty() && rest != "_a8" && rest != "_a8_static" && rest != "_a4") continue;
-    out.compression = rest.empty() ? row.weight_only : row.with_activations;
-    out.bits = row.bits;
+    // GGUF's blocks of the same elements have no scales apart.
+    if (format.family != row.family || format.number != row.number || format.scale_weights != row.scale_weights)
+      continue;
+    out.compression = out.weight_only() ? row.weight_only : row.with_activations;
+    out.bits = format.bits;
     out.group = row.group;
     out.strategy = row.strategy;
-    out.activations = rest;
     return out;
   }
   std::optional<IntegerKind> kind = IntegerKindOf(format);
@@ -55,12 +64,11 @@ Scheme SchemeOf(const Format& format) {
   out.bits = kind->bits;
   out.symmetric = !kind->asymmetric;
   out.column_group = kind->column_group;
-  out.activations = kind->activations;
   out.group = kind->group > 0 && kind->block_rows == 1 ? kind->group : 0;
   out.strategy = kind->block_rows > 1 ? "block" : kind->group > 0 ? "group" : kind->group < 0 ? "channel" : "tensor";
   // Weight-only integers are written packed, because that is the form that serving engines load; a matrix with one
   // scale or with scales of blocks has no packed form.
-  const bool packed = kind->activations.empty() && (out.strategy == "group" || out.strategy == "channel");
+  const bool packed = kind->weight_only() && (out.strategy == "group" || out.strategy == "channel");
   out.compression = packed ? "pack-quantized" : "int-quantized";
   return out;
 }
@@ -83,11 +91,11 @@ Json ArgsJson(const Scheme& scheme) {
 }
 
 Json ActivationsJson(const Scheme& scheme) {
-  if (scheme.activations.empty()) return nullptr;
-  const bool calibrated = scheme.activations == "_a8_static";
+  if (scheme.weight_only()) return nullptr;
+  const bool calibrated = scheme.calibrated();
   Json out = ArgsJson(Scheme{});
-  out["type"] = scheme.activations == "_af8" ? "float" : std::string(scheme.type);
-  out["num_bits"] = scheme.activations == "_a4" ? 4 : 8;
+  out["type"] = scheme.activation == ActivationKind::kFp8PerToken ? "float" : std::string(scheme.type);
+  out["num_bits"] = scheme.fp4_activations() ? 4 : 8;
   out["dynamic"] = !calibrated;
   out["observer"] = calibrated ? Json("minmax") : Json(nullptr);
   out["strategy"] = calibrated ? "tensor" : "token";
@@ -105,10 +113,6 @@ Json ActivationsJson(const Scheme& scheme) {
     out["scale_dtype"] = "torch.uint8";
   }
   return out;
-}
-
-bool Calibrated(const Scheme& scheme) {
-  return scheme.activations == "_a8_static";
 }
 
 class CompressedTensorsWriter : public HfContainer {
@@ -153,7 +157,7 @@ std::vector<SafetensorsPart> CompressedTensorsWriter::Parts(const HfModule& modu
     add(".weight_packed", "U8", {rows, CodesBytes(*module.format, 1, cols)});
     add(".weight_scale", Mx(scheme) ? "U8" : "F8_E4M3", {rows, groups});
     if (!Mx(scheme)) add(".weight_global_scale", "F32", {1});
-    if (scheme.activations == "_a4" && !Mx(scheme)) add(".input_global_scale", "F32", {1});
+    if (scheme.fp4_activations() && !Mx(scheme)) add(".input_global_scale", "F32", {1});
     return parts;
   }
   if (scheme.compression == "pack-quantized") {
@@ -172,7 +176,7 @@ std::vector<SafetensorsPart> CompressedTensorsWriter::Parts(const HfModule& modu
     add(".weight_scale", ScaleDtype(module), {rows, groups});
   if (!scheme.symmetric) add(".weight_zero_point", "I32", {DenseWordBytes(rows, bits) / 4, groups});
   if (scheme.column_group) add(".weight_g_idx", "I32", {cols});
-  if (Calibrated(scheme)) add(".input_scale", ScaleDtype(module), {1});
+  if (scheme.calibrated()) add(".input_scale", ScaleDtype(module), {1});
   return parts;
 }
 
@@ -190,14 +194,13 @@ void CompressedTensorsWriter::Begin(const HfModule& module, const HfSink& sink) 
   // compressed-tensors divides by what the file states.
   if (scheme.compression == "nvfp4-pack-quantized") {
     WriteFloat(sink, module.name + ".weight_global_scale", module.global_divisor / module.global_scale, "F32");
-    if (scheme.activations == "_a4")
+    if (scheme.fp4_activations())
       WriteFloat(sink, module.name + ".input_global_scale",
                  module.activation_scale > 0 ? 1.0f / module.activation_scale : 1.0f, "F32");
   } else if (scheme.strategy == "tensor") {
     WriteFloat(sink, module.name + ".weight_scale", module.global_scale / module.global_divisor, ScaleDtype(module));
   }
-  if (scheme.activations == "_a8_static")
-    WriteFloat(sink, module.name + ".input_scale", module.activation_scale, ScaleDtype(module));
+  if (scheme.calibrated()) WriteFloat(sink, module.name + ".input_scale", module.activation_scale, ScaleDtype(module));
   if (scheme.column_group) {
     std::vector<int32_t> index = module.column_group;
     for (int64_t c = 0; index.size() < static_cast<size_t>(module.cols); ++c)

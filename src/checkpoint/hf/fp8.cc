@@ -21,7 +21,16 @@ std::vector<float> Fp8Scales(const SafetensorsTensor& scale, const HfSource& sou
   return out;
 }
 
-void PlaceFp8(Fp8Grain grain, std::string_view activations, const Fp8Names& names, const std::string& why,
+namespace {
+const Format& Fp8Format(std::string_view weights, ActivationKind activation) {
+  const Format* format = WithActivations(GetFormat(weights), activation);
+  ASSAY_CHECK(format != nullptr);
+  return *format;
+}
+
+}  // namespace
+
+void PlaceFp8(Fp8Grain grain, ActivationKind activation, const Fp8Names& names, const std::string& why,
               HfSource& source, Tensor& tensor) {
   PackedView& view = tensor.view;
   const SafetensorsTensor& weight = source.Take(names.weight, why);
@@ -35,13 +44,13 @@ void PlaceFp8(Fp8Grain grain, std::string_view activations, const Fp8Names& name
   const size_t rows = static_cast<size_t>(view.rows);
   if (grain == Fp8Grain::kTensor) {
     if (scales.size() != 1) source.ExpectShape(scale, {1});
-    view.format = &GetFormat("fp8_tensor" + std::string(activations));
+    view.format = &Fp8Format("fp8_tensor", activation);
     view.global_scale = scales[0];
     return;
   }
   if (grain == Fp8Grain::kChannel) {
     if (scales.size() != rows) source.ExpectShape(scale, {view.rows, 1});
-    view.format = &GetFormat("fp8_channel" + std::string(activations));
+    view.format = &Fp8Format("fp8_channel", activation);
   } else {
     const int64_t across = (view.cols + 127) / 128, per_matrix = tensor.shape[tensor.shape.size() - 2];
     std::vector<int64_t> shape = tensor.shape;
@@ -62,7 +71,7 @@ void PlaceFp8(Fp8Grain grain, std::string_view activations, const Fp8Names& name
       spread.insert(spread.end(), scales.begin() + block * across, scales.begin() + (block + 1) * across);
     }
     scales = std::move(spread);
-    view.format = &GetFormat("fp8_block128" + std::string(activations));
+    view.format = &Fp8Format("fp8_block128", activation);
   }
   view.scales = source.Keep(std::move(scales));
 }
@@ -161,8 +170,10 @@ void FineGrainedFp8::Place(const std::string& module, HfSource& source, Tensor& 
     const SafetensorsTensor* weight = source.Find(names.weight);
     if (weight && weight->dtype != "F8_E4M3") return PlaceFp4(names, source, tensor);
   }
-  std::string_view activations = grain_ == Fp8Grain::kTensor && calibrated_ ? "_a8_static" : "_a8";
-  PlaceFp8(grain_, activations, names, "config.json says quant_method fp8 and does not leave out " + module, source,
+  const ActivationKind activation = grain_ == Fp8Grain::kBlock                   ? ActivationKind::kFp8Group128
+                                    : grain_ == Fp8Grain::kTensor && calibrated_ ? ActivationKind::kFp8Static
+                                                                                 : ActivationKind::kFp8PerToken;
+  PlaceFp8(grain_, activation, names, "config.json says quant_method fp8 and does not leave out " + module, source,
            tensor);
   if (calibrated_)
     for (const char* name : {".activation_scale", ".input_scale"}) TakeActivationScale(module + name, source, tensor);

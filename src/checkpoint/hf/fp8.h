@@ -18,8 +18,8 @@ struct Fp8Names {
 /// Scales as float32, or as powers of two (F8_E8M0, U8).
 std::vector<float> Fp8Scales(const SafetensorsTensor& scale, const HfSource& source);
 
-/// E4M3 weight and scales. `activations`: "", "_a8", "_a8_static".
-void PlaceFp8(Fp8Grain grain, std::string_view activations, const Fp8Names& names, const std::string& why,
+/// E4M3 weight and scales.
+void PlaceFp8(Fp8Grain grain, ActivationKind activation, const Fp8Names& names, const std::string& why,
               HfSource& source, Tensor& tensor);
 
 /// The scale of calibrated activations, if the file has it.

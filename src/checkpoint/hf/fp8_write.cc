@@ -28,7 +28,7 @@ void WriteBlockScales(const HfModule& module, const std::string& name, int64_t b
 class FineGrainedFp8Writer : public HfContainer {
  public:
   bool Holds(const Format& format) const override {
-    return format.name == "fp8_block128_a8" || format.name == "fp8_tensor_a8" || format.name == "fp8_tensor_a8_static";
+    return format.family == FormatFamily::kFp8 && format.group >= 0 && format.activation != ActivationKind::kBF16;
   }
   std::vector<SafetensorsPart> Parts(const HfModule& module) const override {
     const std::string weight = module.name + ".weight";

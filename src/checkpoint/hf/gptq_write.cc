@@ -84,12 +84,12 @@ class GptqWriter : public Collecting {
 
   bool Holds(const Format& format) const override {
     std::optional<IntegerKind> kind = IntegerKindOf(format);
-    return kind && kind->activations.empty() && kind->group != 0 && kind->block_rows == 1 &&
+    return kind && kind->weight_only() && kind->group != 0 && kind->block_rows == 1 &&
            (planar_ || !IsPlanarOnly(kind->bits));
   }
 
   std::vector<SafetensorsPart> Parts(const HfModule& module) const override {
-    const int64_t bits = CodeBits(*module.format), rows = module.rows, cols = module.cols, groups = Groups(module);
+    const int64_t bits = module.format->bits, rows = module.rows, cols = module.cols, groups = Groups(module);
     if (cols % 32 != 0 || rows % 32 != 0)
       Fail(ErrorKind::kUnsupported, "{}: GPTQ checkpoints need multiples of 32 rows and columns, found {}", module.name,
            ShapeText({rows, cols}));
@@ -187,7 +187,7 @@ class AutoRoundWriter : public GptqWriter {
 
   bool Holds(const Format& format) const override {
     std::optional<IntegerKind> kind = IntegerKindOf(format);
-    return kind && kind->activations.empty() && kind->group != 0 && kind->block_rows == 1 && !kind->column_group;
+    return kind && kind->weight_only() && kind->group != 0 && kind->block_rows == 1 && !kind->column_group;
   }
 
   Json Config(const std::vector<HfModule>& modules, const std::vector<std::string>& plain) const override {
@@ -213,7 +213,7 @@ class AwqWriter : public Collecting {
  public:
   bool Holds(const Format& format) const override {
     std::optional<IntegerKind> kind = IntegerKindOf(format);
-    return kind && kind->bits == 4 && kind->activations.empty() && kind->group != 0 && kind->block_rows == 1 &&
+    return kind && kind->bits == 4 && kind->weight_only() && kind->group != 0 && kind->block_rows == 1 &&
            !kind->column_group;
   }
 

@@ -141,7 +141,7 @@ void PlaceCyclic(int64_t bits, int64_t group, const std::vector<uint8_t>& codes,
     std::vector<float> plane(codes.size());
     for (size_t i = 0; i < plane.size(); ++i)
       plane[i] = (static_cast<float>(codes[i]) - zeros[i % scales.size()]) * scales[i % scales.size()];
-    tensor.view.format = &GetFormat("f32");
+    tensor.view.format = &F32Format();
     tensor.view.codes = source.Keep(std::move(plane));
     tensor.stored_as = fmt::format("hqq axis 0 {} bits group {}", bits, group);
     return;

@@ -26,7 +26,7 @@ class HqqWriter : public HfContainer {
   bool Holds(const Format& format) const override {
     if (format.cyclic) return true;
     std::optional<IntegerKind> kind = IntegerKindOf(format);
-    return kind && kind->activations.empty() && kind->group != 0 && kind->block_rows == 1 && !kind->column_group &&
+    return kind && kind->weight_only() && kind->group != 0 && kind->block_rows == 1 && !kind->column_group &&
            FindHqqPacking(kind->bits);
   }
   bool HoldsMatrices() const override { return true; }
@@ -57,7 +57,7 @@ struct HqqShape {
 };
 
 HqqShape ShapeOf(const Format& format) {
-  if (format.cyclic) return {CodeBits(format), format.scale_weights, 0};
+  if (format.cyclic) return {format.bits, format.scale_weights, 0};
   const IntegerKind kind = *IntegerKindOf(format);
   return {kind.bits, std::max<int64_t>(kind.group, 0), 1};
 }

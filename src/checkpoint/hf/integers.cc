@@ -1,7 +1,6 @@
 #include "checkpoint/hf/integers.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -13,22 +12,23 @@ namespace {
 
 constexpr int64_t kGroups[] = {1024, 512, 256, 128, 64, 32, 16};  // of the format table
 
-std::string NameOf(const IntegerKind& kind, int64_t group) {
-  std::string shape = group > 0   ? fmt::format("{}{}", kind.block_rows > 1 ? "block" : "g", group)
-                      : group < 0 ? "channel"
-                                  : "tensor";
-  return fmt::format("int{}_{}{}{}{}", kind.bits, shape, kind.asymmetric ? "_asym" : "",
-                     kind.column_group ? "_gidx" : "", kind.activations);
+const Format* FindInteger(const IntegerKind& kind, int64_t group) {
+  for (const Format& format : Formats())
+    if (format.family == FormatFamily::kInteger && format.bits == kind.bits && format.group == group &&
+        format.block_rows == kind.block_rows && format.asymmetric == kind.asymmetric &&
+        format.by_column_group == kind.column_group && format.activation == kind.activation)
+      return &format;
+  return nullptr;
 }
 
 }  // namespace
 
 const Format* IntegerFormat(const IntegerKind& kind, int64_t cols) {
-  if (const Format* exact = FindFormat(NameOf(kind, kind.group))) return exact;
+  if (const Format* exact = FindInteger(kind, kind.group)) return exact;
   if (kind.group <= 0 || kind.block_rows > 1) return nullptr;
   for (int64_t group : kGroups)
     if (kind.group % group == 0)
-      if (const Format* finer = FindFormat(NameOf(kind, group)); finer && FitsColumns(*finer, cols)) return finer;
+      if (const Format* finer = FindInteger(kind, group); finer && FitsColumns(*finer, cols)) return finer;
   return nullptr;
 }
 
@@ -40,39 +40,10 @@ std::string IntegerText(const IntegerKind& kind) {
                      kind.column_group ? " with activation order" : "");
 }
 
-int64_t CodeBits(const Format& format) {
-  return format.block_weights == 1 ? 8 : format.block_bytes * 8 / format.block_weights;
-}
-
 std::optional<IntegerKind> IntegerKindOf(const Format& format) {
-  std::string_view name = format.name;
-  if (!name.starts_with("int")) return std::nullopt;
-  IntegerKind kind;
-  name.remove_prefix(3);
-  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), kind.bits);
-  if (error != std::errc()) return std::nullopt;
-  name.remove_prefix(static_cast<size_t>(end - name.data()));
-  auto eat = [&](std::string_view part) {
-    if (!name.starts_with(part)) return false;
-    name.remove_prefix(part.size());
-    return true;
-  };
-  if (eat("_channel")) {
-    kind.group = -1;
-  } else if (eat("_tensor")) {
-    kind.group = 0;
-  } else if (bool block = eat("_block"); block || eat("_g")) {
-    if (block) kind.block_rows = 128;
-    auto [stop, failed] = std::from_chars(name.data(), name.data() + name.size(), kind.group);
-    if (failed != std::errc()) return std::nullopt;
-    name.remove_prefix(static_cast<size_t>(stop - name.data()));
-  } else {
-    return std::nullopt;
-  }
-  kind.asymmetric = eat("_asym");
-  kind.column_group = eat("_gidx");
-  kind.activations = name;
-  return kind;
+  if (format.family != FormatFamily::kInteger) return std::nullopt;
+  return IntegerKind{format.bits,       format.group,           format.block_rows,
+                     format.asymmetric, format.by_column_group, format.activation};
 }
 
 void TurnSigns(const std::byte* in, int64_t n, std::byte* out) {
@@ -172,7 +143,7 @@ void PlaceIntegers(IntegerMatrix matrix, HfSource& source, const std::string& wh
 }
 
 std::string WhyNotCode(const Format& format, float zero) {
-  const int64_t bits = IntegerKindOf(format)->bits;
+  const int bits = format.bits;
   const float code = zero + (bits == 8 ? 128.0f : 0.0f);
   if (code == std::nearbyint(code) && code >= 0 && code < static_cast<float>(1 << bits)) return "";
   return fmt::format("a zero of {} is not one of the {}-bit codes, which this container stores", zero, bits);

@@ -19,8 +19,10 @@ struct IntegerKind {
   int64_t group = 128;     // columns; -1: a row; 0: the matrix
   int64_t block_rows = 1;  // rows that share a scale
   bool asymmetric = false;
-  bool column_group = false;     // activation order
-  std::string_view activations;  // "": 16 bits; else the suffix of the format's name
+  bool column_group = false;  // activation order
+  ActivationKind activation = ActivationKind::kBF16;
+
+  bool weight_only() const { return activation == ActivationKind::kBF16; }
 };
 
 /// The format for it; a group that is a multiple of one that we have gets that one, its scales repeated. Null when
@@ -31,8 +33,6 @@ std::string IntegerText(const IntegerKind& kind);
 
 /// The reverse: what a format of ours is; nothing when it is not one of the integers.
 std::optional<IntegerKind> IntegerKindOf(const Format& format);
-/// Bits of an integer format's codes.
-int64_t CodeBits(const Format& format);
 
 /// A matrix on its way in. Codes are unsigned (u = q + 2^(bits - 1)), zeros too.
 struct IntegerMatrix {

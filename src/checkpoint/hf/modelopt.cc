@@ -16,29 +16,32 @@ namespace {
 
 enum class Kind { kFp8Tensor, kFp8Channel, kFp8Block, kNvfp4, kMxfp8, kInt4, kInt8, kRefused };
 
+using enum ActivationKind;
+
 struct AlgorithmRow {
   std::string_view name;  // quant_algo
   Kind kind;
-  std::string_view activations;  // suffix of the format's name
+  ActivationKind activation = kBF16;
   std::string_view reason = "";  // why it is refused
 };
 
 constexpr AlgorithmRow kAlgorithms[] = {
-    {"FP8", Kind::kFp8Tensor, "_a8_static"},
-    {"FP8_PER_CHANNEL_PER_TOKEN", Kind::kFp8Channel, "_a8"},
-    {"FP8_PB_WO", Kind::kFp8Block, ""},
-    {"FP8_PB_REAL", Kind::kFp8Block, "_a8"},
-    {"NVFP4", Kind::kNvfp4, "_a4"},
-    {"NVFP4_AWQ", Kind::kNvfp4, "_a4"},
-    {"W4A16_NVFP4", Kind::kNvfp4, ""},
-    {"MXFP8", Kind::kMxfp8, "_a8"},
-    {"W4A16_AWQ", Kind::kInt4, ""},
-    {"INT4_AWQ", Kind::kInt4, ""},
-    {"W8A16", Kind::kInt8, ""},
-    {"W8A8_SQ_PER_CHANNEL", Kind::kInt8, "_a8_static"},
-    {"W4A8_AWQ", Kind::kRefused, "", "int4 weights are multiplied as FP8 by a second scale, which no format here does"},
-    {"NVFP4_SVD", Kind::kRefused, "", "a low-rank branch runs beside the weights"},
-    {"W4A8_MXFP4_FP8", Kind::kRefused, "", "MXFP4 weights with FP8 activations"},
+    {"FP8", Kind::kFp8Tensor, kFp8Static},
+    {"FP8_PER_CHANNEL_PER_TOKEN", Kind::kFp8Channel, kFp8PerToken},
+    {"FP8_PB_WO", Kind::kFp8Block, kBF16},
+    {"FP8_PB_REAL", Kind::kFp8Block, kFp8Group128},
+    {"NVFP4", Kind::kNvfp4, kNvfp4},
+    {"NVFP4_AWQ", Kind::kNvfp4, kNvfp4},
+    {"W4A16_NVFP4", Kind::kNvfp4, kBF16},
+    {"MXFP8", Kind::kMxfp8, kMxfp8},
+    {"W4A16_AWQ", Kind::kInt4, kBF16},
+    {"INT4_AWQ", Kind::kInt4, kBF16},
+    {"W8A16", Kind::kInt8, kBF16},
+    {"W8A8_SQ_PER_CHANNEL", Kind::kInt8, kInt8Static},
+    {"W4A8_AWQ", Kind::kRefused, kBF16,
+     "int4 weights are multiplied as FP8 by a second scale, which no format here does"},
+    {"NVFP4_SVD", Kind::kRefused, kBF16, "a low-rank branch runs beside the weights"},
+    {"W4A8_MXFP4_FP8", Kind::kRefused, kBF16, "MXFP4 weights with FP8 activations"},
 };
 
 const AlgorithmRow& FindAlgorithm(std::string name, const std::string& where) {
@@ -188,7 +191,7 @@ void PlaceInt8(const LayerAlgorithm& layer, const std::string& module, const std
   IntegerMatrix matrix;
   matrix.kind.bits = 8;
   matrix.kind.group = -1;
-  matrix.kind.activations = layer.algorithm->activations;
+  matrix.kind.activation = layer.algorithm->activation;
   matrix.scales = source.Floats(scale);
   if (static_cast<int64_t>(matrix.scales.size()) != tensor.view.rows) source.ExpectShape(scale, {tensor.view.rows});
   matrix.codes = weight.data.data();
@@ -198,9 +201,7 @@ void PlaceInt8(const LayerAlgorithm& layer, const std::string& module, const std
 
 void PlaceNvfp4(const LayerAlgorithm& layer, const std::string& module, const std::string& why, HfSource& source,
                 Tensor& tensor) {
-  const std::string with_activations = "nvfp4" + std::string(layer.algorithm->activations);
-  const Format* format = FindFormat(with_activations);
-  if (!format) format = &GetFormat("nvfp4");
+  const Format* format = WithActivations(GetFormat("nvfp4"), layer.algorithm->activation);
   if (!FitsColumns(*format, tensor.view.cols))
     Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.view.cols,
          format->name);
@@ -220,8 +221,7 @@ void PlaceNvfp4(const LayerAlgorithm& layer, const std::string& module, const st
 }
 
 void PlaceMxfp8(const std::string& module, const std::string& why, HfSource& source, Tensor& tensor) {
-  const Format* format = FindFormat("mxfp8_e4m3_a8");
-  if (!format) format = &GetFormat("mxfp8_e4m3");
+  const Format* format = &GetFormat("mxfp8_e4m3_a8");
   const SafetensorsTensor& weight = source.Take(module + ".weight", why);
   source.Expect(weight, "F8_E4M3", tensor.shape);
   const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
@@ -251,7 +251,7 @@ void ApplyColumnScales(const std::string& module, HfSource& source, Tensor& tens
     tensor.view.format->decode_row(tensor.view, row, out);
     for (int64_t c = 0; c < cols; ++c) out[c] *= factors[static_cast<size_t>(c)];
   }
-  tensor.view = ViewOf(GetFormat("f32"), rows, cols, source.Keep(std::move(plane)));
+  tensor.view = ViewOf(F32Format(), rows, cols, source.Keep(std::move(plane)));
   tensor.stored_bytes += found->data.size();
 }
 
@@ -261,13 +261,13 @@ void ModelOpt::Place(const std::string& module, HfSource& source, Tensor& tensor
   const Fp8Names names{module + ".weight", module + ".weight_scale"};
   switch (layer.algorithm->kind) {
     case Kind::kFp8Tensor:
-      PlaceFp8(Fp8Grain::kTensor, layer.algorithm->activations, names, why, source, tensor);
+      PlaceFp8(Fp8Grain::kTensor, layer.algorithm->activation, names, why, source, tensor);
       break;
     case Kind::kFp8Channel:
-      PlaceFp8(Fp8Grain::kChannel, layer.algorithm->activations, names, why, source, tensor);
+      PlaceFp8(Fp8Grain::kChannel, layer.algorithm->activation, names, why, source, tensor);
       break;
     case Kind::kFp8Block:
-      PlaceFp8(Fp8Grain::kBlock, layer.algorithm->activations, names, why, source, tensor);
+      PlaceFp8(Fp8Grain::kBlock, layer.algorithm->activation, names, why, source, tensor);
       break;
     case Kind::kNvfp4:
       PlaceNvfp4(layer, module, why, source, tensor);

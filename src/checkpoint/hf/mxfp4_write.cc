@@ -7,7 +7,7 @@ namespace {
 
 class Mxfp4Writer : public HfContainer {
  public:
-  bool Holds(const Format& format) const override { return format.name == "mxfp4"; }
+  bool Holds(const Format& format) const override { return &format == &GetFormat("mxfp4"); }
   /// transformers replaces the class of gpt-oss' experts and no other module.
   bool HoldsModule(bool linear, const std::vector<int64_t>& shape) const override {
     return !linear && shape.size() == 3;

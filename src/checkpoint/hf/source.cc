@@ -25,6 +25,12 @@ std::string_view TableFormatOfDtype(std::string_view dtype) {
   return dtype == "I64" ? "i64" : dtype == "I32" ? "i32" : "";
 }
 
+std::string_view DtypeOfFormat(const Format& format) {
+  if (format.integers) return format.bits == 64 ? "I64" : "";
+  if (!IsPlain(format)) return "";
+  return &format == &F32Format() ? "F32" : &format == &F16Format() ? "F16" : "BF16";
+}
+
 HfSource::HfSource(std::span<const SafetensorsFile> files, std::string_view where) : where_(where) {
   for (const SafetensorsFile& file : files)
     for (const SafetensorsTensor& tensor : file.tensors) {

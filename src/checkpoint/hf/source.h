@@ -19,6 +19,8 @@ namespace assay {
 std::string_view PlainFormatOfDtype(std::string_view dtype);
 /// "i32" and "i64" for those of tables; "" for any other.
 std::string_view TableFormatOfDtype(std::string_view dtype);
+/// The dtype of a plain or table format in files that are written; "" for any other.
+std::string_view DtypeOfFormat(const Format& format);
 
 /// What the views of assembled tensors borrow.
 struct HfPlanes {

@@ -21,7 +21,7 @@ std::string ContainerNames() {
 
 RewriteTarget TargetOf(const std::string& name, const std::string& plain) {
   RewriteTarget target;
-  target.plain = plain == "none" ? "" : plain;
+  target.plain = plain == "none" ? nullptr : &GetFormat(plain);
   if (name == "gguf") return target;
   target.container = Container::kHuggingFace;
   if (name == "safetensors") return target;
