@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/format/gguf/grids.inc: the codebooks of GGUF's IQ1, IQ2 and IQ3 formats.
+"""Writes src/format/gguf/codebook/grids.inc: the codebooks of GGUF's IQ1, IQ2 and IQ3 formats.
 
   python tools/gguf_grids.py
 
@@ -15,7 +15,7 @@ import sys
 import numpy as np
 from gguf import quants
 
-OUT = pathlib.Path(__file__).resolve().parents[1] / "src" / "format" / "gguf" / "grids.inc"
+OUT = pathlib.Path(__file__).resolve().parents[1] / "src" / "format" / "gguf" / "codebook" / "grids.inc"
 GRIDS = [("kPackedIq1", quants.IQ1_S), ("kPackedIq2Xxs", quants.IQ2_XXS), ("kPackedIq2Xs", quants.IQ2_XS),
          ("kPackedIq2S", quants.IQ2_S), ("kPackedIq3Xxs", quants.IQ3_XXS), ("kPackedIq3S", quants.IQ3_S)]
 

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "format/lanes.h"
+#include "format/vector/lanes.h"
 
 namespace assay {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "format/bit_spread.h"
+#include "format/vector/bit_spread.h"
 
 namespace assay {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "format/bit_spread.h"
-#include "format/vector_codes.h"
+#include "format/vector/bit_spread.h"
+#include "format/vector/vector_codes.h"
 
 namespace assay {
 namespace {

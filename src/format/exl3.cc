@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "format/lanes.h"
+#include "format/vector/lanes.h"
 #include "number/f16.h"
 
 namespace assay {

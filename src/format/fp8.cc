@@ -4,8 +4,8 @@
 #include <array>
 #include <cmath>
 
-#include "format/code_range.h"
-#include "format/vector_codes.h"
+#include "format/vector/code_range.h"
+#include "format/vector/vector_codes.h"
 #include "number/bf16.h"
 #include "number/fp8_e4m3.h"
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "format/bit_spread.h"
-#include "format/vector_codes.h"
+#include "format/vector/bit_spread.h"
+#include "format/vector/vector_codes.h"
 #include "number/bf16.h"
 
 namespace assay {

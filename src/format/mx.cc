@@ -4,10 +4,10 @@
 #include <array>
 #include <bit>
 
-#include "format/bit_spread.h"
-#include "format/code_range.h"
-#include "format/rounding.h"
-#include "format/vector_codes.h"
+#include "format/vector/bit_spread.h"
+#include "format/vector/code_range.h"
+#include "format/vector/rounding.h"
+#include "format/vector/vector_codes.h"
 #include "number/e8m0.h"
 #include "number/fp4_e2m1.h"
 #include "number/fp6.h"

@@ -5,9 +5,9 @@
 #include <limits>
 #include <vector>
 
-#include "format/gguf_blocks.h"
-#include "format/rounding.h"
-#include "format/vector_codes.h"
+#include "format/gguf/blocks.h"
+#include "format/vector/rounding.h"
+#include "format/vector/vector_codes.h"
 #include "number/fp4_e2m1.h"
 #include "number/fp8_e4m3.h"
 

@@ -6,8 +6,8 @@
 
 #include <cstring>
 
-#include "format/code_range.h"
-#include "format/vector_codes.h"
+#include "format/vector/code_range.h"
+#include "format/vector/vector_codes.h"
 #include "number/bf16.h"
 #include "number/f16.h"
 #include "system/machine.h"

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/hf/writing.h"
-#include "format/nested_absmax.h"
+#include "format/bitsandbytes/nested_absmax.h"
 #include "number/bnb_dynamic8.h"
 
 namespace assay {

@@ -12,10 +12,10 @@
 #include "base/json.h"
 #include "format/bit_packing.h"
 #include "format/bitnet.h"
+#include "format/bitsandbytes/nested_absmax.h"
 #include "format/format.h"
 #include "format/golden_files.h"
 #include "format/mx.h"
-#include "format/nested_absmax.h"
 #include "number/bf16.h"
 #include "number/bnb_dynamic8.h"
 

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "format/format.h"
-#include "format/gguf/grids.h"
+#include "format/gguf/codebook/grids.h"
 #include "format/gguf/rows.h"
 #include "format/golden_files.h"
 #include "number/bf16.h"

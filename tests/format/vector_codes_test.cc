@@ -1,6 +1,6 @@
 // The vector encoders give the codes of the scalar number formats, bit for bit.
 
-#include "format/vector_codes.h"
+#include "format/vector/vector_codes.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "format/rounding.h"
+#include "format/vector/rounding.h"
 #include "number/bnb_fp4.h"
 #include "number/f16.h"
 #include "number/fp4_e2m1.h"

@@ -12,7 +12,7 @@
 
 #include "base/random.h"
 #include "format/format.h"
-#include "format/gguf_blocks.h"
+#include "format/gguf/blocks.h"
 #include "kernel/linear.h"
 #include "number/f16.h"
 

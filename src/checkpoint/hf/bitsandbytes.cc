@@ -9,7 +9,7 @@
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/hf/targets.h"
 #include "checkpoint/layout.h"
-#include "format/nested_absmax.h"
+#include "format/bitsandbytes/nested_absmax.h"
 
 namespace assay {
 

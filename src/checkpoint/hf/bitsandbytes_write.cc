@@ -7,7 +7,7 @@
 #include "checkpoint/hf/bitsandbytes.h"
 #include "checkpoint/hf/scale_bytes.h"
 #include "checkpoint/hf/writing.h"
-#include "format/nested_absmax.h"
+#include "format/bitsandbytes/nested_absmax.h"
 #include "number/bnb_dynamic8.h"
 
 namespace assay {

@@ -5,8 +5,8 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/plot.h"
-#include "format/explain.h"
 #include "number/table.h"
+#include "quantize/explain.h"
 #include "quantize/presets.h"
 
 namespace assay {

@@ -1,5 +1,5 @@
 #pragma once
-// MXFP4 and NVFP4 as GGUF lays them out: scales inside the block, nibbles split in halves (format/gguf_blocks.h). The
+// MXFP4 and NVFP4 as GGUF lays them out: scales inside the block, nibbles split in halves (format/gguf/blocks.h). The
 // numbers are those of the formats of this name in safetensors (format/fp4_group.h); NVFP4's scale of the whole matrix
 // is a tensor apart in GGUF: decoding multiplies by global_scale / global_divisor, encoding divides by it.
 //

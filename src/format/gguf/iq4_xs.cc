@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "format/block_rows.h"
-#include "format/iq4_search.h"
+#include "format/gguf/block_rows.h"
+#include "format/gguf/iq4_search.h"
 #include "number/f16.h"
 
 namespace assay {

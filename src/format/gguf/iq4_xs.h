@@ -1,8 +1,8 @@
 #pragma once
 // IQ4_XS: super-blocks of 256 weights, 8 sub-blocks of 32 indices into IQ4_NL's table with a signed 6-bit scale each,
-// in units of an F16 (format/gguf_blocks.h).
+// in units of an F16 (format/gguf/blocks.h).
 //
-// Encoding searches the scale of every sub-block (format/iq4_search.h), then tries the neighbours of the rounded
+// Encoding searches the scale of every sub-block (format/gguf/iq4_search.h), then tries the neighbours of the rounded
 // integer, then refits the unit, as in the K-quants.
 
 #include "format/format.h"

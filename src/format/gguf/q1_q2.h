@@ -1,5 +1,5 @@
 #pragma once
-// Q1_0, Q2_0: one or two bits a weight with an F16 scale for 128 or 64 (format/gguf_blocks.h). Meant for models that
+// Q1_0, Q2_0: one or two bits a weight with an F16 scale for 128 or 64 (format/gguf/blocks.h). Meant for models that
 // were trained for them.
 //
 // Q1_0 keeps signs; the scale that leaves the smallest squared error is the mean magnitude, which is the reference's

@@ -2,14 +2,38 @@
 
 #include <bit>
 
-#include "format/activations.h"
-#include "format/block_rows.h"
+#include "format/gguf/block_rows.h"
+#include "format/vector/rounding.h"
 
 namespace assay {
 namespace {
 
 void Decode(const BlockQ8K& block, float* out) {
   for (int i = 0; i < kQk; ++i) out[i] = block.d * static_cast<float>(block.qs[i]);
+}
+
+// The sums of 16 codes that products with minima need.
+void SumCodes(BlockQ8K& block) {
+  for (int j = 0; j < kQk / 16; ++j) {
+    int sum = 0;
+    for (int k = 0; k < 16; ++k) sum += block.qs[16 * j + k];
+    block.bsums[j] = static_cast<int16_t>(sum);
+  }
+}
+
+ASSAY_CLONES void Encode(const float* x, BlockQ8K& block) {
+  const float largest = SignedLargest<kQk>(x);
+  if (largest == 0) {
+    block = {};
+    return;
+  }
+  const float inverse = -127.0f / largest;
+  block.d = 1.0f / inverse;
+  for (int j = 0; j < kQk; j += 8) {
+    const Float8 v = Min(Round(Load<Float8>(x + j) * inverse), Broadcast<Float8>(127.0f));
+    for (int lane = 0; lane < 8; ++lane) block.qs[j + lane] = static_cast<int8_t>(static_cast<int>(v[lane]));
+  }
+  SumCodes(block);
 }
 
 bool ValidScale(const BlockQ8K& block) {
@@ -26,7 +50,7 @@ void EncodeRowsQ8K(const float* weights, int64_t n_rows, int64_t cols, const flo
                    std::byte*) {
   for (int64_t i = 0; i < n_rows * cols; i += kQk) {
     BlockQ8K block;
-    EncodeRowQ8K(weights + i, kQk, &block);
+    Encode(weights + i, block);
     std::memcpy(codes + i / kQk * static_cast<int64_t>(sizeof block), &block, sizeof block);
   }
 }

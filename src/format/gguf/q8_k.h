@@ -1,6 +1,7 @@
 #pragma once
-// Q8_K as a format of weights: blocks of 256 int8 with a float32 scale. GGUF means it for activations
-// (format/activations.h has the rule); some files hold weights in it all the same.
+// Q8_K as a format of weights: blocks of 256 int8 with a float32 scale. GGUF means it for activations; some files hold
+// weights in it all the same. d = -(value of largest magnitude) / 127, so that this value becomes -127; codes to
+// nearest even.
 
 #include "format/format.h"
 

@@ -4,15 +4,15 @@
 #include <array>
 
 #include "format/format.h"
+#include "format/gguf/blocks.h"
+#include "format/gguf/codebook/iq1.h"
+#include "format/gguf/codebook/iq2.h"
+#include "format/gguf/codebook/iq3.h"
 #include "format/gguf/fp4_blocks.h"
-#include "format/gguf/iq1.h"
-#include "format/gguf/iq2.h"
-#include "format/gguf/iq3.h"
 #include "format/gguf/iq4_xs.h"
 #include "format/gguf/q1_q2.h"
 #include "format/gguf/q8_k.h"
 #include "format/gguf/ternary.h"
-#include "format/gguf_blocks.h"
 
 namespace assay {
 

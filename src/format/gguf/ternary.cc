@@ -4,12 +4,12 @@
 #include <array>
 #include <cmath>
 
-#include "format/bit_spread.h"
-#include "format/block_rows.h"
-#include "format/gguf_blocks.h"
-#include "format/rounding.h"
-#include "format/search.h"
-#include "format/vector_codes.h"
+#include "format/gguf/block_rows.h"
+#include "format/gguf/blocks.h"
+#include "format/vector/bit_spread.h"
+#include "format/vector/rounding.h"
+#include "format/vector/search.h"
+#include "format/vector/vector_codes.h"
 #include "number/f16.h"
 
 namespace assay {

@@ -1,5 +1,5 @@
 #pragma once
-// TQ1_0, TQ2_0: weights -d, 0, d with one F16 scale for 256 (format/gguf_blocks.h). Meant for models that were trained
+// TQ1_0, TQ2_0: weights -d, 0, d with one F16 scale for 256 (format/gguf/blocks.h). Meant for models that were trained
 // ternary; they come back exactly.
 //
 // Encoding finds the scale that leaves the smallest (weighted) squared error: the weights that do not become 0 are the

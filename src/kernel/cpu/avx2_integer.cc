@@ -2,7 +2,7 @@
 
 #if defined(__x86_64__)
 
-#include "format/iq4_nl.h"
+#include "format/gguf/iq4_nl.h"
 #include "kernel/cpu/activation_layout.h"
 #include "kernel/cpu/intrinsics.h"
 #include "kernel/cpu/kernels.h"

@@ -8,7 +8,7 @@
 
 #include <cmath>
 
-#include "format/lanes.h"
+#include "format/vector/lanes.h"
 
 namespace assay {
 

@@ -1,5 +1,5 @@
 #pragma once
-// IQ4_NL: blocks of 32 four-bit indices into a table of 16 unevenly spaced integers, with an F16 scale (gguf_blocks.h).
+// IQ4_NL: blocks of 32 four-bit indices into a table of 16 unevenly spaced integers, with an F16 scale (gguf/blocks.h).
 //
 // Encoding tries step sizes that put the value of largest magnitude at either end of the table or beside it, refits the
 // scale by weighted least squares and keeps the best; weights of the squared error as in the K-quants.

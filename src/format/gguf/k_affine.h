@@ -1,6 +1,6 @@
 #pragma once
 // Q2_K, Q4_K, Q5_K: super-blocks of 256 weights whose sub-blocks have a small integer scale and a small integer
-// minimum, both in units of an F16 of the super-block (gguf_blocks.h).
+// minimum, both in units of an F16 of the super-block (gguf/blocks.h).
 //
 // Encoding searches scale and minimum of every sub-block (search.h), then the integers: for each sub-block the
 // neighbours of the rounded scale are tried, each with the minimum that least squares gives for it; last, the two F16

@@ -1,10 +1,10 @@
-#include "format/k_affine.h"
+#include "format/gguf/k_affine.h"
 
 #include <cmath>
 
-#include "format/block_rows.h"
-#include "format/gguf_blocks.h"
-#include "format/search.h"
+#include "format/gguf/block_rows.h"
+#include "format/gguf/blocks.h"
+#include "format/vector/search.h"
 #include "number/f16.h"
 
 namespace assay {

@@ -1,4 +1,4 @@
-#include "format/nested_absmax.h"
+#include "format/bitsandbytes/nested_absmax.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,9 +1,9 @@
-#include "format/bnb_4bit.h"
+#include "format/bitsandbytes/bnb_4bit.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "format/vector_codes.h"
+#include "format/vector/vector_codes.h"
 #include "number/bnb_fp4.h"
 #include "number/nf4.h"
 

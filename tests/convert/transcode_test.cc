@@ -1,4 +1,4 @@
-#include "format/transcode.h"
+#include "convert/transcode.h"
 
 #include <gtest/gtest.h>
 

@@ -2,10 +2,10 @@
 // Decoding and rounding to the uneven levels of IQ4_NL and IQ4_XS and the search for a run's scale: eight runs of 32
 // weights at once, one a lane.
 
-#include "format/gguf_blocks.h"
-#include "format/iq4_nl.h"
-#include "format/search.h"
-#include "format/vector_codes.h"
+#include "format/gguf/blocks.h"
+#include "format/gguf/iq4_nl.h"
+#include "format/vector/search.h"
+#include "format/vector/vector_codes.h"
 
 namespace assay {
 

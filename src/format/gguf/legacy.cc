@@ -1,14 +1,14 @@
-#include "format/legacy.h"
+#include "format/gguf/legacy.h"
 
 #include <algorithm>
 #include <type_traits>
 
-#include "format/bit_spread.h"
-#include "format/block_rows.h"
-#include "format/gguf_blocks.h"
-#include "format/rounding.h"
-#include "format/search.h"
-#include "format/vector_codes.h"
+#include "format/gguf/block_rows.h"
+#include "format/gguf/blocks.h"
+#include "format/vector/bit_spread.h"
+#include "format/vector/rounding.h"
+#include "format/vector/search.h"
+#include "format/vector/vector_codes.h"
 #include "number/f16.h"
 
 namespace assay {
@@ -266,7 +266,22 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
 
 template <typename V>
 ASSAY_INLINE void EncodeRowsOfQ8(const float* weights, int64_t n_rows, int64_t cols, const float*, std::byte* codes) {
-  EncodeBlocksQ8<V>(weights, n_rows * cols / kQ, reinterpret_cast<BlockQ8_0*>(codes), [](BlockQ8_0&, float) {});
+  auto* blocks = reinterpret_cast<BlockQ8_0*>(codes);
+  EachEightRuns<kQ>(
+      weights, n_rows * cols / kQ, [&](const float* runs, int n, int64_t first) __attribute__((always_inline)) {
+        const Float8 d = LargestMagnitudeOfRuns<kQ, V>(runs) / 127.0f;
+        const Float8 inverse = InverseOf(d);
+        const Int8Lanes d_codes = F16Codes(d);
+        for (int k = 0; k < n; ++k) {
+          BlockQ8_0& block = blocks[first + k];
+          ASSAY_UNROLL
+          for (int i = 0; i < kQ; i += kLanes<V>) {
+            const auto bytes = LowBytes(RoundHalfAway(Load<V>(runs + k * kQ + i) * inverse[k]));
+            std::memcpy(block.qs + i, &bytes, sizeof bytes);
+          }
+          block.d = static_cast<uint16_t>(d_codes[k]);
+        }
+      });
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 // Q3_K, Q6_K: super-blocks of 256 weights whose sub-blocks of 16 have a signed integer scale in units of an F16
-// (gguf_blocks.h).
+// (gguf/blocks.h).
 //
 // Encoding searches the scale of every sub-block (search.h), then tries the neighbours of the rounded integer, then
 // refits the unit. The weights of the squared error are importance * sqrt(mean square + x²), or |x| + share * root mean

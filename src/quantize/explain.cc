@@ -1,4 +1,4 @@
-#include "format/explain.h"
+#include "quantize/explain.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 #pragma once
 // Eight weights from a codebook at a time.
 
-#include "format/gguf/grids.h"
-#include "format/vector_codes.h"
+#include "format/gguf/codebook/grids.h"
+#include "format/vector/vector_codes.h"
 
 namespace assay {
 

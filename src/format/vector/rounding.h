@@ -1,9 +1,9 @@
 #pragma once
 // What the exact rules share: the largest magnitude of a block and rounding half away from zero.
 
-#include "format/gguf_blocks.h"
-#include "format/lanes.h"
-#include "format/vector_codes.h"
+#include "format/gguf/blocks.h"
+#include "format/vector/lanes.h"
+#include "format/vector/vector_codes.h"
 #include "number/f16.h"
 
 namespace assay {
@@ -147,27 +147,6 @@ ASSAY_INLINE void EachEightRuns(const float* runs, int64_t n, const Encode& enco
 /// 1 / d; 0 of 0.
 ASSAY_INLINE Float8 InverseOf(Float8 d) {
   return d != Float8{} ? 1.0f / d : Float8{};
-}
-
-/// Codes of n blocks of 32 values by the scale max|x| / 127, its F16 code into d; then finish(block, scale).
-template <typename V, typename Block, typename Finish>
-ASSAY_INLINE void EncodeBlocksQ8(const float* x, int64_t n_blocks, Block* blocks, const Finish& finish) {
-  EachEightRuns<kQ>(
-      x, n_blocks, [&](const float* runs, int n, int64_t first) __attribute__((always_inline)) {
-        const Float8 d = LargestMagnitudeOfRuns<kQ, V>(runs) / 127.0f;
-        const Float8 inverse = InverseOf(d);
-        const Int8Lanes d_codes = F16Codes(d);
-        for (int k = 0; k < n; ++k) {
-          Block& block = blocks[first + k];
-          ASSAY_UNROLL
-          for (int i = 0; i < kQ; i += kLanes<V>) {
-            const auto codes = LowBytes(RoundHalfAway(Load<V>(runs + k * kQ + i) * inverse[k]));
-            std::memcpy(block.qs + i, &codes, sizeof codes);
-          }
-          block.d = static_cast<uint16_t>(d_codes[k]);
-          finish(block, d[k]);
-        }
-      });
 }
 
 }  // namespace assay

@@ -1,10 +1,10 @@
-#include "format/iq4_nl.h"
+#include "format/gguf/iq4_nl.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "format/block_rows.h"
-#include "format/iq4_search.h"
+#include "format/gguf/block_rows.h"
+#include "format/gguf/iq4_search.h"
 #include "number/f16.h"
 
 namespace assay {

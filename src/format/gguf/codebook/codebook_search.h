@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "format/gguf_blocks.h"
-#include "format/search.h"
+#include "format/gguf/blocks.h"
+#include "format/vector/search.h"
 #include "number/f16.h"
 
 namespace assay {

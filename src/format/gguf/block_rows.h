@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "format/format.h"
-#include "format/gguf_blocks.h"
-#include "format/lanes.h"
+#include "format/gguf/blocks.h"
+#include "format/vector/lanes.h"
 
 namespace assay {
 

@@ -1,6 +1,6 @@
 #pragma once
 // IQ2_XXS, IQ2_XS, IQ2_S: super-blocks of 256 weights; every 8 weights are a vector of a codebook of magnitudes
-// (grids.h) with their signs, every 16 or 32 have a 4-bit scale (format/gguf_blocks.h).
+// (grids.h) with their signs, every 16 or 32 have a 4-bit scale (format/gguf/blocks.h).
 
 #include "format/format.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 // IQ3_XXS, IQ3_S: super-blocks of 256 weights; every 4 weights are a vector of a codebook of magnitudes (grids.h)
-// with their signs, every 32 have a 4-bit scale (format/gguf_blocks.h).
+// with their signs, every 32 have a 4-bit scale (format/gguf/blocks.h).
 
 #include "format/format.h"
 

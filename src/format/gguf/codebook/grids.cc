@@ -1,11 +1,11 @@
-#include "format/gguf/grids.h"
+#include "format/gguf/codebook/grids.h"
 
 #include <cstddef>
 
 namespace assay {
 namespace {
 
-#include "format/gguf/grids.inc"
+#include "format/gguf/codebook/grids.inc"
 
 template <typename Entry, size_t n, typename Levels>
 constexpr std::array<Entry, n> Unpack(const uint16_t (&packed)[n], const Levels& levels) {

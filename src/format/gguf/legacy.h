@@ -1,6 +1,6 @@
 #pragma once
 // Q8_0, Q4_0, Q4_1, Q5_0, Q5_1: blocks of 32 weights with an F16 scale and, for the _1 types, an F16 minimum
-// (gguf_blocks.h).
+// (gguf/blocks.h).
 //
 // Without importance the encoders follow the formats' reference rule bit for bit: the value of largest magnitude (or
 // the range) sets the scale, codes are rounded by the unrounded scale. With importance, scale and minimum are searched

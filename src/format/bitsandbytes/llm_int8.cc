@@ -1,8 +1,8 @@
-#include "format/llm_int8.h"
+#include "format/bitsandbytes/llm_int8.h"
 
 #include <cmath>
 
-#include "format/vector_codes.h"
+#include "format/vector/vector_codes.h"
 
 namespace assay {
 namespace {

@@ -1,6 +1,6 @@
 // What `assay formats --explain` says, against values worked out by hand.
 
-#include "format/explain.h"
+#include "quantize/explain.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

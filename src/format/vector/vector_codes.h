@@ -6,8 +6,8 @@
 #include <array>
 #include <cstddef>
 
-#include "format/bit_spread.h"
-#include "format/lanes.h"
+#include "format/vector/bit_spread.h"
+#include "format/vector/lanes.h"
 #include "number/bnb_fp4.h"
 #include "number/fp4_e2m1.h"
 #include "number/fp8_e4m3.h"

@@ -1,11 +1,11 @@
-#include "format/transcode.h"
+#include "convert/transcode.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "format/gguf_blocks.h"
+#include "format/gguf/blocks.h"
 #include "format/nvfp4.h"
 #include "number/f16.h"
 

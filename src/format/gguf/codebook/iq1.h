@@ -1,6 +1,6 @@
 #pragma once
 // IQ1_S, IQ1_M: super-blocks of 256 weights; every 8 weights are a ternary vector of a codebook (grids.h), shifted by
-// an eighth up or down and scaled by a 3-bit scale (format/gguf_blocks.h).
+// an eighth up or down and scaled by a 3-bit scale (format/gguf/blocks.h).
 
 #include "format/format.h"
 

@@ -1,9 +1,9 @@
-#include "format/gguf/iq2.h"
+#include "format/gguf/codebook/iq2.h"
 
-#include "format/block_rows.h"
-#include "format/gguf/codebook_search.h"
-#include "format/gguf/grid_lanes.h"
-#include "format/gguf_blocks.h"
+#include "format/gguf/block_rows.h"
+#include "format/gguf/blocks.h"
+#include "format/gguf/codebook/codebook_search.h"
+#include "format/gguf/codebook/grid_lanes.h"
 #include "number/f16.h"
 
 namespace assay {
