@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "format/vector/bit_spread.h"
+#include "format/vector/scalar_rounding.h"
 #include "format/vector/vector_codes.h"
 
 namespace assay {
@@ -113,6 +114,24 @@ void UnpackBitnet(const std::byte* packed, int64_t rows, int64_t cols, std::byte
       const auto word = static_cast<uint16_t>(GatherBits<2>(eight >> shift & 0x0303030303030303));
       std::memcpy(out + i / 4, &word, sizeof word);
     }
+  }
+}
+
+void FitTernary(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  grid->scale = in.global_scale / in.global_divisor;
+  grid->factor = in.global_divisor / in.global_scale;
+}
+
+Rounded RoundTernary(const Format&, const Grid& grid, float x) {
+  const int q = RoundClampToInt(std::clamp(x * grid.factor, -2.0f, 2.0f), -1, 1);
+  return {static_cast<uint8_t>(q + 1), q == 0 ? 0.0f : q < 0 ? -grid.scale : grid.scale};
+}
+
+void PackI2s(const Format&, const GridCodes& in, std::byte* codes, std::byte*) {
+  for (int64_t i = 0; i < in.rows * in.cols; i += kI2sBlock, codes += 32) {
+    const uint8_t* q = in.codes + i;
+    for (int j = 0; j < 32; ++j)
+      codes[j] = static_cast<std::byte>(q[j] << 6 | q[j + 32] << 4 | q[j + 64] << 2 | q[j + 96]);
   }
 }
 

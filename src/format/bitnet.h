@@ -10,6 +10,7 @@
 // al., "The Era of 1-bit LLMs", 2024; transformers, integrations/bitnet.py; BitNet, src/ggml-bitnet-mad.cpp.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -30,5 +31,11 @@ void ChooseGlobalTernary(const MatrixStatistics& statistics, float* global_scale
 /// the matrix, R = ceil(rows / 4), lies in bits 2 i … of packed row r. `codes`: the plane of `ternary`.
 void PackBitnet(const std::byte* codes, int64_t rows, int64_t cols, std::byte* packed);
 void UnpackBitnet(const std::byte* packed, int64_t rows, int64_t cols, std::byte* codes);
+
+void FitTernary(const Format& format, const GridInput& in, Grid* grid, SuperGrid*);
+Rounded RoundTernary(const Format& format, const Grid& grid, float x);
+void PackI2s(const Format& format, const GridCodes& in, std::byte* codes, std::byte* scales);
+inline constexpr GridRule kTernaryGrid{FitTernary, RoundTernary, PackPlanes};
+inline constexpr GridRule kI2sGrid{FitTernary, RoundTernary, PackI2s};
 
 }  // namespace assay

@@ -17,6 +17,7 @@
 namespace assay {
 
 struct Format;
+struct GridRule;
 
 /// An entry of the scales plane of an asymmetric integer format: x = (code - zero) * scale. A float holds the integer
 /// zeros of GPTQ, AWQ and compressed-tensors and the real ones of HQQ exactly.
@@ -140,6 +141,8 @@ struct Format : FormatFacts {
   bool integers = false;         // entries of a table, no weights: never multiplied, never a target
   /// encode_rows gives back whatever the format can represent, whatever the scales of the values were before.
   bool exact = false;
+  const GridRule* grid = nullptr;  // the steps of encode_rows one by one (format/grid.h); null: there are none …
+  std::string_view no_grid = "";   // … because
 };
 
 /// The statistics by which matrices that engines fuse (q, k, v; gate, up) choose one global scale together: the largest

@@ -112,4 +112,18 @@ bool ValidRowFp8(const PackedView& view, int64_t row) {
   return MagnitudesBelow<uint8_t>(in, view.cols, 0x7f);
 }
 
+void FitFp8(const Format& format, const GridInput& in, Grid* grid, SuperGrid*) {
+  grid->scale = in.global_scale / in.global_divisor;
+  if (format.group == 0) return;
+  float largest = 0;
+  for (int64_t r = 0; r < in.rows; ++r)
+    largest = std::max(largest, LargestMagnitudeOf<Float8>(in.weights + r * in.stride, in.columns));
+  grid->scale = ScaleOf(largest);
+}
+
+Rounded RoundFp8(const Format&, const Grid& grid, float x) {
+  const uint8_t code = EncodeFp8E4m3(x / grid.scale);
+  return {code, DecodeFp8E4m3(code) * grid.scale};
+}
+
 }  // namespace assay

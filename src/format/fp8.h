@@ -9,6 +9,7 @@
 // inference/kernel.py (weight_dequant).
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -24,5 +25,9 @@ void EncodeRowsFp8Channel(const float* weights, int64_t n_rows, int64_t cols, co
 void EncodeRowsFp8Block(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
                         float global_divisor, std::byte* codes, std::byte* scales);
 void ChooseGlobalFp8(const MatrixStatistics& statistics, float* global_scale, float* global_divisor);
+
+void FitFp8(const Format& format, const GridInput& in, Grid* grid, SuperGrid*);
+Rounded RoundFp8(const Format& format, const Grid& grid, float x);
+inline constexpr GridRule kFp8Grid{FitFp8, RoundFp8, PackPlanes};
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "format/vector/bit_spread.h"
+#include "format/vector/scalar_rounding.h"
 #include "format/vector/vector_codes.h"
 #include "number/bf16.h"
 
@@ -215,6 +216,35 @@ bool ValidRowInteger(const PackedView& view, int64_t row) {
     }
   }
   return true;
+}
+
+namespace {
+
+// Codes of eight bits are signed, but for those of the cyclic formats.
+bool SignedCodes(const Format& format) {
+  return format.bits == 8 && format.family == FormatFamily::kInteger;
+}
+
+}  // namespace
+
+void FitInteger(const Format& format, const GridInput& in, Grid* grid, SuperGrid*) {
+  ScaleAndZero by{in.global_scale / in.global_divisor, 0.0f};
+  if (format.group != 0) {
+    Float8 low{}, high{};
+    for (int64_t r = 0; r < in.rows; ++r) ExtendRange(in.weights + r * in.stride, in.columns, &low, &high);
+    const IntegerShape shape{format.bits, format.group, format.block_rows, format.asymmetric};
+    by = ChooseScale(shape, -LargestLane(-low), LargestLane(high));
+  }
+  grid->scale = by.scale;
+  grid->shift = by.zero;
+  grid->zero = SignedCodes(format) ? by.zero : by.zero + static_cast<float>(1 << (format.bits - 1));
+}
+
+Rounded RoundInteger(const Format& format, const Grid& grid, float x) {
+  const int half = 1 << (format.bits - 1);
+  const int q = RoundClampToInt(x / grid.scale + grid.shift, -half, half - 1);
+  const int code = SignedCodes(format) ? q : q + half;
+  return {static_cast<uint8_t>(code), (static_cast<float>(code) - grid.zero) * grid.scale};
 }
 
 }  // namespace assay

@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -37,5 +38,10 @@ void EncodeRowsInteger(IntegerShape shape, const float* weights, int64_t n_rows,
                        std::byte* codes, std::byte* scales);
 /// scale = max|matrix| / ((2^bits - 1) / 2), rounded to bfloat16.
 void ChooseGlobalInteger(int bits, const MatrixStatistics& statistics, float* global_scale, float* global_divisor);
+
+/// Also of the cyclic formats.
+void FitInteger(const Format& format, const GridInput& in, Grid* grid, SuperGrid*);
+Rounded RoundInteger(const Format& format, const Grid& grid, float x);
+inline constexpr GridRule kIntegerGrid{FitInteger, RoundInteger, PackPlanes};
 
 }  // namespace assay

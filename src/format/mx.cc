@@ -217,4 +217,35 @@ void EncodeRowsMxInt8(const float* weights, int64_t n_rows, int64_t cols, const 
   EncodeElement(5, MxScaleRule::kFloor, weights, n_rows * (cols / kMxGroup), codes, scales);
 }
 
+namespace {
+
+// Calls body<element>(the rule of its row) for the format's element.
+template <typename Body>
+auto WithElement(const Format& format, const Body& body) {
+  if (format.bits == 4) return body.template operator()<kE2m1>(MxScaleRule::kCompressedTensors);
+  if (format.number == "fp6_e2m3") return body.template operator()<kE2m3>(MxScaleRule::kCompressedTensors);
+  if (format.number == "fp6_e3m2") return body.template operator()<kE3m2>(MxScaleRule::kFloor);
+  if (format.number == "fp8_e4m3") return body.template operator()<kE4m3>(MxScaleRule::kCompressedTensors);
+  if (format.number == "fp8_e5m2") return body.template operator()<kE5m2>(MxScaleRule::kFloor);
+  return body.template operator()<kInt8>(MxScaleRule::kFloor);
+}
+
+}  // namespace
+
+void FitMx(const Format& format, const GridInput& in, Grid* grid, SuperGrid*) {
+  const Float8 largest = Broadcast<Float8>(LargestMagnitude<kMxGroup>(in.weights));
+  grid->scale_code = WithElement(
+      format, [&]<const Element & element>(MxScaleRule rule) { return ScaleCodes(element, rule, largest)[0]; });
+  grid->scale = DecodeE8m0(static_cast<uint8_t>(grid->scale_code));
+  grid->factor = DecodeE8m0(static_cast<uint8_t>(254 - grid->scale_code));
+}
+
+Rounded RoundMx(const Format& format, const Grid& grid, float x) {
+  const Float8 v = FirstLane(x * grid.factor);
+  return WithElement(format, [&]<const Element & element>(MxScaleRule) {
+    const Int8Lanes codes = Codes<element>(v);
+    return Rounded{static_cast<uint8_t>(codes[0]), Values<Float8, element>(codes)[0] * grid.scale};
+  });
+}
+
 }  // namespace assay

@@ -8,6 +8,7 @@
 // quantization/utils/mxfp_utils.py; torchao, prototype/mx_formats.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -50,5 +51,10 @@ void EncodeRowsMxfp4(const float* weights, int64_t n_rows, int64_t cols, const f
                      float global_divisor, std::byte* codes, std::byte* scales);
 void EncodeRowsMxInt8(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
                       float global_divisor, std::byte* codes, std::byte* scales);
+
+/// The scale by the rule of the format's row.
+void FitMx(const Format& format, const GridInput& in, Grid* grid, SuperGrid*);
+Rounded RoundMx(const Format& format, const Grid& grid, float x);
+inline constexpr GridRule kMxGrid{FitMx, RoundMx, PackPlanes};
 
 }  // namespace assay

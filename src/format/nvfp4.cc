@@ -139,4 +139,16 @@ void ChooseGlobalNvfp4(const MatrixStatistics& statistics, float* global_scale, 
   *global_divisor = std::isfinite(divisor) ? divisor : 1.0f;
 }
 
+void FitNvfp4(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  const float largest = LargestMagnitude<kNvGroup>(in.weights);
+  const uint8_t code = EncodeFp8E4m3(largest / kFp4E2m1Max * in.global_divisor / in.global_scale);
+  grid->scale_code = code != 0 ? code : EncodeFp8E4m3(0.125f);
+  grid->scale = NvScale(static_cast<uint8_t>(grid->scale_code), in.global_scale, in.global_divisor);
+}
+
+Rounded RoundNvfp4(const Format&, const Grid& grid, float x) {
+  const auto code = static_cast<uint8_t>(Fp4E2m1Codes(FirstLane(x / grid.scale))[0]);
+  return {code, DecodeFp4E2m1(code) * grid.scale};
+}
+
 }  // namespace assay

@@ -8,6 +8,7 @@
 // compressors/nvfp4.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -23,5 +24,9 @@ bool IsNvfp4(const Format& format);
 /// Row `row` of one layout as a row of another (or the same). The scale of the whole matrix stays what it is. False
 /// when a scale has a sign or is no number, which GGUF's layout cannot say.
 bool RepackNvfp4Row(const PackedView& from, int64_t row, const Format& to, std::byte* codes, std::byte* scales);
+
+void FitNvfp4(const Format& format, const GridInput& in, Grid* grid, SuperGrid*);
+Rounded RoundNvfp4(const Format& format, const Grid& grid, float x);
+inline constexpr GridRule kNvfp4Grid{FitNvfp4, RoundNvfp4, PackPlanes};
 
 }  // namespace assay

@@ -162,9 +162,63 @@ constexpr bool IsExact(const Format& format) {
   return ternary || (mx && (format.activation == kBF16 || format.scale_weights == 0));
 }
 
+constexpr const GridRule* GgufGrid(const Format& format) {
+  switch (format.family) {
+    case Family::kLegacy:
+      if (format.bits == 8) return &kQ8_0Grid;
+      if (format.bits == 4) return format.asymmetric ? &kQ4_1Grid : &kQ4_0Grid;
+      return format.asymmetric ? &kQ5_1Grid : &kQ5_0Grid;
+    case Family::kKQuant:
+      if (format.bits == 8) return &kQ8KGrid;
+      if (format.bits == 2) return &kQ2KGrid;
+      if (format.bits == 3) return &kQ3KGrid;
+      if (format.bits == 4) return &kQ4KGrid;
+      return format.bits == 5 ? &kQ5KGrid : &kQ6KGrid;
+    case Family::kUneven:
+      return format.block_weights == kQ ? &kIq4NlGrid : &kIq4XsGrid;
+    case Family::kFewLevels:
+      return format.bits == 1 ? &kQ1_0Grid : &kQ2_0Grid;
+    default:
+      return nullptr;
+  }
+}
+
+constexpr const GridRule* GridOf(const Format& format) {
+  switch (format.family) {
+    case Family::kInteger:
+    case Family::kCyclic:
+      return &kIntegerGrid;
+    case Family::kFp8:
+      return &kFp8Grid;
+    case Family::kMx:
+      return format.scale_weights > 0 ? &kMxGrid : &kGgufMxfp4Grid;
+    case Family::kNvfp4:
+      return format.scale_weights > 0 ? &kNvfp4Grid : &kGgufNvfp4Grid;
+    case Family::kBnb4:
+      return &kBnb4Grid;
+    case Family::kLlmInt8:
+      return &kLlmInt8Grid;
+    case Family::kTernary:
+      if (format.group == 0) return format.block_weights == kI2sBlock ? &kI2sGrid : &kTernaryGrid;
+      return format.block_bytes == sizeof(BlockTq1_0) ? &kTq1_0Grid : &kTq2_0Grid;
+    default:
+      return GgufGrid(format);
+  }
+}
+
+constexpr std::string_view WhyNoGrid(const Format& format) {
+  if (format.family == Family::kPlain) return "every weight is rounded by itself";
+  if (format.family == Family::kVectors) return "a code stands for several weights, so none can be rounded alone";
+  return "";
+}
+
 constexpr auto kFormats = [] {
   auto rows = JoinRows(kRows, kGgufFormats, kIntegerFormats, kCyclicFormats);
-  for (Format& format : rows) format.exact = IsExact(format);
+  for (Format& format : rows) {
+    format.exact = IsExact(format);
+    format.grid = GridOf(format);
+    format.no_grid = WhyNoGrid(format);
+  }
   return rows;
 }();
 
@@ -173,6 +227,7 @@ constexpr Format IntegerTable(std::string_view name, int bytes, decltype(Format:
   Format format = Row({Family::kTable, "", 8 * bytes, 0, false}, name, "integers of a table, as they are", 1, bytes, 0,
                       0, false, false, kFloat, decode, encode, nullptr, nullptr);
   format.integers = true;
+  format.no_grid = "numbers of tables are kept as they are";
   return format;
 }
 

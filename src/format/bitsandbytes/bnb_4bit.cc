@@ -101,4 +101,33 @@ bool ValidRowBnb4(const PackedView& view, int64_t row) {
   return true;
 }
 
+namespace {
+
+bool IsNf4(const Format& format) {
+  return format.number == "nf4";
+}
+
+}  // namespace
+
+void FitBnb4(const Format& format, const GridInput& in, Grid* grid, SuperGrid*) {
+  grid->scale = LargestMagnitudeOf<Float8>(in.weights, in.columns);
+  grid->second_rule = in.columns < format.group;  // a short block divides
+  if (grid->second_rule) grid->scale = std::max(grid->scale, kSmallestScale);
+  grid->factor = 1.0f / std::max(grid->scale, kSmallestScale);
+}
+
+Rounded RoundBnb4(const Format& format, const Grid& grid, float x) {
+  const float v = grid.second_rule ? x / grid.scale : x * grid.factor;
+  const uint8_t code = IsNf4(format) ? EncodeNf4(v) : EncodeBnbFp4(v);
+  return {code, (IsNf4(format) ? kNf4Values : kBnbFp4Values)[code] * grid.scale};
+}
+
+void PackBnb4(const Format& format, const GridCodes& in, std::byte* codes, std::byte* scales) {
+  const int64_t n = in.rows * in.cols;
+  const uint8_t zero = IsNf4(format) ? EncodeNf4(0.0f) : EncodeBnbFp4(0.0f);  // behind an odd last weight
+  for (int64_t i = 0; i < n; i += 2)
+    codes[i / 2] = static_cast<std::byte>(in.codes[i] << 4 | (i + 1 < n ? in.codes[i + 1] : zero));
+  for (int64_t b = 0; b * format.group < n; ++b) std::memcpy(scales + b * 4, &in.grids[b].scale, 4);
+}
+
 }  // namespace assay

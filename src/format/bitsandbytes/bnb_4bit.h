@@ -8,6 +8,7 @@
 // bitsandbytes, backends/default/ops.py (quantize_4bit, dequantize_4bit).
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -30,5 +31,10 @@ void EncodeRowsBnbFp4(const float* weights, int64_t n_rows, int64_t cols, const 
                       std::byte* scales) {
   EncodeBnbFp4Blocks(block, weights, n_rows * cols, codes, scales);
 }
+
+void FitBnb4(const Format& format, const GridInput& in, Grid* grid, SuperGrid*);
+Rounded RoundBnb4(const Format& format, const Grid& grid, float x);
+void PackBnb4(const Format& format, const GridCodes& in, std::byte* codes, std::byte* scales);
+inline constexpr GridRule kBnb4Grid{FitBnb4, RoundBnb4, PackBnb4};
 
 }  // namespace assay

@@ -2,10 +2,19 @@
 
 #include <cmath>
 
+#include "format/vector/scalar_rounding.h"
 #include "format/vector/vector_codes.h"
 
 namespace assay {
 namespace {
+
+constexpr float kInverse = 7.874015718698502e-3f;  // 1 / 127, as bitsandbytes writes it
+
+// 127 / scale by torch's division of a number by a tensor; 0 of a row of zeros, or too small for a quotient.
+float FactorOf(float scale) {
+  const float factor = 1.0f / scale * 127.0f;
+  return std::isfinite(factor) ? factor : 0.0f;
+}
 
 float ScaleOfRow(const PackedView& view, int64_t row) {
   float scale;
@@ -16,7 +25,6 @@ float ScaleOfRow(const PackedView& view, int64_t row) {
 template <typename V>
 ASSAY_INLINE void DecodeRow(const PackedView& view, int64_t row, float* out) {
   constexpr int lanes = kLanes<V>;
-  constexpr float kInverse = 7.874015718698502e-3f;  // 1 / 127, as bitsandbytes writes it
   const float scale = ScaleOfRow(view, row);
   const std::byte* in = view.codes + row * view.cols;
   int64_t i = 0;
@@ -32,8 +40,7 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
   for (int64_t row = 0; row < n_rows; ++row, weights += cols, codes += cols) {
     const float scale = LargestMagnitudeOf<V>(weights, cols);
     std::memcpy(scales + row * 4, &scale, sizeof scale);
-    float factor = 1.0f / scale * 127.0f;    // torch's division of a number by a tensor
-    if (!std::isfinite(factor)) factor = 0;  // all zeros, or too small for a quotient
+    const float factor = FactorOf(scale);
     for (int64_t i = 0; i < cols; i += kLanes<V>) {
       const V q = Clamp(Round(LoadUpTo<V>(weights + i, cols - i) * factor), -127.0f, 127.0f);
       StoreBytes(__builtin_convertvector(q, IntsOf<V>), cols - i, codes + i);
@@ -56,6 +63,16 @@ void EncodeRowsLlmInt8(const float* weights, int64_t n_rows, int64_t cols, const
 
 bool ValidRowLlmInt8(const PackedView& view, int64_t row) {
   return std::isfinite(ScaleOfRow(view, row));
+}
+
+void FitLlmInt8(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  grid->scale = LargestMagnitudeOf<Float8>(in.weights, in.columns);
+  grid->factor = FactorOf(grid->scale);
+}
+
+Rounded RoundLlmInt8(const Format&, const Grid& grid, float x) {
+  const int q = RoundClampToInt(x * grid.factor, -127, 127);
+  return {static_cast<uint8_t>(q), static_cast<float>(q) * grid.scale * kInverse};
 }
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 
 #include "format/format.h"
 #include "format/gguf/blocks.h"
+#include "format/grid.h"
 #include "format/vector/lanes.h"
 
 namespace assay {
@@ -35,6 +36,18 @@ bool ValidBlockRow(const PackedView& view, int64_t row) {
     if (!valid(*reinterpret_cast<const Block*>(in))) return false;
   }
   return true;
+}
+
+/// A GridRule::pack from a function that packs one block of codes, its grids (`grids` of them) and its super-grid.
+template <typename Block, int weights, int grids,
+          void (*pack)(const uint8_t* codes, const Grid* grid, const SuperGrid* super, Block& block)>
+void PackBlocks(const Format&, const GridCodes& in, std::byte* codes, std::byte*) {
+  const int64_t n_blocks = in.rows * in.cols / weights;
+  for (int64_t i = 0; i < n_blocks; ++i) {
+    Block block{};
+    pack(in.codes + i * weights, in.grids + i * grids, in.supers == nullptr ? nullptr : in.supers + i, block);
+    std::memcpy(codes + i * static_cast<int64_t>(sizeof block), &block, sizeof block);
+  }
 }
 
 /// Neither infinity nor NaN.

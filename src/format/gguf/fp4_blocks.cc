@@ -55,16 +55,19 @@ bool ValidNvfp4(const BlockNvfp4& block) {
 
 // --- encoding ---
 
-// Codes of x / scale, halves to the smaller magnitude; zero has no sign.
+// Codes of v / scale, halves to the smaller magnitude; zero has no sign.
+ASSAY_INLINE Int8Lanes NibbleCodes(Float8 v, float scale) {
+  const Float8 a = Abs(v);
+  Int8Lanes n{};  // a true comparison is -1
+  ASSAY_UNROLL
+  for (const float bound : {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f}) n -= a > Broadcast<Float8>(bound * scale);
+  return scale > 0 ? n | ((v < Float8{}) & (n > 0) & 8) : Int8Lanes{};
+}
+
 template <int count>
 ASSAY_INLINE void EncodeNibbles(const float* x, float scale, uint8_t* qs) {
   const auto codes = [&](const float* eight) __attribute__((always_inline)) {
-    const Float8 v = Load<Float8>(eight);
-    const Float8 a = Abs(v);
-    Int8Lanes n{};  // a true comparison is -1
-    ASSAY_UNROLL
-    for (const float bound : {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f}) n -= a > Broadcast<Float8>(bound * scale);
-    return scale > 0 ? n | ((v < Float8{}) & (n > 0) & 8) : Int8Lanes{};
+    return NibbleCodes(Load<Float8>(eight), scale);
   };
   for (int j = 0; j < count / 2; j += 8) {
     const uint64_t bytes = LowBytes(codes(x + j) | codes(x + j + count / 2) << 4);
@@ -119,9 +122,13 @@ ASSAY_INLINE uint8_t SearchScale(const float* x, const float* w, uint8_t code, i
 }
 
 // w: null without importance.
+ASSAY_INLINE uint8_t ChooseMxfp4(const float* x, const float* w) {
+  const uint8_t e = ScaleMxfp4(LargestMagnitude<kQ>(x));
+  return w == nullptr ? e : SearchScale<kQ, 1, DecodeE8m0>(x, w, e, 254);
+}
+
 ASSAY_INLINE void EncodeMxfp4(const float* x, const float* w, BlockMxfp4& block) {
-  block.e = ScaleMxfp4(LargestMagnitude<kQ>(x));
-  if (w != nullptr) block.e = SearchScale<kQ, 1, DecodeE8m0>(x, w, block.e, 254);
+  block.e = ChooseMxfp4(x, w);
   EncodeNibbles<kQ>(x, DecodeE8m0(block.e), block.qs);
 }
 
@@ -157,7 +164,66 @@ void EncodeAsSafetensors(const float* weights, int64_t n_rows, int64_t cols, flo
   }
 }
 
+// --- the steps one by one ---
+
+// Nibbles of a run of `count` weights.
+template <int count>
+void PackNibbles(const uint8_t* codes, uint8_t* qs) {
+  for (int j = 0; j < count / 2; ++j) qs[j] = static_cast<uint8_t>(codes[j] | codes[j + count / 2] << 4);
+}
+
+ASSAY_CLONES void FitMxfp4(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  float w[kQ];
+  if (in.importance != nullptr) SearchWeights(in.weights, in.importance, in.mean_square, kQ, w);
+  grid->scale_code = ChooseMxfp4(in.weights, in.importance == nullptr ? nullptr : w);
+  grid->scale = grid->factor = DecodeE8m0(static_cast<uint8_t>(grid->scale_code));
+  grid->shift = 1.0f;
+}
+
+void PackMxfp4(const uint8_t* codes, const Grid* grid, const SuperGrid*, BlockMxfp4& block) {
+  block.e = static_cast<uint8_t>(grid->scale_code);
+  PackNibbles<kQ>(codes, block.qs);
+}
+
+ASSAY_CLONES void FitGgufNvfp4(const Format& format, const GridInput& in, Grid* grid, SuperGrid*) {
+  const float global = in.global_scale / in.global_divisor;
+  grid->second_rule = global != 1.0f && in.importance == nullptr;  // as safetensors' NVFP4
+  if (grid->second_rule) {
+    FitNvfp4(format, in, grid, nullptr);
+    grid->factor = grid->scale;
+  } else {
+    float x[8 * kSub] = {}, w[kSub];
+    for (int i = 0; i < kSub; ++i) x[i] = in.weights[i] / global;
+    int code = ScalesNvfp4(LargestMagnitudeOfRuns<kSub, Float8>(x))[0];
+    if (in.importance != nullptr) {
+      SearchWeights(x, in.importance, in.mean_square / (global * global), kSub, w);
+      code = SearchScale<kSub, 5, DecodeScaleNvfp4>(x, w, static_cast<uint8_t>(code), 0x7e);
+    }
+    grid->scale_code = code;
+    grid->factor = DecodeScaleNvfp4(static_cast<uint8_t>(code));
+    grid->shift = global;
+  }
+  grid->scale = DecodeScaleNvfp4(static_cast<uint8_t>(grid->scale_code)) * global;
+}
+
+Rounded RoundFp4(const Format&, const Grid& grid, float x) {
+  const Int8Lanes codes =
+      grid.second_rule ? Fp4E2m1Codes(FirstLane(x / grid.factor)) : NibbleCodes(FirstLane(x / grid.shift), grid.factor);
+  const auto code = static_cast<uint8_t>(codes[0]);
+  return {code, DecodeFp4E2m1(code) * grid.scale};
+}
+
+void PackNvfp4(const uint8_t* codes, const Grid* grids, const SuperGrid*, BlockNvfp4& block) {
+  for (int i = 0; i < 4; ++i) {
+    block.d[i] = static_cast<uint8_t>(grids[i].scale_code);
+    PackNibbles<kSub>(codes + kSub * i, block.qs + 8 * i);
+  }
+}
+
 }  // namespace
+
+const GridRule kGgufMxfp4Grid{FitMxfp4, RoundFp4, PackBlocks<BlockMxfp4, kQ, 1, PackMxfp4>, false, true};
+const GridRule kGgufNvfp4Grid{FitGgufNvfp4, RoundFp4, PackBlocks<BlockNvfp4, 4 * kSub, 4, PackNvfp4>, false, true};
 
 ASSAY_CLONES void DecodeRowGgufMxfp4(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockMxfp4, kQ, DecodeMxfp4>(view, row, out);

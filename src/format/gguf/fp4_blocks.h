@@ -10,6 +10,7 @@
 // not, NVFP4 without importance follows the rule of format/nvfp4.h.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -27,5 +28,7 @@ void ChooseGlobalGgufNvfp4(const MatrixStatistics& statistics, float* global_sca
 
 bool ValidRowGgufMxfp4(const PackedView& view, int64_t row);
 bool ValidRowGgufNvfp4(const PackedView& view, int64_t row);
+
+extern const GridRule kGgufMxfp4Grid, kGgufNvfp4Grid;
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 
 #include "format/gguf/block_rows.h"
 #include "format/gguf/iq4_search.h"
+#include "format/vector/scalar_rounding.h"
 #include "number/f16.h"
 
 namespace assay {
@@ -36,12 +37,33 @@ ASSAY_INLINE void EncodeEight(const float* x, const float* w, int n_blocks, Bloc
   uint8_t codes[8 * kQ];
   StoreRuns<V, kQ>(q, codes);
   for (int lane = 0; lane < n_blocks; ++lane) {
-    const uint8_t* in = codes + lane * kQ;
-    for (int i = 0; i < kQ / 2; ++i) blocks[lane].qs[i] = static_cast<uint8_t>(in[i] | in[i + kQ / 2] << 4);
+    PackIq4(codes + lane * kQ, blocks[lane].qs);
   }
 }
 
+ASSAY_CLONES void Fit(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  float w[kQ];
+  if (in.importance != nullptr) {
+    SearchWeights(in.weights, in.importance, in.mean_square, kQ, w);
+  } else {
+    RunWeights(in.weights, kQ, kQ, 0.5f, in.mean_square, w);
+  }
+  V xv[kQ], wv[kQ];
+  LoadRuns<V, kQ>(in.weights, 1, xv);
+  LoadRuns<V, kQ>(w, 1, wv);
+  grid->scale_code = EncodeF16(std::fmax(std::fmin(SearchIq4(xv, wv).scale[0], kF16Max), -kF16Max));
+  grid->scale = DecodeF16(static_cast<uint16_t>(grid->scale_code));
+  grid->factor = ReciprocalOf(grid->scale);
+}
+
+void Pack(const uint8_t* codes, const Grid* grid, const SuperGrid*, BlockIq4Nl& block) {
+  block.d = static_cast<uint16_t>(grid->scale_code);
+  PackIq4(codes, block.qs);
+}
+
 }  // namespace
+
+const GridRule kIq4NlGrid{Fit, RoundIq4, PackBlocks<BlockIq4Nl, kQ, 1, Pack>, false, true};
 
 ASSAY_CLONES void DecodeRowIq4Nl(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq4Nl, kQ, DecodeIq4Nl>(view, row, out);

@@ -5,6 +5,7 @@
 // scale by weighted least squares and keeps the best; weights of the squared error as in the K-quants.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -15,5 +16,7 @@ void DecodeRowIq4Nl(const PackedView& view, int64_t row, float* out);
 void EncodeRowsIq4Nl(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
                      float global_divisor, std::byte* codes, std::byte* scales);
 bool ValidRowIq4Nl(const PackedView& view, int64_t row);
+
+extern const GridRule kIq4NlGrid;
 
 }  // namespace assay

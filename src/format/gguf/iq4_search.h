@@ -28,6 +28,17 @@ ASSAY_INLINE Float8 NearestIq4Value(Float8 a) {
   return Iq4Levels(NearestIq4Index(a));
 }
 
+/// A weight on a grid of these levels.
+inline Rounded RoundIq4(const Format&, const Grid& grid, float x) {
+  const int code = NearestIq4Index(Broadcast<Float8>(x * grid.factor))[0];
+  return {static_cast<uint8_t>(code), grid.scale * static_cast<float>(kIq4Values[code])};
+}
+
+/// 32 codes as DecodeIq4 has them.
+inline void PackIq4(const uint8_t* codes, uint8_t* qs) {
+  for (int i = 0; i < kQ / 2; ++i) qs[i] = static_cast<uint8_t>(codes[i] | codes[i + kQ / 2] << 4);
+}
+
 /// 32 weights: byte j holds weight j in its low and weight j + 16 in its high nibble.
 ASSAY_INLINE void DecodeIq4(float scale, const uint8_t* qs, float* out) {
   for (int j = 0; j < kQ / 2; j += 8) {

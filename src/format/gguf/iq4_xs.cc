@@ -5,6 +5,7 @@
 
 #include "format/gguf/block_rows.h"
 #include "format/gguf/iq4_search.h"
+#include "format/vector/scalar_rounding.h"
 #include "number/f16.h"
 
 namespace assay {
@@ -58,23 +59,23 @@ ASSAY_INLINE Integers ChooseIntegers(const V* x, const V* w, V wanted, float d, 
   return best;
 }
 
-ASSAY_INLINE void Pack(const V* x, const Integers& integers, float d, BlockIq4Xs& block) {
-  block.d = EncodeF16(d);
-  const V inverse = Reciprocal(integers.scale * d);
-  V q[kQ];
-  for (int i = 0; i < kQ; ++i) q[i] = __builtin_convertvector(NearestIq4Index(x[i] * inverse), Float8);
-  uint8_t codes[kQk];
-  StoreRuns<V, kQ>(q, codes);
+// The unit of a super-block and the integers of its sub-blocks, one a lane.
+struct Scales {
+  float d = 0;
+  V integer{};
+};
+
+ASSAY_INLINE void Pack(const uint8_t* codes, const Scales& scales, BlockIq4Xs& block) {
+  block.d = EncodeF16(scales.d);
   for (int i = 0; i < kSubs; ++i) {
-    const int integer = static_cast<int>(integers.scale[i]) + 32;
+    const int integer = static_cast<int>(scales.integer[i]) + 32;
     block.scales_l[i / 2] = static_cast<uint8_t>(block.scales_l[i / 2] | (integer & 15) << (4 * (i % 2)));
     block.scales_h = static_cast<uint16_t>(block.scales_h | (integer >> 4) << (2 * i));
-    for (int j = 0; j < 16; ++j)
-      block.qs[16 * i + j] = static_cast<uint8_t>(codes[32 * i + j] | codes[32 * i + 16 + j] << 4);
+    PackIq4(codes + 32 * i, block.qs + 16 * i);
   }
 }
 
-ASSAY_INLINE void EncodeSuperBlock(const V* xv, const V* wv, BlockIq4Xs& block) {
+ASSAY_INLINE Scales ChooseScales(const V* xv, const V* wv) {
   const LinearFit<V> fit = SearchIq4(xv, wv);
   float largest = 0;
   for (int lane = 0; lane < kSubs; ++lane) {
@@ -98,10 +99,48 @@ ASSAY_INLINE void EncodeSuperBlock(const V* xv, const V* wv, BlockIq4Xs& block) 
     best_error = error;
     d = refitted;
   }
-  Pack(xv, best, d, block);
+  return {d, best.scale};
+}
+
+ASSAY_INLINE void EncodeSuperBlock(const V* xv, const V* wv, BlockIq4Xs& block) {
+  const Scales scales = ChooseScales(xv, wv);
+  const V inverse = Reciprocal(scales.integer * scales.d);
+  V q[kQ];
+  for (int i = 0; i < kQ; ++i) q[i] = __builtin_convertvector(NearestIq4Index(xv[i] * inverse), Float8);
+  uint8_t codes[kQk];
+  StoreRuns<V, kQ>(q, codes);
+  Pack(codes, scales, block);
+}
+
+// --- the steps one by one ---
+
+ASSAY_CLONES void Fit(const Format&, const GridInput& in, Grid* grids, SuperGrid* super) {
+  Scales scales{0.0f, V{} - 32.0f};  // bytes of nothing but zeros
+  SuperBlockRuns<V, kQ> runs;
+  const bool empty = !LoadSuperBlock(in.weights, in.importance, 0.5f, runs);
+  if (!empty) scales = ChooseScales(runs.x[0], runs.w[0]);
+  *super = {scales.d, 0.0f};
+  for (int i = 0; i < kSubs; ++i) {
+    const float integer = scales.integer[i];
+    grids[i] = {
+        scales.d * integer, 0.0f, ReciprocalOf(integer * scales.d), 0.0f, static_cast<int32_t>(integer), 0, empty};
+  }
+}
+
+Rounded Round(const Format& format, const Grid& grid, float x) {
+  return grid.second_rule ? Rounded{0, 0.0f} : RoundIq4(format, grid, x);
+}
+
+void PackSuperBlock(const uint8_t* codes, const Grid* grids, const SuperGrid* super, BlockIq4Xs& block) {
+  Scales scales;
+  scales.d = super->scale;
+  for (int i = 0; i < kSubs; ++i) scales.integer[i] = static_cast<float>(grids[i].scale_code);
+  Pack(codes, scales, block);
 }
 
 }  // namespace
+
+const GridRule kIq4XsGrid{Fit, Round, PackBlocks<BlockIq4Xs, kQk, kSubs, PackSuperBlock>, true};
 
 ASSAY_CLONES void DecodeRowIq4Xs(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockIq4Xs, kQk, Decode>(view, row, out);

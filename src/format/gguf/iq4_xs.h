@@ -6,6 +6,7 @@
 // integer, then refits the unit, as in the K-quants.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -13,5 +14,7 @@ void DecodeRowIq4Xs(const PackedView& view, int64_t row, float* out);
 void EncodeRowsIq4Xs(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
                      float global_divisor, std::byte* codes, std::byte* scales);
 bool ValidRowIq4Xs(const PackedView& view, int64_t row);
+
+extern const GridRule kIq4XsGrid;
 
 }  // namespace assay

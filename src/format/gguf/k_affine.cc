@@ -4,6 +4,7 @@
 
 #include "format/gguf/block_rows.h"
 #include "format/gguf/blocks.h"
+#include "format/vector/scalar_rounding.h"
 #include "format/vector/search.h"
 #include "number/f16.h"
 
@@ -215,9 +216,16 @@ ASSAY_INLINE bool RefitUnits(const Choice<V, groups>& choice, const RunSums<V> (
   return *d > 0 && *dmin >= 0 && *d <= kF16Max && *dmin <= kF16Max;
 }
 
-// x: the 256 weights as they lie.
+// The units of a super-block and the integers of its sub-blocks.
+template <typename Rules>
+struct Scales {
+  static constexpr int kSubs = kQk / Rules::kCount;
+  float d, dmin;
+  int scale[kSubs], minimum[kSubs];
+};
+
 template <typename Rules, typename V>
-ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V, Rules>& runs, typename Rules::Block& block) {
+ASSAY_INLINE Scales<Rules> ChooseScales(const Runs<V, Rules>& runs) {
   constexpr int count = Rules::kCount, lanes = kLanes<V>, groups = Runs<V, Rules>::kGroups;
   RunSums<V> sums[groups];
   AffineFit<V> fits[groups];
@@ -243,21 +251,41 @@ ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V, Rules>& runs, t
     d = new_d;
     dmin = new_dmin;
   }
-  block.d = EncodeF16(d);
-  block.dmin = EncodeF16(dmin);
-  uint8_t codes[kQk];
-  int scale[kQk / count], minimum[kQk / count];
+  Scales<Rules> out;
+  out.d = d;
+  out.dmin = dmin;
   for (int i = 0; i < kQk / count; ++i) {
-    const Integers<V>& chosen = best.of[i / lanes];
-    scale[i] = static_cast<int>(chosen.scale[i % lanes]);
-    minimum[i] = static_cast<int>(chosen.minimum[i % lanes]);
-    const float step = chosen.scale[i % lanes] * d;
-    const float inverse = step > 1e-30f ? 1.0f / step : 0.0f;
-    const float offset = chosen.minimum[i % lanes] * dmin * inverse;
-    for (int j = count * i; j < count * (i + 1); j += lanes)
-      StoreCodes<V>(Load<V>(x + j) * inverse + offset, Rules::kMaxCode, codes + j);
+    out.scale[i] = static_cast<int>(best.of[i / lanes].scale[i % lanes]);
+    out.minimum[i] = static_cast<int>(best.of[i / lanes].minimum[i % lanes]);
   }
-  Pack(codes, scale, minimum, block);
+  return out;
+}
+
+// Codes are x * factor + shift, rounded.
+struct Rounding {
+  float factor, shift;
+};
+template <typename Rules>
+ASSAY_INLINE Rounding RoundingOf(const Scales<Rules>& scales, int sub) {
+  const float step = static_cast<float>(scales.scale[sub]) * scales.d;
+  const float inverse = step > 1e-30f ? 1.0f / step : 0.0f;
+  return {inverse, static_cast<float>(scales.minimum[sub]) * scales.dmin * inverse};
+}
+
+// x: the 256 weights as they lie.
+template <typename Rules, typename V>
+ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V, Rules>& runs, typename Rules::Block& block) {
+  constexpr int count = Rules::kCount;
+  const Scales<Rules> scales = ChooseScales<Rules>(runs);
+  block.d = EncodeF16(scales.d);
+  block.dmin = EncodeF16(scales.dmin);
+  uint8_t codes[kQk];
+  for (int i = 0; i < kQk / count; ++i) {
+    const Rounding by = RoundingOf(scales, i);
+    for (int j = count * i; j < count * (i + 1); j += kLanes<V>)
+      StoreCodes<V>(Load<V>(x + j) * by.factor + by.shift, Rules::kMaxCode, codes + j);
+  }
+  Pack(codes, scales.scale, scales.minimum, block);
 }
 
 template <typename V, typename Rules>
@@ -276,7 +304,64 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
   }
 }
 
+// --- the steps one by one ---
+
+template <typename Rules>
+ASSAY_INLINE void FitSuperBlock(const GridInput& in, Grid* grids, SuperGrid* super) {
+  Scales<Rules> scales{};
+  Runs<Float8, Rules> runs;
+  if (LoadSuperBlock(in.weights, in.importance, Rules::kRmsShare, runs)) scales = ChooseScales<Rules>(runs);
+  *super = {scales.d, scales.dmin};
+  for (int i = 0; i < kQk / Rules::kCount; ++i) {
+    const Rounding by = RoundingOf(scales, i);
+    grids[i] = {scales.d * static_cast<float>(scales.scale[i]),
+                -(scales.dmin * static_cast<float>(scales.minimum[i])),
+                by.factor,
+                by.shift,
+                scales.scale[i],
+                scales.minimum[i]};
+  }
+}
+
+template <typename Rules>
+Rounded Round(const Format&, const Grid& grid, float x) {
+  const int code = RoundClampToInt(x * grid.factor + grid.shift, 0, static_cast<int>(Rules::kMaxCode));
+  return {static_cast<uint8_t>(code), grid.scale * static_cast<float>(code) + grid.zero};
+}
+
+template <typename Rules>
+void PackSuperBlock(const uint8_t* codes, const Grid* grids, const SuperGrid* super, typename Rules::Block& block) {
+  constexpr int subs = kQk / Rules::kCount;
+  int scale[subs], minimum[subs];
+  for (int i = 0; i < subs; ++i) {
+    scale[i] = grids[i].scale_code;
+    minimum[i] = grids[i].zero_code;
+  }
+  block.d = EncodeF16(super->scale);
+  block.dmin = EncodeF16(super->minimum);
+  Pack(codes, scale, minimum, block);
+}
+
+template <typename Rules>
+constexpr GridRule RuleOf(decltype(GridRule::fit) fit) {
+  using Block = typename Rules::Block;
+  return {fit, Round<Rules>, PackBlocks<Block, kQk, kQk / Rules::kCount, PackSuperBlock<Rules>>, true};
+}
+
+ASSAY_CLONES void FitQ2K(const Format&, const GridInput& in, Grid* grids, SuperGrid* super) {
+  FitSuperBlock<Q2KRules>(in, grids, super);
+}
+ASSAY_CLONES void FitQ4K(const Format&, const GridInput& in, Grid* grids, SuperGrid* super) {
+  FitSuperBlock<Q4KRules>(in, grids, super);
+}
+ASSAY_CLONES void FitQ5K(const Format&, const GridInput& in, Grid* grids, SuperGrid* super) {
+  FitSuperBlock<Q5KRules>(in, grids, super);
+}
+
 }  // namespace
+
+const GridRule kQ2KGrid = RuleOf<Q2KRules>(FitQ2K), kQ4KGrid = RuleOf<Q4KRules>(FitQ4K),
+               kQ5KGrid = RuleOf<Q5KRules>(FitQ5K);
 
 void DecodeRowQ2K(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ2K, kQk, DecodeQ2K>(view, row, out);

@@ -8,6 +8,7 @@
 // sqrt(mean square + x²), or |x| + root mean square without importance.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -25,5 +26,7 @@ void EncodeRowsQ5K(const float* weights, int64_t n_rows, int64_t cols, const flo
 bool ValidRowQ2K(const PackedView& view, int64_t row);
 bool ValidRowQ4K(const PackedView& view, int64_t row);
 bool ValidRowQ5K(const PackedView& view, int64_t row);
+
+extern const GridRule kQ2KGrid, kQ4KGrid, kQ5KGrid;
 
 }  // namespace assay

@@ -4,6 +4,7 @@
 
 #include "format/gguf/block_rows.h"
 #include "format/gguf/blocks.h"
+#include "format/vector/scalar_rounding.h"
 #include "format/vector/search.h"
 #include "number/f16.h"
 
@@ -89,6 +90,7 @@ struct Q3KRules {
   using Block = BlockQ3K;
   static constexpr float kMaxCode = 4;      // codes -4 … 3
   static constexpr float kMaxInteger = 32;  // scales -32 … 31
+  static constexpr int kZeroInteger = -32;  // what bytes of zero stand for
   static constexpr float kRmsShare = 0.5f;
   static constexpr LinearSearch kSearch{-0.6f, 0.5f, 4, true, 2};
   static constexpr LinearSearch kPlainSearch{-0.4f, 0.8f, 2, true, 1};  // without importance
@@ -97,6 +99,7 @@ struct Q6KRules {
   using Block = BlockQ6K;
   static constexpr float kMaxCode = 32;
   static constexpr float kMaxInteger = 128;
+  static constexpr int kZeroInteger = 0;
   static constexpr float kRmsShare = 0.5f;
   static constexpr LinearSearch kSearch{-0.6f, 0.5f, 4, true, 1};
   static constexpr LinearSearch kPlainSearch = kSearch;
@@ -142,9 +145,15 @@ ASSAY_INLINE Integers<V> ChooseIntegers(const Runs<V>& runs, const V* wanted, fl
   return best;
 }
 
-// x: the 256 weights as they lie.
+// The unit of a super-block and the integers of its sub-blocks.
+struct Scales {
+  float d;
+  int scale[kCount];
+};
+
+// plain: without importance.
 template <typename Rules, typename V>
-ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V>& runs, bool plain, typename Rules::Block& block) {
+ASSAY_INLINE Scales ChooseScales(const Runs<V>& runs, bool plain) {
   const LinearSearch& search = plain ? Rules::kPlainSearch : Rules::kSearch;
   constexpr int lanes = kLanes<V>;
   V wanted[Runs<V>::kGroups];
@@ -173,17 +182,30 @@ ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V>& runs, bool pla
     best_error = error;
     d = refitted;
   }
-  block.d = EncodeF16(d);
+  Scales out;
+  out.d = d;
+  for (int i = 0; i < kCount; ++i) out.scale[i] = static_cast<int>(best.scale[i / lanes][i % lanes]);
+  return out;
+}
+
+// Codes are x times this, from the middle up.
+ASSAY_INLINE float FactorOf(const Scales& scales, int sub) {
+  const auto integer = static_cast<float>(scales.scale[sub]);
+  return integer != 0 ? 1.0f / (integer * scales.d) : 0.0f;
+}
+
+// x: the 256 weights as they lie.
+template <typename Rules, typename V>
+ASSAY_INLINE void EncodeSuperBlock(const float* x, const Runs<V>& runs, bool plain, typename Rules::Block& block) {
+  const Scales scales = ChooseScales<Rules>(runs, plain);
+  block.d = EncodeF16(scales.d);
   uint8_t codes[kQk];
-  int scale[kCount];
   for (int i = 0; i < kCount; ++i) {
-    const float integer = best.scale[i / lanes][i % lanes];
-    scale[i] = static_cast<int>(integer);
-    const float inverse = integer != 0 ? 1.0f / (integer * d) : 0.0f;
-    for (int j = kCount * i; j < kCount * (i + 1); j += lanes)
-      StoreCodes<V>(Load<V>(x + j) * inverse + Rules::kMaxCode, 2 * Rules::kMaxCode - 1, codes + j);
+    const float factor = FactorOf(scales, i);
+    for (int j = kCount * i; j < kCount * (i + 1); j += kLanes<V>)
+      StoreCodes<V>(Load<V>(x + j) * factor + Rules::kMaxCode, 2 * Rules::kMaxCode - 1, codes + j);
   }
-  Pack(codes, scale, block);
+  Pack(codes, scales.scale, block);
 }
 
 template <typename V, typename Rules>
@@ -201,7 +223,50 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
     }
   }
 }
+
+// --- the steps one by one ---
+
+template <typename Rules>
+ASSAY_INLINE void FitSuperBlock(const GridInput& in, Grid* grids, SuperGrid* super) {
+  Scales scales{};
+  Runs<Float8> runs;
+  // Bytes of nothing but zeros, in which the lowest of the stored integers stands.
+  const bool empty = !LoadSuperBlock(in.weights, in.importance, Rules::kRmsShare, runs);
+  if (!empty) scales = ChooseScales<Rules>(runs, in.importance == nullptr);
+  *super = {scales.d, 0.0f};
+  for (int i = 0; i < kCount; ++i) {
+    const int integer = empty ? Rules::kZeroInteger : scales.scale[i];
+    grids[i] = {scales.d * static_cast<float>(integer), 0.0f, empty ? 0.0f : FactorOf(scales, i),
+                empty ? 0.0f : Rules::kMaxCode, integer};
+  }
+}
+
+template <typename Rules>
+Rounded Round(const Format&, const Grid& grid, float x) {
+  constexpr int middle = static_cast<int>(Rules::kMaxCode);
+  const int code = RoundClampToInt(x * grid.factor + grid.shift, 0, 2 * middle - 1);
+  return {static_cast<uint8_t>(code), grid.scale * static_cast<float>(code - middle)};
+}
+
+template <typename Rules>
+void PackSuperBlock(const uint8_t* codes, const Grid* grids, const SuperGrid* super, typename Rules::Block& block) {
+  int scale[kCount];
+  for (int i = 0; i < kCount; ++i) scale[i] = grids[i].scale_code;
+  block.d = EncodeF16(super->scale);
+  Pack(codes, scale, block);
+}
+
+ASSAY_CLONES void FitQ3K(const Format&, const GridInput& in, Grid* grids, SuperGrid* super) {
+  FitSuperBlock<Q3KRules>(in, grids, super);
+}
+ASSAY_CLONES void FitQ6K(const Format&, const GridInput& in, Grid* grids, SuperGrid* super) {
+  FitSuperBlock<Q6KRules>(in, grids, super);
+}
+
 }  // namespace
+
+const GridRule kQ3KGrid{FitQ3K, Round<Q3KRules>, PackBlocks<BlockQ3K, kQk, kCount, PackSuperBlock<Q3KRules>>, true};
+const GridRule kQ6KGrid{FitQ6K, Round<Q6KRules>, PackBlocks<BlockQ6K, kQk, kCount, PackSuperBlock<Q6KRules>>, true};
 
 void DecodeRowQ3K(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ3K, kQk, DecodeQ3K>(view, row, out);

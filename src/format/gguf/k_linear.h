@@ -7,6 +7,7 @@
 // square without importance.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -20,5 +21,7 @@ void EncodeRowsQ6K(const float* weights, int64_t n_rows, int64_t cols, const flo
 
 bool ValidRowQ3K(const PackedView& view, int64_t row);
 bool ValidRowQ6K(const PackedView& view, int64_t row);
+
+extern const GridRule kQ3KGrid, kQ6KGrid;
 
 }  // namespace assay

@@ -7,6 +7,7 @@
 #include "format/gguf/blocks.h"
 #include "format/vector/bit_spread.h"
 #include "format/vector/rounding.h"
+#include "format/vector/scalar_rounding.h"
 #include "format/vector/search.h"
 #include "format/vector/vector_codes.h"
 #include "number/f16.h"
@@ -162,28 +163,35 @@ ASSAY_INLINE void TruncateCodes(const float* x, float shift, float inverse, floa
   PackCodes(codes, block);
 }
 
+// Steps (and minima) of eight blocks.
+struct PlainScales {
+  Float8 d{}, low{};
+};
+
+template <typename Block>
+ASSAY_INLINE PlainScales ScalesByRule(const float* x) {
+  if constexpr (kHasMin<Block>) {
+    const Float8 low = SmallestOfRuns<kQ>(x);
+    return {(LargestOfRuns<kQ>(x) - low) / static_cast<float>(kMaxCode<Block>), low};
+  } else {
+    return {SignedLargestOfRuns<kQ>(x) / -static_cast<float>(kMaxCode<Block> / 2 + 1), Float8{}};
+  }
+}
+
+template <typename Block>
+inline constexpr float kTruncateOffset = kHasMin<Block> ? 0.5f : static_cast<float>(kMaxCode<Block> / 2 + 1) + 0.5f;
+
 // Eight blocks at once for the sake of their scales; the first n are real.
 template <typename V, typename Block>
 ASSAY_INLINE void EncodePlain(const float* x, int n, Block* blocks) {
-  if constexpr (kHasMin<Block>) {
-    const Float8 low = SmallestOfRuns<kQ>(x);
-    const Float8 d = (LargestOfRuns<kQ>(x) - low) / static_cast<float>(kMaxCode<Block>);
-    const Float8 inverse = InverseOf(d);
-    const Int8Lanes d_codes = F16Codes(d), m_codes = F16Codes(low);
-    for (int k = 0; k < n; ++k) {
-      blocks[k].d = static_cast<uint16_t>(d_codes[k]);
-      blocks[k].m = static_cast<uint16_t>(m_codes[k]);
-      TruncateCodes<V>(x + k * kQ, low[k], inverse[k], 0.5f, blocks[k]);
-    }
-  } else {
-    constexpr int zero = (kMaxCode<Block> + 1) / 2;
-    const Float8 d = SignedLargestOfRuns<kQ>(x) / static_cast<float>(-zero);
-    const Float8 inverse = InverseOf(d);
-    const Int8Lanes d_codes = F16Codes(d);
-    for (int k = 0; k < n; ++k) {
-      blocks[k].d = static_cast<uint16_t>(d_codes[k]);
-      TruncateCodes<V>(x + k * kQ, 0.0f, inverse[k], static_cast<float>(zero) + 0.5f, blocks[k]);
-    }
+  const PlainScales by = ScalesByRule<Block>(x);
+  const Float8 inverse = InverseOf(by.d);
+  const Int8Lanes d_codes = F16Codes(by.d);
+  [[maybe_unused]] const Int8Lanes m_codes = F16Codes(by.low);
+  for (int k = 0; k < n; ++k) {
+    blocks[k].d = static_cast<uint16_t>(d_codes[k]);
+    if constexpr (kHasMin<Block>) blocks[k].m = static_cast<uint16_t>(m_codes[k]);
+    TruncateCodes<V>(x + k * kQ, kHasMin<Block> ? by.low[k] : 0.0f, inverse[k], kTruncateOffset<Block>, blocks[k]);
   }
 }
 
@@ -197,14 +205,15 @@ ASSAY_INLINE Float8 RoundLanesToF16(Float8 v) {
   return v;
 }
 
-// Eight blocks at once (fewer at the end of a row: n_blocks).
-template <typename Block>
-ASSAY_INLINE void EncodeSearched(const float* x, const float* w, int n_blocks, Block* blocks) {
-  Float8 xv[kQ], wv[kQ], q[kQ];
-  LoadRuns<Float8, kQ>(x, n_blocks, xv);
-  LoadRuns<Float8, kQ>(w, n_blocks, wv);
-  constexpr float max_code = static_cast<float>(kMaxCode<Block>);
+// Scales (and minima) of eight blocks, as they are stored.
+struct Searched {
   Float8 d{}, m{};
+};
+
+template <typename Block>
+ASSAY_INLINE Searched SearchScales(const Float8* xv, const Float8* wv) {
+  constexpr float max_code = static_cast<float>(kMaxCode<Block>);
+  Searched out;
   if constexpr (kHasMin<Block>) {
     const AffineFit<Float8> fit = SearchAffine<Float8, kQ, true>(xv, wv, max_code, kAffineSearch);
     // Rounded to F16 the plain rule is now and then the better one: it hits weights that already lie on such a grid.
@@ -212,23 +221,35 @@ ASSAY_INLINE void EncodeSearched(const float* x, const float* w, int n_blocks, B
     RangeOfRuns<Float8, kQ>(xv, &low, &high);
     const Float8 plain_d = RoundLanesToF16((high - low) / max_code);
     const Float8 plain_m = RoundLanesToF16(low);
-    d = RoundLanesToF16(fit.scale);
-    m = RoundLanesToF16(fit.minimum);
-    const auto plain =
-        AffineError<Float8, kQ>(xv, wv, plain_d, plain_m, max_code) < AffineError<Float8, kQ>(xv, wv, d, m, max_code);
-    d = plain ? plain_d : d;
-    m = plain ? plain_m : m;
-    for (int lane = 0; lane < n_blocks; ++lane) {
-      blocks[lane].d = EncodeF16(d[lane]);
-      blocks[lane].m = EncodeF16(m[lane]);
-    }
-    const Float8 inverse = Reciprocal(d);
-    for (int i = 0; i < kQ; ++i) q[i] = RoundClamp((xv[i] - m) * inverse, 0.0f, max_code);
+    out.d = RoundLanesToF16(fit.scale);
+    out.m = RoundLanesToF16(fit.minimum);
+    const auto plain = AffineError<Float8, kQ>(xv, wv, plain_d, plain_m, max_code) <
+                       AffineError<Float8, kQ>(xv, wv, out.d, out.m, max_code);
+    out.d = plain ? plain_d : out.d;
+    out.m = plain ? plain_m : out.m;
+  } else {
+    out.d = RoundLanesToF16(SearchLinear<Float8, kQ>(xv, wv, (max_code + 1) / 2, kLinearSearch).scale);
+  }
+  return out;
+}
+
+// Eight blocks at once (fewer at the end of a row: n_blocks).
+template <typename Block>
+ASSAY_INLINE void EncodeSearched(const float* x, const float* w, int n_blocks, Block* blocks) {
+  Float8 xv[kQ], wv[kQ], q[kQ];
+  LoadRuns<Float8, kQ>(x, n_blocks, xv);
+  LoadRuns<Float8, kQ>(w, n_blocks, wv);
+  constexpr float max_code = static_cast<float>(kMaxCode<Block>);
+  const Searched by = SearchScales<Block>(xv, wv);
+  for (int lane = 0; lane < n_blocks; ++lane) {
+    blocks[lane].d = EncodeF16(by.d[lane]);
+    if constexpr (kHasMin<Block>) blocks[lane].m = EncodeF16(by.m[lane]);
+  }
+  const Float8 inverse = Reciprocal(by.d);
+  if constexpr (kHasMin<Block>) {
+    for (int i = 0; i < kQ; ++i) q[i] = RoundClamp((xv[i] - by.m) * inverse, 0.0f, max_code);
   } else {
     constexpr float zero = (max_code + 1) / 2;
-    d = RoundLanesToF16(SearchLinear<Float8, kQ>(xv, wv, zero, kLinearSearch).scale);
-    for (int lane = 0; lane < n_blocks; ++lane) blocks[lane].d = EncodeF16(d[lane]);
-    const Float8 inverse = Reciprocal(d);
     for (int i = 0; i < kQ; ++i) q[i] = RoundClamp(xv[i] * inverse, -zero, zero - 1) + zero;
   }
   uint8_t codes[8 * kQ];
@@ -262,6 +283,96 @@ ASSAY_INLINE void EncodeRows(const float* weights, int64_t n_rows, int64_t cols,
       EncodeSearched(weights + i * kQ, w, n, blocks + i);
     }
   }
+}
+
+// --- the steps one by one ---
+
+template <typename Block>
+ASSAY_INLINE void FitBlock(const GridInput& in, Grid* grid) {
+  Float8 d, m;  // of the first lane
+  grid->second_rule = in.importance != nullptr;
+  if (grid->second_rule) {
+    float w[kQ];
+    SearchWeights(in.weights, in.importance, in.mean_square, kQ, w);
+    Float8 xv[kQ], wv[kQ];
+    LoadRuns<Float8, kQ>(in.weights, 1, xv);
+    LoadRuns<Float8, kQ>(w, 1, wv);
+    const Searched by = SearchScales<Block>(xv, wv);
+    d = by.d;
+    m = by.m;
+    grid->factor = Reciprocal(d)[0];
+  } else {
+    float eight[8 * kQ] = {};
+    std::copy_n(in.weights, kQ, eight);
+    const PlainScales by = ScalesByRule<Block>(eight);
+    d = by.d;
+    m = by.low;
+    grid->factor = InverseOf(d)[0];
+  }
+  grid->shift = m[0];
+  grid->scale_code = F16Codes(d)[0];
+  grid->zero_code = F16Codes(m)[0];
+  grid->scale = DecodeF16(static_cast<uint16_t>(grid->scale_code));
+  if (kHasMin<Block>) grid->zero = DecodeF16(static_cast<uint16_t>(grid->zero_code));
+}
+
+ASSAY_CLONES void FitQ4_0(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  FitBlock<BlockQ4_0>(in, grid);
+}
+ASSAY_CLONES void FitQ4_1(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  FitBlock<BlockQ4_1>(in, grid);
+}
+ASSAY_CLONES void FitQ5_0(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  FitBlock<BlockQ5_0>(in, grid);
+}
+ASSAY_CLONES void FitQ5_1(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  FitBlock<BlockQ5_1>(in, grid);
+}
+
+template <typename Block>
+Rounded RoundLegacy(const Format&, const Grid& grid, float x) {
+  constexpr int most = kMaxCode<Block>, zero = most / 2 + 1;
+  const float shift = kHasMin<Block> ? grid.shift : 0.0f;
+  int code;
+  if (!grid.second_rule) {
+    code = static_cast<int>(
+        std::clamp((x - shift) * grid.factor + kTruncateOffset<Block>, 0.0f, static_cast<float>(most)));
+  } else if constexpr (kHasMin<Block>) {
+    code = RoundClampToInt((x - shift) * grid.factor, 0, most);
+  } else {
+    code = RoundClampToInt(x * grid.factor, -zero, zero - 1) + zero;
+  }
+  const float value =
+      kHasMin<Block> ? static_cast<float>(code) * grid.scale + grid.zero : static_cast<float>(code - zero) * grid.scale;
+  return {static_cast<uint8_t>(code), value};
+}
+
+template <typename Block>
+void PackLegacy(const uint8_t* codes, const Grid* grid, const SuperGrid*, Block& block) {
+  block.d = static_cast<uint16_t>(grid->scale_code);
+  if constexpr (kHasMin<Block>) block.m = static_cast<uint16_t>(grid->zero_code);
+  Int8Lanes lanes[kQ / 8];
+  for (int i = 0; i < kQ / 8; ++i)
+    lanes[i] = SpreadLanes<8>(LoadWord<8>(reinterpret_cast<const std::byte*>(codes + 8 * i)));
+  PackCodes(lanes, block);
+}
+
+void FitQ8_0(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  const float d = LargestMagnitude<kQ>(in.weights) / 127.0f;
+  grid->factor = d != 0 ? 1.0f / d : 0.0f;
+  grid->scale_code = F16Codes(FirstLane(d))[0];
+  grid->scale = DecodeF16(static_cast<uint16_t>(grid->scale_code));
+}
+
+Rounded RoundQ8_0(const Format&, const Grid& grid, float x) {
+  const float t = std::clamp(x * grid.factor, -128.0f, 127.0f);
+  const auto q = static_cast<int8_t>(RoundHalfAway(FirstLane(t))[0]);
+  return {static_cast<uint8_t>(q), static_cast<float>(q) * grid.scale};
+}
+
+void PackQ8_0(const uint8_t* codes, const Grid* grid, const SuperGrid*, BlockQ8_0& block) {
+  block.d = static_cast<uint16_t>(grid->scale_code);
+  std::memcpy(block.qs, codes, kQ);
 }
 
 template <typename V>
@@ -313,5 +424,18 @@ bool ValidRowQ5_0(const PackedView& view, int64_t row) {
 bool ValidRowQ5_1(const PackedView& view, int64_t row) {
   return ValidBlockRow<BlockQ5_1, kQ, ValidScaleMin<BlockQ5_1>>(view, row);
 }
+
+namespace {
+
+template <typename Block>
+constexpr GridRule RuleOf(decltype(GridRule::fit) fit) {
+  return {fit, RoundLegacy<Block>, PackBlocks<Block, kQ, 1, PackLegacy<Block>>, false, true};
+}
+
+}  // namespace
+
+const GridRule kQ8_0Grid{FitQ8_0, RoundQ8_0, PackBlocks<BlockQ8_0, kQ, 1, PackQ8_0>};
+const GridRule kQ4_0Grid = RuleOf<BlockQ4_0>(FitQ4_0), kQ4_1Grid = RuleOf<BlockQ4_1>(FitQ4_1);
+const GridRule kQ5_0Grid = RuleOf<BlockQ5_0>(FitQ5_0), kQ5_1Grid = RuleOf<BlockQ5_1>(FitQ5_1);
 
 }  // namespace assay

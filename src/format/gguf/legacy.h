@@ -7,6 +7,7 @@
 // (search.h) with the weights importance * sqrt(mean square of the row + x²); Q8_0 has no search.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -32,5 +33,8 @@ bool ValidRowQ4_0(const PackedView& view, int64_t row);
 bool ValidRowQ4_1(const PackedView& view, int64_t row);
 bool ValidRowQ5_0(const PackedView& view, int64_t row);
 bool ValidRowQ5_1(const PackedView& view, int64_t row);
+
+/// The grid rules of Q8_0 and of the others.
+extern const GridRule kQ8_0Grid, kQ4_0Grid, kQ4_1Grid, kQ5_0Grid, kQ5_1Grid;
 
 }  // namespace assay

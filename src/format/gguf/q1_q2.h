@@ -7,6 +7,7 @@
 // searched (search.h), and the reference's rule (d is the largest magnitude) is kept where it is no worse.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -20,5 +21,7 @@ void EncodeRowsQ2_0(const float* weights, int64_t n_rows, int64_t cols, const fl
 
 bool ValidRowQ1_0(const PackedView& view, int64_t row);
 bool ValidRowQ2_0(const PackedView& view, int64_t row);
+
+extern const GridRule kQ1_0Grid, kQ2_0Grid;
 
 }  // namespace assay

@@ -4,6 +4,7 @@
 
 #include "format/gguf/block_rows.h"
 #include "format/vector/rounding.h"
+#include "format/vector/scalar_rounding.h"
 
 namespace assay {
 namespace {
@@ -36,11 +37,31 @@ ASSAY_CLONES void Encode(const float* x, BlockQ8K& block) {
   SumCodes(block);
 }
 
+void Fit(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  const float largest = SignedLargest<kQk>(in.weights);
+  if (largest == 0) return;
+  grid->factor = -127.0f / largest;
+  grid->scale = 1.0f / grid->factor;
+}
+
+Rounded RoundOne(const Format&, const Grid& grid, float x) {
+  const int q = RoundClampToInt(x * grid.factor, -128, 127);
+  return {static_cast<uint8_t>(q), grid.scale * static_cast<float>(q)};
+}
+
+void Pack(const uint8_t* codes, const Grid* grid, const SuperGrid*, BlockQ8K& block) {
+  block.d = grid->scale;
+  std::memcpy(block.qs, codes, kQk);
+  SumCodes(block);
+}
+
 bool ValidScale(const BlockQ8K& block) {
   return FiniteF32(std::bit_cast<uint32_t>(block.d));
 }
 
 }  // namespace
+
+const GridRule kQ8KGrid{Fit, RoundOne, PackBlocks<BlockQ8K, kQk, 1, Pack>};
 
 ASSAY_CLONES void DecodeRowQ8K(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockQ8K, kQk, Decode>(view, row, out);

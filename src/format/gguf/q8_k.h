@@ -4,6 +4,7 @@
 // nearest even.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -11,5 +12,7 @@ void DecodeRowQ8K(const PackedView& view, int64_t row, float* out);
 void EncodeRowsQ8K(const float* weights, int64_t n_rows, int64_t cols, const float* importance, float global_scale,
                    float global_divisor, std::byte* codes, std::byte* scales);
 bool ValidRowQ8K(const PackedView& view, int64_t row);
+
+extern const GridRule kQ8KGrid;
 
 }  // namespace assay

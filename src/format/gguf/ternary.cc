@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "format/gguf/block_rows.h"
 #include "format/gguf/blocks.h"
@@ -109,17 +110,45 @@ float BestScale(const float* x, const float* w) {
   return static_cast<float>(best);
 }
 
+// -1, 0, 1.
+int Digit(float x, float bound) {
+  return (x >= bound) - (x <= -bound);
+}
+
 // Digits by the scale `step`, stored as d; returns the weighted squared error.
 double Digits(const float* x, const float* w, float step, float d, uint8_t* t) {
   const float bound = 0.5f * step;
   double error = 0;
   for (int i = 0; i < kQk; ++i) {
-    const int q = (x[i] >= bound) - (x[i] <= -bound);
+    const int q = Digit(x[i], bound);
     t[i] = static_cast<uint8_t>(q + 1);
     const double difference = static_cast<double>(static_cast<float>(q) * d) - x[i];
     error += w[i] * difference * difference;
   }
   return error;
+}
+
+// The scale of a block as it is stored, and the one its digits are taken by; 0 of zeros.
+struct Scales {
+  float d = 0, step = 0;
+};
+
+Scales ChooseScales(const float* x, const float* importance, float mean_square) {
+  const float largest = LargestMagnitude<kQk>(x);
+  if (!(largest > 0)) return {};
+  float w[kQk];
+  std::fill_n(w, kQk, 1.0f);
+  if (importance != nullptr) SearchWeights(x, importance, mean_square, kQk, w);
+  uint8_t t[kQk];
+  const float d = RoundToF16(std::fmin(largest, kF16Max));
+  const float searched = RoundToF16(std::fmin(BestScale(x, w), kF16Max));
+  const double error = Digits(x, w, largest, d, t);
+  return Digits(x, w, searched, searched, t) < error ? Scales{searched, searched} : Scales{d, largest};
+}
+
+// Half a step, from which on a magnitude is 1; nothing is where there are no weights.
+float BoundOf(const Scales& scales) {
+  return scales.d == 0 && scales.step == 0 ? std::numeric_limits<float>::infinity() : 0.5f * scales.step;
 }
 
 template <typename Block>
@@ -128,29 +157,41 @@ void EncodeRows(const float* weights, int64_t n_rows, int64_t cols, const float*
     const float mean_square = importance == nullptr ? 0.0f : MeanSquare(weights, cols);
     for (int64_t i = 0; i < cols; i += kQk, weights += kQk, codes += sizeof(Block)) {
       Block block{};
-      float w[kQk];
-      std::fill_n(w, kQk, 1.0f);
-      if (importance != nullptr) SearchWeights(weights, importance + i, mean_square, kQk, w);
-      const float largest = LargestMagnitude<kQk>(weights);
-      uint8_t t[kQk], best_t[kQk];
-      std::fill_n(best_t, kQk, uint8_t{1});
-      if (largest > 0) {
-        float d = RoundToF16(std::fmin(largest, kF16Max));
-        double error = Digits(weights, w, largest, d, best_t);
-        const float searched = RoundToF16(std::fmin(BestScale(weights, w), kF16Max));
-        if (Digits(weights, w, searched, searched, t) < error) {
-          d = searched;
-          std::copy_n(t, kQk, best_t);
-        }
-        block.d = EncodeF16(d);
-      }
-      Pack(best_t, block);
+      const Scales scales = ChooseScales(weights, importance == nullptr ? nullptr : importance + i, mean_square);
+      const float bound = BoundOf(scales);
+      uint8_t t[kQk];
+      for (int j = 0; j < kQk; ++j) t[j] = static_cast<uint8_t>(Digit(weights[j], bound) + 1);
+      block.d = EncodeF16(scales.d);
+      Pack(t, block);
       std::memcpy(codes, &block, sizeof block);
     }
   }
 }
 
+// --- the steps one by one ---
+
+void Fit(const Format&, const GridInput& in, Grid* grid, SuperGrid*) {
+  const Scales scales = ChooseScales(in.weights, in.importance, in.mean_square);
+  grid->scale_code = EncodeF16(scales.d);
+  grid->scale = scales.d;
+  grid->shift = BoundOf(scales);
+}
+
+Rounded RoundOne(const Format&, const Grid& grid, float x) {
+  const int q = Digit(x, grid.shift);
+  return {static_cast<uint8_t>(q + 1), static_cast<float>(q) * grid.scale};
+}
+
+template <typename Block>
+void PackBlock(const uint8_t* codes, const Grid* grid, const SuperGrid*, Block& block) {
+  block.d = static_cast<uint16_t>(grid->scale_code);
+  Pack(codes, block);
+}
+
 }  // namespace
+
+const GridRule kTq1_0Grid{Fit, RoundOne, PackBlocks<BlockTq1_0, kQk, 1, PackBlock<BlockTq1_0>>, false, true};
+const GridRule kTq2_0Grid{Fit, RoundOne, PackBlocks<BlockTq2_0, kQk, 1, PackBlock<BlockTq2_0>>, false, true};
 
 ASSAY_CLONES void DecodeRowTq1_0(const PackedView& view, int64_t row, float* out) {
   DecodeBlockRow<BlockTq1_0, kQk, Decode>(view, row, out);

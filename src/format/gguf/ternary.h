@@ -7,6 +7,7 @@
 // kept where it is no worse.
 
 #include "format/format.h"
+#include "format/grid.h"
 
 namespace assay {
 
@@ -20,5 +21,7 @@ void EncodeRowsTq2_0(const float* weights, int64_t n_rows, int64_t cols, const f
 
 bool ValidRowTq1_0(const PackedView& view, int64_t row);
 bool ValidRowTq2_0(const PackedView& view, int64_t row);
+
+extern const GridRule kTq1_0Grid, kTq2_0Grid;
 
 }  // namespace assay

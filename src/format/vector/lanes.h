@@ -82,6 +82,10 @@ template <typename V>
 ASSAY_INLINE V Broadcast(float x) {
   return V{} + x;
 }
+/// One value as it is (Broadcast makes zeros positive), zeros behind it.
+ASSAY_INLINE Float8 FirstLane(float x) {
+  return Float8{x};
+}
 template <typename V>
 ASSAY_INLINE V Min(V a, V b) {
   return a < b ? a : b;
