@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/block/indexer.h"
 
 namespace assay {
 namespace {
@@ -26,6 +27,11 @@ BatchShape ShapeOf(std::span<const BatchToken> batch, const std::vector<int64_t>
   const auto wanted = std::count_if(batch.begin(), batch.end(), [](const BatchToken& t) { return t.want_logits; });
   return {static_cast<int64_t>(batch.size()), wanted, *std::max_element(positions.begin(), positions.end()) + 1,
           threads};
+}
+
+int32_t* KeepChosen(const ModelConfig& config, const BatchShape& shape, Carried& carried) {
+  carried.chosen.resize(static_cast<size_t>(ChosenCount(config, shape)));
+  return carried.chosen.data();
 }
 
 }  // namespace
@@ -101,15 +107,19 @@ void Decoder::Embed(std::span<const BatchToken> batch, ThreadPool& pool, float* 
 }
 
 void Decoder::RunLayer(int64_t index, std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool,
-                       const LinearHooks* hooks, float* residual) const {
+                       const LinearHooks* hooks, Carried& carried, float* residual) const {
   Arena arena;
-  layers_[static_cast<size_t>(index)].Run(Begin(batch, workspace, pool, hooks, arena), residual);
+  Pass pass = Begin(batch, workspace, pool, hooks, arena);
+  pass.shared.chosen = KeepChosen(config_, pass.shape, carried);
+  layers_[static_cast<size_t>(index)].Run(pass, residual);
 }
 
 void Decoder::RunBlock(int64_t index, Place place, std::span<const BatchToken> batch, Workspace& workspace,
-                       ThreadPool& pool, const LinearHooks* hooks, const float* x, float* out) const {
+                       ThreadPool& pool, const LinearHooks* hooks, Carried& carried, const float* x, float* out) const {
   Arena arena;
-  layers_[static_cast<size_t>(index)].block(place).Run(Begin(batch, workspace, pool, hooks, arena), x, out);
+  Pass pass = Begin(batch, workspace, pool, hooks, arena);
+  pass.shared.chosen = KeepChosen(config_, pass.shape, carried);
+  layers_[static_cast<size_t>(index)].block(place).Run(pass, x, out);
 }
 
 void Decoder::RunHead(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool,

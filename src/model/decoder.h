@@ -9,6 +9,11 @@
 
 namespace assay {
 
+/// What layers hand on beside the residual. Who runs them one by one keeps one for each batch.
+struct Carried {
+  std::vector<int32_t> chosen;  // SharedScratch::chosen
+};
+
 class Decoder {
  public:
   /// Of a reader without a checkpoint: shapes alone, for Plan. `config` outlives it.
@@ -28,10 +33,10 @@ class Decoder {
   int64_t residual_width() const { return ResidualWidth(config_); }
   void Embed(std::span<const BatchToken> batch, ThreadPool& pool, float* residual) const;
   void RunLayer(int64_t index, std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool,
-                const LinearHooks* hooks, float* residual) const;
+                const LinearHooks* hooks, Carried& carried, float* residual) const;
   /// One of its blocks without norm and residual: x [n, hidden] → out [n, hidden].
   void RunBlock(int64_t index, Place place, std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool,
-                const LinearHooks* hooks, const float* x, float* out) const;
+                const LinearHooks* hooks, Carried& carried, const float* x, float* out) const;
   /// Logits of the rows of tokens that want them.
   void RunHead(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool, const LinearHooks* hooks,
                const float* residual, float* logits) const;

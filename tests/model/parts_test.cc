@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <map>
 
 #include "checkpoint/convert_for_test.h"
@@ -12,7 +11,6 @@
 
 namespace assay {
 namespace {
-namespace fs = std::filesystem;
 
 std::vector<BatchToken> Batch(Sequence& sequence, int64_t n, int32_t vocab) {
   std::vector<BatchToken> batch;
@@ -20,35 +18,50 @@ std::vector<BatchToken> Batch(Sequence& sequence, int64_t n, int32_t vocab) {
   return batch;
 }
 
-// Layer by layer from outside, and all at once: the same bits, for one of every kind of block.
+// A sequence that is run in parts, and the same one at once.
+struct TwoRuns {
+  TwoRuns(const Model& model, int64_t capacity)
+      : parts(model.config(), model.arithmetic(), capacity), whole(model.config(), model.arithmetic(), capacity) {}
+  Sequence parts, whole;
+  std::vector<BatchToken> batch;
+  std::vector<float> residual;
+  Carried carried;
+};
+
+// Layer by layer from outside, two batches side by side, and all at once: the same bits, for every kind of block.
 TEST(Parts, LayersOneByOneAreTheModel) {
   TempFolder scratch;
   ThreadPool pool(2);
   for (const char* name : {"gemma3", "deepseek_v32", "glm_moe_dsa", "deepseek_v4", "qwen3_next", "granite4_h", "gpt2",
                            "command_r", "qwen2_moe"}) {
-    SCOPED_TRACE(name);
+    auto checkpoint = Checkpoint::Open(GoldenFolder(scratch.path(), name));
     for (Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kDeployed}) {
-      const fs::path folder = scratch.path() / name;
-      auto model = Model::Load(Checkpoint::Open(fs::exists(folder) ? folder : GoldenFolder(scratch.path(), name)),
-                               {arithmetic, ""});
-      const ModelConfig& config = model->config();
+      auto model = Model::Load(checkpoint, {arithmetic, ""});
       const Decoder& decoder = model->decoder();
-      Sequence whole(config, arithmetic, 40), parts(config, arithmetic, 40);
+      const int64_t layers = model->config().n_layers, vocab = model->config().vocab;
+      TwoRuns runs[] = {{*model, 80}, {*model, 80}};
       Workspace workspace;
-      for (int64_t n : {17, 1, 22}) {  // the same sequence goes on
-        std::vector<BatchToken> batch = Batch(whole, n, static_cast<int32_t>(config.vocab));
-        const auto wanted = static_cast<size_t>(n / 2 * config.vocab);
-        std::vector<float> expected(wanted), found(wanted), residual(static_cast<size_t>(n * decoder.residual_width()));
-        model->Forward(batch, workspace, pool, expected.data());
-        for (BatchToken& token : batch) token.sequence = &parts;
-        decoder.Embed(batch, pool, residual.data());
-        for (int64_t i = 0; i < config.n_layers; ++i)
-          decoder.RunLayer(i, batch, workspace, pool, nullptr, residual.data());
-        decoder.RunHead(batch, workspace, pool, nullptr, residual.data(), found.data());
-        Decoder::Advance(batch);
-        EXPECT_EQ(found, expected) << n;
+      for (int64_t n : {37, 1, 20}) {  // the same sequences go on
+        for (TwoRuns& run : runs) {
+          const int64_t tokens = n + (&run - runs);  // the second is longer
+          run.batch = Batch(run.parts, tokens, static_cast<int32_t>(vocab));
+          for (BatchToken& token : run.batch) token.id = static_cast<int32_t>((token.id + 50 * (tokens - n)) % vocab);
+          run.residual.resize(static_cast<size_t>(tokens * decoder.residual_width()));
+          decoder.Embed(run.batch, pool, run.residual.data());
+        }
+        for (int64_t i = 0; i < layers; ++i)
+          for (TwoRuns& run : runs)
+            decoder.RunLayer(i, run.batch, workspace, pool, nullptr, run.carried, run.residual.data());
+        for (TwoRuns& run : runs) {
+          std::vector<float> found(run.batch.size() / 2 * static_cast<size_t>(vocab)), expected(found.size());
+          decoder.RunHead(run.batch, workspace, pool, nullptr, run.residual.data(), found.data());
+          Decoder::Advance(run.batch);
+          for (BatchToken& token : run.batch) token.sequence = &run.whole;
+          model->Forward(run.batch, workspace, pool, expected.data());
+          EXPECT_EQ(found, expected) << name << " " << n;
+          EXPECT_EQ(run.parts.length(), run.whole.length());
+        }
       }
-      EXPECT_EQ(parts.length(), 40);
     }
   }
 }
@@ -70,12 +83,15 @@ TEST(Parts, BlocksAloneAnswerAsInTheModel) {
       inputs[linear.name].insert(inputs[linear.name].end(), x[t], x[t] + linear.weight.cols);
   };
   std::vector<float> before(kSize), after, mixed(kSize), fed(kSize);
+  Carried carried;
   decoder.Embed(batch, pool, before.data());
   after = before;
-  decoder.RunLayer(1, batch, workspace, pool, &hooks, after.data());
+  decoder.RunLayer(1, batch, workspace, pool, &hooks, carried, after.data());
   for (BatchToken& token : batch) token.sequence = &alone;
-  decoder.RunBlock(1, Place::kMixer, batch, workspace, pool, nullptr, inputs["blk.1.attn_q"].data(), mixed.data());
-  decoder.RunBlock(1, Place::kFeedForward, batch, workspace, pool, nullptr, inputs["blk.1.ffn_up"].data(), fed.data());
+  decoder.RunBlock(1, Place::kMixer, batch, workspace, pool, nullptr, carried, inputs["blk.1.attn_q"].data(),
+                   mixed.data());
+  decoder.RunBlock(1, Place::kFeedForward, batch, workspace, pool, nullptr, carried, inputs["blk.1.ffn_up"].data(),
+                   fed.data());
   for (size_t i = 0; i < before.size(); ++i) ASSERT_EQ(after[i], before[i] + mixed[i] + fed[i]) << i;
 }
 
@@ -136,8 +152,9 @@ TEST_F(Hooks, ProductsAreReplaced) {
   Sequence sequence(model_->config(), Arithmetic::kReference, kTokens);
   const std::vector<BatchToken> batch = Batch(sequence, kTokens, 260);
   std::vector<float> residual(kTokens * 256), expected(kTokens / 2 * 260);
+  Carried carried;
   model_->decoder().Embed(batch, pool_, residual.data());
-  model_->decoder().RunLayer(0, batch, workspace_, pool_, nullptr, residual.data());
+  model_->decoder().RunLayer(0, batch, workspace_, pool_, nullptr, carried, residual.data());
   model_->decoder().RunHead(batch, workspace_, pool_, nullptr, residual.data(), expected.data());
   EXPECT_EQ(Run(&hooks), expected);
   EXPECT_NE(Run(nullptr), expected);

@@ -18,9 +18,13 @@ int64_t Indexed(int64_t compress, int64_t position) {
   return compress > 0 ? (position + 1) / compress : position + 1;
 }
 
-int32_t* TakeChosen(Arena& arena, const ModelConfig& config, const BatchShape& shape) {
+int64_t ChosenCount(const ModelConfig& config, const BatchShape& shape) {
   const IndexerConfig& x = config.indexer;
-  return x.heads > 0 && shape.context > x.top_k ? arena.Take<int32_t>(shape.n * x.top_k) : nullptr;
+  return x.heads > 0 && shape.context > x.top_k ? shape.n * x.top_k : 0;
+}
+
+int32_t* TakeChosen(Arena& arena, const ModelConfig& config, const BatchShape& shape) {
+  return arena.Take<int32_t>(ChosenCount(config, shape));
 }
 
 Ranking::Scratch::Scratch(Arena& arena, const Ranking& ranking, const BatchShape& shape) {

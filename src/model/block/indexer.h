@@ -10,7 +10,8 @@ namespace assay {
 /// How many positions (or entries, where they stand for `compress` positions each) there are before `position` is done.
 int64_t Indexed(int64_t compress, int64_t position);
 
-/// [n, top_k] for SharedScratch::chosen; null where every position is seen.
+/// Elements of SharedScratch::chosen, [n, top_k]; 0 where every position is seen.
+int64_t ChosenCount(const ModelConfig& config, const BatchShape& shape);
 int32_t* TakeChosen(Arena& arena, const ModelConfig& config, const BatchShape& shape);
 
 /// Scores what a plane of index keys stands for, and fills SharedScratch::chosen with the best top_k, positions (or
