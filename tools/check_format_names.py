@@ -25,6 +25,7 @@ SPELLS = {
     "src/cli/command/check.cc": "presets that a check takes when none is asked for",
     "src/cli/command/convert.cc": "values of --plain",
     "src/cli/command/formats.cc": "what an explained format is shown beside",
+    "src/model/cache_format.cc": "rows of the formats of a key-value cache",
     "src/quantize/explain.cc": "short names of the usual schemes' weights: fp8, int4",
 }
 
