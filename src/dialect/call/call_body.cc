@@ -7,8 +7,8 @@
 #include "base/strings.h"
 #include "dialect/answer_json.h"
 #include "dialect/answer_text.h"
-#include "dialect/fence.h"
 #include "dialect/call/python_call.h"
+#include "dialect/fence.h"
 
 namespace assay {
 namespace {

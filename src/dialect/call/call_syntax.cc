@@ -11,8 +11,8 @@
 #include "dialect/call/call_body.h"
 #include "dialect/call/call_context.h"
 #include "dialect/call/call_object.h"
-#include "dialect/fence.h"
 #include "dialect/call/python_call.h"
+#include "dialect/fence.h"
 
 namespace assay {
 namespace {
