@@ -388,6 +388,12 @@ TEST(StateSpace, ContradictionsAreRefused) {
   });
 }
 
+TEST(Families, WhatIsNotRunIsRefused) {
+  ExpectRefused({
+      {"seed_oss", "/attention_out_bias", true, ErrorKind::kCorrupt, "layers.0.self_attn.o_proj.bias is missing"},
+  });
+}
+
 // A new row of the table needs a tiny model.
 TEST(ArchitectureTable, EveryRowHasAGoldenModel) {
   std::set<std::string> proven = {"llama"};  // golden_test.cc

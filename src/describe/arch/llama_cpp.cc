@@ -48,6 +48,7 @@ constexpr std::array kRows = {
     EngineRow{"glm-dsa",       kSilu,      kNo,   kNo,   kNo,    kEither, true,  false, kNone,        false, false},
     EngineRow{"deepseek4",     Activation::kClampedSilu,
                                            kNo,   kNo,   kNo,    kOwn,    true,  false, kNone,        false, true},
+    EngineRow{"seed_oss",      kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
 };
 // clang-format on
 

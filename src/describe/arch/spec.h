@@ -179,5 +179,6 @@ ArchitectureSpec BitNetSpec();
 ArchitectureSpec Qwen3NextSpec();
 ArchitectureSpec Qwen35Spec();
 ArchitectureSpec Qwen35MoeSpec();
+ArchitectureSpec SeedOssSpec();
 
 }  // namespace assay

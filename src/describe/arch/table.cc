@@ -13,7 +13,8 @@ std::span<const ArchitectureSpec> ArchitectureSpecs() {
       Gemma3Spec(),    Phi3Spec(),     GraniteSpec(),   Granite4Spec(),  GraniteHybridSpec(), Glm4Spec(),
       CommandRSpec(),  Cohere2Spec(),  Gpt2Spec(),      GptNeoXSpec(),   MixtralSpec(),       Qwen2MoeSpec(),
       Qwen3MoeSpec(),  GptOssSpec(),   Llama4Spec(),    DeepSeek2Spec(), DeepSeek32Spec(),    GlmDsaSpec(),
-      DeepSeek4Spec(), BitNetSpec(),   Qwen3NextSpec(), Qwen35Spec(),    Qwen35MoeSpec(),
+      DeepSeek4Spec(), BitNetSpec(),   Qwen3NextSpec(), Qwen35Spec(),    Qwen35MoeSpec(),     SeedOssSpec(),
+
   };
   return kTable;
 }
