@@ -164,6 +164,7 @@ CASES = {
         layer_types=["linear_attention", "full_attention"], rope_parameters=rope(partial_rotary_factor=0.25))),
     "bitnet": ("BitNetForCausalLM", lambda: config("BitNet")),
     "seed_oss": ("SeedOssForCausalLM", lambda: config("SeedOss", head_dim=16, tie_word_embeddings=False)),
+    "glm": ("GlmForCausalLM", lambda: config("Glm", head_dim=8, tie_word_embeddings=False, rope_parameters=rope(partial_rotary_factor=0.5))),
     # Keys that few models use.
     "gpt2_scaled": ("GPT2LMHeadModel", lambda: transformers.GPT2Config(
         vocab_size=VOCAB, n_positions=128, n_embd=30, n_layer=3, n_head=2, n_inner=40, bos_token_id=0, eos_token_id=1, activation_function="relu",

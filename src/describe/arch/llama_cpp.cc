@@ -49,6 +49,7 @@ constexpr std::array kRows = {
     EngineRow{"deepseek4",     Activation::kClampedSilu,
                                            kNo,   kNo,   kNo,    kOwn,    true,  false, kNone,        false, true},
     EngineRow{"seed_oss",      kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
+    EngineRow{"chatglm",       kSilu,      kMay,  kNo,   kNo,    kEither, false, false, kNone,        false, false},
 };
 // clang-format on
 

@@ -180,5 +180,6 @@ ArchitectureSpec Qwen3NextSpec();
 ArchitectureSpec Qwen35Spec();
 ArchitectureSpec Qwen35MoeSpec();
 ArchitectureSpec SeedOssSpec();
+ArchitectureSpec GlmSpec();
 
 }  // namespace assay
