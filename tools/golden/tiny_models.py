@@ -165,6 +165,12 @@ CASES = {
     "bitnet": ("BitNetForCausalLM", lambda: config("BitNet")),
     "seed_oss": ("SeedOssForCausalLM", lambda: config("SeedOss", head_dim=16, tie_word_embeddings=False)),
     "glm": ("GlmForCausalLM", lambda: config("Glm", head_dim=8, tie_word_embeddings=False, rope_parameters=rope(partial_rotary_factor=0.5))),
+    "glm4_moe": ("Glm4MoeForCausalLM", lambda: config(
+        "Glm4Moe", head_dim=16, num_hidden_layers=3, n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=16, attention_bias=True,
+        use_qk_norm=True, routed_scaling_factor=2.5, tie_word_embeddings=False, rope_parameters=rope(1e6, partial_rotary_factor=0.5))),
+    "glm4_moe_air": ("Glm4MoeForCausalLM", lambda: config(
+        "Glm4Moe", head_dim=16, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, n_shared_experts=2, attention_bias=True,
+        tie_word_embeddings=False, rope_parameters=rope(partial_rotary_factor=0.5))),
     # Keys that few models use.
     "gpt2_scaled": ("GPT2LMHeadModel", lambda: transformers.GPT2Config(
         vocab_size=VOCAB, n_positions=128, n_embd=30, n_layer=3, n_head=2, n_inner=40, bos_token_id=0, eos_token_id=1, activation_function="relu",

@@ -50,6 +50,7 @@ constexpr std::array kRows = {
                                            kNo,   kNo,   kNo,    kOwn,    true,  false, kNone,        false, true},
     EngineRow{"seed_oss",      kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
     EngineRow{"chatglm",       kSilu,      kMay,  kNo,   kNo,    kEither, false, false, kNone,        false, false},
+    EngineRow{"glm4moe",       kSilu,      kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, false},
 };
 // clang-format on
 

@@ -181,5 +181,6 @@ ArchitectureSpec Qwen35Spec();
 ArchitectureSpec Qwen35MoeSpec();
 ArchitectureSpec SeedOssSpec();
 ArchitectureSpec GlmSpec();
+ArchitectureSpec Glm4MoeSpec();
 
 }  // namespace assay
