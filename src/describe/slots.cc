@@ -250,6 +250,7 @@ class SlotList {
     slot.hugging_face = Suffixed(fmt::format("{}.{}", spec_->roots.layers, layer_), theirs.stored, suffix, expert);
     slot.in_hf.name = slot.hugging_face;
     slot.in_hf.transposed = theirs.transposed && shape.size() == 2;
+    if (theirs.row) slot.in_hf.shape = {1, shape[0]};
     hf_order_[slot.in_hf.name] = theirs.order;
     const StoredName* gguf = FindName(spec_->gguf, part);
     if (!gguf) gguf = FindName(GgufDefaults(), part);
@@ -479,6 +480,7 @@ std::vector<TensorSlot> HfSlots(const ModelConfig& config) {
     if (place.transposed) std::swap(slot.shape[0], slot.shape[1]);
     if (place.slices > 1) slot.shape.insert(slot.shape.begin(), place.slices);
     if (place.flat) slot.shape.insert(slot.shape.begin() + 1, 1);
+    if (!place.shape.empty()) slot.shape = place.shape;
     // Quantization schemes target torch.nn.Linear, which neither transposed nor three-dimensional weights are.
     if (place.transposed || slot.shape.size() != 2) slot.linear = false;
     out.push_back(std::move(slot));

@@ -390,6 +390,10 @@ TEST(StateSpace, ContradictionsAreRefused) {
 
 TEST(Families, WhatIsNotRunIsRefused) {
   ExpectRefused({
+      {"ernie4_5_moe", "/use_bias", true, ErrorKind::kUnsupported, "use_bias true is not supported"},
+      {"ernie4_5_moe", "/moe_norm_min", 0.1, ErrorKind::kUnsupported, "moe_norm_min 0.1; supported: up to 1e-6"},
+      {"ernie4_5_moe", "/moe_layer_interval", 0, ErrorKind::kCorrupt, "moe_layer_interval: expected at least 1"},
+      {"ernie4_5_moe", "/moe_layer_start_index", 2, ErrorKind::kCorrupt, "layers.1.mlp.gate_proj.weight is missing"},
       {"seed_oss", "/attention_out_bias", true, ErrorKind::kCorrupt, "layers.0.self_attn.o_proj.bias is missing"},
   });
 }

@@ -171,6 +171,9 @@ CASES = {
     "glm4_moe_air": ("Glm4MoeForCausalLM", lambda: config(
         "Glm4Moe", head_dim=16, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, n_shared_experts=2, attention_bias=True,
         tie_word_embeddings=False, rope_parameters=rope(partial_rotary_factor=0.5))),
+    "ernie4_5": ("Ernie4_5ForCausalLM", lambda: config("Ernie4_5", head_dim=16)),
+    "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", lambda: config(
+        "Ernie4_5_Moe", num_hidden_layers=3, moe_num_experts=6, moe_k=2, moe_intermediate_size=16, moe_num_shared_experts=2)),
     # Keys that few models use.
     "gpt2_scaled": ("GPT2LMHeadModel", lambda: transformers.GPT2Config(
         vocab_size=VOCAB, n_positions=128, n_embd=30, n_layer=3, n_head=2, n_inner=40, bos_token_id=0, eos_token_id=1, activation_function="relu",

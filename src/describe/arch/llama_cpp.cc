@@ -51,6 +51,8 @@ constexpr std::array kRows = {
     EngineRow{"seed_oss",      kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
     EngineRow{"chatglm",       kSilu,      kMay,  kNo,   kNo,    kEither, false, false, kNone,        false, false},
     EngineRow{"glm4moe",       kSilu,      kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, false},
+    EngineRow{"ernie4_5",      kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
+    EngineRow{"ernie4_5-moe",  kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
 };
 // clang-format on
 

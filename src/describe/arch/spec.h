@@ -26,6 +26,7 @@ struct StoredName {
   std::string_view part, stored;  // stored: "{}" stands for the expert; without it all experts share one tensor
   Order order = Order::kConcatenated;
   bool transposed = false;  // [in, out]
+  bool row = false;         // a vector that lies there as a matrix of one row
 };
 
 /// What Hugging Face calls the parts outside of the layers, and the layers.
@@ -182,5 +183,7 @@ ArchitectureSpec Qwen35MoeSpec();
 ArchitectureSpec SeedOssSpec();
 ArchitectureSpec GlmSpec();
 ArchitectureSpec Glm4MoeSpec();
+ArchitectureSpec Ernie45Spec();
+ArchitectureSpec Ernie45MoeSpec();
 
 }  // namespace assay

@@ -9,12 +9,12 @@ namespace assay {
 
 std::span<const ArchitectureSpec> ArchitectureSpecs() {
   static const std::vector<ArchitectureSpec> kTable = {
-      LlamaSpec(),     Mistral3Spec(), SmolLm3Spec(),   Qwen2Spec(),     Qwen3Spec(),         Gemma2Spec(),
-      Gemma3Spec(),    Phi3Spec(),     GraniteSpec(),   Granite4Spec(),  GraniteHybridSpec(), Glm4Spec(),
-      CommandRSpec(),  Cohere2Spec(),  Gpt2Spec(),      GptNeoXSpec(),   MixtralSpec(),       Qwen2MoeSpec(),
-      Qwen3MoeSpec(),  GptOssSpec(),   Llama4Spec(),    DeepSeek2Spec(), DeepSeek32Spec(),    GlmDsaSpec(),
-      DeepSeek4Spec(), BitNetSpec(),   Qwen3NextSpec(), Qwen35Spec(),    Qwen35MoeSpec(),     SeedOssSpec(),
-      GlmSpec(),       Glm4MoeSpec(),
+      LlamaSpec(),     Mistral3Spec(), SmolLm3Spec(),   Qwen2Spec(),      Qwen3Spec(),         Gemma2Spec(),
+      Gemma3Spec(),    Phi3Spec(),     GraniteSpec(),   Granite4Spec(),   GraniteHybridSpec(), Glm4Spec(),
+      CommandRSpec(),  Cohere2Spec(),  Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),       Qwen2MoeSpec(),
+      Qwen3MoeSpec(),  GptOssSpec(),   Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),    GlmDsaSpec(),
+      DeepSeek4Spec(), BitNetSpec(),   Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),     SeedOssSpec(),
+      GlmSpec(),       Glm4MoeSpec(),  Ernie45Spec(),   Ernie45MoeSpec(),
   };
   return kTable;
 }
