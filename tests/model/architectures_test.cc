@@ -395,6 +395,7 @@ TEST(Families, WhatIsNotRunIsRefused) {
       {"ernie4_5_moe", "/moe_layer_interval", 0, ErrorKind::kCorrupt, "moe_layer_interval: expected at least 1"},
       {"ernie4_5_moe", "/moe_layer_start_index", 2, ErrorKind::kCorrupt, "layers.1.mlp.gate_proj.weight is missing"},
       {"seed_oss", "/attention_out_bias", true, ErrorKind::kCorrupt, "layers.0.self_attn.o_proj.bias is missing"},
+      {"starcoder2", "/intermediate_size", nullptr, ErrorKind::kInvalid, "intermediate_size"},
   });
 }
 

@@ -53,6 +53,7 @@ constexpr std::array kRows = {
     EngineRow{"glm4moe",       kSilu,      kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, false},
     EngineRow{"ernie4_5",      kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
     EngineRow{"ernie4_5-moe",  kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
+    EngineRow{"starcoder2",    kGeluTanh,  kMay,  kMust, kMust,  kEither, false, true,  kNone,        false, false},
 };
 // clang-format on
 

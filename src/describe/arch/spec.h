@@ -185,5 +185,6 @@ ArchitectureSpec GlmSpec();
 ArchitectureSpec Glm4MoeSpec();
 ArchitectureSpec Ernie45Spec();
 ArchitectureSpec Ernie45MoeSpec();
+ArchitectureSpec Starcoder2Spec();
 
 }  // namespace assay
