@@ -175,6 +175,9 @@ CASES = {
     "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", lambda: config(
         "Ernie4_5_Moe", num_hidden_layers=3, moe_num_experts=6, moe_k=2, moe_intermediate_size=16, moe_num_shared_experts=2)),
     "starcoder2": ("Starcoder2ForCausalLM", lambda: config("Starcoder2", drop=["rms_norm_eps"], norm_epsilon=1e-5)),
+    "granite_moe": ("GraniteMoeForCausalLM", lambda: config(
+        "GraniteMoe", num_local_experts=6, num_experts_per_tok=2, intermediate_size=16, embedding_multiplier=3.0, residual_multiplier=0.4,
+        attention_multiplier=0.2, logits_scaling=2.0)),
     # Keys that few models use.
     "gpt2_scaled": ("GPT2LMHeadModel", lambda: transformers.GPT2Config(
         vocab_size=VOCAB, n_positions=128, n_embd=30, n_layer=3, n_head=2, n_inner=40, bos_token_id=0, eos_token_id=1, activation_function="relu",

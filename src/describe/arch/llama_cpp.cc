@@ -54,6 +54,7 @@ constexpr std::array kRows = {
     EngineRow{"ernie4_5",      kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
     EngineRow{"ernie4_5-moe",  kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
     EngineRow{"starcoder2",    kGeluTanh,  kMay,  kMust, kMust,  kEither, false, true,  kNone,        false, false},
+    EngineRow{"granitemoe",    kSilu,      kMay,  kMay,  kNo,    kEither, true,  true,  kFreqsOrLong, false, false},
 };
 // clang-format on
 

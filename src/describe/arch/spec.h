@@ -186,5 +186,6 @@ ArchitectureSpec Glm4MoeSpec();
 ArchitectureSpec Ernie45Spec();
 ArchitectureSpec Ernie45MoeSpec();
 ArchitectureSpec Starcoder2Spec();
+ArchitectureSpec GraniteMoeSpec();
 
 }  // namespace assay

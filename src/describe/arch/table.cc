@@ -14,7 +14,7 @@ std::span<const ArchitectureSpec> ArchitectureSpecs() {
       CommandRSpec(),  Cohere2Spec(),  Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),       Qwen2MoeSpec(),
       Qwen3MoeSpec(),  GptOssSpec(),   Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),    GlmDsaSpec(),
       DeepSeek4Spec(), BitNetSpec(),   Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),     SeedOssSpec(),
-      GlmSpec(),       Glm4MoeSpec(),  Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),
+      GlmSpec(),       Glm4MoeSpec(),  Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),    GraniteMoeSpec(),
   };
   return kTable;
 }
