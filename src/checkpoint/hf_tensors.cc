@@ -21,9 +21,10 @@ bool IsRotaryTable(std::string_view name) {
          name.ends_with("rotary_emb.sin_cached");
 }
 
-/// Layers that draft further tokens: behind the last (DeepSeek V3) or apart (Qwen3-Next).
+/// Layers that draft further tokens: behind the last (DeepSeek V3) or apart (Qwen3-Next; ERNIE 4.5: model.mtp_block.0).
 bool IsDraft(const ModelConfig& config, std::string_view name) {
-  if (name.starts_with("mtp.")) return config.extra_layers > 0 || FindArchitecture(config.architecture)->mtp;
+  if (name.starts_with("mtp.") || name.starts_with("model.mtp_"))
+    return config.extra_layers > 0 || FindArchitecture(config.architecture)->mtp;
   for (int64_t i = 0; i < config.extra_layers; ++i)
     if (name.starts_with(
             fmt::format("{}.{}.", FindArchitecture(config.architecture)->roots.layers, config.n_layers + i)))

@@ -1,10 +1,12 @@
-// Layers that draft further tokens (DeepSeek V3, GLM-5, Qwen3.5) are not run and not written: what is written says so.
+// Layers that draft further tokens (DeepSeek V3, GLM-5, Qwen3.5, ERNIE 4.5) are not run and not written: what is
+// written says so.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/json.h"
 #include "checkpoint/convert_for_test.h"
+#include "checkpoint/expect_error.h"
 #include "checkpoint/gguf/gguf_file.h"
 #include "checkpoint/small_gguf.h"
 #include "describe/arch/spec.h"
@@ -124,24 +126,30 @@ TEST_P(Drafts, OfAGgufAreLeftOut) {
   EXPECT_EQ(Checkpoint::Open(at / "c")->config().extra_layers, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Drafts, testing::Values("deepseek_v3", "deepseek_v32", "glm_moe_dsa"),
+INSTANTIATE_TEST_SUITE_P(Families, Drafts, testing::Values("deepseek_v3", "deepseek_v32", "glm_moe_dsa", "glm4_moe"),
                          [](const auto& test) { return test.param; });
+
+/// A golden model with a tensor beside its own.
+void CopyWithTensor(const std::string& name, const fs::path& folder, const std::string& tensor_name,
+                    const std::function<void(Json&)>& change) {
+  CopyGolden(name, folder, change);
+  const std::string bytes = ReadFile(folder / "model.safetensors");
+  const SafetensorsFile file = SafetensorsFile::Parse(std::as_bytes(std::span(bytes)), "m");
+  std::vector<SafetensorsPart> parts = {{tensor_name, "BF16", {2, 4}, 16, 0}};
+  for (const SafetensorsTensor& tensor : file.tensors)
+    parts.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.data.size(), 0});
+  AtomicFile out(folder / "model.safetensors");
+  out.Write(LaySafetensors(parts));
+  out.Write(std::string(16, '\0'));
+  for (const SafetensorsTensor& tensor : file.tensors) out.Write(tensor.data);
+  out.Commit();
+}
 
 // Qwen's lie apart, and only Qwen3.5's config.json counts them.
 TEST(QwenDrafts, AreLeftOut) {
   TempFolder folder;
   const fs::path& at = folder.path();
-  CopyGolden("qwen3_5", at / "m", [](Json& config) { config["mtp_num_hidden_layers"] = 1; });
-  const std::string bytes = ReadFile(at / "m/model.safetensors");
-  const SafetensorsFile file = SafetensorsFile::Parse(std::as_bytes(std::span(bytes)), "m");
-  std::vector<SafetensorsPart> parts = {{"mtp.fc.weight", "BF16", {2, 4}, 16, 0}};
-  for (const SafetensorsTensor& tensor : file.tensors)
-    parts.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.data.size(), 0});
-  AtomicFile out(at / "m/model.safetensors");
-  out.Write(LaySafetensors(parts));
-  out.Write(std::string(16, '\0'));
-  for (const SafetensorsTensor& tensor : file.tensors) out.Write(tensor.data);
-  out.Commit();
+  CopyWithTensor("qwen3_5", at / "m", "mtp.fc.weight", [](Json& config) { config["mtp_num_hidden_layers"] = 1; });
   auto model = Checkpoint::Open(at / "m");
   EXPECT_EQ(model->drafts(), "1 tensors of layers that draft further tokens (16 B)");
   ConvertForTest(*model, Container::kHuggingFace, at / "b", "", [](const Tensor&) { return "bf16"; });
@@ -149,6 +157,18 @@ TEST(QwenDrafts, AreLeftOut) {
   auto back = Checkpoint::Open(at / "b");
   EXPECT_EQ(back->drafts(), "");
   EXPECT_EQ(back->tensors().size(), model->tensors().size());
+}
+
+// ERNIE 4.5's stand among the model's tensors; a model without such layers has no place for them.
+TEST(ErnieDrafts, AreLeftOut) {
+  TempFolder folder;
+  const fs::path& at = folder.path();
+  const std::string name = "model.mtp_linear_proj.0.weight";
+  CopyWithTensor("ernie4_5_moe", at / "m", name, [](Json&) {});
+  EXPECT_EQ(Checkpoint::Open(at / "m")->drafts(), "1 tensors of layers that draft further tokens (16 B)");
+  CopyWithTensor("ernie4_5", at / "dense", name, [](Json&) {});
+  ExpectError(ErrorKind::kUnsupported, "model.mtp_linear_proj.0.weight BF16 [2, 4] has no place",
+              [&] { Checkpoint::Open(at / "dense"); });
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ ArchitectureSpec Ernie45MoeSpec() {
   spec.name = "ernie4_5-moe";
   spec.classes = {"Ernie4_5_MoeForCausalLM"};
   spec.model_types = {"ernie4_5_moe"};
-  spec.mixture = true;
+  spec.mixture = spec.mtp = true;
   spec.hf = {
       {"exp_probs_b", "=mlp.moe_statics.e_score_correction", StoredName::Order::kConcatenated, false, true},
       {"ffn_gate_shexp", "mlp.shared_experts.gate_proj"},

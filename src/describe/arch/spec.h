@@ -82,7 +82,7 @@ struct ArchitectureSpec {
   bool (*fits)(const HfFields&) = nullptr;  // of descriptions of one class the first that fits its config.json is taken
   bool mixture = false;    // has experts; of descriptions with the same gguf_name the one that fits is taken
   bool dense_too = false;  // mixture: or has none
-  bool mtp = false;  // Hugging Face: may have tensors mtp.*, which draft further tokens, whatever config.json says
+  bool mtp = false;  // Hugging Face: may have tensors mtp.* or model.mtp_*, drafts of tokens, whatever config.json says
   bool minus_one = false;       // Hugging Face stores the weights of RMS norms less one
   double partial_rotary = 0.0;  // Hugging Face: the part of a head that turns where the file states none; 0: all of it,
                                 // whatever partial_rotary_factor says
