@@ -26,6 +26,7 @@ import sys
 HERE = [p for p in sys.path if p.endswith("tools/golden")]
 sys.path = [p for p in sys.path if not p.endswith("tools/golden")]
 
+import copy
 import dataclasses
 import inspect
 import json
@@ -284,7 +285,7 @@ def compare(assay, folder, model, values, name):
     import tokenizers
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    model.to(torch.bfloat16).save_pretrained(folder)
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)  # a copy: frequencies of RoPE are rounded too
     (folder / "generation_config.json").unlink(missing_ok=True)
     tensors = safetensors.torch.load_file(folder / "model.safetensors")
     for old, new in tiny_models.RELEASED_NAMES.get(CASES[name][0], []):
@@ -298,7 +299,7 @@ def compare(assay, folder, model, values, name):
                              "--max-tokens", "6", "--json"], capture_output=True, text=True)
     if result.returncode != 0:
         return "refused: " + result.stderr.strip().split(str(folder))[-1][:150] if result.returncode == 1 else f"CRASH {result.returncode}"
-    return judge_answer(json.loads(result.stdout), model.float(), text, tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))
+    return judge_answer(json.loads(result.stdout), model, text, tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))
 
 
 def judge_answer(answer, model, text, tokenizer):
