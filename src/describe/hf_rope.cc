@@ -147,8 +147,15 @@ std::pair<Json, Json> Kinds(const HfFields& in, const ArchitectureSpec& spec) {
   }
   if (of_main) main = *of_main;
   if (of_local) local = *of_local;
-  if (!flat && in.Has("rope_scaling") && in.json["rope_scaling"].is_object())
-    for (const auto& [key, value] : in.json["rope_scaling"].items()) main[key] = value;
+  if (flat || !in.Has("rope_scaling")) return {main, local};
+  const Json& stated = in.json["rope_scaling"];
+  // The class lays it over "rope_type": "default" and so takes no "type"; others do.
+  if (!in.Has("rope_parameters") && !Has(stated, "rope_type") && TypeOf(stated, in.where) != "default")
+    Fail(ErrorKind::kUnsupported,
+         "{}: rope_scaling: {} takes no \"type\" without \"rope_type\", though other programs take {} from it; state "
+         "\"rope_type\"",
+         in.where, in.hf_class, TypeOf(stated, in.where));
+  for (const auto& [key, value] : stated.items()) main[key] = value;
   return {main, local};
 }
 

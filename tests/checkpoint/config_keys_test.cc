@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "checkpoint/expect_error.h"
 #include "checkpoint/layout.h"
 #include "describe/arch/config_class.h"
 #include "describe/arch/spec.h"
@@ -148,6 +149,22 @@ TEST(ConfigClasses, HoldEveryKeyOfTheirClass) {
 TEST(ConfigClasses, NameWhatNobodyKnows) {
   const Json config = {{"hidden_size", 8}, {"swiglu_limit", 7.0}, {"torch_dtype", "bfloat16"}, {"my_key", nullptr}};
   EXPECT_EQ(UnknownKeys(config, *FindConfigClass("llama")), std::vector<std::string>{"swiglu_limit"});
+}
+
+// Gemma3TextConfig lays rope_scaling over {"rope_type": "default"}: "type" is nothing to it, though it is to its older
+// versions and to llama.cpp's converter.
+TEST(ConfigClasses, TakeTheTypeOfRopeOnlyWhereTheClassDoes) {
+  Json config = Golden().at("models").at("gemma3").at("config");
+  config.erase("rope_parameters");
+  config["rope_scaling"] = {{"type", "linear"}, {"factor", 3.0}};
+  ExpectError(ErrorKind::kUnsupported, "config.json: rope_scaling: Gemma3ForCausalLM takes no \"type\"",
+              [&] { HfModelConfig(config, nullptr, "config.json"); });
+  config["rope_scaling"]["rope_type"] = "linear";
+  const RopeScaling stated = HfModelConfig(config, nullptr, "config.json").rope_scaling;
+  EXPECT_EQ(stated.kind, RopeScaling::Kind::kLinear);
+  EXPECT_EQ(stated.factor, 3.0);
+  config["rope_scaling"] = {{"type", "default"}};
+  EXPECT_EQ(HfModelConfig(config, nullptr, "config.json").rope_scaling.kind, RopeScaling::Kind::kNone);
 }
 
 // Visits every number of a configuration up to the defaults for generation; false: no more.
