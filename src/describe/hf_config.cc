@@ -85,7 +85,8 @@ void ReadSizes(const HfFields& in, ModelConfig& out) {
   if (!out.gated)
     out.feed_forward = in.Int("intermediate_size", 4 * out.hidden);
   else  // mixtures without a dense layer may state no other width
-    out.feed_forward = in.Int(in.Has("intermediate_size") ? "intermediate_size" : "moe_intermediate_size");
+    out.feed_forward = in.Int(!in.Has("intermediate_size") && in.Has("moe_intermediate_size") ? "moe_intermediate_size"
+                                                                                              : "intermediate_size");
   out.vocab = in.Int("vocab_size");
   out.context = in.Int("max_position_embeddings", 2048);
   for (auto [value, limit, what] :

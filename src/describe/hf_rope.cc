@@ -1,6 +1,11 @@
 #include "describe/hf_rope.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -38,6 +43,10 @@ RopeScaling ReadScaling(const Json& rope, int64_t context, const std::string& wh
   RopeScaling out;
   const std::string type = TypeOf(rope, where);
   if (type == "default") return out;
+  constexpr std::string_view kTypes[] = {"linear", "dynamic", "llama3", "yarn", "longrope"};
+  if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes))
+    Fail(ErrorKind::kUnsupported, "{}: RoPE type {} is not supported; supported: default, {}", where, type,
+         fmt::join(kTypes, ", "));
   const bool stated = Has(rope, "factor");
   if (!stated && type != "longrope" && !(type == "yarn" && rope.contains("factor")))
     Fail(ErrorKind::kInvalid, "{}: \"factor\" is missing for type {}", where, type);
@@ -77,16 +86,13 @@ RopeScaling ReadScaling(const Json& rope, int64_t context, const std::string& wh
     if (out.attention_factor == 0.0 && mscale != 0.0 && all_dim != 0.0)
       out.attention_factor = MscaleYarn(out.factor, mscale) / MscaleYarn(out.factor, all_dim);
     if (rope.contains("truncate")) out.truncate = JsonBool(rope, "truncate", where, false);
-  } else if (type == "longrope") {
+  } else {
     out.kind = RopeScaling::Kind::kLong;
     if (out.attention_factor == 0.0)
       out.attention_factor =
           out.factor <= 1.0
               ? 1.0
               : std::sqrt(1.0 + std::log(out.factor) / std::log(static_cast<double>(out.original_context)));
-  } else {
-    Fail(ErrorKind::kUnsupported,
-         "{}: RoPE type {} is not supported; supported: default, linear, dynamic, llama3, yarn, longrope", where, type);
   }
   return out;
 }

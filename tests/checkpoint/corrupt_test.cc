@@ -360,6 +360,8 @@ const ConfigCase kConfigCases[] = {
      "rope_parameters: short_factor: expected a list of 8 numbers"},
     {"/rope_scaling", R"({"type":"proportional","factor":2.0})", ErrorKind::kUnsupported,
      "RoPE type proportional is not supported"},
+    {"/rope_scaling", R"({"type":"mrope"})", ErrorKind::kUnsupported, "RoPE type mrope is not supported"},
+    {"/intermediate_size", "", ErrorKind::kInvalid, "\"intermediate_size\" is missing"},
     {"/eos_token_id", "9999", ErrorKind::kCorrupt, "eos_token_id: expected a token below 272, found 9999"},
     {"/quantization_config", R"({"quant_method":"rot13"})", ErrorKind::kUnsupported,
      "quantization_config: quant_method rot13 is not supported; supported: compressed-tensors, bitsandbytes, gptq"},
