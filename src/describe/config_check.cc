@@ -85,6 +85,8 @@ struct Real {
 };
 constexpr Real kReal[] = {
     {"norm epsilon", [](C c) { return c.rms_epsilon; }, 0.0, 1.0},
+    {"epsilon of the norms of low ranks", [](C c) { return c.latent.epsilon; }, 0.0, 1.0},
+    {"epsilon of lengths of linear attention", [](C c) { return c.delta.epsilon; }, 0.0, 1.0},
     {"RoPE base frequency", [](C c) { return c.rope_theta; }, 1.0, 1e15},
     {"local RoPE base frequency", [](C c) { return c.rope_local_theta; }, 0.0, 1e15},
     {"embedding scale", [](C c) { return c.embedding_scale; }, 0.0, 1e15},

@@ -81,6 +81,7 @@ struct ExpertConfig {
 struct LatentConfig {
   int64_t q_rank = 0;  // 0: queries are projected directly
   int64_t kv_rank = 0, nope_dim = 0, rope_dim = 0, value_dim = 0;
+  double epsilon = 0.0;  // of the norms of both ranks
   bool operator==(const LatentConfig&) const = default;
 };
 
@@ -113,7 +114,8 @@ struct HyperConfig {
 /// Gated delta net (Qwen3-Next, Qwen3.5).
 struct DeltaConfig {
   int64_t key_heads = 0, value_heads = 0, key_dim = 0, value_dim = 0, kernel = 0;
-  bool tiled = false;  // value head h belongs to key head h % key_heads; else to h / (value_heads / key_heads)
+  bool tiled = false;    // value head h belongs to key head h % key_heads; else to h / (value_heads / key_heads)
+  double epsilon = 0.0;  // beside the squared length of queries and keys
   bool operator==(const DeltaConfig&) const = default;
 };
 
@@ -196,11 +198,11 @@ ASSAY_FIELDS(LayerConfig, window, chunked, rope, local_rope, attention_scale, ex
              recurrent, shared_index)
 ASSAY_FIELDS(ExpertConfig, count, used, feed_forward, shared_feed_forward, shared_gate, sigmoid, sqrt_softplus,
              renormalize, weigh_input, bias, correction, groups, groups_used, group_top2, scale)
-ASSAY_FIELDS(LatentConfig, q_rank, kv_rank, nope_dim, rope_dim, value_dim)
+ASSAY_FIELDS(LatentConfig, q_rank, kv_rank, nope_dim, rope_dim, value_dim, epsilon)
 ASSAY_FIELDS(IndexerConfig, heads, head_dim, top_k, interleaved)
 ASSAY_FIELDS(CompressedConfig, q_rank, rope_dim, groups, group_rank)
 ASSAY_FIELDS(HyperConfig, streams, iterations, epsilon)
-ASSAY_FIELDS(DeltaConfig, key_heads, value_heads, key_dim, value_dim, kernel, tiled)
+ASSAY_FIELDS(DeltaConfig, key_heads, value_heads, key_dim, value_dim, kernel, tiled, epsilon)
 ASSAY_FIELDS(MambaConfig, heads, head_dim, state, groups, kernel)
 ASSAY_FIELDS(ModelConfig, architecture, name, n_layers, hidden, n_heads, n_kv_heads, head_dim, feed_forward, vocab,
              context, rms_epsilon, rope_theta, rotary_dim, rope_interleaved, rope_scaling, rope_factors,

@@ -176,12 +176,13 @@ class Facts {
   }
 
   void Parts(const ModelConfig& c) {
-    const auto& [q_rank, kv_rank, nope_dim, rope_dim, value_dim] = c.latent;
+    const auto& [q_rank, kv_rank, nope_dim, rope_dim, value_dim, latent_epsilon] = c.latent;
     Number("rank of queries", q_rank);
     Number("rank of keys and values", kv_rank);
     Number("elements of a key that are not rotated", nope_dim);
     Number("elements of a key that are rotated", rope_dim);
     Number("elements of a value", value_dim);
+    Number("epsilon of the norms of low ranks", latent_epsilon);
     const auto& [index_heads, index_dim, top_k, index_pairs] = c.indexer;
     Number("heads of the indexer", index_heads);
     Number("head size of the indexer", index_dim);
@@ -196,7 +197,9 @@ class Facts {
     Number("residual streams", streams);
     Number("iterations of hyper-connections", iterations);
     Number("epsilon of hyper-connections", epsilon);
-    const auto& [key_heads, value_heads, key_dim, delta_value_dim, kernel, tiled] = c.delta;  // tiled: an order
+    const auto& [key_heads, value_heads, key_dim, delta_value_dim, kernel, tiled, delta_epsilon] =
+        c.delta;  // tiled: an order
+    Number("epsilon of lengths of linear attention", delta_epsilon);
     Number("key heads of linear attention", key_heads);
     Number("value heads of linear attention", value_heads);
     Number("key size of linear attention", key_dim);

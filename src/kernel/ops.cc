@@ -48,8 +48,8 @@ void ClampedSwiglu(const float* gate, const float* up, int64_t n, float limit, f
   ASSAY_DISPATCH(ClampedSwiglu(gate, up, n, limit, out));
 }
 
-void UnitLength(float* x, int64_t n, float scale) {
-  ref::UnitLength(x, n, scale);
+void UnitLength(float* x, int64_t n, float scale, float epsilon) {
+  ref::UnitLength(x, n, scale, epsilon);
 }
 
 void ConvolveStep(const float* weights, const float* bias, int64_t channels, int64_t kernel, float* history, float* x) {

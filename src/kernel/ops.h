@@ -80,8 +80,8 @@ void TopPositions(const float* scores, int64_t n, int64_t k, uint64_t* order, in
 
 // Of a gated delta net (Yang et al. 2024, arXiv 2412.06464).
 
-/// x[i] = x[i] / sqrt(sum(x²) + 1e-6) * scale. Computed one by one everywhere.
-void UnitLength(float* x, int64_t n, float scale);
+/// x[i] = x[i] / sqrt(sum(x²) + epsilon) * scale. Computed one by one everywhere.
+void UnitLength(float* x, int64_t n, float scale, float epsilon);
 
 /// A short convolution over time: x [channels] becomes Σ_i weights[ch, i] · past_i[ch] + weights[ch, kernel - 1] ·
 /// x[ch] + bias[ch]; bias may be null. history [kernel - 1, channels], oldest first, takes x in. Computed one by one

@@ -167,6 +167,17 @@ TEST(ConfigClasses, TakeTheTypeOfRopeOnlyWhereTheClassDoes) {
   EXPECT_EQ(HfModelConfig(config, nullptr, "config.json").rope_scaling.kind, RopeScaling::Kind::kNone);
 }
 
+// Qwen2MoeConfig makes it a window of 0, in which a position sees nothing.
+TEST(ConfigClasses, SlidingLayersHaveAWindow) {
+  for (const auto& [name, change] : {std::pair<const char*, Json>{"qwen2_moe", {{"use_sliding_window", false}}},
+                                     {"qwen2_moe", {{"sliding_window", 0}}},
+                                     {"gpt_oss", {{"sliding_window", nullptr}}}}) {
+    const Json config = Changed(Golden().at("models").at(name).at("config"), change);
+    ExpectError(ErrorKind::kUnsupported, "is \"sliding_attention\", but there is no window",
+                [&] { HfModelConfig(config, nullptr, "config.json"); });
+  }
+}
+
 // Visits every number of a configuration up to the defaults for generation; false: no more.
 struct Walk {
   int64_t at, seen = 0;

@@ -137,6 +137,15 @@ TEST(LlamaCpp, DeployedIsTheEngineAndReferenceTheMaker) {
   EXPECT_EQ(ministral->config().rope_scaling.beta_fast, 8.0);
   EXPECT_TRUE(ministral->differences().empty());
 
+  auto v3 = through("deepseek_v3", {{"/rms_norm_eps", 0.01}});
+  EXPECT_FLOAT_EQ(static_cast<float>(v3->config().latent.epsilon), 0.01f);
+  EXPECT_EQ(v3->as_made().latent.epsilon, 1e-6);
+  said(*v3, "low ranks");
+  auto delta = through("qwen3_next", {{"/rms_norm_eps", 0.01}});
+  EXPECT_FLOAT_EQ(static_cast<float>(delta->config().delta.epsilon), 0.01f);
+  EXPECT_EQ(delta->as_made().delta.epsilon, 1e-6);
+  said(*delta, "linear attention");
+
   auto neox = through("gpt_neox", {});
   EXPECT_EQ(neox->config().activation, Activation::kGeluTanh);
   EXPECT_EQ(neox->as_made().activation, Activation::kGelu);

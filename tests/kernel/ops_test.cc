@@ -188,12 +188,15 @@ TEST_P(Ops, Softcap) {
 
 TEST_P(Ops, UnitLength) {
   for (int64_t n : kLengths) {
-    std::vector<float> x = RandomActivations(n, 1), y = x;
+    const std::vector<float> x = RandomActivations(n, 1);
     double sum = 0;
     for (float v : x) sum += static_cast<double>(v) * v;
-    UnitLength(y.data(), n, 0.25f);
-    for (size_t i = 0; i < x.size(); ++i)
-      ASSERT_NEAR(y[i], 0.25 * x[i] / std::sqrt(sum + 1e-6), 2e-6 * std::fabs(y[i])) << n;
+    for (float epsilon : {1e-6f, 2.0f}) {
+      std::vector<float> y = x;
+      UnitLength(y.data(), n, 0.25f, epsilon);
+      for (size_t i = 0; i < x.size(); ++i)
+        ASSERT_NEAR(y[i], 0.25 * x[i] / std::sqrt(sum + epsilon), 2e-6 * std::fabs(y[i])) << n;
+    }
   }
 }
 

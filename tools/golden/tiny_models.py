@@ -191,6 +191,10 @@ CASES = {
         "DeepseekV3", num_key_value_heads=4, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, n_shared_experts=1, n_group=1,
         topk_group=1, first_k_dense_replace=1, kv_lora_rank=16, q_lora_rank=None, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=12,
         rope_interleave=False, norm_topk_prob=False, rope_parameters=rope())),
+    "deepseek_v3_epsilon": ("DeepseekV3ForCausalLM", lambda: config(
+        "DeepseekV3", num_key_value_heads=4, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, n_shared_experts=1, n_group=1,
+        topk_group=1, first_k_dense_replace=1, kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=12,
+        rms_norm_eps=0.02, rope_parameters=rope())),
     "qwen3_next_gelu": ("Qwen3NextForCausalLM", lambda: config(
         "Qwen3Next", num_hidden_layers=2, head_dim=16, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, hidden_act="gelu",
         shared_expert_intermediate_size=16, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=8,

@@ -11,6 +11,9 @@
 namespace assay {
 namespace {
 
+// The classes leave the norms of low ranks at their default, whatever rms_norm_eps says.
+constexpr double kLatentEpsilon = 1e-6;
+
 void ExpertsBehind(ModelConfig& c, int64_t dense_layers) {
   SetAllLayers(c);
   for (int64_t i = 0; i < c.n_layers; ++i) c.layers[static_cast<size_t>(i)].experts = i >= dense_layers;
@@ -31,6 +34,7 @@ void ReadLatent(const HfFields& in, ModelConfig& c) {
   l.nope_dim = in.Int("qk_nope_head_dim", 128);
   l.rope_dim = in.Int("qk_rope_head_dim", 64);
   l.value_dim = in.Int("v_head_dim", 128);
+  l.epsilon = kLatentEpsilon;
   c.head_dim = l.nope_dim + l.rope_dim;
   c.rotary_dim = l.rope_dim;
 }
@@ -142,6 +146,7 @@ void DeepSeekFromGguf(const GgufFields& in, ModelConfig& c) {
   const bool old = !in.Has("attention.key_length_mla");
   l.nope_dim = in.Int(old ? "attention.key_length" : "attention.key_length_mla") - l.rope_dim;
   l.value_dim = in.Int(old ? "attention.value_length" : "attention.value_length_mla");
+  l.epsilon = c.rms_epsilon;
   c.n_kv_heads = c.n_heads;
   ScaleOfGguf(in, c);
   ExpertConfig& e = c.experts;
@@ -168,12 +173,17 @@ void DeepSeekFromGguf(const GgufFields& in, ModelConfig& c) {
   if (e.count > 0) ExpertsBehind(c, in.Int("leading_dense_block_count", 0));
 }
 
-/// DeepSeek V2 takes a group for as good as its best expert; YaRN sharpens scores by mscale_all_dim and leaves rotated
-/// elements alone where mscale is the same, as it is in what was released.
+/// DeepSeek V2 takes a group for as good as its best expert; low ranks have an epsilon of their own; YaRN sharpens
+/// scores by mscale_all_dim and leaves rotated elements alone where mscale is the same, as it is in what was released.
 void DeepSeekAsMade(const GgufFields& in, ModelConfig& c, std::vector<std::string>& differences) {
   if (c.experts.groups > 1 && !c.experts.sigmoid) {
     c.experts.group_top2 = false;
     differences.push_back("llama.cpp ranks groups of experts by their two best; DeepSeek V2 by the best");
+  }
+  if (std::abs(c.latent.epsilon - kLatentEpsilon) > 1e-6 * kLatentEpsilon) {
+    differences.push_back(fmt::format("llama.cpp norms low ranks with epsilon {:.4g}; the maker's class with {:.4g}",
+                                      c.latent.epsilon, kLatentEpsilon));
+    c.latent.epsilon = kLatentEpsilon;
   }
   const double mscale = 10.0 * in.Number("rope.scaling.yarn_log_multiplier", 0.0);
   if (c.rope_scaling.kind != RopeScaling::Kind::kYarn || mscale == 0.0) return;

@@ -2,12 +2,16 @@
 // rotated, norms stored less one. Qwen3-Next and Qwen3.5-MoE are mixtures with a gated shared expert.
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "describe/arch/spec.h"
 
 namespace assay {
 namespace {
+
+// Beside the squared length of queries and keys, whatever rms_norm_eps says.
+constexpr double kLengthEpsilon = 1e-6;
 
 void WireQwenNext(ModelConfig& c) {
   c.qk_norm = QkNorm::kHead;
@@ -19,6 +23,7 @@ void DeltaFromHf(const HfFields& in, ModelConfig& c) {
   c.delta = {in.Int("linear_num_key_heads", 16), in.Int("linear_num_value_heads", 32),
              in.Int("linear_key_head_dim", 128), in.Int("linear_value_head_dim", 128),
              in.Int("linear_conv_kernel_dim", 4)};
+  c.delta.epsilon = kLengthEpsilon;
   SetAllLayers(c);
   if (in.Has("layer_types")) return ReadLayerTypes(in, c, 0);
   const int64_t interval = std::max<int64_t>(1, in.Int("full_attention_interval", 4));
@@ -43,6 +48,7 @@ void DeltaFromGguf(const GgufFields& in, ModelConfig& c) {
   d.value_heads = in.Int("ssm.time_step_rank");
   d.key_dim = d.value_dim = in.Int("ssm.state_size");
   d.kernel = in.Int("ssm.conv_kernel");
+  d.epsilon = c.rms_epsilon;
   for (int64_t size : {d.value_heads, d.value_dim})
     if (size < 1 || size > 65536)
       Fail(ErrorKind::kCorrupt, "{}: metadata {}ssm.time_step_rank and ssm.state_size: expected 1 to 65536, found {}",
@@ -60,6 +66,15 @@ void DeltaFromGguf(const GgufFields& in, ModelConfig& c) {
   for (int64_t i = 0; i < c.n_layers; ++i)
     c.layers[static_cast<size_t>(i)].recurrent =
         listed ? list->ItemInteger(static_cast<uint64_t>(i)) != 0 : (i + 1) % interval != 0;
+}
+
+void DeltaAsMade(const GgufFields&, ModelConfig& c, std::vector<std::string>& differences) {
+  if (std::abs(c.delta.epsilon - kLengthEpsilon) <= 1e-6 * kLengthEpsilon) return;
+  differences.push_back(
+      fmt::format("llama.cpp brings queries and keys of linear attention to unit length with epsilon {:.4g}; the "
+                  "maker's class with {:.4g}",
+                  c.delta.epsilon, kLengthEpsilon));
+  c.delta.epsilon = kLengthEpsilon;
 }
 
 void ExpertsFromGguf(const GgufFields& in, ModelConfig& c) {
@@ -150,6 +165,7 @@ ArchitectureSpec Common(std::string_view name, std::string_view hf_class, std::s
       {"ffn_norm", "post_attention_norm"},
   };
   spec.wire = WireQwenNext;
+  spec.as_made = DeltaAsMade;
   spec.to_hf = ToHf;
   return spec;
 }

@@ -111,6 +111,8 @@ void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern) {
       layer.window = config.sliding_window;
     else
       Fail(ErrorKind::kUnsupported, "{}: layer_types: layer {} is \"{}\"", in.where, i, type);
+    if (type == "sliding_attention" && layer.window == 0)  // its class fails, or sees nothing
+      Fail(ErrorKind::kUnsupported, "{}: layer_types: layer {} is \"{}\", but there is no window", in.where, i, type);
   }
 }
 

@@ -68,10 +68,10 @@ void ClampedSwiglu(const float* gate, const float* up, int64_t n, float limit, f
   }
 }
 
-void UnitLength(float* x, int64_t n, float scale) {
+void UnitLength(float* x, int64_t n, float scale, float epsilon) {
   float sum = 0;
   for (int64_t i = 0; i < n; ++i) sum += x[i] * x[i];
-  const float factor = scale / std::sqrt(sum + 1e-6f);
+  const float factor = scale / std::sqrt(sum + epsilon);
   for (int64_t i = 0; i < n; ++i) x[i] *= factor;
 }
 

@@ -15,7 +15,7 @@ void GeluTanhMul(const float* gate, const float* up, int64_t n, float* out);
 void GeluMul(const float* gate, const float* up, int64_t n, float* out);
 void Relu2Mul(const float* gate, const float* up, int64_t n, float* out);
 void ClampedSwiglu(const float* gate, const float* up, int64_t n, float limit, float* out);
-void UnitLength(float* x, int64_t n, float scale);
+void UnitLength(float* x, int64_t n, float scale, float epsilon);
 void ConvolveStep(const float* weights, const float* bias, int64_t channels, int64_t kernel, float* history, float* x);
 void DeltaStep(float* state, const float* q, const float* k, const float* v, float decay, float beta, int64_t key_dim,
                int64_t value_dim, float* out);

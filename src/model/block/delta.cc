@@ -72,8 +72,8 @@ void DeltaNet::UnitLengths(const Pass& pass, Rows mixed) const {
   pass.pool.For(pass.n(), 8, [&](int64_t begin, int64_t end, int) {
     for (int64_t t = begin; t < end; ++t)
       for (int64_t h = 0; h < d.key_heads; ++h) {
-        UnitLength(mixed[t] + h * d.key_dim, d.key_dim, scale);
-        UnitLength(mixed[t] + sizes_.keys + h * d.key_dim, d.key_dim, 1.0f);
+        UnitLength(mixed[t] + h * d.key_dim, d.key_dim, scale, static_cast<float>(d.epsilon));
+        UnitLength(mixed[t] + sizes_.keys + h * d.key_dim, d.key_dim, 1.0f, static_cast<float>(d.epsilon));
       }
   });
 }

@@ -100,14 +100,14 @@ void LatentAttention::Run(const Pass& pass, const float* x, float* out) const {
   if (l.q_rank > 0) {
     const Rows low{scratch.low, l.q_rank};
     Multiply(pass, in, n, {{q_a_, low}, {kv_a_, kv}});
-    Normalize(pass, c, q_norm_, low, n, low);
+    NormalizeRms(pass, c.latent.epsilon, q_norm_.weight, low, n, low);
     Multiply(pass, low, n, {{q_b_, q}});
     if (indexer_) indexer_->Run(pass, *scratch.indexer, x, low.data, kIndexKeys);
   } else {
     Multiply(pass, in, n, {{q_b_, q}, {kv_a_, kv}});
   }
   const Rotation rotation{pass.shared.angles, c.rope_interleaved};
-  NormalizeRms(pass, c.rms_epsilon, kv_norm_, kv, n, kv);
+  NormalizeRms(pass, c.latent.epsilon, kv_norm_, kv, n, kv);
   Rotate(pass, rotation, {1, l.rope_dim, width_}, kv.From(l.kv_rank));
   Store(pass, index_, kKeys, kv);
   // The rotated end of each head's query stays; the rest goes to the latent space.
