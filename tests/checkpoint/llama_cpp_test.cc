@@ -114,8 +114,7 @@ TEST(LlamaCpp, DeployedIsTheEngineAndReferenceTheMaker) {
     return ThroughGguf(*Checkpoint::Open(Changed(model, changes, scratch.path())), scratch.path());
   };
   auto said = [](const Checkpoint& file, const char* what) {
-    ASSERT_EQ(file.differences().size(), 1u);
-    EXPECT_THAT(file.differences()[0], testing::HasSubstr(what));
+    EXPECT_THAT(file.differences(), testing::ElementsAre(testing::HasSubstr(what)));
   };
   auto oss = through("gpt_oss", {});
   EXPECT_TRUE(oss->config().rope_scaling.truncate);
@@ -129,7 +128,7 @@ TEST(LlamaCpp, DeployedIsTheEngineAndReferenceTheMaker) {
   EXPECT_FALSE(v2->as_made().experts.group_top2);
   said(*v2, "groups of experts");
 
-  auto kimi = through("kimi_k2", {});
+  auto kimi = through("kimi_k2", {{"/rms_norm_eps", 1e-6}});
   EXPECT_EQ(kimi->config().rope_scaling.beta_fast, 32.0);
   EXPECT_EQ(kimi->as_made().rope_scaling.beta_fast, 1.0);
   said(*kimi, "yarn_beta_fast");
