@@ -53,7 +53,7 @@ tbody th small{display:block;font-weight:400;color:var(--muted);font-size:13px;w
 .unsure .ink,.ink.unsure{stroke:var(--unsure);fill:var(--unsure)}.none .ink,.ink.none{stroke:var(--muted);fill:var(--muted)}
 .notes{margin:14px 0 0;padding:0;list-style:none;color:var(--muted);font-size:14px}
 .notes li{margin:0 0 4px}
-.scroll{overflow-x:auto;margin:0 -28px;padding:0 28px}
+.scroll{overflow-x:auto;position:relative;margin:0 -28px;padding:0 28px}
 .slices th{overflow-wrap:break-word;min-width:6.2em}
 .slices td{text-align:center;font-variant-numeric:tabular-nums;white-space:nowrap}
 .slices thead th{text-align:center}.slices thead th:first-child{text-align:left}
