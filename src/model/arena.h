@@ -56,9 +56,6 @@ class WorkspacePlan {
 /// The memory behind arenas: grows to the largest plan seen and is then reused.
 class Workspace {
  public:
-  Workspace() = default;
-  ~Workspace();
-  Workspace(const Workspace&) = delete;
   /// Room for a plan; what was there before is lost.
   Arena Reserve(const WorkspacePlan& plan);
   int64_t bytes() const { return size_; }
