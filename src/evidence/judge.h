@@ -11,7 +11,9 @@ namespace assay {
 /// work: they are kept.
 class Jury {
  public:
-  Jury();
+  /// `only_verdicts`: without bounds and planning figures, which take most of the time and decide nothing (every drop
+  /// stays between -1 and 1); for simulations.
+  explicit Jury(bool only_verdicts = false);
   ~Jury();
   /// Fills `all` and `slices` from pairs, comparable, margin and level.
   void JudgeGroups(Comparison& comparison);
@@ -19,6 +21,7 @@ class Jury {
  private:
   class Figures;
   std::unique_ptr<Figures> figures_;
+  bool only_verdicts_;
 };
 
 }  // namespace assay

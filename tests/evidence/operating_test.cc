@@ -40,9 +40,10 @@ struct Plan {
   double together = 1;     // share of a document's examples that move with it
 };
 
-/// One jury for all: groups of equal counts have equal figures, whichever pair they come from.
+/// One jury for all: groups of equal counts have equal figures, whichever pair they come from. No bounds: they decide
+/// nothing.
 Jury& TheJury() {
-  static Jury jury;
+  static Jury jury(true);
   return jury;
 }
 
@@ -210,15 +211,11 @@ TEST(Operating, EqualModelsRarelyCrack) {
   Head("Equal models, five slices: every crack is false");
   uint64_t seed = 100;
   for (size_t n : {50, 100, 200})
-    for (double churn : {0.01, 0.025, 0.05, 0.1}) {
-      if (n == 200 && churn > 0.025) continue;  // a minute of exact bounds
+    for (double churn : {0.01, 0.025, 0.05, 0.075, 0.1, 0.15}) {
       const Found found = Simulate({n}, {Drop(0, churn)}, ++seed);
       Row(fmt::format("{:g}% lost, {:g}% gained", 100 * churn, 100 * churn), n, found);
       EXPECT_LE(found.cracks, kMostFalse);
       EXPECT_LE(found.slice_cracks, kMostFalse);
-      // The whole and its slices are two families: where answers flip far more than a quantization makes them, one of
-      // the two errs more often than either (docs/statistics.md).
-      if (churn > 0.025) continue;
       EXPECT_LE(found.any_crack, kMostFalse);
       // What equal models are for: with little churn they are shipped.
       if (churn > 0.01) continue;
@@ -232,7 +229,6 @@ TEST(Operating, AtTheMarginLittleHolds) {
   uint64_t seed = 200;
   for (size_t n : {50, 100, 200})
     for (double churn : {0.0, 0.005, 0.05}) {
-      if (n == 200 && churn != 0.005) continue;
       const Found found = Simulate({n}, {Drop(0.1, churn)}, ++seed);
       Row(fmt::format("{:g}% lost, {:g}% gained", 100 * (0.1 + churn), 100 * churn), n, found);
       EXPECT_LE(found.holds, kMostFalse);
@@ -256,7 +252,6 @@ TEST(Operating, ABrokenSliceIsFound) {
   struct Case {
     size_t n;
     double drop, least;
-    int pairs = kPairs;
   };
   uint64_t seed = 400;
   for (const Case& c : {Case{50, 0.16, 0.06},
@@ -264,23 +259,22 @@ TEST(Operating, ABrokenSliceIsFound) {
                         {50, 0.5, 0.81},
                         {100, 0.16, 0.40},
                         {100, 0.3, 0.87},
-                        {250, 0.16, 0.94, 500}}) {
-    const Found found = Simulate({c.n}, OneSlice(Drop(0, 0.005), Drop(c.drop, 0.005)), ++seed, c.pairs);
+                        {250, 0.16, 0.94}}) {
+    const Found found = Simulate({c.n}, OneSlice(Drop(0, 0.005), Drop(c.drop, 0.005)), ++seed);
     Row(fmt::format("{} a slice, {:g} points", c.n / kSlices, 100 * c.drop), c.n, found);
-    EXPECT_GE(found.slice_cracks, c.least - 0.02 - Chance(c.least, c.pairs));
+    EXPECT_GE(found.slice_cracks, c.least - 0.02 - Chance(c.least));
   }
 }
 
 TEST(Operating, SourcesCount) {
   Head("Documents of five paraphrases that move together");
-  constexpr int kFewer = 500;  // bounds of sources are work that no two pairs share
   uint64_t seed = 500;
   for (const auto& [documents, together] : {std::pair<size_t, double>(10, 1), {10, 0.7}, {20, 0.7}}) {
     const Plan plan{documents * 5, kSlices, 5, together};
-    Found found = Simulate(plan, {Drop(0, 0.1)}, ++seed, kFewer);
+    Found found = Simulate(plan, {Drop(0, 0.1)}, ++seed);
     Row(fmt::format("{} documents, equal, 10% churn, {:g}% together", documents, 100 * together), plan.n, found);
     EXPECT_LE(found.any_crack, kMostFalse);
-    found = Simulate(plan, {Drop(0.1, 0.005)}, ++seed, kFewer);
+    found = Simulate(plan, {Drop(0.1, 0.005)}, ++seed);
     Row(fmt::format("{} documents, at the margin, {:g}% together", documents, 100 * together), plan.n, found);
     EXPECT_LE(found.any_hold, kMostFalse);
   }
@@ -291,12 +285,11 @@ TEST(Operating, LooksTogetherStayAtFivePercent) {
              "", "cracks", "either", "holds", "mean n");
   const Examples examples({200});
   uint64_t seed = 600;
-  constexpr int kRuns = 400;  // the last look is a second of exact bounds for every six new tables
   for (const auto& [drop, churn] : {std::pair(0.0, 0.025), {0.0, 0.05}, {0.1, 0.025}}) {
     Random random(++seed);
     Found found;
     double total = 0;
-    for (int k = 0; k < kRuns; ++k) {
+    for (int k = 0; k < kPairs; ++k) {
       const std::vector<double> fall = examples.Fall(random);
       for (size_t n : {50, 100, 200}) {
         const Comparison comparison = examples.Judged(fall, {Drop(drop, churn)}, kLookLevel, n);
@@ -309,10 +302,10 @@ TEST(Operating, LooksTogetherStayAtFivePercent) {
         break;
       }
     }
-    for (double* share : {&found.holds, &found.cracks, &found.any_crack}) *share /= kRuns;
+    for (double* share : {&found.holds, &found.cracks, &found.any_crack}) *share /= kPairs;
     fmt::print("{:<50}{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>10.0f}\n",
                fmt::format("{:g} points worse, {:g}% gained", 100 * drop, 100 * churn), 100 * found.cracks,
-               100 * found.any_crack, 100 * found.holds, total / kRuns);
+               100 * found.any_crack, 100 * found.holds, total / kPairs);
     if (drop == 0)
       EXPECT_LE(found.any_crack, kMostFalse);
     else
