@@ -9,6 +9,7 @@
 #include "evidence/noise.h"
 #include "report/escape.h"
 #include "report/html_parts.h"
+#include "report/notes.h"
 #include "report/numbers.h"
 #include "report/report.h"
 
@@ -38,7 +39,8 @@ std::string Sha256Base64(std::string_view text) {
   return out;
 }
 
-std::string Reason(const Comparison& comparison) {
+/// `notes`: those of this candidate alone.
+std::string Reason(const Comparison& comparison, const std::vector<std::string>& notes) {
   if (!comparison.comparable) return EscapeHtml(Join(comparison.obstacles, "; "));
   const Judgement& all = comparison.all;
   std::string text = all.reason;
@@ -48,7 +50,7 @@ std::string Reason(const Comparison& comparison) {
       text += fmt::format("; this run finds drops from {} points", PointsText(*all.detectable_drop));
   }
   if (comparison.unlabelled) text += ". " + UnlabelledText(*comparison.unlabelled);
-  for (const std::string& note : comparison.notes) text += ". " + note;
+  for (const std::string& note : notes) text += ". " + AsSentence(note);
   return EscapeHtml(text + ".");
 }
 
@@ -99,6 +101,7 @@ std::string FormatHeading(const ModelIdentity& model) {
 std::string VerdictTable(const CheckRecord& record, std::span<const Comparison> comparisons) {
   const DropScale scale = ScaleOf(comparisons);
   const std::vector<MeasureColumn> measures = MeasuresOf(record);
+  const Notes notes = NotesOf(comparisons);
   int64_t passed = 0;
   for (const ExampleResult& result : record.baseline.run.examples) passed += result.pass;
   std::string out =
@@ -130,9 +133,13 @@ std::string VerdictTable(const CheckRecord& record, std::span<const Comparison> 
     out += fmt::format(
         "<tr class=\"why\"><td colspan=\"{}\">{} <a href=\"#pairs\" data-c=\"{}\">Answers<span class=\"vh\"> of "
         "{}</span></a></td></tr>\n",
-        5 + measures.size(), Reason(comparison), i, EscapeHtml(comparison.candidate));
+        5 + measures.size(), Reason(comparison, notes.own[i]), i, EscapeHtml(comparison.candidate));
   }
-  return out + "</tbody></table></div></section>\n";
+  out += "</tbody></table></div>";
+  if (!notes.common.empty()) out += "<ul class=\"notes\">";
+  for (const std::string& note : notes.common) out += "<li>" + EscapeHtml(AsSentence(note)) + ".</li>";
+  if (!notes.common.empty()) out += "</ul>";
+  return out + "</section>\n";
 }
 
 std::string SliceTable(std::span<const Comparison> comparisons) {

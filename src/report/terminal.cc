@@ -7,6 +7,7 @@
 #include "evidence/advice.h"
 #include "evidence/noise.h"
 #include "report/escape.h"
+#include "report/notes.h"
 #include "report/numbers.h"
 #include "report/report.h"
 
@@ -188,7 +189,9 @@ std::string SliceTables(const Comparison& first, std::span<const Comparison> com
 
 std::string Reasons(std::span<const Comparison> comparisons, const TerminalOptions& options) {
   std::string out;
-  for (const Comparison& comparison : comparisons) {
+  const Notes notes = NotesOf(comparisons);
+  for (size_t i = 0; i < comparisons.size(); ++i) {
+    const Comparison& comparison = comparisons[i];
     const std::string name = TerminalText(comparison.candidate, 24);
     std::string text = name + ": " + VerdictText(comparison);
     if (comparison.comparable) {
@@ -203,8 +206,10 @@ std::string Reasons(std::span<const Comparison> comparisons, const TerminalOptio
     out += Wrap(TerminalText(text), options.width, 2);
     if (comparison.unlabelled)
       out += Wrap(TerminalText(UnlabelledText(*comparison.unlabelled)), options.width, 4, "  ");
-    for (const std::string& note : comparison.notes) out += Wrap("note: " + TerminalText(note), options.width, 4, "  ");
+    for (const std::string& note : notes.own[i]) out += Wrap("note: " + TerminalText(note), options.width, 4, "  ");
   }
+  for (const std::string& note : notes.common)
+    out += Wrap("note on all of them: " + TerminalText(note), options.width, 2);
   return out;
 }
 

@@ -16,6 +16,7 @@
 #include "report/escape.h"
 #include "report/html_check.h"
 #include "report/html_parts.h"
+#include "report/notes.h"
 #include "report/sample.h"
 #include "system/file.h"
 
@@ -257,6 +258,33 @@ TEST(Terminal, FitsTheWidth) {
   std::string flowing = wide;
   std::replace(flowing.begin(), flowing.end(), '\n', ' ');
   EXPECT_THAT(flowing, HasSubstr(Advice(record, comparisons)));
+}
+
+TEST(Notes, WhatIsTrueOfAllIsSaidOnce) {
+  std::vector<Comparison> comparisons(3);
+  comparisons[0].notes = {"of all", "its own"};
+  comparisons[1].notes = {"another", "of all"};
+  comparisons[2].notes = {"of all"};
+  const Notes notes = NotesOf(comparisons);
+  EXPECT_EQ(notes.common, std::vector<std::string>{"of all"});
+  EXPECT_EQ(notes.own, (std::vector<std::vector<std::string>>{{"its own"}, {"another"}, {}}));
+  // One candidate's notes stay with it.
+  EXPECT_TRUE(NotesOf(std::span(comparisons).first(1)).common.empty());
+  EXPECT_EQ(NotesOf(std::span(comparisons).first(1)).own[0].size(), 2u);
+
+  const CheckRecord record = SampleCheck();
+  std::vector<Comparison> judged = Judge(record);
+  for (Comparison& comparison : judged) comparison.notes = {"told to everyone"};
+  auto count = [](const std::string& text, const std::string& part) {
+    size_t n = 0;
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+    return n;
+  };
+  EXPECT_EQ(count(RenderTerminal(record, judged, {}), "told to everyone"), 1u);
+  const std::string html = RenderHtml(record, judged);
+  EXPECT_EQ(count(html, "Told to everyone."), 1u);
+  EXPECT_EQ(count(html, "told to everyone"), 0u);
+  ExpectSafe(html);
 }
 
 TEST(Terminal, ColoursOnlyWhenAsked) {
