@@ -327,6 +327,13 @@ std::string_view OutcomeName(Outcome outcome) {
   return "";
 }
 
+std::string DropText(const Interval& drop) {
+  const double least = 100 * drop.lower, most = 100 * drop.upper;
+  if (most <= 0) return fmt::format("between {:.1f} and {:.1f} points better", -most, -least);
+  if (least < 0) return fmt::format("between {:.1f} points better and {:.1f} worse", -least, most);
+  return fmt::format("between {:.1f} and {:.1f} points worse", least, most);
+}
+
 std::string_view CrackTestName(CrackTest test) {
   switch (test) {
     case CrackTest::kSuissaShuster:

@@ -81,6 +81,9 @@ enum class CrackTest { kSuissaShuster, kMidP, kSignFlip };
 /// "Suissa-Shuster", "mid-p McNemar", "sign flip".
 std::string_view CrackTestName(CrackTest test);
 
+/// "between 1.6 points better and 12.1 worse".
+std::string DropText(const Interval& drop);
+
 /// What the outcomes of a group of examples say.
 struct Judgement {
   std::string name;     // slice; empty: all examples

@@ -153,14 +153,6 @@ std::string Flips(const Judgement& group) {
   return text;
 }
 
-/// "between 1.6 points better and 12.1 worse".
-std::string Range(const Interval& drop) {
-  const double least = 100 * drop.lower, most = 100 * drop.upper;
-  if (most <= 0) return fmt::format("between {:.1f} and {:.1f} points better", -most, -least);
-  if (least < 0) return fmt::format("between {:.1f} points better and {:.1f} worse", -least, most);
-  return fmt::format("between {:.1f} and {:.1f} points worse", least, most);
-}
-
 void Explain(double margin, double level, int64_t groups, Judgement& group) {
   const std::string flips = Flips(group);
   switch (group.verdict) {
@@ -192,7 +184,7 @@ void Explain(double margin, double level, int64_t groups, Judgement& group) {
       } else if (group.cracks_p <= level) {
         group.reason = fmt::format("{}: a loss on its own, not among {} slices judged at once", flips, groups);
       } else {
-        group.reason = fmt::format("{}: {}", flips, Range(group.drop));
+        group.reason = fmt::format("{}: {}", flips, DropText(group.drop));
       }
       break;
   }

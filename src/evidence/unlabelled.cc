@@ -174,8 +174,7 @@ void Decide(const Together& together, Unlabelled& found, Comparison& comparison)
                                          "{}: the baseline itself passes only {} of the examples, too little "
                                          "to lose to show that it holds",
                                          flips, all.baseline_passed)
-                                   : fmt::format("{}: a drop between {:.1f} and {:.1f} points", flips,
-                                                 100 * all.drop.lower, 100 * all.drop.upper);
+                                   : fmt::format("{}: {}", flips, DropText(all.drop));
     if (found.unknown)
       all.reason += fmt::format("; label the {}", found.unknown == 1 ? "answer that differs" : "answers that differ");
     if (alone == Verdict::kHolds) all.reason += " (the task's examples alone hold)";
