@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,12 +22,16 @@ enum class Arithmetic : uint8_t {
 };
 std::string_view ArithmeticName(Arithmetic arithmetic);  // "reference", "deployed"
 
-/// A row of the kernel table (table.cc), fastest first.
+/// What a kernel needs of the processor.
+enum class InstructionSet : uint8_t { kScalar, kAvx2, kAvx512, kAvx512Bf16, kAvx512Vnni };
+
+/// An algorithm of the table (table.cc) on one instruction set.
 struct LinearKernel {
-  std::string_view name;  // "avx512-vnni q4_k*q8_k"
+  std::string name;  // "avx512-vnni q4_k*q8_k"
   Arithmetic arithmetic;
-  /// Empty when the kernel can run this format on this processor, else the reason.
-  std::string (*unsupported)(const Format& format, const CpuFeatures& cpu);
+  InstructionSet needs;
+  std::string_view made_for;                 // the one format that it multiplies; empty: any
+  std::optional<ActivationKind> activation;  // that a format must have; none: any
   /// Bytes of one prepared token (a multiple of 64).
   int64_t (*activation_bytes)(int64_t cols);
   /// Turns one token x [cols] into what Multiply reads; `out` is 64-byte aligned.
@@ -35,8 +40,12 @@ struct LinearKernel {
   /// Prepared token t starts at activations + t * activation_bytes(cols). No allocation, no errors.
   void (*multiply)(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
                    int64_t row_end, float* y, int64_t y_stride);
+
+  /// Empty when the kernel can run this format on this processor, else the reason.
+  std::string unsupported(const Format& format, const CpuFeatures& cpu) const;
 };
 
+/// In the order of choice: an algorithm made for a format before those for any, its fastest instruction set first.
 std::span<const LinearKernel> LinearKernels();
 
 /// The first kernel of the table that supports the format here; always finds one (the scalar reference path). `forced`

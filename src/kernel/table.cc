@@ -1,7 +1,9 @@
-// Which kernel runs which format: fastest first.
+// Which algorithm multiplies which format, and on which instruction sets it is there.
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "kernel/cpu/kernels.h"
@@ -15,286 +17,187 @@ namespace {
 
 using Kind = ActivationKind;
 
-template <Kind kind>
-std::string NeedsKind(const Format& format, const CpuFeatures&) {
-  if (format.activation != kind) return "the format's activations are of another kind";
-  return {};
-}
+/// An algorithm as one instruction set has it.
+struct Variant {
+  InstructionSet needs = InstructionSet::kScalar;
+  decltype(LinearKernel::activation_bytes) activation_bytes = nullptr;
+  decltype(LinearKernel::prepare) prepare = nullptr;
+  decltype(LinearKernel::multiply) multiply = nullptr;  // null: no more variants
+};
+using Variants = std::array<Variant, 4>;  // fastest first
 
-#if defined(__x86_64__)
-std::string LacksAvx2(const CpuFeatures& cpu) {
-  return cpu.avx2_fma ? "" : "this processor lacks AVX2 with FMA3 and F16C";
-}
-std::string LacksAvx512(const CpuFeatures& cpu) {
-  return cpu.avx512 ? "" : "this processor lacks AVX-512 F, BW, VL and DQ";
-}
-
-std::string LacksBf16(const CpuFeatures& cpu) {
-  return cpu.avx512_bf16 ? "" : "this processor lacks AVX-512 BF16";
-}
-std::string LacksVnni(const CpuFeatures& cpu) {
-  return cpu.avx512_vnni ? "" : "this processor lacks AVX-512 VNNI";
-}
-
-using Lacks = std::string (*)(const CpuFeatures&);
-
-template <Lacks lacks, Kind kind>
-std::string IsaAndKind(const Format& format, const CpuFeatures& cpu) {
-  std::string reason = lacks(cpu);
-  return reason.empty() ? NeedsKind<kind>(format, cpu) : reason;
-}
-
-template <Lacks lacks>
-std::string Isa(const Format&, const CpuFeatures& cpu) {
-  return lacks(cpu);
-}
-
-// Text as a template argument.
-template <size_t n>
-struct Text {
-  char text[n];
-  constexpr Text(const char (&from)[n]) { std::copy_n(from, n, text); }  // NOLINT: implicit on purpose
-  constexpr std::string_view View() const { return {text, n - 1}; }
+/// The same results on every instruction set, up to the order of float32 sums.
+struct Algorithm {
+  std::string_view name;  // weights * activations
+  Arithmetic arithmetic = Arithmetic::kDeployed;
+  std::string_view made_for;       // the one format that it multiplies; empty: any
+  std::optional<Kind> activation;  // that a format must have; none: any
+  Variants variants;
 };
 
-template <Lacks lacks, Text name>
-std::string IsaAndFormat(const Format& format, const CpuFeatures& cpu) {
-  std::string reason = lacks(cpu);
-  if (reason.empty() && format.name != name.View()) reason = "it is made for format " + std::string(name.View());
-  return reason;
-}
-#endif
-
-std::string Always(const Format&, const CpuFeatures&) {
-  return {};
-}
-
-template <Kind kind>
-constexpr LinearKernel ScalarDeployed(std::string_view name) {
-  return {name,
-          Arithmetic::kDeployed,
-          NeedsKind<kind>,
-          ref::FloatActivationBytes,
-          ref::Prepare<kind>,
-          ref::MultiplyDecoded};
-}
-
-// Activations with a calibrated scale are rounded where the matrix, which knows the scale, is multiplied.
-template <Kind kind>
-constexpr LinearKernel ScalarStatic(std::string_view name) {
-  return {
-      name, Arithmetic::kDeployed, NeedsKind<kind>, ref::FloatActivationBytes, ref::Prepare<kind>, ref::MultiplyStatic};
-}
-
-constexpr auto kDeployed = Arithmetic::kDeployed;
-constexpr auto kReference = Arithmetic::kReference;
 constexpr auto FloatBytes = ref::FloatActivationBytes;
 
-constexpr LinearKernel kKernels[] = {
+constexpr Variants Fastest(Variant first, Variant second = {}, Variant third = {}, Variant fourth = {}) {
+  return {first, second, third, fourth};
+}
+
+using enum InstructionSet;
 #if defined(__x86_64__)
-    {"avx512-vnni q8_0*q8_0", kDeployed, IsaAndFormat<LacksVnni, "q8_0">, avx512vnni::Q8Bytes, avx512vnni::PrepareQ8,
-     avx512vnni::MultiplyQ8_0},
-    {"avx512-vnni q4_0*q8_0", kDeployed, IsaAndFormat<LacksVnni, "q4_0">, avx512vnni::Q8Bytes, avx512vnni::PrepareQ8,
-     avx512vnni::MultiplyQ4_0},
-    {"avx512-vnni q4_1*q8_1", kDeployed, IsaAndFormat<LacksVnni, "q4_1">, avx512vnni::Q8Bytes, avx512vnni::PrepareQ8,
-     avx512vnni::MultiplyQ4_1},
-    {"avx512-vnni q5_0*q8_0", kDeployed, IsaAndFormat<LacksVnni, "q5_0">, avx512vnni::Q8Bytes, avx512vnni::PrepareQ8,
-     avx512vnni::MultiplyQ5_0},
-    {"avx512-vnni q5_1*q8_1", kDeployed, IsaAndFormat<LacksVnni, "q5_1">, avx512vnni::Q8Bytes, avx512vnni::PrepareQ8,
-     avx512vnni::MultiplyQ5_1},
-    {"avx512-vnni iq4_nl*q8_0", kDeployed, IsaAndFormat<LacksVnni, "iq4_nl">, avx512vnni::Q8Bytes,
-     avx512vnni::PrepareQ8, avx512vnni::MultiplyIq4Nl},
-    {"avx512-vnni q2_k*q8_k", kDeployed, IsaAndFormat<LacksVnni, "q2_k">, avx512vnni::Q8KBytes, avx512vnni::PrepareQ8K,
-     avx512vnni::MultiplyQ2K},
-    {"avx512-vnni q3_k*q8_k", kDeployed, IsaAndFormat<LacksVnni, "q3_k">, avx512vnni::Q8KBytes, avx512vnni::PrepareQ8K,
-     avx512vnni::MultiplyQ3K},
-    {"avx512-vnni q4_k*q8_k", kDeployed, IsaAndFormat<LacksVnni, "q4_k">, avx512vnni::Q8KBytes, avx512vnni::PrepareQ8K,
-     avx512vnni::MultiplyQ4K},
-    {"avx512-vnni q5_k*q8_k", kDeployed, IsaAndFormat<LacksVnni, "q5_k">, avx512vnni::Q8KBytes, avx512vnni::PrepareQ8K,
-     avx512vnni::MultiplyQ5K},
-    {"avx512-vnni q6_k*q8_k", kDeployed, IsaAndFormat<LacksVnni, "q6_k">, avx512vnni::Q8KBytes, avx512vnni::PrepareQ8K,
-     avx512vnni::MultiplyQ6K},
-    {"avx512-vnni int8_channel_a8*int8", kDeployed, IsaAndFormat<LacksVnni, "int8_channel_a8">, avx512vnni::Int8Bytes,
-     avx512vnni::PrepareInt8, avx512vnni::MultiplyInt8A8},
+/// Products of integers.
+#define ASSAY_INTEGERS(bytes, prepare, multiply)                                       \
+  Fastest({kAvx512Vnni, avx512vnni::bytes, avx512vnni::prepare, avx512vnni::multiply}, \
+          {kAvx2, avx2::bytes, avx2::prepare, avx2::multiply})
+/// Products of weights and activations rounded to bfloat16; what follows is a further variant.
+#define ASSAY_BF16(multiply, ...)                                                              \
+  Fastest({kAvx512Bf16, avx512bf16::Bf16Bytes, avx512bf16::PrepareBf16, avx512bf16::multiply}, \
+          {kAvx512, FloatBytes, avx512::PrepareBf16, avx512::multiply},                        \
+          {kAvx2, FloatBytes, avx2::PrepareBf16, avx2::multiply} __VA_OPT__(, ) __VA_ARGS__)
+#define ASSAY_FP8(multiply)                                                                       \
+  Fastest({kAvx512Bf16, avx512bf16::Fp8TokenBytes, avx512bf16::PrepareFp8, avx512bf16::multiply}, \
+          {kAvx512, avx512::Fp8TokenBytes, avx512::PrepareFp8, avx512::multiply},                 \
+          {kAvx2, avx2::Fp8TokenBytes, avx2::PrepareFp8, avx2::multiply})
+/// Products of float32; what follows is a further variant.
+#define ASSAY_FLOATS(prepare, multiply, ...)                        \
+  Fastest({kAvx512, FloatBytes, avx512::prepare, avx512::multiply}, \
+          {kAvx2, FloatBytes, avx2::prepare, avx2::multiply} __VA_OPT__(, ) __VA_ARGS__)
+/// Decoded weights of any format, with activations rounded by the scalar code.
+#define ASSAY_ANY(prepare)                                                                                      \
+  Fastest({kAvx512, FloatBytes, prepare, avx512::MultiplyAny}, {kAvx2, FloatBytes, prepare, avx2::MultiplyAny}, \
+          {kScalar, FloatBytes, prepare, ref::MultiplyDecoded})
+#else
+#define ASSAY_INTEGERS(bytes, prepare, multiply) Fastest({})
+#define ASSAY_BF16(multiply, ...) Fastest(__VA_ARGS__ __VA_OPT__(, ){})
+#define ASSAY_FP8(multiply) Fastest({})
+#define ASSAY_FLOATS(prepare, multiply, ...) Fastest(__VA_ARGS__ __VA_OPT__(, ){})
+#define ASSAY_ANY(prepare) Fastest({kScalar, FloatBytes, prepare, ref::MultiplyDecoded})
+#endif
 
-    {"avx512-bf16 bf16*bf16", kDeployed, IsaAndFormat<LacksBf16, "bf16">, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyBf16},
-    {"avx512-bf16 int8_channel*bf16", kDeployed, IsaAndFormat<LacksBf16, "int8_channel">, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyInt8Channel},
-    {"avx512-bf16 fp8_channel*bf16", kDeployed, IsaAndFormat<LacksBf16, "fp8_channel">, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyFp8Channel},
-    {"avx512-bf16 int4_g128*bf16", kDeployed, IsaAndFormat<LacksBf16, "int4_g128">, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyInt4G128},
-    {"avx512-bf16 int4_g64*bf16", kDeployed, IsaAndFormat<LacksBf16, "int4_g64">, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyInt4G64},
-    {"avx512-bf16 int4_g32*bf16", kDeployed, IsaAndFormat<LacksBf16, "int4_g32">, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyInt4G32},
-    {"avx512-bf16 nf4*bf16", kDeployed, IsaAndFormat<LacksBf16, "nf4">, avx512bf16::Bf16Bytes, avx512bf16::PrepareBf16,
-     avx512bf16::MultiplyNf4},
-    {"avx512-bf16 nvfp4*bf16", kDeployed, IsaAndFormat<LacksBf16, "nvfp4">, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyNvfp4},
-    {"avx512-bf16 mxfp4*bf16", kDeployed, IsaAndFormat<LacksBf16, "mxfp4">, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyMxfp4},
-    {"avx512-bf16 any*bf16", kDeployed, IsaAndKind<LacksBf16, Kind::kBF16>, avx512bf16::Bf16Bytes,
-     avx512bf16::PrepareBf16, avx512bf16::MultiplyAnyAsBf16},
-    {"avx512-bf16 fp8_channel*fp8", kDeployed, IsaAndFormat<LacksBf16, "fp8_channel_a8">, avx512bf16::Fp8TokenBytes,
-     avx512bf16::PrepareFp8, avx512bf16::MultiplyFp8ChannelA8},
+template <Kind kind>
+constexpr Algorithm Any(std::string_view name) {
+  return {name, Arithmetic::kDeployed, "", kind, ASSAY_ANY(ref::Prepare<kind>)};
+}
 
-    {"avx512 f32", kDeployed, IsaAndFormat<LacksAvx512, "f32">, FloatBytes, avx512::PrepareFloat, avx512::MultiplyF32},
-    {"avx512 f16*f16", kDeployed, IsaAndFormat<LacksAvx512, "f16">, FloatBytes, avx512::PrepareF16,
-     avx512::MultiplyF16},
-    {"avx512 bf16*bf16", kDeployed, IsaAndFormat<LacksAvx512, "bf16">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyBf16},
-    {"avx512 int8_channel*bf16", kDeployed, IsaAndFormat<LacksAvx512, "int8_channel">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyInt8Channel},
-    {"avx512 fp8_channel*bf16", kDeployed, IsaAndFormat<LacksAvx512, "fp8_channel">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyFp8Channel},
-    {"avx512 int4_g128*bf16", kDeployed, IsaAndFormat<LacksAvx512, "int4_g128">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyInt4G128},
-    {"avx512 int4_g64*bf16", kDeployed, IsaAndFormat<LacksAvx512, "int4_g64">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyInt4G64},
-    {"avx512 int4_g32*bf16", kDeployed, IsaAndFormat<LacksAvx512, "int4_g32">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyInt4G32},
-    {"avx512 nf4*bf16", kDeployed, IsaAndFormat<LacksAvx512, "nf4">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyNf4},
-    {"avx512 nvfp4*bf16", kDeployed, IsaAndFormat<LacksAvx512, "nvfp4">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyNvfp4},
-    {"avx512 mxfp4*bf16", kDeployed, IsaAndFormat<LacksAvx512, "mxfp4">, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyMxfp4},
-    {"avx512 any*bf16", kDeployed, IsaAndKind<LacksAvx512, Kind::kBF16>, FloatBytes, avx512::PrepareBf16,
-     avx512::MultiplyAnyAsBf16},
-    {"avx512 fp8_channel*fp8", kDeployed, IsaAndFormat<LacksAvx512, "fp8_channel_a8">, avx512::Fp8TokenBytes,
-     avx512::PrepareFp8, avx512::MultiplyFp8ChannelA8},
+constexpr Algorithm OfFormat(std::string_view name, std::string_view format, const Variants& variants) {
+  return {name, Arithmetic::kDeployed, format, {}, variants};
+}
 
-    {"avx2 q8_0*q8_0", kDeployed, IsaAndFormat<LacksAvx2, "q8_0">, avx2::Q8Bytes, avx2::PrepareQ8, avx2::MultiplyQ8_0},
-    {"avx2 q4_0*q8_0", kDeployed, IsaAndFormat<LacksAvx2, "q4_0">, avx2::Q8Bytes, avx2::PrepareQ8, avx2::MultiplyQ4_0},
-    {"avx2 q4_1*q8_1", kDeployed, IsaAndFormat<LacksAvx2, "q4_1">, avx2::Q8Bytes, avx2::PrepareQ8, avx2::MultiplyQ4_1},
-    {"avx2 q5_0*q8_0", kDeployed, IsaAndFormat<LacksAvx2, "q5_0">, avx2::Q8Bytes, avx2::PrepareQ8, avx2::MultiplyQ5_0},
-    {"avx2 q5_1*q8_1", kDeployed, IsaAndFormat<LacksAvx2, "q5_1">, avx2::Q8Bytes, avx2::PrepareQ8, avx2::MultiplyQ5_1},
-    {"avx2 iq4_nl*q8_0", kDeployed, IsaAndFormat<LacksAvx2, "iq4_nl">, avx2::Q8Bytes, avx2::PrepareQ8,
-     avx2::MultiplyIq4Nl},
-    {"avx2 q2_k*q8_k", kDeployed, IsaAndFormat<LacksAvx2, "q2_k">, avx2::Q8KBytes, avx2::PrepareQ8K, avx2::MultiplyQ2K},
-    {"avx2 q3_k*q8_k", kDeployed, IsaAndFormat<LacksAvx2, "q3_k">, avx2::Q8KBytes, avx2::PrepareQ8K, avx2::MultiplyQ3K},
-    {"avx2 q4_k*q8_k", kDeployed, IsaAndFormat<LacksAvx2, "q4_k">, avx2::Q8KBytes, avx2::PrepareQ8K, avx2::MultiplyQ4K},
-    {"avx2 q5_k*q8_k", kDeployed, IsaAndFormat<LacksAvx2, "q5_k">, avx2::Q8KBytes, avx2::PrepareQ8K, avx2::MultiplyQ5K},
-    {"avx2 q6_k*q8_k", kDeployed, IsaAndFormat<LacksAvx2, "q6_k">, avx2::Q8KBytes, avx2::PrepareQ8K, avx2::MultiplyQ6K},
-    {"avx2 int8_channel_a8*int8", kDeployed, IsaAndFormat<LacksAvx2, "int8_channel_a8">, avx2::Int8Bytes,
-     avx2::PrepareInt8, avx2::MultiplyInt8A8},
+constexpr Algorithm Reference(std::string_view name, std::string_view format, const Variants& variants) {
+  return {name, Arithmetic::kReference, format, {}, variants};
+}
 
-    {"avx2 f32", kDeployed, IsaAndFormat<LacksAvx2, "f32">, FloatBytes, avx2::PrepareFloat, avx2::MultiplyF32},
-    {"avx2 f16*f16", kDeployed, IsaAndFormat<LacksAvx2, "f16">, FloatBytes, avx2::PrepareF16, avx2::MultiplyF16},
-    {"avx2 bf16*bf16", kDeployed, IsaAndFormat<LacksAvx2, "bf16">, FloatBytes, avx2::PrepareBf16, avx2::MultiplyBf16},
-    {"avx2 int8_channel*bf16", kDeployed, IsaAndFormat<LacksAvx2, "int8_channel">, FloatBytes, avx2::PrepareBf16,
-     avx2::MultiplyInt8Channel},
-    {"avx2 fp8_channel*bf16", kDeployed, IsaAndFormat<LacksAvx2, "fp8_channel">, FloatBytes, avx2::PrepareBf16,
-     avx2::MultiplyFp8Channel},
-    {"avx2 int4_g128*bf16", kDeployed, IsaAndFormat<LacksAvx2, "int4_g128">, FloatBytes, avx2::PrepareBf16,
-     avx2::MultiplyInt4G128},
-    {"avx2 int4_g64*bf16", kDeployed, IsaAndFormat<LacksAvx2, "int4_g64">, FloatBytes, avx2::PrepareBf16,
-     avx2::MultiplyInt4G64},
-    {"avx2 int4_g32*bf16", kDeployed, IsaAndFormat<LacksAvx2, "int4_g32">, FloatBytes, avx2::PrepareBf16,
-     avx2::MultiplyInt4G32},
-    {"avx2 nf4*bf16", kDeployed, IsaAndFormat<LacksAvx2, "nf4">, FloatBytes, avx2::PrepareBf16, avx2::MultiplyNf4},
-    {"avx2 nvfp4*bf16", kDeployed, IsaAndFormat<LacksAvx2, "nvfp4">, FloatBytes, avx2::PrepareBf16,
-     avx2::MultiplyNvfp4},
-    {"avx2 mxfp4*bf16", kDeployed, IsaAndFormat<LacksAvx2, "mxfp4">, FloatBytes, avx2::PrepareBf16,
-     avx2::MultiplyMxfp4},
-    {"avx2 any*bf16", kDeployed, IsaAndKind<LacksAvx2, Kind::kBF16>, FloatBytes, avx2::PrepareBf16,
-     avx2::MultiplyAnyAsBf16},
-    {"avx2 fp8_channel*fp8", kDeployed, IsaAndFormat<LacksAvx2, "fp8_channel_a8">, avx2::Fp8TokenBytes,
-     avx2::PrepareFp8, avx2::MultiplyFp8ChannelA8},
+template <Kind kind>
+constexpr Algorithm ScalarOnly(std::string_view name, decltype(LinearKernel::multiply) multiply) {
+  return {name, Arithmetic::kDeployed, "", kind, Fastest({kScalar, FloatBytes, ref::Prepare<kind>, multiply})};
+}
+
+constexpr Algorithm kAlgorithms[] = {
+    OfFormat("q8_0*q8_0", "q8_0", ASSAY_INTEGERS(Q8Bytes, PrepareQ8, MultiplyQ8_0)),
+    OfFormat("q4_0*q8_0", "q4_0", ASSAY_INTEGERS(Q8Bytes, PrepareQ8, MultiplyQ4_0)),
+    OfFormat("q4_1*q8_1", "q4_1", ASSAY_INTEGERS(Q8Bytes, PrepareQ8, MultiplyQ4_1)),
+    OfFormat("q5_0*q8_0", "q5_0", ASSAY_INTEGERS(Q8Bytes, PrepareQ8, MultiplyQ5_0)),
+    OfFormat("q5_1*q8_1", "q5_1", ASSAY_INTEGERS(Q8Bytes, PrepareQ8, MultiplyQ5_1)),
+    OfFormat("iq4_nl*q8_0", "iq4_nl", ASSAY_INTEGERS(Q8Bytes, PrepareQ8, MultiplyIq4Nl)),
+    OfFormat("q2_k*q8_k", "q2_k", ASSAY_INTEGERS(Q8KBytes, PrepareQ8K, MultiplyQ2K)),
+    OfFormat("q3_k*q8_k", "q3_k", ASSAY_INTEGERS(Q8KBytes, PrepareQ8K, MultiplyQ3K)),
+    OfFormat("q4_k*q8_k", "q4_k", ASSAY_INTEGERS(Q8KBytes, PrepareQ8K, MultiplyQ4K)),
+    OfFormat("q5_k*q8_k", "q5_k", ASSAY_INTEGERS(Q8KBytes, PrepareQ8K, MultiplyQ5K)),
+    OfFormat("q6_k*q8_k", "q6_k", ASSAY_INTEGERS(Q8KBytes, PrepareQ8K, MultiplyQ6K)),
+    OfFormat("int8_channel_a8*int8", "int8_channel_a8", ASSAY_INTEGERS(Int8Bytes, PrepareInt8, MultiplyInt8A8)),
+
+    OfFormat("f32", "f32", ASSAY_FLOATS(PrepareFloat, MultiplyF32)),
+    OfFormat("f16*f16", "f16", ASSAY_FLOATS(PrepareF16, MultiplyF16)),
+    OfFormat("bf16*bf16", "bf16", ASSAY_BF16(MultiplyBf16)),
+    OfFormat("int8_channel*bf16", "int8_channel", ASSAY_BF16(MultiplyInt8Channel)),
+    OfFormat("fp8_channel*bf16", "fp8_channel", ASSAY_BF16(MultiplyFp8Channel)),
+    OfFormat("int4_g128*bf16", "int4_g128", ASSAY_BF16(MultiplyInt4G128)),
+    OfFormat("int4_g64*bf16", "int4_g64", ASSAY_BF16(MultiplyInt4G64)),
+    OfFormat("int4_g32*bf16", "int4_g32", ASSAY_BF16(MultiplyInt4G32)),
+    OfFormat("nf4*bf16", "nf4", ASSAY_BF16(MultiplyNf4)),
+    OfFormat("nvfp4*bf16", "nvfp4", ASSAY_BF16(MultiplyNvfp4)),
+    OfFormat("mxfp4*bf16", "mxfp4", ASSAY_BF16(MultiplyMxfp4)),
+    OfFormat("fp8_channel*fp8", "fp8_channel_a8", ASSAY_FP8(MultiplyFp8ChannelA8)),
 
     // Formats without a kernel of their own, with the right activations.
-    {"avx512 any*q8_0", kDeployed, IsaAndKind<LacksAvx512, Kind::kQ8_0>, FloatBytes, ref::Prepare<Kind::kQ8_0>,
-     avx512::MultiplyAny},
-    {"avx512 any*q8_1", kDeployed, IsaAndKind<LacksAvx512, Kind::kQ8_1>, FloatBytes, ref::Prepare<Kind::kQ8_1>,
-     avx512::MultiplyAny},
-    {"avx512 any*q8_k", kDeployed, IsaAndKind<LacksAvx512, Kind::kQ8_K>, FloatBytes, ref::Prepare<Kind::kQ8_K>,
-     avx512::MultiplyAny},
-    {"avx512 any*int8", kDeployed, IsaAndKind<LacksAvx512, Kind::kInt8PerToken>, FloatBytes,
-     ref::Prepare<Kind::kInt8PerToken>, avx512::MultiplyAny},
-    {"avx512 any*fp8", kDeployed, IsaAndKind<LacksAvx512, Kind::kFp8PerToken>, FloatBytes,
-     ref::Prepare<Kind::kFp8PerToken>, avx512::MultiplyAny},
-    {"avx512 any*fp8-128", kDeployed, IsaAndKind<LacksAvx512, Kind::kFp8Group128>, FloatBytes,
-     ref::Prepare<Kind::kFp8Group128>, avx512::MultiplyAny},
-    {"avx512 any*int8-outliers", kDeployed, IsaAndKind<LacksAvx512, Kind::kInt8Outliers>, FloatBytes,
-     ref::Prepare<Kind::kInt8Outliers>, avx512::MultiplyAny},
-    {"avx512 any*int8-bitnet", kDeployed, IsaAndKind<LacksAvx512, Kind::kInt8BitNet>, FloatBytes,
-     ref::Prepare<Kind::kInt8BitNet>, avx512::MultiplyAny},
-    {"avx512 any*mxfp8", kDeployed, IsaAndKind<LacksAvx512, Kind::kMxfp8>, FloatBytes, ref::Prepare<Kind::kMxfp8>,
-     avx512::MultiplyAny},
-    {"avx512 any*mxfp4", kDeployed, IsaAndKind<LacksAvx512, Kind::kMxfp4>, FloatBytes, ref::Prepare<Kind::kMxfp4>,
-     avx512::MultiplyAny},
-    {"avx2 any*q8_0", kDeployed, IsaAndKind<LacksAvx2, Kind::kQ8_0>, FloatBytes, ref::Prepare<Kind::kQ8_0>,
-     avx2::MultiplyAny},
-    {"avx2 any*q8_1", kDeployed, IsaAndKind<LacksAvx2, Kind::kQ8_1>, FloatBytes, ref::Prepare<Kind::kQ8_1>,
-     avx2::MultiplyAny},
-    {"avx2 any*q8_k", kDeployed, IsaAndKind<LacksAvx2, Kind::kQ8_K>, FloatBytes, ref::Prepare<Kind::kQ8_K>,
-     avx2::MultiplyAny},
-    {"avx2 any*int8", kDeployed, IsaAndKind<LacksAvx2, Kind::kInt8PerToken>, FloatBytes,
-     ref::Prepare<Kind::kInt8PerToken>, avx2::MultiplyAny},
-    {"avx2 any*fp8", kDeployed, IsaAndKind<LacksAvx2, Kind::kFp8PerToken>, FloatBytes, ref::Prepare<Kind::kFp8PerToken>,
-     avx2::MultiplyAny},
-    {"avx2 any*fp8-128", kDeployed, IsaAndKind<LacksAvx2, Kind::kFp8Group128>, FloatBytes,
-     ref::Prepare<Kind::kFp8Group128>, avx2::MultiplyAny},
-    {"avx2 any*int8-outliers", kDeployed, IsaAndKind<LacksAvx2, Kind::kInt8Outliers>, FloatBytes,
-     ref::Prepare<Kind::kInt8Outliers>, avx2::MultiplyAny},
-    {"avx2 any*int8-bitnet", kDeployed, IsaAndKind<LacksAvx2, Kind::kInt8BitNet>, FloatBytes,
-     ref::Prepare<Kind::kInt8BitNet>, avx2::MultiplyAny},
-    {"avx2 any*mxfp8", kDeployed, IsaAndKind<LacksAvx2, Kind::kMxfp8>, FloatBytes, ref::Prepare<Kind::kMxfp8>,
-     avx2::MultiplyAny},
-    {"avx2 any*mxfp4", kDeployed, IsaAndKind<LacksAvx2, Kind::kMxfp4>, FloatBytes, ref::Prepare<Kind::kMxfp4>,
-     avx2::MultiplyAny},
+    {"any*bf16", Arithmetic::kDeployed, "", Kind::kBF16,
+     ASSAY_BF16(MultiplyAnyAsBf16, {kScalar, FloatBytes, ref::Prepare<Kind::kBF16>, ref::MultiplyDecodedAsBf16})},
+    Any<Kind::kQ8_0>("any*q8_0"),
+    Any<Kind::kQ8_1>("any*q8_1"),
+    Any<Kind::kQ8_K>("any*q8_k"),
+    Any<Kind::kInt8PerToken>("any*int8"),
+    Any<Kind::kFp8PerToken>("any*fp8"),
+    Any<Kind::kFp8Group128>("any*fp8-128"),
+    Any<Kind::kInt8Outliers>("any*int8-outliers"),
+    Any<Kind::kInt8BitNet>("any*int8-bitnet"),
+    Any<Kind::kMxfp8>("any*mxfp8"),
+    Any<Kind::kMxfp4>("any*mxfp4"),
+    ScalarOnly<Kind::kFloat>("any*f32", ref::MultiplyDecoded),
+    ScalarOnly<Kind::kF16>("any*f16", ref::MultiplyDecoded),
+    // A calibrated scale is rounded by where the matrix, which knows it, is multiplied.
+    ScalarOnly<Kind::kInt8Static>("any*int8-static", ref::MultiplyStatic),
+    ScalarOnly<Kind::kFp8Static>("any*fp8-static", ref::MultiplyStatic),
+    ScalarOnly<Kind::kNvfp4>("any*nvfp4", ref::MultiplyStatic),
 
-    {"avx512 reference f32", kReference, IsaAndFormat<LacksAvx512, "f32">, FloatBytes, avx512::PrepareFloat,
-     avx512::MultiplyF32},
-    {"avx512 reference f16", kReference, IsaAndFormat<LacksAvx512, "f16">, FloatBytes, avx512::PrepareFloat,
-     avx512::MultiplyF16},
-    {"avx512 reference bf16", kReference, IsaAndFormat<LacksAvx512, "bf16">, FloatBytes, avx512::PrepareFloat,
-     avx512::MultiplyBf16},
-    {"avx512 reference", kReference, Isa<LacksAvx512>, FloatBytes, avx512::PrepareFloat, avx512::MultiplyAny},
-    {"avx2 reference f32", kReference, IsaAndFormat<LacksAvx2, "f32">, FloatBytes, avx2::PrepareFloat,
-     avx2::MultiplyF32},
-    {"avx2 reference f16", kReference, IsaAndFormat<LacksAvx2, "f16">, FloatBytes, avx2::PrepareFloat,
-     avx2::MultiplyF16},
-    {"avx2 reference bf16", kReference, IsaAndFormat<LacksAvx2, "bf16">, FloatBytes, avx2::PrepareFloat,
-     avx2::MultiplyBf16},
-    {"avx2 reference", kReference, Isa<LacksAvx2>, FloatBytes, avx2::PrepareFloat, avx2::MultiplyAny},
-#endif
-    ScalarDeployed<Kind::kFloat>("scalar any*f32"),
-    ScalarDeployed<Kind::kF16>("scalar any*f16"),
-    ScalarDeployed<Kind::kBF16>("scalar any*bf16"),
-    ScalarDeployed<Kind::kQ8_0>("scalar any*q8_0"),
-    ScalarDeployed<Kind::kQ8_1>("scalar any*q8_1"),
-    ScalarDeployed<Kind::kQ8_K>("scalar any*q8_k"),
-    ScalarDeployed<Kind::kInt8PerToken>("scalar any*int8"),
-    ScalarDeployed<Kind::kFp8PerToken>("scalar any*fp8"),
-    ScalarDeployed<Kind::kFp8Group128>("scalar any*fp8-128"),
-    ScalarDeployed<Kind::kInt8Outliers>("scalar any*int8-outliers"),
-    ScalarDeployed<Kind::kInt8BitNet>("scalar any*int8-bitnet"),
-    ScalarDeployed<Kind::kMxfp8>("scalar any*mxfp8"),
-    ScalarDeployed<Kind::kMxfp4>("scalar any*mxfp4"),
-    ScalarStatic<Kind::kInt8Static>("scalar any*int8-static"),
-    ScalarStatic<Kind::kFp8Static>("scalar any*fp8-static"),
-    ScalarStatic<Kind::kNvfp4>("scalar any*nvfp4"),
-    {"scalar reference", kReference, Always, FloatBytes, ref::Prepare<Kind::kFloat>, ref::MultiplyDecoded},
+    Reference("reference f32", "f32", ASSAY_FLOATS(PrepareFloat, MultiplyF32)),
+    Reference("reference f16", "f16", ASSAY_FLOATS(PrepareFloat, MultiplyF16)),
+    Reference("reference bf16", "bf16", ASSAY_FLOATS(PrepareFloat, MultiplyBf16)),
+    Reference("reference", "",
+              ASSAY_FLOATS(PrepareFloat, MultiplyAny,
+                           {kScalar, FloatBytes, ref::Prepare<Kind::kFloat>, ref::MultiplyDecoded})),
 };
 
+struct InstructionSetRow {
+  InstructionSet set;
+  std::string_view name;
+  std::string_view missing;  // what a processor without it lacks
+  bool CpuFeatures::*there;  // null: always
+};
+constexpr InstructionSetRow kInstructionSets[] = {
+    {kScalar, "scalar", "", nullptr},
+    {kAvx2, "avx2", "AVX2 with FMA3 and F16C", &CpuFeatures::avx2_fma},
+    {kAvx512, "avx512", "AVX-512 F, BW, VL and DQ", &CpuFeatures::avx512},
+    {kAvx512Bf16, "avx512-bf16", "AVX-512 BF16", &CpuFeatures::avx512_bf16},
+    {kAvx512Vnni, "avx512-vnni", "AVX-512 VNNI", &CpuFeatures::avx512_vnni},
+};
+
+const InstructionSetRow& RowOf(InstructionSet set) {
+  return kInstructionSets[static_cast<size_t>(set)];
+}
+
+std::vector<LinearKernel> AllKernels() {
+  std::vector<LinearKernel> all;
+  for (const Algorithm& algorithm : kAlgorithms)
+    for (const Variant& variant : algorithm.variants)
+      if (variant.multiply)
+        all.push_back({fmt::format("{} {}", RowOf(variant.needs).name, algorithm.name), algorithm.arithmetic,
+                       variant.needs, algorithm.made_for, algorithm.activation, variant.activation_bytes,
+                       variant.prepare, variant.multiply});
+  return all;
+}
+
 }  // namespace
+
+std::string LinearKernel::unsupported(const Format& format, const CpuFeatures& cpu) const {
+  const InstructionSetRow& set = RowOf(needs);
+  if (set.there && !(cpu.*set.there)) return fmt::format("this processor lacks {}", set.missing);
+  if (!made_for.empty() && format.name != made_for) return fmt::format("it is made for format {}", made_for);
+  if (activation && format.activation != *activation) return "the format's activations are of another kind";
+  return {};
+}
 
 std::string_view ArithmeticName(Arithmetic arithmetic) {
   return arithmetic == Arithmetic::kReference ? "reference" : "deployed";
 }
 
 std::span<const LinearKernel> LinearKernels() {
-  return kKernels;
+  static const std::vector<LinearKernel> kernels = AllKernels();
+  return kernels;
 }
 
 const LinearKernel& ChooseLinear(const Format& format, Arithmetic arithmetic, const CpuFeatures& cpu,
                                  std::string_view forced) {
   ASSAY_CHECK(DecodesInPieces(format));
   const LinearKernel* named = nullptr;
-  for (const LinearKernel& kernel : kKernels) {
+  for (const LinearKernel& kernel : LinearKernels()) {
     if (!forced.empty()) {
       if (kernel.name == forced) named = &kernel;
       continue;
@@ -304,7 +207,7 @@ const LinearKernel& ChooseLinear(const Format& format, Arithmetic arithmetic, co
   if (forced.empty()) Fail(ErrorKind::kUnsupported, "format {}: no {} kernel", format.name, ArithmeticName(arithmetic));
   if (!named) {
     std::string names;
-    for (const LinearKernel& kernel : kKernels)
+    for (const LinearKernel& kernel : LinearKernels())
       names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", kernel.name);
     Fail(ErrorKind::kUnsupported, "kernel \"{}\": expected one of {}", forced, names);
   }

@@ -86,7 +86,7 @@ Expected Oracle(const PackedView& weights, int64_t row, const std::vector<float>
   weights.format->decode_row(weights, row, w.data());
   bool deployed = kernel.arithmetic == Arithmetic::kDeployed;
   Kind kind = weights.format->activation;
-  if (deployed && kind == Kind::kBF16 && kernel.name.find("scalar") == std::string_view::npos)
+  if (deployed && kind == Kind::kBF16)
     for (float& v : w) v = RoundToBf16(v);
   double sum = 0, magnitude = 0, largest = 0;
   for (size_t i = 0; i < w.size(); ++i) {

@@ -4,6 +4,7 @@
 
 #include "kernel/ref/activations.h"
 #include "kernel/ref/decode.h"
+#include "number/bf16.h"
 
 namespace assay::ref {
 namespace {
@@ -17,16 +18,17 @@ float Dot(const float* a, const float* b, int64_t n) {
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
-}  // namespace
-
-void MultiplyDecoded(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
-                     int64_t row_end, float* y, int64_t y_stride) {
+/// `round` is done to each piece of decoded weights.
+template <typename Round>
+void Multiply(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
+              int64_t row_end, float* y, int64_t y_stride, const Round& round) {
   alignas(64) float decoded[kDecodeColumns];
   int64_t token_bytes = FloatActivationBytes(weights.cols);
   for (int64_t r = row_begin; r < row_end; ++r) {
     for (int64_t begin = 0; begin < weights.cols; begin += kDecodeColumns) {
       int64_t n = std::min(kDecodeColumns, weights.cols - begin);
       DecodeColumns(weights, r, begin, n, decoded);
+      round(decoded, n);
       for (int64_t t = 0; t < n_tokens; ++t) {
         float sum = Dot(decoded, reinterpret_cast<const float*>(activations + t * token_bytes) + begin, n);
         float& out = y[t * y_stride + r];
@@ -34,6 +36,20 @@ void MultiplyDecoded(const PackedView& weights, const std::byte* activations, in
       }
     }
   }
+}
+
+}  // namespace
+
+void MultiplyDecoded(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
+                     int64_t row_end, float* y, int64_t y_stride) {
+  Multiply(weights, activations, n_tokens, row_begin, row_end, y, y_stride, [](float*, int64_t) {});
+}
+
+void MultiplyDecodedAsBf16(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
+                           int64_t row_end, float* y, int64_t y_stride) {
+  Multiply(weights, activations, n_tokens, row_begin, row_end, y, y_stride, [](float* row, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) row[i] = RoundToBf16(row[i]);
+  });
 }
 
 void MultiplyStatic(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,

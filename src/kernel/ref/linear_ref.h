@@ -14,8 +14,12 @@ namespace assay::ref {
 void MultiplyDecoded(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
                      int64_t row_end, float* y, int64_t y_stride);
 
-/// The same for formats whose activations have a calibrated scale (PackedView::activation_scale): rounds them on the
-/// way. Without a calibrated scale every 1024 columns of a token have their own.
+/// The same with weights rounded to bfloat16, as engines with 16-bit matrix products multiply.
+void MultiplyDecodedAsBf16(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
+                           int64_t row_end, float* y, int64_t y_stride);
+
+/// MultiplyDecoded for formats whose activations have a calibrated scale (PackedView::activation_scale): rounds them on
+/// the way. Without a calibrated scale every 1024 columns of a token have their own.
 void MultiplyStatic(const PackedView& weights, const std::byte* activations, int64_t n_tokens, int64_t row_begin,
                     int64_t row_end, float* y, int64_t y_stride);
 
