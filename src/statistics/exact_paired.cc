@@ -212,10 +212,12 @@ double UpperBound(const PairedCounts& counts, double level) {
     }
   };
   close_in();
-  // Where the order of tables changes with the margin the test may take back what it rejected, within half a point.
+  // Where the order of tables changes with the margin the test may take back what it rejected: with few examples up to
+  // a point further on, with many hardly.
   constexpr double kStep = 0.0005;
-  for (int k = 10; k > 0; --k) {
-    const double look = high + k * kStep;
+  const double first = high, reach = std::max(0.005, 0.3 / static_cast<double>(counts.n));
+  for (int k = static_cast<int>(reach / kStep); k > 0; --k) {
+    const double look = first + k * kStep;
     if (look >= 1 || rejects(look)) continue;
     low = look;
     high = look + kStep;
