@@ -3,18 +3,18 @@
 
 #if defined(__x86_64__)
 
-#include "kernel/cpu/intrinsics.h"
 #include "kernel/cpu/kernels.h"
+#include "kernel/cpu/vector/intrinsics.h"
 #include "kernel/ref/decode.h"
 #include "number/fp4_e2m1.h"
 #include "number/nf4.h"
 
 // The order of what follows matters.
 // clang-format off
-#include "kernel/cpu/begin_avx512_bf16.h"
+#include "kernel/cpu/vector/begin_avx512_bf16.h"
 
 namespace assay::avx512bf16 {
-#include "kernel/cpu/vector_avx512.inc"
+#include "kernel/cpu/vector/vector_avx512.inc"
 #include "kernel/cpu/float_dot.inc"
 #include "kernel/cpu/decoders.inc"
 // clang-format on
@@ -128,6 +128,6 @@ void MultiplyFp8ChannelA8(const PackedView& weights, const std::byte* activation
 
 }  // namespace assay::avx512bf16
 
-#include "kernel/cpu/end_target.h"
+#include "kernel/cpu/vector/end_target.h"
 
 #endif

@@ -4,16 +4,16 @@
 
 #include "format/gguf/iq4_nl.h"
 #include "kernel/cpu/activation_layout.h"
-#include "kernel/cpu/intrinsics.h"
 #include "kernel/cpu/kernels.h"
+#include "kernel/cpu/vector/intrinsics.h"
 
 // The order of what follows matters.
 // clang-format off
-#include "kernel/cpu/begin_avx512_vnni.h"
+#include "kernel/cpu/vector/begin_avx512_vnni.h"
 
 namespace assay::avx512vnni {
-#include "kernel/cpu/vector_avx512.inc"
-#include "kernel/cpu/integer_avx512.inc"
+#include "kernel/cpu/vector/vector_avx512.inc"
+#include "kernel/cpu/vector/integer_avx512.inc"
 #include "kernel/cpu/tile.inc"
 #include "kernel/cpu/block32.inc"
 #include "kernel/cpu/kquant.inc"
@@ -21,6 +21,6 @@ namespace assay::avx512vnni {
 // clang-format on
 }  // namespace assay::avx512vnni
 
-#include "kernel/cpu/end_target.h"
+#include "kernel/cpu/vector/end_target.h"
 
 #endif
