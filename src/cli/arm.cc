@@ -16,30 +16,22 @@
 #include "task/runner.h"
 
 namespace assay {
+
+/// As the cache keeps it.
+void Members(auto& json, MaybeConst<Answer> auto& answer) {
+  json.Required("text", answer.text);
+  json.Required("ids", answer.ids);
+  json.Required("logprobs", answer.logprobs);
+  json.Required("finish", answer.finish);
+  json.Required("prompt_tokens", answer.prompt_tokens);
+}
+
 namespace {
 
+constexpr const char* kCacheName = "result cache";  // in messages
 constexpr const char* kResults = "results.sqlite";
 /// Greedy examples that are asked again to see that nothing changes.
 constexpr size_t kGreedyAgain = 5;
-
-Json AnswerToJson(const Answer& a) {
-  return {{"text", a.text},
-          {"ids", a.ids},
-          {"logprobs", a.logprobs},
-          {"finish", a.finish},
-          {"prompt_tokens", a.prompt_tokens}};
-}
-
-Answer AnswerFromJson(const Json& json) {
-  Answer a;
-  a.text = json.at("text");
-  a.ids = json.at("ids").get<std::vector<int32_t>>();
-  for (const Json& value : json.at("logprobs"))
-    a.logprobs.push_back(value.is_null() ? std::numeric_limits<float>::quiet_NaN() : value.get<float>());
-  a.finish = json.at("finish");
-  a.prompt_tokens = json.at("prompt_tokens");
-  return a;
-}
 
 using ResultsById = std::unordered_map<std::string_view, const ExampleResult*>;
 ResultsById ById(const RunRecord& run) {
@@ -101,7 +93,7 @@ std::optional<Json> Cache::Get(const std::string& key) {
     GoOnWithout(error);
   }
   if (!text) return std::nullopt;
-  return ParseJson(*text, "result cache");
+  return ParseJson(*text, kCacheName);
 }
 
 void Cache::Put(const std::string& key, const Json& value) {
@@ -182,9 +174,9 @@ RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& he
   lookup.get = [&](const std::string& key) -> std::optional<Answer> {
     auto found = cache.Get(key);
     if (!found) return std::nullopt;
-    return AnswerFromJson(*found);
+    return ReadJson<Answer>(*found, kCacheName);
   };
-  lookup.put = [&](const std::string& key, const Answer& answer) { cache.Put(key, AnswerToJson(answer)); };
+  lookup.put = [&](const std::string& key, const Answer& answer) { cache.Put(key, JsonWriter::Written(answer)); };
   return RunTask(task, *arm.engine, header, writer, progress, lookup, first_sample);
 }
 
@@ -214,30 +206,18 @@ ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCach
   std::string key =
       KeyOf({"quality", arm.identity.fingerprint, base ? base->identity.fingerprint : "", HashHex(text),
              std::to_string(options.context), std::to_string(options.chunks), ArithmeticName(arm.model->arithmetic())});
-  Json measured;
-  if (auto found = cache.Get(key)) {
-    measured = *found;
-  } else {
-    PerplexityResult r =
-        MeasurePerplexity(*arm.engine, base ? base->engine.get() : nullptr, &base_logits, text, options, progress);
-    measured = {{"perplexity", r.perplexity}, {"error", r.perplexity * r.standard_error}};
-    if (r.against) {
-      measured["mean_kl"] = r.divergence.mean;
-      measured["p99_kl"] = r.divergence.p99;
-      measured["same_top"] = r.divergence.same_top;
-    }
-    cache.Put(key, measured);
-  }
+  if (auto found = cache.Get(key)) return ArmQualityFromJson(*found, kCacheName);
+  const PerplexityResult r =
+      MeasurePerplexity(*arm.engine, base ? base->engine.get() : nullptr, &base_logits, text, options, progress);
   ArmQuality quality;
-  quality.has_perplexity = true;
-  quality.perplexity = JsonDoubleOrNan(measured, "perplexity", "result cache");
-  quality.perplexity_error = JsonDoubleOrNan(measured, "error", "result cache");
-  if (measured.contains("mean_kl")) {
-    quality.has_kl = true;
-    quality.mean_kl = JsonDouble(measured, "mean_kl", "result cache");
-    quality.p99_kl = JsonDouble(measured, "p99_kl", "result cache");
-    quality.same_top = measured.at("same_top");
+  quality.perplexity = r.perplexity;
+  quality.perplexity_error = r.perplexity * r.standard_error;
+  if (r.against) {
+    quality.mean_kl = r.divergence.mean;
+    quality.p99_kl = r.divergence.p99;
+    quality.same_top = r.divergence.same_top;
   }
+  cache.Put(key, ToJson(quality));
   return quality;
 }
 
@@ -269,7 +249,7 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
     std::string key = KeyOf({"displacement", arm.identity.fingerprint, base.identity.fingerprint, baseline->prompt_hash,
                              ids.Hex(), ArithmeticName(arm.model->arithmetic())});
     if (auto found = cache.Get(key)) {
-      Displacement d = DisplacementFromJson(*found, "result cache");
+      Displacement d = DisplacementFromJson(*found, kCacheName);
       d.id = example.id;
       all.push_back(d);
       continue;

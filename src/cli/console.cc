@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "record/json_fields.h"
 #include "report/escape.h"
 #include "system/machine.h"
 
@@ -118,6 +119,13 @@ class ConsoleProgress : public Progress {
   double started_ = 0, shown_ = 0;
 };
 
+/// What JSON has no numbers for, as records name it.
+void NameInfinite(Json& json) {
+  if (json.is_number_float()) json = NumberJson(json.get<double>());
+  if (json.is_structured())
+    for (Json& item : json) NameInfinite(item);
+}
+
 }  // namespace
 
 void CatchSignals() {
@@ -156,7 +164,9 @@ void PrintTrusted(std::string_view text) {
 }
 
 void PrintJson(const Json& json) {
-  PrintTrusted(PrintableJson(DumpJson(json)));
+  Json named = json;
+  NameInfinite(named);
+  PrintTrusted(PrintableJson(DumpJson(named)));
 }
 
 void PrintAnswer(std::string_view piece) {

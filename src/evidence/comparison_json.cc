@@ -1,13 +1,14 @@
 #include <cmath>
 
 #include "evidence/comparison.h"
+#include "record/json_fields.h"
 
 namespace assay {
 namespace {
 
 /// Six decimals: finer differences are noise of the mathematics library, and would make two builds differ.
 Json Rounded(double value) {
-  if (!std::isfinite(value)) return nullptr;
+  if (!std::isfinite(value)) return NumberJson(value);
   const double rounded = std::round(value * 1e6) / 1e6;
   return rounded == 0 ? 0.0 : rounded;  // no "-0.0"
 }

@@ -281,7 +281,7 @@ std::vector<DifferingPrompt> DifferingPrompts(const CheckRecord& record, const s
   std::vector<DifferingPrompt> out;
   for (const ExampleResult& baseline : record.baseline.unlabelled.examples) {
     if (!baseline.error.empty() || asked.contains(baseline.prompt_hash)) continue;
-    DifferingPrompt differing{baseline.id, {}, baseline.answer, record.baseline.model().format, {}};
+    DifferingPrompt differing{baseline.id, {}, {baseline.answer, record.baseline.model().format}, {}};
     for (size_t i = 0; i < arms.size(); ++i) {
       const auto found = arms[i].find(baseline.id);
       if (found == arms[i].end() || !found->second->error.empty()) continue;
@@ -306,7 +306,7 @@ std::vector<std::string> StaleLabels(const CheckRecord& record) {
   std::set<LabelKey> there;
   for (const DifferingPrompt& prompt : DifferingPrompts(record, {}))
     for (const OtherAnswer& answer : prompt.answers)
-      there.insert({prompt.id, HashHex(prompt.draft), HashHex(answer.answer)});
+      there.insert({prompt.id, HashHex(prompt.draft.answer), HashHex(answer.answer)});
   std::vector<std::string> stale;
   for (const AnswerLabel& label : record.labels)
     if (!there.count({label.id, label.baseline_hash, label.other_hash})) stale.push_back(label.id);

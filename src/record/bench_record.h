@@ -14,7 +14,8 @@ inline constexpr int kBenchRecordVersion = 1;
 struct BenchRow {
   std::string test;  // "pp512": a prompt of 512 tokens; "tg128": 128 tokens generated
   int64_t tokens = 0;
-  std::vector<double> tokens_per_s;  // one per repetition
+  std::vector<double> tokens_per_s;  // one per repetition; NaN: not measured
+  /// Of those measured; 0 without any.
   double median() const;
   double standard_deviation() const;
 };

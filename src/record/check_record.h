@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,12 @@ struct ArmCost {
   uint64_t peak_memory_bytes = 0;
 };
 
-/// Quality of an arm on a general text.
+/// Quality of an arm on a general text. Empty: not measured; NaN: the model's predictions are no numbers; infinite: it
+/// gives no probability to what came, or the perplexity is beyond a double.
 struct ArmQuality {
-  bool has_perplexity = false;
-  double perplexity = 0, perplexity_error = 0;  // one standard error
-  bool has_kl = false;                          // KL(baseline || arm) over the same text; absent for the baseline
-  double mean_kl = 0, p99_kl = 0, same_top = 1;
+  std::optional<double> perplexity, perplexity_error;  // one standard error
+  // KL(baseline || arm) over the same text, in nats, and the share of tokens with the same top; empty for the baseline
+  std::optional<double> mean_kl, p99_kl, same_top;
 };
 
 /// What a person said of two answers that differ to a prompt without checks.
@@ -81,10 +82,12 @@ struct CheckRecord {
   std::vector<Arm> candidates;
 };
 
-Json ToJson(const Arm& arm);
+Json ToJson(const ArmCost& cost);
+Json ToJson(const ArmQuality& quality);
 Json ToJson(const NoiseFloor& noise);
 Json ToJson(const CheckRecord& record);
 /// Throw Error naming `where` and the member.
+ArmQuality ArmQualityFromJson(const Json& json, std::string_view where);
 Displacement DisplacementFromJson(const Json& json, std::string_view where);
 CheckRecord CheckRecordFromJson(const Json& json, std::string_view where);
 CheckRecord ReadCheckRecord(const std::filesystem::path& path);

@@ -10,28 +10,19 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/strings.h"
-#include "record/json_fields.h"
+#include "record/members.h"
 
 namespace assay {
 namespace {
 
 constexpr std::array<std::string_view, 4> kRights = {"baseline", "candidate", "both", "neither"};
 
-Json AnswerJson(const std::string& answer) {
-  Json json;
-  json["answer"] = answer;
-  json["hash"] = HashHex(answer);
-  return json;
-}
-
-/// The hash of an answer, which must be of the answer that stands beside it.
-std::string HashOf(const Json& json, const std::string& where) {
-  std::string hash = JsonString(json, "hash", where);
-  if (hash != HashHex(JsonString(json, "answer", where)))
-    Fail(ErrorKind::kInvalid,
-         "{}: \"answer\" is not the one that was written (its \"hash\" differs): only \"right\" is to be filled in",
-         where);
-  return hash;
+/// Beside an answer: that nobody edits the answer unseen.
+void HashMember(auto& json, const std::string& answer) {
+  std::string hash = HashHex(answer);
+  json.Required("hash", hash);
+  json.Expect(hash == HashHex(answer), "answer",
+              "expected the one that was written (its \"hash\" differs): only \"right\" is to be filled in");
 }
 
 }  // namespace
@@ -46,29 +37,31 @@ std::string RightNames() {
   return names;
 }
 
+void Members(auto& json, MaybeConst<DraftAnswer> auto& draft) {
+  json.Required("answer", draft.answer);
+  HashMember(json, draft.answer);
+  json.Member("from", draft.from);
+}
+
+void Members(auto& json, MaybeConst<OtherAnswer> auto& other) {
+  json.Required("answer", other.answer);
+  HashMember(json, other.answer);
+  json.Member("from", other.from);
+  json.Nullable("right", other.right);
+  json.Expect(other.right.empty() || IsRight(other.right), "right", "expected one of {} or null, found \"{}\"",
+              RightNames(), other.right);
+}
+
+void Members(auto& json, MaybeConst<DifferingPrompt> auto& prompt) {
+  json.Required("id", prompt.id);
+  json.Member("prompt", prompt.prompt);
+  json.Required("draft", prompt.draft);
+  json.Required("answers", prompt.answers);
+}
+
 std::string LabelFileText(std::span<const DifferingPrompt> prompts) {
   std::string text;
-  for (const DifferingPrompt& prompt : prompts) {
-    Json json;
-    json["id"] = prompt.id;
-    json["prompt"] = Json::array();
-    for (const PromptPart& part : prompt.prompt) {
-      Json item;
-      item["role"] = part.role;
-      item["text"] = part.text;
-      json["prompt"].push_back(std::move(item));
-    }
-    json["draft"] = AnswerJson(prompt.draft);
-    json["draft"]["from"] = prompt.draft_from;
-    json["answers"] = Json::array();
-    for (const OtherAnswer& other : prompt.answers) {
-      Json item = AnswerJson(other.answer);
-      item["from"] = other.from;
-      item["right"] = other.right.empty() ? Json(nullptr) : Json(other.right);
-      json["answers"].push_back(std::move(item));
-    }
-    text += DumpJson(json) + "\n";
-  }
+  for (const DifferingPrompt& prompt : prompts) text += DumpJson(JsonWriter::Written(prompt)) + "\n";
   return text;
 }
 
@@ -81,24 +74,20 @@ std::vector<AnswerLabel> ParseLabels(std::string_view text, std::string_view nam
     if (Trim(row).empty()) continue;
     const std::string where = fmt::format("{}:{}", name, line);
     try {
-      const Json json = ParseJson(row, where, /*strict=*/true);
-      const std::string id = JsonString(json, "id", where);
-      const std::string draft = HashOf(JsonObject(json, "draft", where), where + ": draft");
-      size_t i = 0;
-      for (const Json& item : JsonArray(json, "answers", where)) {
-        const std::string place = fmt::format("{}: answers[{}]", where, i++);
-        const std::string other = HashOf(item, place);
-        const auto right = item.find("right");
-        if (right == item.end() || right->is_null()) continue;
-        if (!right->is_string() || !IsRight(right->get_ref<const std::string&>()))
-          Fail(ErrorKind::kInvalid, "{}.right: expected one of {} or null, found {}", place, RightNames(),
-               DumpJson(*right));
-        const auto [known, fresh] = seen.try_emplace({id, draft, other}, right->get<std::string>(), line);
+      const auto prompt = ReadJson<DifferingPrompt>(ParseJson(row, where, /*strict=*/true), where);
+      const std::string draft = HashHex(prompt.draft.answer);
+      for (size_t i = 0; i < prompt.answers.size(); ++i) {
+        const OtherAnswer& other = prompt.answers[i];
+        if (other.right.empty()) continue;
+        AnswerLabel label{prompt.id, draft, HashHex(other.answer), other.right};
+        const auto [known, fresh] =
+            seen.try_emplace({label.id, label.baseline_hash, label.other_hash}, label.right, line);
         if (fresh)
-          labels.push_back({id, draft, other, known->second.first});
-        else if (known->second.first != right->get_ref<const std::string&>())
-          Fail(ErrorKind::kInvalid, "{}.right: found {}, line {} says \"{}\" of the same answers: keep one of them",
-               place, DumpJson(*right), known->second.second, known->second.first);
+          labels.push_back(std::move(label));
+        else if (known->second.first != label.right)
+          Fail(ErrorKind::kInvalid,
+               "{}: answers[{}].right: found \"{}\", line {} says \"{}\" of the same answers: keep one of them", where,
+               i, label.right, known->second.second, known->second.first);
       }
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInvalid) throw;

@@ -18,10 +18,14 @@ struct OtherAnswer {
   std::string right;              // empty: not labelled yet
 };
 
+struct DraftAnswer {
+  std::string answer, from;
+};
+
 struct DifferingPrompt {
   std::string id;
   std::vector<PromptPart> prompt;
-  std::string draft, draft_from;
+  DraftAnswer draft;
   std::vector<OtherAnswer> answers;
 };
 

@@ -35,8 +35,8 @@ struct QuantRecord {
 };
 
 Json ToJson(const ModelIdentity& model);
-ModelIdentity ModelIdentityFromJson(const Json& json, std::string_view where);
 Json ToJson(const QuantRecord& record);
+/// Throws Error naming `where` and the member.
 QuantRecord QuantRecordFromJson(const Json& json, std::string_view where);
 
 }  // namespace assay

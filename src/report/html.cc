@@ -60,9 +60,8 @@ struct MeasureColumn {
   std::string (*value)(const Arm& arm);
 };
 constexpr MeasureColumn kMeasures[] = {
-    {"Perplexity", "Perplexity", false,
-     [](const Arm& arm) { return PerplexityText(arm.quality.perplexity, arm.quality.has_perplexity); }},
-    {"KL", "KL", false, [](const Arm& arm) { return DivergenceText(arm.quality.mean_kl, arm.quality.has_kl); }},
+    {"Perplexity", "Perplexity", false, [](const Arm& arm) { return PerplexityText(arm.quality.perplexity); }},
+    {"KL", "KL", false, [](const Arm& arm) { return DivergenceText(arm.quality.mean_kl); }},
     {"Prefill<br>tokens/s", "Prefill t/s", true,
      [](const Arm& arm) { return SpeedText(arm.cost.prefill_tokens_per_s); }},
     {"Decode<br>tokens/s", "Decode t/s", false, [](const Arm& arm) { return SpeedText(arm.cost.decode_tokens_per_s); }},

@@ -187,11 +187,11 @@ std::string UnlabelledHtml(const CheckRecord& record) {
   for (const DifferingPrompt& prompt : prompts) {
     out += "<section class=\"unlabelled\"><header><h3>" + EscapeHtml(prompt.id) + "</h3></header>";
     for (const OtherAnswer& other : prompt.answers) {
-      const std::vector<DiffPart> parts = DiffWords(prompt.draft, other.answer);
+      const std::vector<DiffPart> parts = DiffWords(prompt.draft.answer, other.answer);
       const std::string from = EscapeHtml(Join(other.from, ", "));
       out += "<article class=\"other\"><header><b>" + from + "</b><span class=\"why\">" +
              EscapeHtml(other.right.empty() ? "without a label" : "right: " + other.right) +
-             "</span></header><div class=\"sides\">" + Side(EscapeHtml(prompt.draft_from), parts, true) +
+             "</span></header><div class=\"sides\">" + Side(EscapeHtml(prompt.draft.from), parts, true) +
              Side(from, parts, false) + "</div></article>\n";
     }
     out += "</section>\n";

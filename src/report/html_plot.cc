@@ -243,20 +243,20 @@ Panel PassPanel(const CheckRecord& record, std::span<const Comparison> compariso
 /// Perplexity where measured, else mean KL on the text.
 Panel AveragePanel(const CheckRecord& record, std::span<const Comparison> comparisons) {
   Panel panel;
-  const bool perplexity = record.baseline.quality.has_perplexity;
+  const bool perplexity = record.baseline.quality.perplexity.has_value();
   panel.title = perplexity ? "The average: perplexity" : "The average: KL divergence";
   panel.subtitle = (record.text_name.empty() ? std::string("general text") : record.text_name) + "; lower is better";
   panel.label = "Size against " + std::string(perplexity ? "perplexity" : "KL divergence") +
                 " on a general text; the figures are in the table above.";
-  auto add = [&](const Arm& arm, std::string_view ink) {
-    const ArmQuality& quality = arm.quality;
-    const double value = perplexity ? quality.perplexity : quality.mean_kl;
-    if (!(perplexity ? quality.has_perplexity : quality.has_kl || ink.empty()) || !std::isfinite(value)) return;
-    panel.points.push_back({arm.model().format, static_cast<double>(arm.model().file_bytes), value, false, 0, 0, ink});
+  auto add = [&](const Arm& arm, std::optional<double> value, std::string_view ink) {
+    if (!value || !std::isfinite(*value)) return;
+    panel.points.push_back({arm.model().format, static_cast<double>(arm.model().file_bytes), *value, false, 0, 0, ink});
   };
-  add(record.baseline, "");
+  auto measured = [&](const Arm& arm) { return perplexity ? arm.quality.perplexity : arm.quality.mean_kl; };
+  add(record.baseline, perplexity ? measured(record.baseline) : 0, "");
   for (size_t i = 0; i < comparisons.size(); ++i)
-    add(record.candidates[i], VerdictClass(comparisons[i].all, comparisons[i].comparable));
+    add(record.candidates[i], measured(record.candidates[i]),
+        VerdictClass(comparisons[i].all, comparisons[i].comparable));
   return panel;
 }
 

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "base/error.h"
 #include "evidence/advice.h"
 #include "record/json_fields.h"
@@ -9,26 +7,10 @@
 namespace assay {
 namespace {
 
-Json QualityJson(const ArmQuality& quality) {
-  Json json = Json::object();
-  if (quality.has_perplexity) {
-    json["perplexity"] = NumberJson(quality.perplexity);
-    json["perplexity_error"] = NumberJson(quality.perplexity_error);
-  }
-  if (quality.has_kl) {
-    json["mean_kl"] = NumberJson(quality.mean_kl);
-    json["p99_kl"] = NumberJson(quality.p99_kl);
-    json["same_top"] = NumberJson(quality.same_top);
-  }
-  return json;
-}
-
 Json CostJson(const Arm& arm) {
   Json json;
   json["format"] = arm.model().format;
-  json["prefill_tokens_per_s"] = NumberJson(arm.cost.prefill_tokens_per_s);
-  json["decode_tokens_per_s"] = NumberJson(arm.cost.decode_tokens_per_s);
-  json["peak_memory_bytes"] = arm.cost.peak_memory_bytes;
+  json.update(ToJson(arm.cost));
   return json;
 }
 
@@ -59,13 +41,13 @@ Json RenderJson(const CheckRecord& record, std::span<const Comparison> compariso
   baseline["examples"] = record.baseline.run.example_count();
   baseline["answers"] = record.baseline.run.examples.size();
   baseline["passed"] = Passed(record.baseline.run);
-  baseline["quality"] = QualityJson(record.baseline.quality);
+  baseline["quality"] = ToJson(record.baseline.quality);
   json["noise"] = record.noise.measured() ? ToJson(record.noise) : Json(nullptr);
   json["verdicts"] = Json::array();
   for (size_t i = 0; i < comparisons.size(); ++i) {
     Json item = ToJson(comparisons[i]);
     item["model"] = ToJson(record.candidates[i].model());
-    item["quality"] = QualityJson(record.candidates[i].quality);
+    item["quality"] = ToJson(record.candidates[i].quality);
     json["verdicts"].push_back(std::move(item));
   }
   Json& cost = json["cost"];

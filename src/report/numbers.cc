@@ -9,21 +9,20 @@
 
 namespace assay {
 
-std::string PerplexityText(double value, bool known) {
-  if (!known) return kDash;
-  if (std::isnan(value)) return "NaN";
-  if (!std::isfinite(value)) return "inf";
-  return fmt::format("{:.{}f}", value, value < 100 ? 2 : value < 1000 ? 1 : 0);
+std::string PerplexityText(std::optional<double> value) {
+  if (!value) return kDash;
+  if (std::isnan(*value)) return "NaN";
+  return fmt::format("{:.{}f}", *value, *value < 100 ? 2 : *value < 1000 ? 1 : 0);
 }
 
-std::string DivergenceText(double value, bool known) {
-  if (!known) return kDash;
-  if (!std::isfinite(value)) return "inf";
-  return fmt::format("{:.{}f}", value, value < 0.1 ? 4 : value < 1 ? 3 : 2);
+std::string DivergenceText(std::optional<double> value) {
+  if (!value) return kDash;
+  if (std::isnan(*value)) return "NaN";
+  return fmt::format("{:.{}f}", *value, *value < 0.1 ? 4 : *value < 1 ? 3 : 2);
 }
 
 std::string SpeedText(double tokens_per_s) {
-  if (!(tokens_per_s > 0) || !std::isfinite(tokens_per_s)) return kDash;
+  if (!(tokens_per_s > 0)) return kDash;
   return fmt::format("{:.{}f}", tokens_per_s, tokens_per_s < 100 ? 1 : 0);
 }
 
@@ -32,7 +31,7 @@ std::string SizeText(uint64_t bytes) {
 }
 
 std::string BitsText(double bits) {
-  return bits > 0 && std::isfinite(bits) ? fmt::format("{:.2f}", bits) : kDash;
+  return bits > 0 ? fmt::format("{:.2f}", bits) : kDash;
 }
 
 std::string PointsText(double share) {

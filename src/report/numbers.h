@@ -1,6 +1,7 @@
 #pragma once
 // How the report writes numbers: the same in every view.
 
+#include <optional>
 #include <string>
 
 #include "evidence/comparison.h"
@@ -9,15 +10,15 @@ namespace assay {
 
 inline constexpr const char* kDash = "\xE2\x80\x93";
 
-/// "12.34", "123.4", "12340", "inf"; a dash when `known` is false.
-std::string PerplexityText(double value, bool known = true);
-/// "0.0310", "0.445", "1.20"; a dash when `known` is false.
-std::string DivergenceText(double value, bool known = true);
-/// "1234", "56.7"; a dash for 0.
+/// "12.34", "123.4", "12340", "inf", "NaN"; a dash where it was not measured.
+std::string PerplexityText(std::optional<double> value);
+/// "0.0310", "0.445", "1.20", "inf", "NaN"; a dash where it was not measured.
+std::string DivergenceText(std::optional<double> value);
+/// "1234", "56.7", "inf"; a dash for 0 and NaN, which was not measured.
 std::string SpeedText(double tokens_per_s);
 /// A dash for 0.
 std::string SizeText(uint64_t bytes);
-/// "4.50"; a dash for 0.
+/// "4.50"; a dash for 0 and NaN.
 std::string BitsText(double bits);
 /// Share as signed points, "2.0" or "−1.3" (a real minus sign).
 std::string PointsText(double share);

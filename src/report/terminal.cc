@@ -119,8 +119,8 @@ std::vector<Column> VerdictColumns(const CheckRecord& record, std::span<const Co
     put(TerminalText(arm.model().format, 24));
     put(BitsText(arm.model().bits_per_weight));
     put(SizeText(arm.model().file_bytes));
-    put(PerplexityText(quality.perplexity, quality.has_perplexity));
-    put(DivergenceText(quality.mean_kl, quality.has_kl));
+    put(PerplexityText(quality.perplexity));
+    put(DivergenceText(quality.mean_kl));
     put(passed);
     put(comparison ? std::to_string(comparison->all.counts.regressions) : "");
     put(comparison ? std::to_string(comparison->all.counts.fixes) : "");

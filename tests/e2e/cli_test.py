@@ -77,6 +77,30 @@ class Commands(unittest.TestCase):
         self.assertEqual(len(seen), 1)
         self.assertTrue((self.path / "assay-report.html").read_text().startswith("<!"))
 
+    def test_a_perplexity_beyond_a_double(self):
+        """It is infinite, not unmeasured, in every view, and again when it comes from the cache."""
+        loud = self.path / "loud"
+        shutil.copytree(DEMO, loud)
+        weights = bytearray((loud / "model.safetensors").read_bytes())
+        header = 8 + struct.unpack("<Q", weights[:8])[0]
+        begin, end = (header + at for at in json.loads(weights[8:header])["model.norm.weight"]["data_offsets"])
+        norm = f"<{(end - begin) // 2}H"
+        weights[begin:end] = struct.pack(norm, *(x + (14 << 7) for x in struct.unpack(norm, weights[begin:end])))  # times 2^14
+        (loud / "model.safetensors").write_bytes(weights)
+        (self.path / "few.jsonl").write_text("".join(TASK.read_text().splitlines(keepends=True)[:3]))
+        common = ("check", loud, "--task", "few.jsonl", "--to", "q8_0", "--no-speed", "--force")
+        for source in ("measured", "cached"):
+            with self.subTest(source):
+                out = self.json(*common, "--text", TEXT, "--context", 64, "--chunks", 2, codes=(0, 3, 4))
+                self.assertEqual(out["baseline"]["quality"]["perplexity"], "inf")
+                self.assertEqual(out["verdicts"][0]["quality"]["perplexity"], "inf")
+                self.assertIsInstance(out["verdicts"][0]["quality"]["mean_kl"], float)
+                record = json.loads((self.path / "assay-report.json").read_text())
+                self.assertEqual(record["baseline"]["quality"]["perplexity"], "inf")
+                self.assertRegex((self.path / "assay-report.html").read_text(), ">inf<")
+        self.assertEqual(self.json("perplexity", loud, "--text", TEXT, "--context", 64, "--chunks", 2)["perplexity"], "inf")
+        self.assertNotIn("perplexity", self.json(*common, codes=(0, 3, 4))["baseline"]["quality"])
+
     def test_legs_one_by_one(self):
         """quantize, run, compare give what check gives."""
         check = self.json("check", DEMO, "--task", TASK, "--to", "q2_k", "--no-speed", codes=(0, 3, 4))

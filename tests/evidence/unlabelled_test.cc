@@ -268,7 +268,7 @@ TEST(Unlabelled, WhatDiffersIsPutBeforeAPersonOnce) {
   EXPECT_THAT(found[0].answers[0].from, ElementsAre("q4_0", "q2_k"));
   EXPECT_EQ(found[0].answers[0].right, "");
   EXPECT_EQ(found[1].answers[0].right, "both");
-  EXPECT_EQ(found[2].draft, "a");
+  EXPECT_EQ(found[2].draft.answer, "a");
   EXPECT_EQ(found[2].answers[0].answer, "c");
 }
 

@@ -51,8 +51,10 @@ TEST(LabelFile, NamesLinePlaceAndFix) {
   const std::string text = LabelFileText(Sample());
   EXPECT_THAT(Refused("\n" + Replaced(text, "\"right\":null", "\"right\":\"yes\"")),
               AllOf(HasSubstr("l.jsonl:2: answers[0].right"), HasSubstr("\"neither\""), HasSubstr("\"yes\"")));
-  EXPECT_THAT(Refused(Replaced(text, "\"two\"", "\"two!\"")), HasSubstr("l.jsonl:1: answers[0]: \"answer\" is not"));
-  EXPECT_THAT(Refused(Replaced(text, "\"one\"", "\"One\"")), HasSubstr("l.jsonl:1: draft"));
+  EXPECT_THAT(Refused(Replaced(text, "\"two\"", "\"two!\"")),
+              HasSubstr("l.jsonl:1: answers[0].answer: expected the one that was written"));
+  EXPECT_THAT(Refused(Replaced(text, "\"one\"", "\"One\"")),
+              HasSubstr("l.jsonl:1: draft.answer: expected the one that was written"));
   EXPECT_THAT(Refused("{\"id\":\"7\"}"), AllOf(HasSubstr("l.jsonl:1"), HasSubstr("differing.jsonl")));
   EXPECT_THAT(Refused("{"), AllOf(HasSubstr("l.jsonl:1"), HasSubstr("differing.jsonl")));
   EXPECT_THAT(Refused(LabelFileText(Sample("both")) + LabelFileText(Sample("neither"))),

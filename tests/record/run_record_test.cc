@@ -305,15 +305,16 @@ TEST_F(RunRecordTest, DamageIsNamedByLine) {
   EXPECT_THAT(message(replace("\"id\":\"e1\"", "\"id\":\"e0\"")), HasSubstr(":3: a second result for example \"e0\""));
   EXPECT_THAT(message(replace("\"id\":\"e1\"", "\"id\":7")), HasSubstr(":3: \"id\" should be a string"));
   EXPECT_THAT(message(replace("[1,2,49151]", "[1,2,-4]")),
-              HasSubstr(":2: \"answer_ids\" should hold token ids, found -4"));
-  EXPECT_THAT(message(replace("[1,2,49151]", "[1,2,4294967296]")), HasSubstr("token ids"));
+              HasSubstr(":2: \"answer_ids[2]\" should be an integer from 0 to 2147483647, found -4"));
+  EXPECT_THAT(message(replace("[1,2,49151]", "[1,2,4294967296]")), HasSubstr("found 4294967296"));
   EXPECT_THAT(message(replace("[1,2,49151]", "{}")), HasSubstr(":2: \"answer_ids\" should be an array"));
   EXPECT_THAT(message(replace("{\"examples\":2}", "{\"examples\":3}")),
               HasSubstr(":4: the end line counts 3 examples, the file has 2"));
   EXPECT_THAT(message(good + "{}\n"), HasSubstr(":5: expected nothing after the end line"));
   EXPECT_THAT(message(replace("\"file_bytes\":123456789012345", "\"file_bytes\":-1")),
-              HasSubstr("should not be negative"));
-  EXPECT_THAT(message(replace("\"checks\":[", "\"checks\":[3,")), HasSubstr(":2: expected an object, found number"));
+              HasSubstr(":1: \"model.file_bytes\" should be an integer from 0, found -1"));
+  EXPECT_THAT(message(replace("\"checks\":[", "\"checks\":[3,")),
+              HasSubstr(":2: \"checks[0]\" should be an object, found 3"));
   EXPECT_THAT(message(""), HasSubstr(":1: expected the header"));
 }
 

@@ -122,6 +122,21 @@ TEST(Certificate, AVerdictThatTheRecordDoesNotGiveIsFound) {
               testing::ElementsAre(HasSubstr("no certificate has approved_by")));
 }
 
+TEST(Certificate, OfBeforeInfiniteHadAName) {
+  CheckRecord record = SampleCheck();
+  record.candidates[0].displacement[0].max_kl = INFINITY;
+  Json certificate = Certificate(record);
+  Json& stated = certificate["candidates"][0]["verdict"]["all"]["displacement"]["max_kl"];
+  EXPECT_EQ(stated, "inf");
+  EXPECT_THAT(Differences(VerifyRecord(certificate, Bytes(record), "r.json")), testing::IsEmpty());
+  stated = nullptr;
+  EXPECT_THAT(Differences(VerifyRecord(certificate, Bytes(record), "r.json")),
+              testing::Not(testing::Contains(HasSubstr("verdict: all."))));
+  stated = 2.5;
+  EXPECT_THAT(Differences(VerifyRecord(certificate, Bytes(record), "r.json")),
+              testing::Contains(HasSubstr("max_kl: the certificate says 2.5, found \"inf\"")));
+}
+
 TEST(Certificate, TaskAndWeights) {
   CheckRecord record = SampleCheck();
   record.baseline.run.header.looks = {50, 100};

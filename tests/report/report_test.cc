@@ -17,6 +17,7 @@
 #include "report/html_check.h"
 #include "report/html_parts.h"
 #include "report/notes.h"
+#include "report/numbers.h"
 #include "report/sample.h"
 #include "system/file.h"
 
@@ -353,6 +354,31 @@ TEST(Samples, EveryViewCountsAnswersAndShowsTheOneThatFlips) {
   EXPECT_EQ(json["baseline"]["passed"], 188);
   EXPECT_EQ(json["verdicts"][0]["all"]["drop"], 0.5);
   EXPECT_EQ(json["noise"]["repeated"], 5);
+}
+
+TEST(Views, TellInfiniteFromNotMeasured) {
+  CheckRecord record = SampleCheck();
+  record.candidates.resize(2);
+  record.candidates[0].quality = {INFINITY, NAN, INFINITY, INFINITY, 0.5};
+  record.candidates[1].quality = {};
+  const std::vector<Comparison> comparisons = Judge(record);
+  const std::string terminal = RenderTerminal(record, comparisons, {200, false}),
+                    html = RenderHtml(record, comparisons);
+  ExpectSafe(html);
+  auto line = [](const std::string& text, const std::string& name) {
+    const size_t at = text.find("\n" + name);
+    EXPECT_NE(at, std::string::npos) << text;
+    return text.substr(at, text.find('\n', at + 1) - at);
+  };
+  EXPECT_THAT(line(terminal, "q8_0"), testing::ContainsRegex("inf +inf"));
+  EXPECT_THAT(line(terminal, "fp8"), testing::ContainsRegex(std::string(kDash) + " +" + kDash));
+  EXPECT_THAT(html, HasSubstr(">inf<"));
+  EXPECT_THAT(html, HasSubstr(std::string(">") + kDash + "<"));
+  const Json json = RenderJson(record, comparisons);
+  EXPECT_EQ(json["verdicts"][0]["quality"]["perplexity"], "inf");
+  EXPECT_EQ(json["verdicts"][0]["quality"]["perplexity_error"], Json(nullptr));
+  EXPECT_EQ(json["verdicts"][0]["quality"]["mean_kl"], "inf");
+  EXPECT_EQ(json["verdicts"][1]["quality"], Json::object());
 }
 
 TEST(ReportJson, VerdictsDoNotDependOnTimes) {

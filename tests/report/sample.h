@@ -210,8 +210,13 @@ inline Arm MadeArm(const SampleArm& spec, const std::vector<SampleExample>& exam
     arm.run.examples.push_back(std::move(result));
   }
   arm.cost = {spec.prefill, spec.decode, static_cast<uint64_t>(spec.memory * 1024 * 1024)};
-  arm.quality = {true,    spec.perplexity, spec.perplexity * 0.012,         !baseline,
-                 spec.kl, 9 * spec.kl,     1 - std::min(0.5, 1.1 * spec.kl)};
+  arm.quality.perplexity = spec.perplexity;
+  arm.quality.perplexity_error = spec.perplexity * 0.012;
+  if (!baseline) {
+    arm.quality.mean_kl = spec.kl;
+    arm.quality.p99_kl = 9 * spec.kl;
+    arm.quality.same_top = 1 - std::min(0.5, 1.1 * spec.kl);
+  }
   return arm;
 }
 

@@ -146,10 +146,17 @@ TEST(Numbers, AsWritten) {
   EXPECT_EQ(PerplexityText(174.24), "174.2");
   EXPECT_EQ(PerplexityText(17424), "17424");
   EXPECT_EQ(PerplexityText(INFINITY), "inf");
-  EXPECT_EQ(PerplexityText(1, false), kDash);
+  EXPECT_EQ(PerplexityText(std::nullopt), kDash);
+  EXPECT_EQ(PerplexityText(NAN), "NaN");
+  EXPECT_EQ(DivergenceText(INFINITY), "inf");
+  EXPECT_EQ(DivergenceText(NAN), "NaN");
+  EXPECT_EQ(DivergenceText(std::nullopt), kDash);
   EXPECT_EQ(DivergenceText(0.00123), "0.0012");
   EXPECT_EQ(DivergenceText(0.4449), "0.445");
   EXPECT_EQ(SpeedText(0), kDash);
+  EXPECT_EQ(SpeedText(NAN), kDash);
+  EXPECT_EQ(SpeedText(INFINITY), "inf");
+  EXPECT_EQ(BitsText(NAN), kDash);
   EXPECT_EQ(PointsText(0.0204), "2.0");
   EXPECT_EQ(PointsText(-0.0134),
             "\xE2\x88\x92"

@@ -42,7 +42,8 @@ void PrintWorst(const QuantRecord& record) {
   std::vector<const TensorQuantization*> worst;
   for (const TensorQuantization& t : record.tensors)
     if (t.shape.size() >= 2) worst.push_back(&t);
-  std::sort(worst.begin(), worst.end(), [](auto* a, auto* b) { return a->relative_error > b->relative_error; });
+  auto error = [](const TensorQuantization* t) { return std::isnan(t->relative_error) ? -1 : t->relative_error; };
+  std::sort(worst.begin(), worst.end(), [&](auto* a, auto* b) { return error(a) > error(b); });
   worst.resize(std::min<size_t>(worst.size(), 10));
   Print("\nlargest relative error        format    rmse       relative");
   for (const TensorQuantization* t : worst)
