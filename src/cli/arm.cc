@@ -24,6 +24,10 @@ void Members(auto& json, MaybeConst<Answer> auto& answer) {
   json.Required("logprobs", answer.logprobs);
   json.Required("finish", answer.finish);
   json.Required("prompt_tokens", answer.prompt_tokens);
+  json.Member("answer_tokens", answer.answer_tokens);
+  json.Optional("raw", answer.raw, answer.text);
+  json.Optional("reasoning", answer.reasoning);
+  json.Optional("tool_calls", answer.tool_calls);
 }
 
 namespace {
@@ -53,6 +57,24 @@ std::string TokenizerHash(const Tokenizer& tokenizer) {
       tokenizer.Encode("The quick brown fox, 12345 jumps\n\n  über 日本語 🙂 {\"a\": [1.5, null]}", true, true);
   hasher.Add(std::as_bytes(std::span(ids)));
   return hasher.Hex();
+}
+
+RunHeader OriginOf(const Engine& engine, std::string_view preset) {
+  const Model& model = engine.model();
+  RunHeader header;
+  header.model = IdentityOf(model.checkpoint(), preset);
+  header.tokenizer_hash = TokenizerHash(engine.tokenizer());
+  const std::string chat_template = engine.prompts().sources();
+  header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
+  header.prompts_by = model.checkpoint().container() == Container::kGguf ? "llama.cpp" : "transformers";
+  header.now = engine.prompts().now();
+  header.template_variables = engine.prompts().variables();
+  header.generation_remarks = model.config().generation.unapplied;
+  header.arithmetic = ArithmeticName(model.arithmetic());
+  header.build = BuildText();
+  header.machine = MachineText();
+  header.can = engine.can();
+  return header;
 }
 
 }  // namespace
@@ -120,41 +142,34 @@ LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelF
   arm.files = WeightFiles(path);
   auto checkpoint = Checkpoint::Open(path);
   if (before) before(checkpoint);
-  arm.model = LoadModel(std::move(checkpoint), model_flags, flags);
-  arm.engine = std::make_unique<Engine>(arm.model, pool, options);
-  arm.identity = IdentityOf(arm.model->checkpoint(), preset);
+  auto model = LoadModel(std::move(checkpoint), model_flags, flags);
+  arm.generation = model->config().generation;
+  arm.differences = model->checkpoint().differences();
+  auto engine = std::make_unique<Engine>(std::move(model), pool, options);
+  arm.origin = OriginOf(*engine, preset);
+  arm.backend = std::move(engine);
   RequireUnchanged(arm.files);  // what was loaded is what has the fingerprint
   return arm;
 }
 
-void CheckSamples(const Task& task, const Sampling& defaults, int64_t samples, const CommonFlags& flags) {
-  RequireChance(task, defaults, samples);
+void CheckSamples(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples,
+                  const CommonFlags& flags) {
+  RequireChance(task, defaults, samples, arm.origin.can);
   const auto greedy = std::count_if(task.examples.begin(), task.examples.end(),
                                     [&](const Example& example) { return IsGreedy(example, defaults); });
-  if (samples > 1 && greedy > 0)
+  if (samples > 1 && greedy > 0 && arm.origin.can.same_bits)
     Note(flags, fmt::format("{} of {} examples are answered greedily: their {} samples are one answer", greedy,
                             task.examples.size(), samples));
 }
 
 RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples) {
-  RunHeader header;
-  header.model = arm.identity;
+  RunHeader header = arm.origin;
   header.task_name = task.name;
   header.task_hash = task.hash;
   header.margin = task.margin;
   header.looks = task.looks;
   header.samples = samples;
-  header.tokenizer_hash = TokenizerHash(arm.engine->tokenizer());
-  const std::string chat_template = arm.engine->prompts().sources();
-  header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
-  header.prompts_by = arm.model->checkpoint().container() == Container::kGguf ? "llama.cpp" : "transformers";
   header.sampling = ToJson(defaults);
-  header.now = arm.engine->prompts().now();
-  header.template_variables = arm.engine->prompts().variables();
-  header.generation_remarks = arm.model->config().generation.unapplied;
-  header.arithmetic = ArithmeticName(arm.model->arithmetic());
-  header.build = BuildText();
-  header.machine = MachineText();
   header.started = UtcTimestamp();
   return header;
 }
@@ -177,7 +192,7 @@ RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& he
     return ReadJson<Answer>(*found, kCacheName);
   };
   lookup.put = [&](const std::string& key, const Answer& answer) { cache.Put(key, JsonWriter::Written(answer)); };
-  return RunTask(task, *arm.engine, header, writer, progress, lookup, first_sample);
+  return RunTask(task, *arm.backend, header, writer, progress, lookup, first_sample);
 }
 
 NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord& first, Cache& cache,
@@ -196,20 +211,21 @@ NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord&
     greedy.examples = std::move(some);
     RunHeader header = first.header;
     header.samples = 1;
-    AddNoise(first, RunTask(greedy, *arm.engine, header, nullptr, progress), false, noise);
+    AddNoise(first, RunTask(greedy, *arm.backend, header, nullptr, progress), false, noise);
   }
   return noise;
 }
 
 ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCache& base_logits, const std::string& text,
                           const PerplexityOptions& options, Cache& cache, Progress& progress) {
-  std::string key =
-      KeyOf({"quality", arm.identity.fingerprint, base ? base->identity.fingerprint : "", HashHex(text),
-             std::to_string(options.context), std::to_string(options.chunks), ArithmeticName(arm.model->arithmetic())});
-  if (auto found = cache.Get(key)) return ArmQualityFromJson(*found, kCacheName);
-  const PerplexityResult r =
-      MeasurePerplexity(*arm.engine, base ? base->engine.get() : nullptr, &base_logits, text, options, progress);
   ArmQuality quality;
+  Scorer *scorer = arm.backend->scorer(), *base_scorer = base ? base->backend->scorer() : nullptr;
+  if (!scorer) return quality;
+  std::string key =
+      KeyOf({"quality", arm.identity().fingerprint, base_scorer ? base->identity().fingerprint : "", HashHex(text),
+             std::to_string(options.context), std::to_string(options.chunks), arm.origin.arithmetic});
+  if (auto found = cache.Get(key)) return ArmQualityFromJson(*found, kCacheName);
+  const PerplexityResult r = MeasurePerplexity(*scorer, base_scorer, &base_logits, text, options, progress);
   quality.perplexity = r.perplexity;
   quality.perplexity_error = r.perplexity * r.standard_error;
   if (r.against) {
@@ -225,7 +241,9 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
                                                const RunRecord& run, const RunRecord& base_run, LogitCache& base_logits,
                                                Cache& cache, Progress& progress) {
   std::vector<Displacement> all;
-  progress.Begin(fmt::format("displacement of {}", arm.identity.format), task.examples.size(), "examples");
+  Scorer *scorer = arm.backend->scorer(), *base_scorer = base.backend->scorer();
+  if (!scorer || !base_scorer) return all;
+  progress.Begin(fmt::format("displacement of {}", arm.identity().format), task.examples.size(), "examples");
   class Inner : public Progress {
    public:
     explicit Inner(Progress& outer) : outer_(outer) {}
@@ -246,16 +264,16 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
     ids.Add(std::as_bytes(std::span(baseline->answer_ids)));
     ids.AddText("/");
     ids.Add(std::as_bytes(std::span(answered->answer_ids)));
-    std::string key = KeyOf({"displacement", arm.identity.fingerprint, base.identity.fingerprint, baseline->prompt_hash,
-                             ids.Hex(), ArithmeticName(arm.model->arithmetic())});
+    std::string key = KeyOf({"displacement", arm.identity().fingerprint, base.identity().fingerprint,
+                             baseline->prompt_hash, ids.Hex(), arm.origin.arithmetic});
     if (auto found = cache.Get(key)) {
       Displacement d = DisplacementFromJson(*found, kCacheName);
       d.id = example.id;
       all.push_back(d);
       continue;
     }
-    std::vector<int32_t> prompt = base.engine->Tokenize(RenderPrompt(example, *base.engine));
-    all.push_back(MeasureDisplacement(*arm.engine, *base.engine, &base_logits, example.id, prompt, baseline->answer_ids,
+    const std::vector<int32_t> prompt = base.backend->Prepare(QuestionOf(example)).ids;
+    all.push_back(MeasureDisplacement(*scorer, *base_scorer, &base_logits, example.id, prompt, baseline->answer_ids,
                                       answered->answer_ids, inner));
     cache.Put(key, ToJson(all.back()));
   }
@@ -265,7 +283,7 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
 
 ArmCost MeasureCost(const LoadedArm& arm, const ModelFlags& model_flags, const CommonFlags& flags, Cache& cache) {
   std::string threads = std::to_string(flags.threads > 0 ? flags.threads : ProcessorCount());
-  std::string key = KeyOf({"cost", arm.identity.fingerprint, model_flags.arithmetic, threads});
+  std::string key = KeyOf({"cost", arm.identity().fingerprint, model_flags.arithmetic, threads});
   Json measured;
   if (auto found = cache.Get(key)) {
     measured = *found;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "engine/divergence.h"
+#include "engine/engine.h"
 #include "record/bench_record.h"
 #include "record/cache.h"
 #include "record/check_record.h"
@@ -47,14 +48,17 @@ class Cache {
 /// Key of anything that one measurement gives: what was measured, by this build on this machine.
 std::string KeyOf(std::initializer_list<std::string_view> parts);
 
-/// A loaded model with its engine and how to find it again.
+/// What answers, and what the legs tell of it beside its answers.
 struct LoadedArm {
-  std::string path;
-  std::vector<FileState> files;  // WeightFiles
-  ModelIdentity identity;
-  std::shared_ptr<const Model> model;
-  std::unique_ptr<Engine> engine;
+  std::string path;                      // of the model's files; empty: it has none here
+  std::vector<FileState> files;          // WeightFiles
+  RunHeader origin;                      // what headers of its runs say of the model, its prompts and its arithmetic
+  GenerationConfig generation;           // how its files want answers chosen
+  std::vector<std::string> differences;  // what this engine does otherwise than the model's maker
+  std::unique_ptr<Backend> backend;
+  const ModelIdentity& identity() const { return origin.model; }
 };
+/// A model in files, run by this program's engine.
 /// `before` sees the opened files before the model is made of them.
 LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,
                   const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags,
@@ -63,7 +67,8 @@ LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelF
 RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples);
 
 /// Refuses several samples where all would be one answer, and tells where some will be.
-void CheckSamples(const Task& task, const Sampling& defaults, int64_t samples, const CommonFlags& flags);
+void CheckSamples(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples,
+                  const CommonFlags& flags);
 
 /// Tells how chats were fitted to the model's template and what that leaves out.
 void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags);
@@ -78,16 +83,18 @@ RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& he
 NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord& first, Cache& cache,
                         Progress& progress);
 
-/// Perplexity on a text, and KL divergence from `base` when given (null for the baseline itself).
+/// Perplexity on a text, and KL divergence from `base` when given (null for the baseline itself), as far as they score.
 ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCache& base_logits, const std::string& text,
                           const PerplexityOptions& options, Cache& cache, Progress& progress);
 
-/// Displacement along the baseline's answers, for every example that both answered.
+/// Displacement along the baseline's answers, for every example that both answered; none where one of them cannot
+/// score.
 std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const LoadedArm& base, const Task& task,
                                                const RunRecord& run, const RunRecord& base_run, LogitCache& base_logits,
                                                Cache& cache, Progress& progress);
 
-/// Speed and peak memory, measured by `assay bench` in a process of its own so that nothing else is counted.
+/// Speed and peak memory of a model in files, measured by `assay bench` in a process of its own so that nothing else is
+/// counted.
 ArmCost MeasureCost(const LoadedArm& arm, const ModelFlags& model_flags, const CommonFlags& flags, Cache& cache);
 
 }  // namespace assay

@@ -244,9 +244,9 @@ Prompt ChatPrompts::Render(const Chat& chat) const {
   const ChatTemplate& chat_template = Choose(chat.tools.is_array() && !chat.tools.empty());
   FittedChat fitted = Fit(chat_template, InputFor(chat));
   Prompt prompt;
-  prompt.is_chat = true;
   prompt.text = RenderChat(chat_template, fitted.input);
   RefuseLosses(chat_template, fitted);
+  prompt.ids = TokensOfChat(prompt.text);
   prompt.remarks = std::move(fitted.changes);
   std::set<std::string> told;
   for (const ChatLoss& loss : fitted.losses)
@@ -263,23 +263,20 @@ Prompt ChatPrompts::Render(const Chat& chat) const {
   return prompt;
 }
 
-std::vector<int32_t> ChatPrompts::Tokenize(const Prompt& prompt) const {
+std::vector<int32_t> ChatPrompts::TokensOfChat(std::string_view text) const {
   const TokenizerSpec& spec = tokenizer_.spec();
-  if (prompt.is_chat && checkpoint_.container() != Container::kGguf) return tokenizer_.Encode(prompt.text, true, false);
-  if (prompt.is_chat) {
-    // llama.cpp adds what the vocabulary asks for, and takes it from the text where a template wrote it.
-    std::string_view text = prompt.text;
-    const std::string bos = TokenText(spec, spec.bos), eos = TokenText(spec, spec.eos);
-    if (spec.add_bos && !bos.empty() && text.starts_with(bos)) text.remove_prefix(bos.size());
-    if (spec.add_eos && !eos.empty() && text.ends_with(eos)) text.remove_suffix(eos.size());
-    return tokenizer_.Encode(text, true, true);
-  }
-  return tokenizer_.Encode(prompt.text, true, true);
+  if (checkpoint_.container() != Container::kGguf) return tokenizer_.Encode(text, true, false);
+  // llama.cpp adds what the vocabulary asks for, and takes it from the text where a template wrote it.
+  const std::string bos = TokenText(spec, spec.bos), eos = TokenText(spec, spec.eos);
+  if (spec.add_bos && !bos.empty() && text.starts_with(bos)) text.remove_prefix(bos.size());
+  if (spec.add_eos && !eos.empty() && text.ends_with(eos)) text.remove_suffix(eos.size());
+  return tokenizer_.Encode(text, true, true);
 }
 
 Prompt ChatPrompts::Raw(std::string text) const {
-  Prompt prompt{std::move(text), false, {}};
-  if (std::string doubled = tokenizer_.DoubledSpecial(Tokenize(prompt)); !doubled.empty())
+  Prompt prompt{std::move(text), {}, {}};
+  prompt.ids = tokenizer_.Encode(prompt.text, true, true);
+  if (std::string doubled = tokenizer_.DoubledSpecial(prompt.ids); !doubled.empty())
     prompt.remarks.push_back(std::move(doubled));
   return prompt;
 }

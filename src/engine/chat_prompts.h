@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -37,10 +38,13 @@ class ChatPrompts {
 
   /// False: chats cannot be rendered.
   bool any() const { return !templates_.empty() || !checkpoint_.extra_chat_templates().empty(); }
+  /// Throws when the template refuses the chat, or would hide tools, documents or the system message from the model.
   Prompt Render(const Chat& chat) const;
-  /// A text without a chat template, with a remark where the tokenizer adds special tokens that it has already.
+  /// A text without a chat template, with a remark where the tokenizer adds special tokens that it has already. Special
+  /// tokens in it count as such, those around it are as the file says.
   Prompt Raw(std::string text) const;
-  std::vector<int32_t> Tokenize(const Prompt& prompt) const;
+  /// Of a rendered chat: special tokens around it are as the engine that the file is meant for has them.
+  std::vector<int32_t> TokensOfChat(std::string_view text) const;
   /// The sources of all templates that a chat may get; empty: none.
   std::string sources() const;
   /// The source that a chat with tools gets; empty: none.
@@ -49,6 +53,7 @@ class ChatPrompts {
   const Json& variables() const { return variables_; }
   /// What the clock says; empty where no template reads it.
   std::string now() const;
+  void set_now(int64_t now_s) { now_s_ = now_s; }
 
  private:
   const ChatTemplate& Choose(bool has_tools) const;

@@ -4,24 +4,24 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "system/threads.h"
 
 namespace assay {
 namespace {
 
-void RequireSameVocabulary(const Engine& a, const Engine& b) {
-  if (a.model().config().vocab != b.model().config().vocab)
-    Fail(ErrorKind::kInvalid, "{} has {} tokens, {} has {}: their predictions cannot be compared",
-         a.model().checkpoint().path().string(), a.model().config().vocab, b.model().checkpoint().path().string(),
-         b.model().config().vocab);
+void RequireSameVocabulary(const Scorer& a, const Scorer& b) {
+  if (a.vocabulary() != b.vocabulary())
+    Fail(ErrorKind::kInvalid, "{} has {} tokens, {} has {}: their predictions cannot be compared", a.name(),
+         a.vocabulary(), b.name(), b.vocabulary());
 }
 
 // The base's logits for positions [first, ids.size()), from the cache or computed.
-std::vector<float> BaseLogits(Engine& base, LogitCache* cache, const std::string& key, std::span<const int32_t> ids,
+std::vector<float> BaseLogits(Scorer& base, LogitCache* cache, const std::string& key, std::span<const int32_t> ids,
                               int64_t first, Progress& progress) {
   if (cache)
     if (const std::vector<float>* found = cache->Find(key)) return *found;
   std::vector<float> rows;
-  int64_t vocab = base.model().config().vocab;
+  int64_t vocab = base.vocabulary();
   rows.reserve(static_cast<size_t>((static_cast<int64_t>(ids.size()) - first) * vocab));
   base.Score(
       ids, first,
@@ -49,29 +49,28 @@ void LogitCache::Put(const std::string& key, std::vector<float> logits) {
   rows_.emplace(key, std::move(logits));
 }
 
-std::vector<int32_t> PerplexityTokens(const Engine& engine, std::string_view text, const PerplexityOptions& options) {
-  if (options.context < 4 || options.context > engine.context())
+std::vector<int32_t> PerplexityTokens(const Scorer& scorer, std::string_view text, const PerplexityOptions& options) {
+  if (options.context < 4 || options.context > scorer.context())
     Fail(ErrorKind::kInvalid, "--context {}: expected 4 to {} (the model's context)", options.context,
-         engine.context());
-  std::vector<int32_t> ids = engine.tokenizer().Encode(text, false, true);
+         scorer.context());
+  std::vector<int32_t> ids = scorer.TextTokens(text);
   if (static_cast<int64_t>(ids.size()) < 2 * options.context)
     Fail(ErrorKind::kInvalid, "the text has {} tokens; perplexity at a context of {} needs at least {}", ids.size(),
          options.context, 2 * options.context);
   return ids;
 }
 
-PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* base_logits, std::string_view text,
+PerplexityResult MeasurePerplexity(Scorer& scorer, Scorer* base, LogitCache* base_logits, std::string_view text,
                                    const PerplexityOptions& options, Progress& progress) {
-  if (base) RequireSameVocabulary(engine, *base);
-  const Tokenizer& tokenizer = engine.tokenizer();
-  const std::vector<int32_t> ids = PerplexityTokens(engine, text, options);
+  if (base) RequireSameVocabulary(scorer, *base);
+  const std::vector<int32_t> ids = PerplexityTokens(scorer, text, options);
   const int64_t context = options.context;
   PerplexityResult result;
   result.text_tokens = static_cast<int64_t>(ids.size());
   int64_t chunks = result.text_tokens / context;
   if (options.chunks > 0) chunks = std::min(chunks, options.chunks);
-  const std::vector<TokenId> beginning = tokenizer.Beginning();
-  int64_t vocab = engine.model().config().vocab, first = context / 2;
+  const std::vector<int32_t> beginning = scorer.Beginning();
+  int64_t vocab = scorer.vocabulary(), first = context / 2;
 
   progress.Begin("perplexity", static_cast<uint64_t>(chunks * context * (base ? 2 : 1)), "tokens");
   double total = 0, base_total = 0;
@@ -86,10 +85,10 @@ PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* bas
     }
     std::vector<double> nll(static_cast<size_t>(scored)), base_nll(nll.size());
     std::vector<TokenDivergence> divergence(nll.size());
-    engine.Score(
+    scorer.Score(
         chunk, first,
         [&](int64_t position, int64_t count, const float* logits) {
-          engine.pool().For(count, 4, [&](int64_t begin, int64_t end, int) {
+          scorer.pool().For(count, 4, [&](int64_t begin, int64_t end, int) {
             for (int64_t i = begin; i < end; ++i) {
               int64_t at = position + i - first;
               if (at >= scored) continue;
@@ -133,7 +132,7 @@ PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* bas
   return result;
 }
 
-Displacement MeasureDisplacement(Engine& candidate, Engine& base, LogitCache* base_logits, const std::string& id,
+Displacement MeasureDisplacement(Scorer& candidate, Scorer& base, LogitCache* base_logits, const std::string& id,
                                  std::span<const int32_t> prompt, std::span<const int32_t> baseline_answer,
                                  std::span<const int32_t> candidate_answer, Progress& progress) {
   RequireSameVocabulary(candidate, base);
@@ -148,7 +147,7 @@ Displacement MeasureDisplacement(Engine& candidate, Engine& base, LogitCache* ba
   std::vector<int32_t> ids(prompt.begin(), prompt.end());
   ids.insert(ids.end(), baseline_answer.begin(), baseline_answer.end());
   if (static_cast<int64_t>(ids.size()) > candidate.context()) ids.resize(static_cast<size_t>(candidate.context()));
-  int64_t first = static_cast<int64_t>(prompt.size()) - 1, vocab = base.model().config().vocab;
+  int64_t first = static_cast<int64_t>(prompt.size()) - 1, vocab = base.vocabulary();
   std::vector<float> rows = BaseLogits(base, base_logits, "example " + id, ids, first, progress);
   int64_t scored = static_cast<int64_t>(ids.size()) - first;
   std::vector<TokenDivergence> divergence(static_cast<size_t>(scored));

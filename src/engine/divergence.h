@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
 #include "record/run_record.h"
 #include "statistics/divergence.h"
+#include "task/backend.h"
 
 namespace assay {
 
@@ -46,14 +46,14 @@ class LogitCache {
 
 /// The text's tokens. Throws Error{kInvalid} when they are fewer than two chunks', or the chunks longer than the
 /// model's context.
-std::vector<int32_t> PerplexityTokens(const Engine& engine, std::string_view text, const PerplexityOptions& options);
+std::vector<int32_t> PerplexityTokens(const Scorer& scorer, std::string_view text, const PerplexityOptions& options);
 
 /// `base` null: perplexity alone. Throws as PerplexityTokens does, and when the vocabularies differ.
-PerplexityResult MeasurePerplexity(Engine& engine, Engine* base, LogitCache* base_logits, std::string_view text,
+PerplexityResult MeasurePerplexity(Scorer& scorer, Scorer* base, LogitCache* base_logits, std::string_view text,
                                    const PerplexityOptions& options, Progress& progress);
 
 /// Follows the baseline's answer (prompt and answer ids, teacher forced) with both models.
-Displacement MeasureDisplacement(Engine& candidate, Engine& base, LogitCache* base_logits, const std::string& id,
+Displacement MeasureDisplacement(Scorer& candidate, Scorer& base, LogitCache* base_logits, const std::string& id,
                                  std::span<const int32_t> prompt, std::span<const int32_t> baseline_answer,
                                  std::span<const int32_t> candidate_answer, Progress& progress);
 

@@ -25,15 +25,16 @@ SamplerOptions ToSamplerOptions(const Sampling& s) {
 
 constexpr size_t kPrefixWorthSharing = 8;  // tokens: below, copying costs about what computing does
 
-std::vector<std::pair<int32_t, float>> TopLogprobs(const float* logits, int64_t vocab, int64_t k, double normalizer) {
+std::vector<TokenLogprob> TopLogprobs(const Tokenizer& tokenizer, const float* logits, int64_t vocab, int64_t k,
+                                      double normalizer) {
   std::vector<int32_t> ids(static_cast<size_t>(vocab));
   std::iota(ids.begin(), ids.end(), 0);
   std::partial_sort(ids.begin(), ids.begin() + k, ids.end(),
                     [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
-  std::vector<std::pair<int32_t, float>> top;
+  std::vector<TokenLogprob> top;
   for (int64_t i = 0; i < k; ++i) {
     int32_t id = ids[static_cast<size_t>(i)];
-    top.emplace_back(id, static_cast<float>(logits[id] - normalizer));
+    top.push_back({id, tokenizer.TokenBytes(id), static_cast<float>(logits[id] - normalizer)});
   }
   return top;
 }
@@ -94,7 +95,8 @@ void Engine::Batch::Report(size_t request, const Answer& answer) {
 void Engine::Batch::Prepare() {
   prompts_.resize(requests_.size());
   for (size_t i = 0; i < requests_.size(); ++i) {
-    prompts_[i] = requests_[i].ids.empty() ? engine_.Tokenize({requests_[i].prompt, false, {}}) : requests_[i].ids;
+    const Request& request = requests_[i];
+    prompts_[i] = request.prompt ? request.prompt->ids : engine_.Prepare(request.question).ids;
     auto length = static_cast<int64_t>(prompts_[i].size());
     Answer refused;
     refused.finish = "error";
@@ -198,6 +200,8 @@ void Engine::Batch::Finish(Slot& slot, const char* reason) {
   Stream(slot, true);
   slot.answer.finish = reason;
   slot.answer.text = slot.text;
+  slot.answer.raw = engine_.RawText(slot.answer);
+  slot.answer.answer_tokens = static_cast<int64_t>(slot.answer.ids.size());
   slot.active = false;
   Report(slot.request, slot.answer);
 }
@@ -214,7 +218,7 @@ void Engine::Batch::Accept(Slot& slot, const float* logits) {
   slot.answer.ids.push_back(id);
   slot.answer.logprobs.push_back(static_cast<float>(logits[id] - normalizer));
   if (int64_t k = std::min(requests_[slot.request].top_logprobs, vocab); k > 0)
-    slot.answer.top_logprobs.push_back(TopLogprobs(logits, vocab, k, normalizer));
+    slot.answer.top_logprobs.push_back(TopLogprobs(*engine_.tokenizer_, logits, vocab, k, normalizer));
   slot.text = engine_.tokenizer_->Decode(slot.answer.ids, true);
   for (const std::string& stop : sampling.stop) {
     size_t at = stop.empty() ? std::string::npos : slot.text.find(stop);
@@ -288,6 +292,16 @@ Engine::Engine(std::shared_ptr<const Model> model, ThreadPool& pool, const Engin
 
 Engine::~Engine() = default;
 
+Prompt Engine::Prepare(const Question& question) const {
+  if (const auto* text = std::get_if<std::string>(&question)) return prompts_->Raw(*text);
+  if (const auto* ids = std::get_if<std::vector<int32_t>>(&question)) return {"", *ids, {}};
+  const Chat& chat = std::get<Chat>(question);
+  if (!chat.tool_choice.is_null() && chat.tool_choice != "auto")
+    Fail(ErrorKind::kUnsupported, "{}: tool_choice {}: this engine lets a model choose as it likes", name(),
+         DumpJson(chat.tool_choice).substr(0, 60));
+  return prompts_->Render(chat);
+}
+
 std::string Engine::RawText(const Answer& answer) const {
   std::string raw;
   size_t plain = 0;  // of answer.text; a stop string may have cut it inside a token
@@ -326,11 +340,8 @@ std::string Engine::UnknownToken(std::span<const int32_t> ids) const {
 void Engine::Score(std::span<const int32_t> ids, int64_t first,
                    const std::function<void(int64_t, int64_t, const float*)>& visit, Progress& progress) {
   auto n = static_cast<int64_t>(ids.size());
-  if (n > context_)
-    Fail(ErrorKind::kInvalid, "{}: {} tokens do not fit the context of {}", model_->checkpoint().path().string(), n,
-         context_);
-  if (std::string unknown = UnknownToken(ids); !unknown.empty())
-    Fail(ErrorKind::kInvalid, "{}: {}", model_->checkpoint().path().string(), unknown);
+  if (n > context_) Fail(ErrorKind::kInvalid, "{}: {} tokens do not fit the context of {}", name(), n, context_);
+  if (std::string unknown = UnknownToken(ids); !unknown.empty()) Fail(ErrorKind::kInvalid, "{}: {}", name(), unknown);
   Sequence sequence(model_->config(), model_->arithmetic(), n);
   int64_t vocab = model_->config().vocab;
   std::vector<BatchToken> batch;

@@ -23,7 +23,7 @@ struct EngineOptions {
   PromptOptions prompt;
 };
 
-class Engine : public Backend {
+class Engine : public Backend, public Scorer {
  public:
   /// `pool` is borrowed. Throws when the checkpoint's tokenizer or chat template cannot be used.
   Engine(std::shared_ptr<const Model> model, ThreadPool& pool, const EngineOptions& options);
@@ -33,31 +33,36 @@ class Engine : public Backend {
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   bool has_chat_template() const { return prompts_->any(); }
   const ChatPrompts& prompts() const { return *prompts_; }
-  int64_t context() const { return context_; }
 
-  /// Special tokens in the prompt count as such; around a raw prompt as the file says, around a chat's as the engine
-  /// that the file is meant for has it (chat_prompts.h).
-  std::vector<int32_t> Tokenize(const Prompt& prompt) const override { return prompts_->Tokenize(prompt); }
-  Prompt RenderChat(const Chat& chat) const override { return prompts_->Render(chat); }
-  Prompt RawPrompt(const std::string& text) const override { return prompts_->Raw(text); }
-  std::string RawText(const Answer& answer) const override;
+  Capabilities can() const override { return {}; }
+  int64_t most_top_logprobs() const override { return model_->config().vocab; }
+  Prompt Prepare(const Question& question) const override;
   std::string CallSyntax() const override;
+  void SetClock(int64_t now_s) override { prompts_->set_now(now_s); }
+  Scorer* scorer() override { return this; }
   /// A request that does not fit the context gets Answer::error; nothing is truncated in silence.
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override;
 
-  /// Teacher forcing on a fresh sequence: visit(position, count, logits [count, vocab]) is called for consecutive
-  /// blocks that cover [first, ids.size()); the logits of a position are the prediction of ids[position + 1]. Throws
-  /// Interrupted on cancellation.
+  std::string name() const override { return model_->checkpoint().path().string(); }
+  int64_t vocabulary() const override { return model_->config().vocab; }
+  int64_t context() const override { return context_; }
+  ThreadPool& pool() const override { return pool_; }
+  std::vector<int32_t> TextTokens(std::string_view text) const override {
+    return tokenizer_->Encode(text, false, true);
+  }
+  std::vector<int32_t> Beginning() const override { return tokenizer_->Beginning(); }
   void Score(std::span<const int32_t> ids, int64_t first,
-             const std::function<void(int64_t, int64_t, const float*)>& visit, Progress& progress = SilentProgress());
-  ThreadPool& pool() const { return pool_; }
+             const std::function<void(int64_t, int64_t, const float*)>& visit,
+             Progress& progress = SilentProgress()) override;
 
   /// Bytes of caches and scratch that Generate and Score have used at most.
   int64_t peak_scratch_bytes() const { return peak_scratch_bytes_; }
 
  private:
   class Batch;
+  /// The answer's text with its special tokens.
+  std::string RawText(const Answer& answer) const;
   /// What is wrong with a prompt's tokens; empty: nothing. A tokenizer may know tokens that the model has no row for.
   std::string UnknownToken(std::span<const int32_t> ids) const;
 
@@ -65,7 +70,7 @@ class Engine : public Backend {
   ThreadPool& pool_;
   EngineOptions options_;
   std::shared_ptr<const Tokenizer> tokenizer_;
-  std::unique_ptr<const ChatPrompts> prompts_;
+  std::unique_ptr<ChatPrompts> prompts_;
   LogitRules rules_;
   int64_t context_;
   Workspace workspace_;

@@ -22,6 +22,29 @@ std::string Short(const std::string& hash) {
   return hash.empty() ? "none" : hash.substr(0, 12);
 }
 
+/// Whom of the two something is true of; empty: of none.
+std::string Who(bool baseline, bool candidate) {
+  return baseline && candidate ? "both models" : baseline ? "the baseline" : candidate ? "the candidate" : "";
+}
+
+/// What the models' backends cannot do, and is not claimed therefore.
+void NoteLimits(const Capabilities& a, const Capabilities& b, Comparison& comparison) {
+  auto note = [&](bool Capabilities::*can, std::string_view words) {
+    if (const std::string who = Who(!(a.*can), !(b.*can)); !who.empty())
+      comparison.notes.push_back(fmt::format(fmt::runtime(words), who));
+  };
+  note(&Capabilities::tokenize,
+       "the prompt tokens of {} are not known: the models were asked the same, that they saw the same is not checked");
+  note(&Capabilities::render, "the chat template of {} is not known, nor what it leaves out of a chat");
+  note(&Capabilities::score, "how far the outputs moved is not measured: {} cannot be led along a given answer");
+  note(&Capabilities::seeds, "the draws of {} do not follow the seed: the same run again may answer otherwise");
+  note(&Capabilities::same_bits,
+       "answers of {} may differ from one time to the next even without sampling: some flips are chance");
+  if (a.holds_schema != b.holds_schema)
+    comparison.notes.push_back(fmt::format("answers of {} alone were held to the response schema as they were written",
+                                           Who(a.holds_schema, b.holds_schema)));
+}
+
 /// What the two headers say about comparability.
 void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Comparison& comparison) {
   const RunHeader &a = baseline.header, &b = candidate.header;
@@ -30,8 +53,8 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Compari
       comparison.obstacles.push_back(fmt::format("different {}: {} and {}", what, Short(left), Short(right)));
   };
   differ("task", a.task_hash, b.task_hash);
-  differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
-  differ("chat template", a.template_hash, b.template_hash);
+  if (a.can.tokenize && b.can.tokenize) differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
+  if (a.can.render && b.can.render) differ("chat template", a.template_hash, b.template_hash);
   if (a.sampling != b.sampling)
     comparison.obstacles.push_back(
         fmt::format("different sampling: {} and {}", DumpJson(a.sampling), DumpJson(b.sampling)));
@@ -48,6 +71,7 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Compari
   note("arithmetic", a.arithmetic, b.arithmetic);
   note("build", a.build, b.build);
   note("machine", a.machine, b.machine);
+  NoteLimits(a.can, b.can, comparison);
 }
 
 /// What was fixed before the runs: a margin, the sizes at which the task is looked at, the answers to each example.
@@ -165,6 +189,8 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
   std::vector<std::string> missing, uneven, other_prompt;
   std::set<std::string> seen;
   const auto samples = static_cast<size_t>(baseline.header.samples);
+  // Hashes of tokens and of what was sent have nothing in common; the task's examples have.
+  const bool tokens = baseline.header.can.tokenize, alike = tokens == candidate.header.can.tokenize;
   std::vector<std::string> torn;  // between two clusters
   std::unordered_map<std::string_view, int64_t> asked;
   for (const ExampleResult& result : baseline.examples)
@@ -180,7 +206,7 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
     }
     if (pair.samples.size() < samples && baseline.header.samples == candidate.header.samples)
       uneven.push_back(result.id);
-    if (std::any_of(pair.samples.begin(), pair.samples.end(), [](const SamplePair& sample) {
+    if (alike && std::any_of(pair.samples.begin(), pair.samples.end(), [](const SamplePair& sample) {
           return sample.baseline->prompt_hash != sample.candidate->prompt_hash;
         }))
       other_prompt.push_back(result.id);
@@ -215,8 +241,9 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
                       "same messages: {}",
                       other_prompt.size(), comparison.pairs.size(), a.prompts_by, b.prompts_by, Listed(other_prompt)));
     else
-      comparison.obstacles.push_back("the models saw different prompt tokens in examples " + Listed(other_prompt) +
-                                     why);
+      comparison.obstacles.push_back(fmt::format("the models {} in examples {}{}",
+                                                 tokens ? "saw different prompt tokens" : "were asked differently",
+                                                 Listed(other_prompt), why));
   }
   if (comparison.pairs.empty()) comparison.obstacles.push_back("the runs share no example");
   const size_t excluded = comparison.excluded.size(), total = comparison.pairs.size();

@@ -63,7 +63,7 @@ std::string NoiseText(const NoiseFloor& noise) {
   if (noise.repeated > 0) {
     if (!text.empty()) text += " ";
     text += noise.unsteady.empty()
-                ? fmt::format("Noise: greedy answers have none: {} examples asked again gave the same tokens.",
+                ? fmt::format("Noise: greedy answers have none: {} examples asked again gave the same answers.",
                               noise.repeated)
                 : fmt::format(
                       "Noise: greedy answers should be the same each time, but {} of {} examples asked again "

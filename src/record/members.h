@@ -18,6 +18,16 @@ void Members(auto& json, MaybeConst<ModelIdentity> auto& model) {
   json.Member("file_bytes", model.file_bytes);
 }
 
+void Members(auto& json, MaybeConst<Capabilities> auto& can) {
+  const Capabilities usual;
+  json.Optional("tokenize", can.tokenize, usual.tokenize);
+  json.Optional("render", can.render, usual.render);
+  json.Optional("score", can.score, usual.score);
+  json.Optional("seeds", can.seeds, usual.seeds);
+  json.Optional("same_bits", can.same_bits, usual.same_bits);
+  json.Optional("holds_schema", can.holds_schema, usual.holds_schema);
+}
+
 void Members(auto& json, MaybeConst<RunHeader> auto& header) {
   json.Version(kRunHeaderKey, header.version, kRunRecordVersion, "a run");
   json.Required("model", header.model);
@@ -42,6 +52,7 @@ void Members(auto& json, MaybeConst<RunHeader> auto& header) {
   json.Member("machine", header.machine);
   json.Member("started", header.started);
   json.Optional("answers_from", header.answers_from);
+  json.Optional("can", header.can);
 }
 
 void Members(auto& json, MaybeConst<CheckResult> auto& check) {

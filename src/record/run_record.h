@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "record/capabilities.h"
 #include "system/growing_file.h"
 
 namespace assay {
@@ -36,8 +37,8 @@ struct RunHeader {
   double margin = 0;           // points, stated in the task; 0: none
   std::vector<int64_t> looks;  // numbers of examples at which the task is to be judged, rising; empty: once
   int64_t samples = 1;         // answers to each example, each with a seed of its own
-  std::string tokenizer_hash;  // ids of a fixed probe text and vocabulary
-  std::string template_hash;   // chat template source; empty: none used
+  std::string tokenizer_hash;  // ids of a fixed probe text and vocabulary; empty: not known
+  std::string template_hash;   // chat template source; empty: none used, or not known
   std::string prompts_by;      // whose rules make prompts of messages: "transformers" | "llama.cpp"; empty: unknown
   Json sampling;               // defaults of the run
   std::string now;             // what the template's clock said, "2026-05-01T12:30:00"; empty: it reads none
@@ -50,6 +51,7 @@ struct RunHeader {
   /// The file that gave the answers or scores, where this program did not ask the model: what the prompts, the sampling
   /// and the arithmetic were is then not known. Empty: it asked.
   std::string answers_from;
+  Capabilities can;  // of whatever answered
 };
 
 struct CheckResult {
@@ -66,7 +68,7 @@ struct ExampleResult {
   std::string id, slice, cluster;
   int64_t index = -1;       // place in the task; a record that is read back is sorted by it, then by sample
   int64_t sample = 0;       // from 0 to less than RunHeader::samples
-  std::string prompt_hash;  // of the rendered prompt's token ids
+  std::string prompt_hash;  // of the prompt's token ids; of what was sent where they are not known
   int64_t prompt_tokens = 0;
   std::vector<std::string> prompt_remarks;  // how the chat was fitted to its template, and what that leaves out
   std::string answer;                       // raw text, special tokens left out

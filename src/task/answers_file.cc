@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -21,9 +20,6 @@ constexpr std::array<std::string_view, 5> kTexts = {"answer", "text", "output", 
 constexpr std::array<std::string_view, 12> kRead = {"id",      "custom_id", "answer",  "text",
                                                     "output",  "response",  "content", "message",
                                                     "choices", "usage",     "error",   "finish_reason"};
-constexpr std::array<std::string_view, 8> kStops = {"stop",          "tool_calls", "function_call", "eos",
-                                                    "stop_sequence", "end_turn",   "tool_use",      "eos_token"};
-constexpr std::array<std::string_view, 3> kCuts = {"length", "max_tokens", "model_length"};
 constexpr size_t kMostUnread = 20;
 constexpr size_t kMostHints = 20;  // of ids that were meant, which are work
 
@@ -51,73 +47,10 @@ std::string IdOf(const Json& line) {
   Expected(key, "a string", *id);
 }
 
-/// "stop", "length", or the error that another reason stands for.
-void SetFinish(const Json* reason, const std::string& field, Answer& answer) {
-  answer.finish = "stop";
-  if (!reason) return;
-  if (!reason->is_string()) Expected(field, "a string", *reason);
-  const auto& name = reason->get_ref<const std::string&>();
-  if (OneOf(kStops, name)) return;
-  if (OneOf(kCuts, name)) {
-    answer.finish = "length";
-    return;
-  }
-  answer.finish = "error";
-  answer.error = fmt::format("the server ended the answer with finish_reason {}", Quote(name, 40));
-}
-
-std::string ErrorText(const Json& error) {
-  if (error.is_string()) return error.get<std::string>();
-  if (error.is_object())
-    if (const Json* message = Find(error, "message"); message && message->is_string())
-      return message->get<std::string>();
-  return QuoteJson(error, 300);
-}
-
-void SetError(const Json& error, Answer& answer) {
-  answer.finish = "error";
-  answer.error = "no answer was given: " + ErrorText(error);
-}
-
-template <typename F>
-auto Within(const std::string& field, F read) {
-  try {
-    return read();
-  } catch (const FieldError& error) {
-    throw FieldError{error.field.empty() ? field : field + "." + error.field, error.message};
-  }
-}
-
-void TakeMessage(const Json& message, const std::string& field, GivenAnswer& given) {
-  MessageAnswer read = Within(field, [&] { return ReadMessage(message); });
-  given.answer.text = std::move(read.text);
-  given.context.calls = std::move(read.calls);
-  given.only_reasoning = IsBlank(given.answer.text) && !read.reasoning.empty() &&
-                         (given.context.calls.is_null() || given.context.calls.empty());
-}
-
-/// A whole response of a chat (or text) completion: its only choice.
-void TakeCompletion(const Json& body, GivenAnswer& given) {
-  if (const Json* error = Find(body, "error")) return SetError(*error, given.answer);
-  const Json* choices = Find(body, "choices");
-  if (!choices) throw FieldError{"choices", "is missing: expected the response of a chat completion"};
-  if (!choices->is_array()) Expected("choices", "a list", *choices);
-  if (choices->size() != 1)
-    throw FieldError{"choices",
-                     fmt::format("expected one answer, found {}: give one line for each id", choices->size())};
-  const Json& choice = (*choices)[0];
-  if (!choice.is_object()) Expected("choices[0]", "an object with \"message\"", choice);
-  SetFinish(Find(choice, "finish_reason"), "choices[0].finish_reason", given.answer);
-  if (const Json* message = Find(choice, "message")) {
-    TakeMessage(*message, "choices[0].message", given);
-  } else {
-    const Json* text = Find(choice, "text");
-    if (!text || !text->is_string()) throw FieldError{"choices[0].message", "is missing, and so is \"text\""};
-    given.answer.text = text->get<std::string>();
-  }
-  if (const Json* usage = Find(body, "usage"); usage && usage->is_object())
-    if (const Json* tokens = Find(*usage, "prompt_tokens"); tokens && tokens->is_number_integer())
-      given.answer.prompt_tokens = std::max<int64_t>(0, tokens->get<int64_t>());
+/// An answer that is all thought.
+bool IsOnlyReasoning(const Answer& answer) {
+  return IsBlank(answer.text) && !answer.reasoning.empty() &&
+         (answer.tool_calls.is_null() || answer.tool_calls.empty());
 }
 
 GivenAnswer ReadLine(const Json& line) {
@@ -144,19 +77,21 @@ GivenAnswer ReadLine(const Json& line) {
   const std::string& key = held[0];
   const Json& value = line[key];
   if (key == "choices") {
-    TakeCompletion(line, given);
+    given.answer = ReadCompletion(line);
   } else if (key == "response" && value.is_object()) {
     const Json* body = Find(value, "body");
-    Within(body ? "response.body" : "response", [&] { TakeCompletion(body ? *body : value, given); });
+    given.answer =
+        FieldError::Within(body ? "response.body" : "response", [&] { return ReadCompletion(body ? *body : value); });
   } else {
-    SetFinish(Find(line, "finish_reason"), "finish_reason", given.answer);
     if (key == "message")
-      TakeMessage(value, "message", given);
+      given.answer = FieldError::Within("message", [&] { return ReadMessage(value); });
     else if (value.is_string())
       given.answer.text = value.get<std::string>();
     else
       Expected(key, "a string, the text as the model wrote it", value);
+    SetFinish(line.value("finish_reason", Json()), "finish_reason", given.answer);
   }
+  given.only_reasoning = IsOnlyReasoning(given.answer);
   return given;
 }
 
@@ -228,8 +163,7 @@ ScoredAnswers ScoreAnswers(const Task& task, const AnswersFile& file) {
     none.error = "no answer was given";
     const bool given = found != answers.end();
     if (!given && !file.bad_ids.contains(example.id)) scored.missing.push_back(&example);
-    ExampleResult result = given ? ScoreAnswer(example, found->second->answer, "", found->second->context)
-                                 : ScoreAnswer(example, none, "");
+    ExampleResult result = given ? ScoreAnswer(example, found->second->answer, "") : ScoreAnswer(example, none, "");
     result.index = static_cast<int64_t>(scored.examples.size());
     scored.examples.push_back(std::move(result));
   }

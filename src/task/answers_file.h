@@ -18,7 +18,6 @@ struct GivenAnswer {
   int64_t line = 0;
   std::string id;
   Answer answer;
-  AnswerContext context;
   bool only_reasoning = false;  // the message has reasoning and nothing else
 };
 

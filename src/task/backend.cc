@@ -39,7 +39,27 @@ std::vector<std::string> ReadStops(const Json& value, std::string_view where) {
   return stops;
 }
 
+Json ToJson(const Chat& chat) {
+  Json json = Json::object();
+  auto add = [&](const char* name, const Json& value) {
+    if (!value.is_null()) json[name] = value;
+  };
+  add("messages", chat.messages);
+  add("tools", chat.tools);
+  add("tool_choice", chat.tool_choice);
+  add("documents", chat.documents);
+  add("template_variables", chat.template_variables);
+  add("response_schema", chat.response_schema);
+  return json;
+}
+
 }  // namespace
+
+Json ToJson(const Question& question) {
+  if (const auto* chat = std::get_if<Chat>(&question)) return ToJson(*chat);
+  if (const auto* text = std::get_if<std::string>(&question)) return {{"prompt", *text}};
+  return {{"ids", std::get<std::vector<int32_t>>(question)}};
+}
 
 std::span<const std::string_view> SamplingMembers() {
   return kMembers;

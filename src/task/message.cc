@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/json_number.h"
 #include "dialect/answer_json.h"
 #include "dialect/call/call_body.h"
@@ -57,13 +60,78 @@ void CheckCalls(const Json& calls) {
   }
 }
 
+constexpr std::array<std::string_view, 8> kStops = {"stop",          "tool_calls", "function_call", "eos",
+                                                    "stop_sequence", "end_turn",   "tool_use",      "eos_token"};
+constexpr std::array<std::string_view, 3> kCuts = {"length", "max_tokens", "model_length"};
+
+std::string ErrorText(const Json& error) {
+  if (error.is_string()) return error.get<std::string>();
+  if (error.is_object())
+    if (const Json* message = Find(error, "message"); message && message->is_string())
+      return message->get<std::string>();
+  return QuoteJson(error, 300);
+}
+
+int64_t TokensOf(const Json& usage, std::string_view key) {
+  const Json* tokens = usage.is_object() ? Find(usage, key) : nullptr;
+  return tokens && tokens->is_number_integer() ? std::max<int64_t>(0, tokens->get<int64_t>()) : 0;
+}
+
 }  // namespace
 
-MessageAnswer ReadMessage(const Json& message) {
+void SetFinish(const Json& reason, const std::string& field, Answer& answer) {
+  answer.finish = "stop";
+  if (reason.is_null()) return;
+  if (!reason.is_string()) Expected(field, "a string", reason);
+  const auto& name = reason.get_ref<const std::string&>();
+  if (std::find(kStops.begin(), kStops.end(), name) != kStops.end()) return;
+  if (std::find(kCuts.begin(), kCuts.end(), name) != kCuts.end()) {
+    answer.finish = "length";
+    return;
+  }
+  answer.finish = "error";
+  answer.error = fmt::format("the server ended the answer with finish_reason {}", Quote(name, 40));
+}
+
+void SetError(const Json& error, Answer& answer) {
+  answer.finish = "error";
+  answer.error = "no answer was given: " + ErrorText(error);
+}
+
+Answer ReadCompletion(const Json& response) {
+  Answer answer;
+  if (const Json* error = Find(response, "error")) {
+    SetError(*error, answer);
+    return answer;
+  }
+  const Json* choices = Find(response, "choices");
+  if (!choices) throw FieldError{"choices", "is missing: expected the response of a chat completion"};
+  if (!choices->is_array()) Expected("choices", "a list", *choices);
+  if (choices->size() != 1)
+    throw FieldError{"choices",
+                     fmt::format("expected one answer, found {}: give one line for each id", choices->size())};
+  const Json& choice = (*choices)[0];
+  if (!choice.is_object()) Expected("choices[0]", "an object with \"message\"", choice);
+  if (const Json* message = Find(choice, "message")) {
+    answer = FieldError::Within("choices[0].message", [&] { return ReadMessage(*message); });
+  } else {
+    const Json* text = Find(choice, "text");
+    if (!text || !text->is_string()) throw FieldError{"choices[0].message", "is missing, and so is \"text\""};
+    answer.text = text->get<std::string>();
+  }
+  SetFinish(choice.value("finish_reason", Json()), "choices[0].finish_reason", answer);
+  if (const Json* usage = Find(response, "usage")) {
+    answer.prompt_tokens = TokensOf(*usage, "prompt_tokens");
+    answer.answer_tokens = TokensOf(*usage, "completion_tokens");
+  }
+  return answer;
+}
+
+Answer ReadMessage(const Json& message) {
   if (!message.is_object()) Expected("", "an assistant message {\"content\": …, \"tool_calls\": …}", message);
   if (const Json* role = Find(message, "role"); role && *role != "assistant")
     throw FieldError{"role", fmt::format("expected \"assistant\", found {}", QuoteJson(*role, 40))};
-  MessageAnswer answer;
+  Answer answer;
   const Json* content = Find(message, "content");
   const Json* refusal = Find(message, "refusal");
   if (content)
@@ -74,10 +142,10 @@ MessageAnswer ReadMessage(const Json& message) {
   const Json* old_call = Find(message, "function_call");
   if (calls) {
     CheckCalls(*calls);
-    answer.calls = *calls;
+    answer.tool_calls = *calls;
   } else if (old_call) {
     CheckFunction(*old_call, "function_call");
-    answer.calls = Json::array({Json{{"type", "function"}, {"function", *old_call}}});
+    answer.tool_calls = Json::array({Json{{"type", "function"}, {"function", *old_call}}});
   }
   for (const char* key : {"reasoning_content", "reasoning"})
     if (const Json* thought = Find(message, key); thought && thought->is_string())

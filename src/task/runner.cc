@@ -68,11 +68,13 @@ class Run {
         cache_(cache),
         samples_(static_cast<size_t>(header.samples)),
         first_sample_(first_sample),
+        can_(backend.can()),
+        call_syntax_(backend.CallSyntax()),
         results_(task.examples.size() * samples_),
         defaults_(SamplingFromJson(header.sampling, {}, "sampling of the run")) {}
 
   RunRecord Go() {
-    RequireChance(task_, defaults_, header_.samples);
+    RequireChance(task_, defaults_, header_.samples, can_);
     Leg leg(progress_, "answering " + task_.name, results_.size(), samples_ > 1 ? "answers" : "examples");
     TakeResumed();
     for (size_t i = 0; i < task_.examples.size(); ++i) Prepare(i);
@@ -99,21 +101,20 @@ class Run {
       resumed_.emplace(std::pair(std::string_view(result.id), result.sample), &result);
   }
 
-  // Renders, hashes, and answers from the resumed run or the cache where they know; else requests are left to generate.
+  // Poses and hashes, and answers from the resumed run or the cache where they know; else requests are left to
+  // generate.
   void Prepare(size_t i) {
     if (progress_.Cancelled()) throw Interrupted();
     const Example& example = task_.examples[i];
     Request request;
+    request.question = QuestionOf(example);
     std::string prompt_hash;
-    Prompt prompt;
     std::vector<size_t> open;  // samples
     for (size_t k = 0; k < samples_; ++k) open.push_back(k);
     try {
-      prompt = RenderPrompt(example, backend_);
-      request.prompt = prompt.text;
-      request.ids = backend_.Tokenize(prompt);
-      // A backend that cannot tokenize leaves ids empty and sees the text.
-      prompt_hash = request.ids.empty() ? HashHex(request.prompt) : PromptHash(request.ids);
+      request.prompt = backend_.Prepare(request.question);
+      const std::vector<int32_t>& ids = request.prompt->ids;
+      prompt_hash = ids.empty() ? QuestionHash(request.question) : PromptHash(ids);
     } catch (const Error& error) {
       Finish(i, open, Failed(example, "", error.what()));
       return;
@@ -121,31 +122,30 @@ class Run {
     std::erase_if(open, [&](size_t k) { return Resumed(i, k, prompt_hash); });
     request.sampling = SamplingOf(example, defaults_);
     const uint64_t seed = request.sampling.seed;
-    const size_t together = NoSeedMatters(request.sampling) ? samples_ : 1;
+    const size_t together = can_.same_bits && NoSeedMatters(request.sampling) ? samples_ : 1;
     for (size_t begin = 0; begin < open.size(); begin += together) {
       std::vector<size_t> samples(open.begin() + static_cast<ptrdiff_t>(begin),
                                   open.begin() + static_cast<ptrdiff_t>(std::min(begin + together, open.size())));
       // One answer for all is the first sample's, whichever are still open.
       request.sampling.seed =
           SeedOf(seed, example.id, first_sample_ + (together > 1 ? 0 : static_cast<int64_t>(samples[0])));
-      Pose(i, std::move(samples), request, prompt_hash, prompt.remarks);
+      Pose(i, std::move(samples), request, prompt_hash);
     }
   }
 
   // One answer for `samples` of an example.
-  void Pose(size_t i, std::vector<size_t> samples, const Request& request, const std::string& prompt_hash,
-            const std::vector<std::string>& remarks) {
-    const bool in_reasoning = EndsInReasoning(request.prompt);
+  void Pose(size_t i, std::vector<size_t> samples, const Request& request, const std::string& prompt_hash) {
+    const std::vector<std::string>& remarks = request.prompt->remarks;
+    const AnswerContext context{call_syntax_, EndsInReasoning(request.prompt->text)};
     std::string key = AnswerKey(header_, prompt_hash, request.sampling);
     if (cache_.get) {
       if (std::optional<Answer> answer = cache_.get(key); answer && answer->finish != "error") {
-        Finish(i, samples, ScoreAnswer(task_.examples[i], *answer, prompt_hash, Context(*answer, in_reasoning)),
-               remarks);
+        Finish(i, samples, ScoreAnswer(task_.examples[i], *answer, prompt_hash, context), remarks);
         return;
       }
     }
     requests_.push_back(request);
-    pending_.push_back({i, std::move(samples), prompt_hash, std::move(key), remarks, in_reasoning, false});
+    pending_.push_back({i, std::move(samples), prompt_hash, std::move(key), remarks, context, false});
   }
 
   bool Resumed(size_t i, size_t k, const std::string& prompt_hash) {
@@ -162,19 +162,13 @@ class Run {
     return true;
   }
 
-  AnswerContext Context(const Answer& answer, bool in_reasoning) const {
-    return {backend_.RawText(answer), backend_.CallSyntax(), in_reasoning};
-  }
-
   void Done(size_t index, const Answer& answer) {
     ASSAY_CHECK(index < pending_.size() && !pending_[index].done);
     Pending& pending = pending_[index];
     pending.done = true;
     if (cache_.put && answer.finish != "error") cache_.put(pending.key, answer);
     Finish(pending.example, pending.samples,
-           ScoreAnswer(task_.examples[pending.example], answer, pending.prompt_hash,
-                       Context(answer, pending.in_reasoning)),
-           pending.remarks);
+           ScoreAnswer(task_.examples[pending.example], answer, pending.prompt_hash, pending.context), pending.remarks);
   }
 
   void Finish(size_t i, const std::vector<size_t>& samples, ExampleResult result,
@@ -194,7 +188,8 @@ class Run {
     std::vector<size_t> samples;
     std::string prompt_hash, key;
     std::vector<std::string> remarks;
-    bool in_reasoning, done;
+    AnswerContext context;
+    bool done;
   };
 
   const Task& task_;
@@ -205,6 +200,8 @@ class Run {
   const AnswerLookup& cache_;
   size_t samples_;
   int64_t first_sample_;
+  const Capabilities can_;
+  const std::string call_syntax_;
   std::vector<std::optional<ExampleResult>> results_;  // in task order, the samples of an example side by side
   Sampling defaults_;
   std::map<std::pair<std::string_view, int64_t>, const ExampleResult*> resumed_;  // by id and sample
@@ -216,6 +213,20 @@ class Run {
 
 std::string PromptHash(std::span<const int32_t> ids) {
   return HashHex(std::as_bytes(ids));
+}
+
+std::string QuestionHash(const Question& question) {
+  return HashHex(DumpJson(ToJson(question)));
+}
+
+Question QuestionOf(const Example& example) {
+  if (!example.is_chat()) return example.prompt;
+  return Chat{.messages = example.messages,
+              .tools = example.tools,
+              .documents = example.documents,
+              .template_variables = example.chat_template_kwargs,
+              .tool_choice = {},
+              .response_schema = example.response_schema};
 }
 
 uint64_t SeedOf(uint64_t seed, std::string_view id, int64_t sample) {
@@ -231,9 +242,10 @@ bool IsGreedy(const Example& example, const Sampling& defaults) {
   return NoSeedMatters(SamplingOf(example, defaults));
 }
 
-void RequireChance(const Task& task, const Sampling& defaults, int64_t samples) {
-  if (samples > 1 && std::all_of(task.examples.begin(), task.examples.end(),
-                                 [&](const Example& example) { return IsGreedy(example, defaults); }))
+void RequireChance(const Task& task, const Sampling& defaults, int64_t samples, const Capabilities& can) {
+  if (samples > 1 && can.same_bits &&
+      std::all_of(task.examples.begin(), task.examples.end(),
+                  [&](const Example& example) { return IsGreedy(example, defaults); }))
     Fail(ErrorKind::kInvalid,
          "{} samples: every example is answered greedily (temperature 0), so all samples would be the same answer; "
          "give the temperature that the model is used with (--temperature, or \"sampling\" in the task)",
@@ -249,11 +261,6 @@ std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, c
   return hasher.Hex();
 }
 
-Prompt RenderPrompt(const Example& example, const Backend& backend) {
-  if (!example.is_chat()) return backend.RawPrompt(example.prompt);
-  return backend.RenderChat({example.messages, example.tools, example.documents, example.chat_template_kwargs});
-}
-
 ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const std::string& prompt_hash,
                           const AnswerContext& context) {
   ExampleResult result;
@@ -263,7 +270,7 @@ ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const st
   result.prompt_hash = prompt_hash;
   result.prompt_tokens = answer.prompt_tokens;
   result.answer = answer.text;
-  if (!context.calls.is_null()) result.answer += CallsAsText(context.calls);
+  if (!answer.tool_calls.is_null()) result.answer += CallsAsText(answer.tool_calls);
   result.answer_ids = answer.ids;
   result.logprobs = answer.logprobs;
   result.finish = answer.finish;
@@ -281,8 +288,9 @@ ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const st
     return result;
   }
   result.pass = true;
-  AnswerView view{answer.text,          answer.finish,       context.raw,
-                  context.in_reasoning, context.call_syntax, context.calls.is_null() ? nullptr : &context.calls};
+  const AnswerView view{answer.text,         answer.finish,
+                        answer.raw,          context.in_reasoning,
+                        context.call_syntax, answer.tool_calls.is_null() ? nullptr : &answer.tool_calls};
   for (const Check& check : example.expect) {
     result.checks.push_back(RunCheck(check, view, example));
     result.pass = result.pass && result.checks.back().pass;

@@ -38,9 +38,10 @@ Prompt Rendered(const Folder& folder, const Chat& chat, const PromptOptions& opt
   return ChatPrompts(folder, *tokenizer, options).Render(chat);
 }
 
-std::vector<TokenId> Ids(const Folder& folder, const Prompt& prompt) {
+std::vector<TokenId> Ids(const Folder& folder, const std::string& text, bool is_chat) {
   auto tokenizer = Tokenizer::Create(folder.tokenizer(), "model");
-  return ChatPrompts(folder, *tokenizer, {}).Tokenize(prompt);
+  const ChatPrompts prompts(folder, *tokenizer, {});
+  return is_chat ? prompts.TokensOfChat(text) : prompts.Raw(text).ids;
 }
 
 std::string RefusalOf(const Folder& folder, const Chat& chat, const PromptOptions& options = {}) {
@@ -204,9 +205,9 @@ TEST(ChatPrompts, NoToolsAreNullInAFolderAndUndefinedInAGguf) {
 TEST(ChatPrompts, OnlyTheTemplatesTokensInAFolder) {
   Folder folder(Container::kHuggingFace, kPlain);
   folder.spec().add_bos = folder.spec().add_eos = true;
-  EXPECT_THAT(Ids(folder, {"ab", true, {}}), ElementsAre('a', 'b'));
-  EXPECT_THAT(Ids(folder, {"<s>ab</s>", true, {}}), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos));
-  EXPECT_THAT(Ids(folder, {"ab", false, {}}), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos));
+  EXPECT_THAT(Ids(folder, "ab", true), ElementsAre('a', 'b'));
+  EXPECT_THAT(Ids(folder, "<s>ab</s>", true), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos));
+  EXPECT_THAT(Ids(folder, "ab", false), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos));
 }
 
 // Both engines keep the token that was typed and the one that is added.
@@ -214,7 +215,7 @@ TEST(ChatPrompts, ATextThatBeginsWithBosIsBegunTwiceAndItIsSaid) {
   for (Container container : {Container::kHuggingFace, Container::kGguf}) {
     Folder folder(container, kPlain);
     folder.spec().add_bos = true;
-    EXPECT_THAT(Ids(folder, {"<s>ab", false, {}}), ElementsAre(Folder::kBos, Folder::kBos, 'a', 'b'));
+    EXPECT_THAT(Ids(folder, "<s>ab", false), ElementsAre(Folder::kBos, Folder::kBos, 'a', 'b'));
     auto raw = [&](const std::string& text) {
       auto tokenizer = Tokenizer::Create(folder.tokenizer(), "model");
       return ChatPrompts(folder, *tokenizer, {}).Raw(text).remarks;
@@ -230,7 +231,7 @@ TEST(ChatPrompts, ATextThatBeginsWithBosIsBegunTwiceAndItIsSaid) {
     EXPECT_THAT(raw("ab</s>"), ElementsAre(HasSubstr("ends with </s>, which")));
     EXPECT_THAT(raw("<s>ab</s>"), ElementsAre(HasSubstr("begins with <s> and ends with </s>, which")));
     folder.spec().add_bos = folder.spec().add_eos = false;
-    EXPECT_THAT(Ids(folder, {"<s><s>ab", false, {}}), ElementsAre(Folder::kBos, Folder::kBos, 'a', 'b'));
+    EXPECT_THAT(Ids(folder, "<s><s>ab", false), ElementsAre(Folder::kBos, Folder::kBos, 'a', 'b'));
     EXPECT_TRUE(raw("<s><s>ab</s>").empty());
     folder.spec().add_bos = true;
     folder.spec().after_bos = {259};  // as GLM-4 begins: [gMASK]<sop>
@@ -243,10 +244,10 @@ TEST(ChatPrompts, TheVocabularysTokensInAGguf) {
   Folder gguf(Container::kGguf, kPlain);
   gguf.spec().add_bos = gguf.spec().add_eos = true;
   for (const char* text : {"ab", "<s>ab", "<s>ab</s>", "ab</s>"})
-    EXPECT_THAT(Ids(gguf, {text, true, {}}), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos)) << text;
-  EXPECT_THAT(Ids(gguf, {"<s><s>ab", true, {}}), ElementsAre(Folder::kBos, Folder::kBos, 'a', 'b', Folder::kEos));
+    EXPECT_THAT(Ids(gguf, text, true), ElementsAre(Folder::kBos, 'a', 'b', Folder::kEos)) << text;
+  EXPECT_THAT(Ids(gguf, "<s><s>ab", true), ElementsAre(Folder::kBos, Folder::kBos, 'a', 'b', Folder::kEos));
   gguf.spec().add_bos = gguf.spec().add_eos = false;
-  EXPECT_THAT(Ids(gguf, {"<s>ab", true, {}}), ElementsAre(Folder::kBos, 'a', 'b'));
+  EXPECT_THAT(Ids(gguf, "<s>ab", true), ElementsAre(Folder::kBos, 'a', 'b'));
 }
 
 }  // namespace

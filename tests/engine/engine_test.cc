@@ -27,7 +27,7 @@ std::vector<Request> SomeRequests() {
                            "The same beginning of all, then one"};
   for (const char* prompt : prompts) {
     Request request;
-    request.prompt = prompt;
+    request.question = std::string(prompt);
     request.sampling.max_tokens = 12;
     requests.push_back(request);
   }
@@ -108,10 +108,10 @@ TEST(Engine, ScoreAgreesWithGeneration) {
   ThreadPool pool(2);
   Engine engine(TinyModel("f32", Arithmetic::kReference), pool, {});
   Request request;
-  request.prompt = "Hello there";
+  request.question = "Hello there";
   request.sampling.max_tokens = 8;
   Answer answer = AnswerAll(engine, {request})[0];
-  std::vector<int32_t> ids = engine.Tokenize({request.prompt, false, {}});
+  std::vector<int32_t> ids = engine.Prepare(request.question).ids;
   auto first = static_cast<int64_t>(ids.size()) - 1;
   ids.insert(ids.end(), answer.ids.begin(), answer.ids.end());
   std::vector<int32_t> greedy;
@@ -130,17 +130,18 @@ TEST(Engine, WhatDoesNotFitIsAnErrorOfThatRequestAlone) {
   ThreadPool pool(1);
   Engine engine(TinyModel("f32", Arithmetic::kReference), pool, {});
   std::vector<Request> requests(3);
-  requests[0].prompt = std::string(300, 'a');
-  requests[1].prompt = "short";
+  requests[0].question = std::string(300, 'a');
+  requests[1].question = "short";
   requests[1].sampling.max_tokens = 4;
-  requests[2].ids = {1, 100000};
+  const std::vector<int32_t> unknown = {1, 100000};
+  requests[2].question = unknown;
   requests[2].sampling.max_tokens = 4;
   std::vector<Answer> answers = AnswerAll(engine, requests);
   EXPECT_EQ(answers[0].finish, "error");
   EXPECT_NE(answers[0].error.find("do not fit the context of 256"), std::string::npos) << answers[0].error;
   EXPECT_TRUE(answers[1].error.empty());
   EXPECT_NE(answers[2].error.find("token 100000 \"\" is not among"), std::string::npos) << answers[2].error;
-  EXPECT_THROW(engine.Score(requests[2].ids, 0, [](int64_t, int64_t, const float*) {}), Error);
+  EXPECT_THROW(engine.Score(unknown, 0, [](int64_t, int64_t, const float*) {}), Error);
   EXPECT_THROW(engine.Score(std::vector<int32_t>(257, 1), 0, [](int64_t, int64_t, const float*) {}), Error);
 }
 
@@ -148,7 +149,7 @@ TEST(Engine, StopStringsEndTheAnswerBeforeThem) {
   ThreadPool pool(1);
   Engine engine(TinyModel("f32", Arithmetic::kReference), pool, {});
   Request request;
-  request.prompt = "abc";
+  request.question = "abc";
   request.sampling.max_tokens = 30;
   Answer whole = AnswerAll(engine, {request})[0];
   ASSERT_GE(whole.text.size(), 6u);
@@ -166,16 +167,16 @@ TEST(Engine, TopLogprobsAreSortedAndContainTheChoice) {
   ThreadPool pool(1);
   Engine engine(TinyModel("f32", Arithmetic::kReference), pool, {});
   Request request;
-  request.prompt = "abc";
+  request.question = "abc";
   request.sampling.max_tokens = 3;
   request.top_logprobs = 5;
   Answer answer = AnswerAll(engine, {request})[0];
   ASSERT_EQ(answer.top_logprobs.size(), answer.ids.size());
   for (size_t i = 0; i < answer.ids.size(); ++i) {
     ASSERT_EQ(answer.top_logprobs[i].size(), 5u);
-    EXPECT_EQ(answer.top_logprobs[i][0].first, answer.ids[i]);
-    EXPECT_FLOAT_EQ(answer.top_logprobs[i][0].second, answer.logprobs[i]);
-    EXPECT_GE(answer.top_logprobs[i][0].second, answer.top_logprobs[i][4].second);
+    EXPECT_EQ(answer.top_logprobs[i][0].id, answer.ids[i]);
+    EXPECT_FLOAT_EQ(answer.top_logprobs[i][0].logprob, answer.logprobs[i]);
+    EXPECT_GE(answer.top_logprobs[i][0].logprob, answer.top_logprobs[i][4].logprob);
   }
 }
 
@@ -231,7 +232,7 @@ TEST(Engine, InterruptionThrows) {
 TEST(Displacement, EqualModelsDoNotMove) {
   ThreadPool pool(1);
   Engine a(TinyModel("q8_0", Arithmetic::kDeployed), pool, {}), b(TinyModel("q8_0", Arithmetic::kDeployed), pool, {});
-  std::vector<int32_t> prompt = a.Tokenize({"A prompt", false, {}}), answer = {72, 101, 108};
+  std::vector<int32_t> prompt = a.Prepare("A prompt").ids, answer = {72, 101, 108};
   Displacement d = MeasureDisplacement(a, b, nullptr, "x", prompt, answer, answer, SilentProgress());
   EXPECT_EQ(d.mean_kl, 0);
   EXPECT_EQ(d.same_top, 1);

@@ -19,7 +19,7 @@ const fs::path kFolder = fs::path(ASSAY_TEST_DATA) / "golden/kimi";
 
 Answer AnswerTo(Engine& engine, const std::string& prompt, int64_t max_tokens) {
   Request request;
-  request.prompt = prompt;
+  request.question = prompt;
   request.sampling.max_tokens = max_tokens;
   Answer answer;
   engine.Generate(
@@ -36,13 +36,13 @@ TEST(KimiFolder, IdsPromptsAndAnswerAreThoseOfTheReference) {
   EXPECT_EQ(model->checkpoint().tokenizer().pre, "kimi-k2");
   for (const Json& row : golden["texts"]) {
     const auto text = row["text"].get<std::string>();
-    EXPECT_EQ(engine.Tokenize({text, false, {}}), row["ids"].get<std::vector<int32_t>>()) << text;
+    EXPECT_EQ(engine.Prepare(text).ids, row["ids"].get<std::vector<int32_t>>()) << text;
   }
   for (const Json& row : golden["chats"]) {
     const Prompt prompt =
-        engine.RenderChat({.messages = row["messages"], .tools = row.contains("tools") ? row["tools"] : Json()});
+        engine.Prepare(Chat{.messages = row["messages"], .tools = row.contains("tools") ? row["tools"] : Json()});
     EXPECT_EQ(prompt.text, row["prompt"].get<std::string>());
-    EXPECT_EQ(engine.Tokenize(prompt), row["ids"].get<std::vector<int32_t>>());
+    EXPECT_EQ(prompt.ids, row["ids"].get<std::vector<int32_t>>());
   }
   // The answer ends with a token that generation_config.json alone calls an end.
   auto expected = golden["answer"].get<std::vector<int32_t>>();

@@ -31,7 +31,7 @@ TEST(Noise, GreedyAnswersAreCheckedNotBelieved) {
   RunRecord again = MadeRun("..x");
   NoiseFloor noise;
   AddNoise(first, again, false, noise);
-  EXPECT_EQ(NoiseText(noise), "Noise: greedy answers have none: 3 examples asked again gave the same tokens.");
+  EXPECT_EQ(NoiseText(noise), "Noise: greedy answers have none: 3 examples asked again gave the same answers.");
   again.examples[1].answer_ids = {1, 5};
   noise = {};
   AddNoise(first, again, false, noise);

@@ -23,21 +23,27 @@ using ::testing::IsEmpty;
 // and a message "no template" cannot be rendered.
 class FakeBackend : public Backend {
  public:
-  std::vector<int32_t> Tokenize(const Prompt& prompt) const override {
-    return {prompt.text.begin(), prompt.text.end()};
-  }
+  Capabilities can() const override { return {}; }
 
-  Prompt RenderChat(const Chat& chat) const override {
-    auto content = chat.messages.back()["content"].get<std::string>();
-    if (content == "no template") Fail(ErrorKind::kInvalid, "chat template: line 3: roles must alternate");
-    return {prefix + (chat.tools.is_null() ? "" : chat.tools.dump()) + "<user>" + content, true, remarks};
+  Prompt Prepare(const Question& question) const override {
+    Prompt prompt;
+    if (const auto* chat = std::get_if<Chat>(&question)) {
+      auto content = chat->messages.back()["content"].get<std::string>();
+      if (content == "no template") Fail(ErrorKind::kInvalid, "chat template: line 3: roles must alternate");
+      prompt.text = prefix + (chat->tools.is_null() ? "" : chat->tools.dump()) + "<user>" + content;
+      prompt.remarks = remarks;
+    } else {
+      prompt.text = std::get<std::string>(question);
+    }
+    prompt.ids.assign(prompt.text.begin(), prompt.text.end());
+    return prompt;
   }
 
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override {
     for (size_t i = requests.size(); i-- > 0;) {
       if (progress.Cancelled()) throw Interrupted();
-      std::string prompt(requests[i].ids.begin(), requests[i].ids.end());
+      const std::string prompt = Prepare(requests[i].question).text;
       asked.push_back(prompt);
       sampled.push_back(requests[i].sampling);
       std::string text = prompt.substr(prompt.find('>') == std::string::npos ? 0 : prompt.rfind('>') + 1);
@@ -171,7 +177,7 @@ TEST_F(RunnerTest, AnswersScoresAndKeepsTheOrder) {
   EXPECT_EQ(r[0].cluster, "k");
   EXPECT_EQ(r[0].prompt_tokens, 11);
   EXPECT_THAT(r[0].answer_ids, ElementsAre(1, 2));
-  EXPECT_EQ(r[0].prompt_hash, PromptHash(backend.Tokenize({"<user>alpha", true, {}})));
+  EXPECT_EQ(r[0].prompt_hash, PromptHash(backend.Prepare(QuestionOf(task.examples[0])).ids));
   EXPECT_FALSE(r[1].pass);
   ASSERT_EQ(r[1].checks.size(), 3u);  // all checks run, the first failure names the class
   EXPECT_TRUE(r[1].checks[0].pass);

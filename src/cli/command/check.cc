@@ -122,12 +122,15 @@ class Checking {
         CheckKeep(*preset);
       }
     });
-    if (!text_.empty()) PerplexityTokens(*base_.engine, text_, o_.perplexity);  // told before any work, too
-    base_.identity.format = base_.model->checkpoint().main_format();
+    base_.origin.model.format = source_->main_format();
+    if (!text_.empty() && !base_.backend->scorer())
+      Note(flags_, "--text: no KL divergence from a baseline that cannot predict over its whole vocabulary");
+    else if (!text_.empty())
+      PerplexityTokens(*base_.backend->scorer(), text_, o_.perplexity);  // told before any work, too
     // One for all arms: what is compared is the weights.
-    sampling_ = o_.sampling.For(base_.model->config().generation);
-    NoteGeneration(base_.model->config().generation, flags_);
-    CheckSamples(task_, sampling_, o_.sampling.samples, flags_);
+    sampling_ = o_.sampling.For(base_.generation);
+    NoteGeneration(base_.generation, flags_);
+    CheckSamples(base_, task_, sampling_, o_.sampling.samples, flags_);
     record_.started = UtcTimestamp();
     record_.build = BuildText();
     record_.machine = MachineText();
@@ -197,7 +200,7 @@ class Checking {
     if (base)
       arm.displacement =
           MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);
-    if (!o_.no_speed) arm.cost = MeasureCost(loaded, o_.model_flags, flags_, cache_);
+    if (!o_.no_speed && !loaded.path.empty()) arm.cost = MeasureCost(loaded, o_.model_flags, flags_, cache_);
     return arm;
   }
 
@@ -293,7 +296,7 @@ class Checking {
 
   void AddCandidate(const std::string& path, std::string_view name) {
     LoadedArm candidate = LoadArm(path, name, o_.model_flags, o_.engine, pool_, flags_);
-    for (const std::string& line : candidate.model->checkpoint().differences()) Note(flags_, line);
+    for (const std::string& line : candidate.differences) Note(flags_, line);
     record_.candidates.push_back(Measure(candidate, &base_));
   }
 

@@ -68,10 +68,17 @@ void NoteRemarks(const CommonFlags& flags, const Prompt& prompt) {
   for (const std::string& remark : prompt.remarks) Note(flags, remark);
 }
 
+Request Ask(const Engine& engine, Question question) {
+  Request request;
+  request.question = std::move(question);
+  request.prompt = engine.Prepare(request.question);
+  return request;
+}
+
 // A default must not be what makes a prompt too long.
 void FitAnswer(const SamplingFlags& flags, const Engine& engine, Request& request) {
   if (flags.max_tokens.given()) return;
-  const auto left = engine.context() - static_cast<int64_t>(request.ids.size());
+  const auto left = engine.context() - static_cast<int64_t>(request.prompt->ids.size());
   request.sampling.max_tokens = std::clamp<int64_t>(left, 1, request.sampling.max_tokens);
 }
 
@@ -79,10 +86,9 @@ void NoteCut(const CommonFlags& flags, const Answer& answer) {
   if (answer.finish == "length") Note(flags, fmt::format("(cut after {} tokens: --max-tokens)", answer.ids.size()));
 }
 
-Json TopLogprobsJson(const Engine& engine, const std::vector<std::pair<int32_t, float>>& top) {
+Json TopLogprobsJson(const std::vector<TokenLogprob>& top) {
   Json out = Json::array();
-  for (const auto& [id, logprob] : top)
-    out.push_back({{"id", id}, {"token", engine.tokenizer().TokenBytes(id)}, {"logprob", logprob}});
+  for (const auto& [id, text, logprob] : top) out.push_back({{"id", id}, {"token", text}, {"logprob", logprob}});
   return out;
 }
 
@@ -150,12 +156,9 @@ std::function<int()> AddGenerate(CommandLine& command, CommonFlags& flags) {
     Engine engine(model, pool, {.prompt = o->prompt_flags.options()});
     NoteGeneration(model->config().generation, flags);
     bool raw = o->raw || !engine.has_chat_template();
-    const Prompt prompt =
-        raw ? engine.RawPrompt(o->prompt)
-            : engine.RenderChat({.messages = Json::array({{{"role", "user"}, {"content", o->prompt}}})});
-    NoteRemarks(flags, prompt);
-    Request request;
-    request.ids = engine.Tokenize(prompt);
+    Request request = Ask(engine, raw ? Question(o->prompt)
+                                      : Chat{.messages = Json::array({{{"role", "user"}, {"content", o->prompt}}})});
+    NoteRemarks(flags, *request.prompt);
     request.sampling = Resolve(o->sampling, model->config().generation);
     FitAnswer(o->sampling, engine, request);
     request.top_logprobs = o->logprobs;
@@ -175,14 +178,14 @@ std::function<int()> AddGenerate(CommandLine& command, CommonFlags& flags) {
     Answer answer = One(engine, request, *progress);
     Json out = {{"model", o->model},
                 {"arithmetic", o->model_flags.arithmetic},
-                {"prompt_ids", request.ids},
-                {"prompt_logprobs", o->logprobs > 0 ? PromptLogprobs(engine, request.ids) : Json(nullptr)},
+                {"prompt_ids", request.prompt->ids},
+                {"prompt_logprobs", o->logprobs > 0 ? PromptLogprobs(engine, request.prompt->ids) : Json(nullptr)},
                 {"ids", answer.ids},
                 {"logprobs", answer.logprobs},
                 {"text", answer.text},
                 {"finish", answer.finish}};
     Json top = Json::array();
-    for (const auto& step : answer.top_logprobs) top.push_back(TopLogprobsJson(engine, step));
+    for (const auto& step : answer.top_logprobs) top.push_back(TopLogprobsJson(step));
     out["top_logprobs"] = top;
     PrintJson(out);
     return static_cast<int>(kHolds);
@@ -217,10 +220,8 @@ std::function<int()> AddChat(CommandLine& command, CommonFlags& flags) {
     auto progress = MakeProgress(flags);
     for (std::string line; Ask("> "), std::getline(std::cin, line) && !line.empty();) {
       messages.push_back({{"role", "user"}, {"content", line}});
-      Request request;
-      const Prompt prompt = engine.RenderChat({.messages = messages});
-      if (messages.size() <= 2) NoteRemarks(flags, prompt);
-      request.ids = engine.Tokenize(prompt);
+      Request request = Ask(engine, Chat{.messages = messages});
+      if (messages.size() <= 2) NoteRemarks(flags, *request.prompt);
       request.sampling = sampling;
       FitAnswer(o->sampling, engine, request);
       request.stream = PrintAnswer;

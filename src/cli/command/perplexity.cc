@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/ranges.h"
 #include "engine/divergence.h"
+#include "engine/engine.h"
 #include "system/file.h"
 
 namespace assay {

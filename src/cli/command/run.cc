@@ -46,12 +46,11 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     LoadedArm arm = LoadArm(path, "", o->model_flags, o->engine, pool, flags);
     std::string out = o->out;
     if (out.empty())
-      out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity.name).stem().string(),
+      out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity().name).stem().string(),
                         std::filesystem::path(o->task).stem().string());
-    const GenerationConfig& generation = arm.model->config().generation;
-    NoteGeneration(generation, flags);
-    const Sampling sampling = o->sampling.For(generation);
-    CheckSamples(task, sampling, o->sampling.samples, flags);
+    NoteGeneration(arm.generation, flags);
+    const Sampling sampling = o->sampling.For(arm.generation);
+    CheckSamples(arm, task, sampling, o->sampling.samples, flags);
     RunHeader header = MakeRunHeader(arm, task, sampling, o->sampling.samples);
     Cache cache(!o->no_cache, flags);
     cache.Watch(arm.files);
@@ -62,9 +61,7 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     if (any_clock && writer.now() != header.now) {
       // All prompts of a run are of one time: that of its first sitting.
       header.now = writer.now();
-      o->engine.prompt.now_s = ClockFromText(header.now);
-      arm.engine.reset();  // one at a time
-      arm.engine = std::make_unique<Engine>(arm.model, pool, o->engine);
+      arm.backend->SetClock(ClockFromText(header.now));
     }
     if (!writer.set_aside().empty())
       Note(flags, fmt::format("{}: an interrupted run of another model, task, setting or build was moved there",

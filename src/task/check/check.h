@@ -63,6 +63,15 @@ struct Check {
 /// Thrown by the compile functions: `field` is relative to the check.
 struct FieldError {
   std::string field, message;
+  /// What `read` gives; a mistake in it is one below `field`.
+  template <typename F>
+  static auto Within(const std::string& field, F read) {
+    try {
+      return read();
+    } catch (const FieldError& error) {
+      throw FieldError{error.field.empty() ? field : field + "." + error.field, error.message};
+    }
+  }
 };
 
 struct CheckType {
