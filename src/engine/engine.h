@@ -1,6 +1,6 @@
 #pragma once
-// Runs a model for a task: many examples together in one batch, shared prefixes computed once, answers that do not
-// depend on the batch.
+// A model in this process as a backend: prompts by the rules of the engine that its files are meant for, answers by the
+// scheduler, predictions for perplexity and displacement.
 
 #include <functional>
 #include <memory>
@@ -20,6 +20,7 @@ struct EngineOptions {
   int batch_size = 8;          // sequences that decode together
   int64_t batch_tokens = 256;  // most tokens of one step
   int64_t context = 0;         // most tokens of one sequence; 0: the model's
+  int64_t cache_bytes = 0;     // of what sequences that decode together remember; 0: no limit
   PromptOptions prompt;
 };
 
@@ -60,9 +61,8 @@ class Engine : public Backend, public Scorer {
   int64_t peak_scratch_bytes() const { return peak_scratch_bytes_; }
 
  private:
-  class Batch;
-  /// The answer's text with its special tokens.
-  std::string RawText(const Answer& answer) const;
+  /// Why a prompt cannot be answered; empty: it can.
+  std::string Refusal(std::span<const int32_t> prompt, int64_t max_tokens) const;
   /// What is wrong with a prompt's tokens; empty: nothing. A tokenizer may know tokens that the model has no row for.
   std::string UnknownToken(std::span<const int32_t> ids) const;
 

@@ -1,0 +1,340 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+#include "kernel/ops.h"
+#include "task/finish.h"
+
+namespace assay {
+namespace {
+
+constexpr size_t kPrefixWorthSharing = 8;  // tokens: below, copying costs about what computing does
+
+size_t CommonPrefix(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
+  const size_t n = std::min(a.size(), b.size());
+  return static_cast<size_t>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
+                             a.begin());
+}
+
+int64_t Positions(const TokenRequest& request) {
+  return static_cast<int64_t>(request.prompt.size()) + request.sampling.max_tokens;
+}
+
+SamplerOptions ToSamplerOptions(const Sampling& s) {
+  return {s.temperature, s.top_k, s.top_p, s.min_p, s.repetition_penalty, s.repetition_window, s.seed};
+}
+
+std::vector<TokenLogprob> TopLogprobs(const Tokenizer& tokenizer, const float* logits, int64_t vocab, int64_t k,
+                                      double normalizer) {
+  std::vector<int32_t> ids(static_cast<size_t>(vocab));
+  std::iota(ids.begin(), ids.end(), 0);
+  std::partial_sort(ids.begin(), ids.begin() + k, ids.end(),
+                    [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  std::vector<TokenLogprob> top;
+  for (int64_t i = 0; i < k; ++i) {
+    const int32_t id = ids[static_cast<size_t>(i)];
+    top.push_back({id, tokenizer.TokenBytes(id), static_cast<float>(logits[id] - normalizer)});
+  }
+  return top;
+}
+
+/// The answer's text with its special tokens.
+std::string RawText(const Tokenizer& tokenizer, const Answer& answer) {
+  std::string raw;
+  size_t plain = 0;  // of answer.text; a stop string may have cut it inside a token
+  for (int32_t id : answer.ids) {
+    std::string piece = tokenizer.TokenBytes(id);
+    if (tokenizer.IsSpecial(id)) {
+      raw += piece;
+      continue;
+    }
+    if (plain >= answer.text.size()) break;
+    if (plain == 0 && piece.starts_with(' ') && !answer.text.starts_with(' ')) piece.erase(0, 1);
+    raw += std::string_view(piece).substr(0, answer.text.size() - plain);
+    plain += piece.size();
+  }
+  return raw;
+}
+
+}  // namespace
+
+/// Room for a sequence. What it remembers outlives its request, for those that begin alike.
+struct Scheduler::Slot {
+  Cached cache;
+  bool active = false;
+  Id id = 0;
+  TokenRequest request;
+  size_t fed = 0;     // tokens of the prompt that are in the sequence
+  size_t shared = 0;  // tokens of the prompt that others wait for; 0: none do
+  int32_t next = -1;  // the sampled token to feed in the next step
+  std::optional<Sampler> sampler;
+  Answer answer;
+  std::string text;     // of the answer's tokens, for stop strings
+  size_t streamed = 0;  // bytes of text that were told
+};
+
+Scheduler::Scheduler(const Model& model, const Tokenizer& tokenizer, const LogitRules& rules, ThreadPool& pool,
+                     Workspace& workspace, const SchedulerOptions& options)
+    : model_(model),
+      tokenizer_(tokenizer),
+      rules_(rules),
+      pool_(pool),
+      workspace_(workspace),
+      options_(options),
+      slots_(static_cast<size_t>(std::max(1, options.sequences))) {}
+
+Scheduler::~Scheduler() = default;
+
+Scheduler::Id Scheduler::Submit(TokenRequest request) {
+  ASSAY_CHECK(!request.prompt.empty());
+  waiting_.push_back({next_id_, std::move(request)});
+  return next_id_++;
+}
+
+bool Scheduler::Cancel(Id id) {
+  for (Slot& slot : slots_)
+    if (slot.active && slot.id == id) {
+      slot.active = false;
+      return true;
+    }
+  return std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == id; }) > 0;
+}
+
+bool Scheduler::idle() const {
+  return waiting_.empty() && std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.active; });
+}
+
+int64_t Scheduler::bytes() const {
+  int64_t bytes = static_cast<int64_t>(logits_.size() * sizeof(float));
+  if (prefix_.sequence) bytes += prefix_.sequence->bytes();
+  for (const Slot& slot : slots_)
+    if (slot.cache.sequence) bytes += slot.cache.sequence->bytes();
+  return bytes;
+}
+
+std::vector<Scheduler::Event> Scheduler::Step() {
+  events_.clear();
+  Admit();
+  Collect();
+  ASSAY_CHECK(!batch_.empty() || idle());
+  if (batch_.empty()) return {};
+  const int64_t vocab = model_.config().vocab;
+  logits_.resize(owners_.size() * static_cast<size_t>(vocab));
+  model_.Forward(batch_, workspace_, pool_, logits_.data());
+  for (size_t i = 0; i < owners_.size(); ++i) Accept(*owners_[i], logits_.data() + static_cast<int64_t>(i) * vocab);
+  for (Slot& slot : slots_)
+    if (slot.active && slot.shared > 0 && slot.fed == slot.shared) KeepPrefix(slot);
+  return std::move(events_);
+}
+
+/// In the order they came, but for those that wait for a beginning that is being read. One that lacks memory holds up
+/// those behind it: they would take what is freed for it.
+void Scheduler::Admit() {
+  for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
+    const auto slot = std::find_if(slots_.begin(), slots_.end(), [](const Slot& each) { return !each.active; });
+    if (slot == slots_.end()) return;
+    if (WaitsForPrefix(waiting->request)) {
+      ++waiting;
+      continue;
+    }
+    if (!MakeRoom(waiting->request)) return;
+    Waiting admitted = std::move(*waiting);
+    waiting = waiting_.erase(waiting);
+    Start(*slot, std::move(admitted));
+  }
+}
+
+bool Scheduler::WaitsForPrefix(const TokenRequest& request) const {
+  const bool long_rope = LongRope(Positions(request));
+  return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    return slot.active && slot.shared > slot.fed && slot.cache.sequence->long_rope() == long_rope &&
+           CommonPrefix(slot.request.prompt, request.prompt) >= slot.shared;
+  });
+}
+
+/// Lets go of what ended requests remember, as far as needed. A request alone always has room.
+bool Scheduler::MakeRoom(const TokenRequest& request) {
+  if (options_.cache_bytes <= 0) return true;
+  const int64_t needed = PlanCache(model_.config(), model_.arithmetic(), Positions(request)).bytes;
+  auto fits = [&] {
+    return bytes() - static_cast<int64_t>(logits_.size() * sizeof(float)) + needed <= options_.cache_bytes;
+  };
+  bool alone = true;
+  for (Slot& slot : slots_) {
+    alone = alone && !slot.active;
+    if (!slot.active && !fits()) slot.cache = {};
+  }
+  if (!fits()) prefix_ = {};
+  return alone || fits();
+}
+
+/// The second set of rotation factors (longrope) is a request's own matter, not that of what ran before it in the slot.
+bool Scheduler::LongRope(int64_t positions) const {
+  const ModelConfig& config = model_.config();
+  return !config.rope_long_factors.empty() && positions > config.rope_scaling.original_context;
+}
+
+/// What holds most of the prompt's beginning, and how much. The last token is always computed anew: its logits are
+/// needed.
+const Scheduler::Cached* Scheduler::LongestPrefix(const std::vector<int32_t>& prompt, bool long_rope,
+                                                  size_t* length) const {
+  const Cached* best = nullptr;
+  *length = 0;
+  auto consider = [&](const Cached& cached) {
+    if (!cached.sequence || cached.sequence->long_rope() != long_rope) return;
+    const size_t common = std::min(CommonPrefix(cached.tokens, prompt), prompt.size() - 1);
+    const auto usable = static_cast<size_t>(cached.sequence->Restorable(static_cast<int64_t>(common)));
+    if (usable <= *length) return;
+    best = &cached;
+    *length = usable;
+  };
+  consider(prefix_);
+  for (const Slot& slot : slots_) consider(slot.cache);
+  return best;
+}
+
+/// How many tokens all waiting requests that begin like this one have in common with it; 0: none does.
+size_t Scheduler::SharedWithWaiting(const TokenRequest& request) const {
+  size_t shared = 0;
+  for (const Waiting& waiting : waiting_) {
+    if (LongRope(Positions(waiting.request)) != LongRope(Positions(request))) continue;
+    const size_t common = std::min(CommonPrefix(waiting.request.prompt, request.prompt),
+                                   std::min(waiting.request.prompt.size(), request.prompt.size()) - 1);
+    if (common >= kPrefixWorthSharing) shared = shared == 0 ? common : std::min(shared, common);
+  }
+  return shared;
+}
+
+void Scheduler::Start(Slot& slot, Waiting waiting) {
+  const int64_t positions = Positions(waiting.request);
+  const bool long_rope = LongRope(positions);
+  size_t length = 0;
+  const Cached* best = LongestPrefix(waiting.request.prompt, long_rope, &length);
+  std::unique_ptr<Sequence>& sequence = slot.cache.sequence;
+  if (!sequence || sequence->capacity() < positions || sequence->long_rope() != long_rope) {
+    auto fresh = std::make_unique<Sequence>(model_.config(), model_.arithmetic(), positions);
+    if (best) fresh->CopyPrefix(*best->sequence, static_cast<int64_t>(length));
+    sequence = std::move(fresh);
+  } else if (best) {
+    sequence->CopyPrefix(*best->sequence, static_cast<int64_t>(length));
+  } else {
+    sequence->Truncate(0);
+  }
+  slot.id = waiting.id;
+  slot.request = std::move(waiting.request);
+  const std::vector<int32_t>& prompt = slot.request.prompt;
+  slot.cache.tokens.assign(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(length));
+  slot.fed = length;
+  const size_t shared = SharedWithWaiting(slot.request);
+  slot.shared = shared > length ? shared : 0;
+  slot.next = -1;
+  slot.sampler.emplace(ToSamplerOptions(slot.request.sampling), &rules_);
+  slot.answer = Answer{};
+  slot.answer.prompt_tokens = static_cast<int64_t>(prompt.size());
+  slot.text.clear();
+  slot.streamed = 0;
+  slot.active = true;
+}
+
+/// A copy, because the sequence goes on: a state cannot be taken back, nor what a window leaves behind.
+void Scheduler::KeepPrefix(Slot& slot) {
+  const Sequence& sequence = *slot.cache.sequence;
+  const auto length = static_cast<int64_t>(slot.shared);
+  // The capacity is what tells which rotation a sequence has.
+  prefix_.sequence = std::make_unique<Sequence>(model_.config(), model_.arithmetic(),
+                                                sequence.long_rope() ? sequence.capacity() : length);
+  prefix_.sequence->CopyPrefix(sequence, length);
+  prefix_.tokens.assign(slot.request.prompt.begin(), slot.request.prompt.begin() + length);
+  slot.shared = 0;
+}
+
+/// Fills batch_ and owners_.
+void Scheduler::Collect() {
+  batch_.clear();
+  owners_.clear();
+  std::vector<Slot*> reading;
+  for (Slot& slot : slots_) {
+    if (!slot.active) continue;
+    if (slot.next < 0) {
+      reading.push_back(&slot);
+      continue;
+    }
+    batch_.push_back({slot.next, slot.cache.sequence.get(), true});
+    slot.cache.tokens.push_back(slot.next);
+    owners_.push_back(&slot);
+  }
+  auto left = [](const Slot& slot) { return (slot.shared > 0 ? slot.shared : slot.request.prompt.size()) - slot.fed; };
+  // The shortest first: what they leave of their share goes to the others.
+  std::stable_sort(reading.begin(), reading.end(), [&](const Slot* a, const Slot* b) { return left(*a) < left(*b); });
+  auto room = static_cast<size_t>(std::max<int64_t>(1, options_.step_tokens - static_cast<int64_t>(batch_.size())));
+  for (size_t i = 0; i < reading.size() && room > 0; ++i) {
+    Slot& slot = *reading[i];
+    const size_t count = std::min(left(slot), std::max<size_t>(1, room / (reading.size() - i)));
+    room -= count;
+    for (const size_t end = slot.fed + count; slot.fed < end; ++slot.fed) {
+      const bool last = slot.fed + 1 == slot.request.prompt.size();
+      batch_.push_back({slot.request.prompt[slot.fed], slot.cache.sequence.get(), last});
+      slot.cache.tokens.push_back(slot.request.prompt[slot.fed]);
+      if (last) owners_.push_back(&slot);
+    }
+  }
+}
+
+void Scheduler::Accept(Slot& slot, const float* logits) {
+  const Sampling& sampling = slot.request.sampling;
+  const int64_t vocab = model_.config().vocab;
+  if (sampling.max_tokens <= 0) return Finish(slot, "length");
+  const double normalizer = LogSumExp(logits, vocab);
+  if (!std::isfinite(normalizer)) return Finish(slot, kFinishNotNumbers);
+  const int32_t id = slot.sampler->Choose(logits, vocab, slot.request.prompt, slot.answer.ids);
+  const std::vector<int32_t>& stops = model_.config().stop_tokens;
+  if (std::find(stops.begin(), stops.end(), id) != stops.end()) return Finish(slot, "stop");
+  slot.answer.ids.push_back(id);
+  slot.answer.logprobs.push_back(static_cast<float>(logits[id] - normalizer));
+  if (const int64_t k = std::min(slot.request.top_logprobs, vocab); k > 0)
+    slot.answer.top_logprobs.push_back(TopLogprobs(tokenizer_, logits, vocab, k, normalizer));
+  slot.text = tokenizer_.Decode(slot.answer.ids, true);
+  for (const std::string& stop : sampling.stop) {
+    const size_t at = stop.empty() ? std::string::npos : slot.text.find(stop);
+    if (at == std::string::npos) continue;
+    slot.text.resize(at);
+    return Finish(slot, "stop");
+  }
+  if (static_cast<int64_t>(slot.answer.ids.size()) >= sampling.max_tokens) return Finish(slot, "length");
+  Stream(slot, false);
+  slot.next = id;
+}
+
+// Tells what is complete: no half character, nothing that may still turn out to begin a stop string.
+void Scheduler::Stream(Slot& slot, bool last) {
+  if (!slot.request.stream) return;
+  size_t hold = 0;
+  if (!last) {
+    for (const std::string& stop : slot.request.sampling.stop) hold = std::max(hold, stop.size());
+    size_t tail = slot.text.size();
+    while (tail > 0 && slot.text.size() - tail < 4 && (static_cast<unsigned char>(slot.text[tail - 1]) & 0xC0) == 0x80)
+      --tail;
+    if (tail > 0 && static_cast<unsigned char>(slot.text[tail - 1]) >= 0xC0)
+      hold = std::max(hold, slot.text.size() - tail + 1);
+  }
+  const size_t end = slot.text.size() - std::min(hold, slot.text.size());
+  if (end <= slot.streamed) return;
+  events_.push_back({slot.id, slot.text.substr(slot.streamed, end - slot.streamed), {}});
+  slot.streamed = end;
+}
+
+void Scheduler::Finish(Slot& slot, const char* reason) {
+  Stream(slot, true);
+  Answer& answer = slot.answer;
+  answer.finish = reason;
+  answer.text = slot.text;
+  answer.raw = RawText(tokenizer_, answer);
+  answer.answer_tokens = static_cast<int64_t>(answer.ids.size());
+  slot.active = false;
+  events_.push_back({slot.id, "", std::move(answer)});
+}
+
+}  // namespace assay

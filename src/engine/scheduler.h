@@ -1,0 +1,105 @@
+#pragma once
+// Sequences of many requests through one model, a step at a time: requests come and go between any two steps. The bits
+// of an answer are the same whatever runs beside it.
+//
+// Fair: requests are admitted in the order they came; in a step every answer that is being written gets its token, and
+// prompts that are being read share the rest of it evenly. Of prompts that begin alike one reads the beginning, the
+// others wait for it and take over a copy.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/logit_rules.h"
+#include "model/model.h"
+#include "model/sampling.h"
+#include "task/backend.h"
+#include "text/tokenizer.h"
+
+namespace assay {
+
+struct SchedulerOptions {
+  int sequences = 8;          // most that run together
+  int64_t step_tokens = 256;  // most tokens of a step
+  int64_t cache_bytes = 0;    // of what sequences remember, where more than one runs; 0: no limit
+};
+
+/// What is to be answered, as a model sees it.
+struct TokenRequest {
+  std::vector<int32_t> prompt;  // not empty; all of the model's vocabulary; with max_tokens within its context
+  Sampling sampling;
+  int64_t top_logprobs = 0;
+  bool stream = false;  // text is told as it appears
+};
+
+/// Not safe for use by several threads at once.
+class Scheduler {
+ public:
+  using Id = uint64_t;
+  /// Of a request: text that appeared, or its answer, which is the last of it.
+  struct Event {
+    Id id = 0;
+    std::string text;  // whole characters, none that may turn out to begin a stop string
+    std::optional<Answer> answer;
+  };
+
+  /// All are borrowed.
+  Scheduler(const Model& model, const Tokenizer& tokenizer, const LogitRules& rules, ThreadPool& pool,
+            Workspace& workspace, const SchedulerOptions& options);
+  ~Scheduler();
+
+  Id Submit(TokenRequest request);
+  /// No more events of it. False: it was answered or cancelled before, or never submitted.
+  bool Cancel(Id id);
+  /// Admits what there is room for, runs one batch, and tells what came of it.
+  std::vector<Event> Step();
+  /// Nothing is waiting or running.
+  bool idle() const;
+  /// Of caches and logits now.
+  int64_t bytes() const;
+
+ private:
+  struct Waiting {
+    Id id;
+    TokenRequest request;
+  };
+  /// Tokens whose keys, values and states a sequence holds.
+  struct Cached {
+    std::unique_ptr<Sequence> sequence;
+    std::vector<int32_t> tokens;
+  };
+  struct Slot;
+
+  void Admit();
+  void Start(Slot& slot, Waiting waiting);
+  bool MakeRoom(const TokenRequest& request);
+  bool LongRope(int64_t positions) const;
+  const Cached* LongestPrefix(const std::vector<int32_t>& prompt, bool long_rope, size_t* length) const;
+  size_t SharedWithWaiting(const TokenRequest& request) const;
+  bool WaitsForPrefix(const TokenRequest& request) const;
+  void KeepPrefix(Slot& slot);
+  void Collect();
+  void Accept(Slot& slot, const float* logits);
+  void Stream(Slot& slot, bool last);
+  void Finish(Slot& slot, const char* reason);
+
+  const Model& model_;
+  const Tokenizer& tokenizer_;
+  const LogitRules& rules_;
+  ThreadPool& pool_;
+  Workspace& workspace_;
+  const SchedulerOptions options_;
+  Id next_id_ = 1;
+  std::deque<Waiting> waiting_;  // as they came
+  std::vector<Slot> slots_;
+  Cached prefix_;  // the last beginning that several requests had in common
+  std::vector<BatchToken> batch_;
+  std::vector<Slot*> owners_;  // of the tokens of the batch that want logits
+  std::vector<float> logits_;
+  std::vector<Event> events_;
+};
+
+}  // namespace assay
