@@ -9,7 +9,10 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "base/error.h"
 
 namespace assay {
 namespace {
@@ -39,6 +42,7 @@ struct ThreadPool::Shared {
   std::condition_variable wake;
   std::atomic<uint64_t> generation{0};
   std::atomic<bool> stop{false};
+  std::atomic<bool> running{false};  // a call of For
   std::atomic<int64_t> next{0};
   std::atomic<int> busy{0};
   int64_t n = 0, grain = 1;
@@ -108,6 +112,7 @@ void ThreadPool::For(int64_t n, int64_t grain, const std::function<void(int64_t,
     return;
   }
   Shared& s = *shared_;
+  ASSAY_CHECK(!s.running.exchange(true, std::memory_order_acquire));  // by another thread
   s.n = n;
   s.grain = grain;
   s.body = &body;
@@ -126,11 +131,9 @@ void ThreadPool::For(int64_t n, int64_t grain, const std::function<void(int64_t,
     else
       std::this_thread::yield();
   }
-  if (s.error) {
-    std::exception_ptr error = s.error;
-    s.error = nullptr;
-    std::rethrow_exception(error);
-  }
+  const std::exception_ptr error = std::exchange(s.error, nullptr);
+  s.running.store(false, std::memory_order_release);
+  if (error) std::rethrow_exception(error);
 }
 
 }  // namespace assay

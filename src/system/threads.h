@@ -18,9 +18,9 @@ class ThreadPool {
 
   int threads() const { return threads_; }
 
-  /// Calls body(begin, end, worker) for consecutive pieces of [0, n), each at most `grain` long, and returns when all
-  /// are done. Which worker (0 … threads()-1) gets which piece is not fixed, so results must not depend on it. A call
-  /// from inside a body runs on the calling thread alone. The first exception thrown by a body is rethrown here.
+  /// Calls body(begin, end, worker) for pieces of [0, n) of up to `grain`, on whatever worker (0 … threads()-1), until
+  /// all are done. Any thread may call it, one at a time (checked); in a body of any pool it runs on its thread alone,
+  /// as worker 0. The first exception is rethrown here, pieces not begun are left out, and the pool may be used on.
   void For(int64_t n, int64_t grain, const std::function<void(int64_t begin, int64_t end, int worker)>& body);
 
  private:

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <thread>
 
 #include "base/error.h"
 #include "system/file.h"
@@ -119,6 +120,24 @@ TEST(ThreadPool, ExceptionsAndNestingWork) {
   std::atomic<int> sum{0};
   pool.For(4, 1, [&](int64_t, int64_t, int) { pool.For(10, 1, [&](int64_t, int64_t, int) { ++sum; }); });
   EXPECT_EQ(sum, 40);
+}
+
+TEST(ThreadPool, AnyThreadMayCallOneAtATime) {
+  ThreadPool pool(2);
+  std::atomic<int> pieces{0};
+  auto count = [&](int64_t, int64_t, int) { ++pieces; };
+  for (int i = 0; i < 3; ++i) std::thread([&] { pool.For(2, 1, count); }).join();
+  EXPECT_EQ(pieces, 6);
+}
+
+TEST(ThreadPoolDeathTest, TwoCallersAtATimeAreOurBug) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  auto two = [] {
+    ThreadPool pool(2);
+    auto nothing = [](int64_t, int64_t, int) {};
+    pool.For(2, 1, [&](int64_t, int64_t, int) { std::thread([&] { pool.For(2, 1, nothing); }).join(); });
+  };
+  EXPECT_DEATH(two(), "internal error: .*running");
 }
 
 TEST(Subprocess, OutputErrorsAndCodes) {
