@@ -32,7 +32,8 @@ using testing::HasSubstr;
     return std::tie(__VA_ARGS__); \
   }
 MEMBERS(ModelIdentity, a, b, c, d, e, f)
-MEMBERS(RunHeader, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s)
+MEMBERS(Capabilities, a, b, c, d, e, f)
+MEMBERS(RunHeader, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t)
 MEMBERS(CheckResult, a, b, c, d, e)
 MEMBERS(ExampleResult, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o)
 MEMBERS(RunRecord, a, b, c)
