@@ -30,8 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     GgufCheckpoint model("fuzz", std::move(files), {});
     std::vector<float> row;
     for (const Tensor& tensor : model.tensors()) {
-      row.resize(static_cast<size_t>(tensor.view.cols));
-      tensor.view.format->decode_row(tensor.view, tensor.view.rows - 1, row.data());
+      row.resize(static_cast<size_t>(tensor.cols));
+      const LoadedTensor last = tensor.LoadRows(tensor.rows - 1, 1);
+      tensor.format->decode_row(last.view, 0, row.data());
     }
   } catch (const Error&) {
   }

@@ -78,8 +78,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       auto quantization = ParseHfQuantization(json, {}, "config");
       HfTensors tensors = AssembleHfTensors(config, quantization.get(), std::span(&file, 1), "fuzz");
       float row[32];
-      for (const Tensor& tensor : tensors.tensors)
-        if (tensor.view.cols <= 32) tensor.view.format->decode_row(tensor.view, tensor.view.rows - 1, row);
+      ThreadPool pool(1);
+      for (const Tensor& tensor : tensors.tensors) {
+        if (tensor.cols > 32) continue;
+        const LoadedTensor loaded = tensor.Load(pool);
+        tensor.format->decode_row(loaded.view, tensor.rows - 1, row);
+      }
     } catch (const Error&) {
     }
   }

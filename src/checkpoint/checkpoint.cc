@@ -21,32 +21,44 @@ namespace fs = std::filesystem;
 constexpr int64_t kHashChunk = int64_t{8} << 20;
 
 /// Hashes of all planes in pieces, so that several processors read at memory speed; the pieces are fixed by the tensors
-/// alone.
+/// alone. Planes that have to be made are there one tensor at a time.
 void AddTensors(Hasher& hasher, const std::vector<Tensor>& tensors) {
-  std::vector<std::span<const std::byte>> pieces;
+  std::vector<std::string> hashes;
+  std::vector<std::pair<size_t, std::span<const std::byte>>> pieces;  // with their places in `hashes`
+  std::vector<PackedView> views;                                      // of planes that may be gone
+  ThreadPool pool;
+  auto hash_pieces = [&] {
+    pool.For(static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        const auto& [at, piece] = pieces[static_cast<size_t>(i)];
+        hashes[at] = HashHex(piece);
+      }
+    });
+    pieces.clear();
+  };
   for (const Tensor& tensor : tensors) {
-    const PackedView& view = tensor.view;
+    const LoadedTensor loaded = tensor.Load(pool);
+    const PackedView& view = views.emplace_back(loaded.view);
     auto cut = [&](const std::byte* data, int64_t bytes) {
-      for (int64_t at = 0; at < bytes; at += kHashChunk)
-        pieces.emplace_back(data + at, static_cast<size_t>(std::min(kHashChunk, bytes - at)));
+      for (int64_t at = 0; at < bytes; at += kHashChunk) {
+        pieces.emplace_back(hashes.size(), std::span(data + at, static_cast<size_t>(std::min(kHashChunk, bytes - at))));
+        hashes.emplace_back();
+      }
     };
-    cut(view.codes, CodesBytes(*view.format, view.rows, view.cols));
-    if (view.scales) cut(view.scales, ScalesBytes(*view.format, view.rows, view.cols));
+    cut(view.codes, tensor.codes_bytes());
+    if (view.scales) cut(view.scales, tensor.scales_bytes());
     if (view.column_group)
       cut(reinterpret_cast<const std::byte*>(view.column_group), view.cols * static_cast<int64_t>(sizeof(int32_t)));
+    if (loaded.made) hash_pieces();
   }
-  std::vector<std::string> hashes(pieces.size());
-  ThreadPool pool;
-  pool.For(static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) hashes[static_cast<size_t>(i)] = HashHex(pieces[static_cast<size_t>(i)]);
-  });
-  for (const Tensor& tensor : tensors) {
+  hash_pieces();
+  for (size_t i = 0; i < tensors.size(); ++i) {
     // All members, so that a new one cannot be forgotten; the planes are above.
     const auto& [format, rows, cols, codes, scales, global_scale, global_divisor, column_group, activation_scale, cycle,
-                 cycle_begin] = tensor.view;
-    hasher.AddText(tensor.name);
+                 cycle_begin] = views[i];
+    hasher.AddText(tensors[i].name);
     hasher.AddText(format->name);
-    AddFields(hasher, tensor.shape);
+    AddFields(hasher, tensors[i].shape);
     AddFields(hasher, global_scale);
     AddFields(hasher, global_divisor);
     AddFields(hasher, activation_scale);
@@ -131,9 +143,9 @@ const Tensor& Checkpoint::Get(std::string_view name) const {
 double Checkpoint::bits_per_weight() const {
   double bits = 0, weights = 0;
   for (const Tensor& tensor : tensors_) {
-    if (tensor.shape.size() < 2 || tensor.view.format->integers) continue;
+    if (tensor.shape.size() < 2 || tensor.format->integers) continue;
     bits += 8.0 * static_cast<double>(tensor.stored_bytes);
-    weights += static_cast<double>(tensor.view.rows) * static_cast<double>(tensor.view.cols);
+    weights += static_cast<double>(tensor.rows) * static_cast<double>(tensor.cols);
   }
   return weights > 0 ? bits / weights : 0.0;
 }
@@ -141,8 +153,8 @@ double Checkpoint::bits_per_weight() const {
 uint64_t Checkpoint::parameter_count() const {
   uint64_t count = 0;
   for (const Tensor& tensor : tensors_)
-    if (tensor.name != "rope_freqs.weight" && !tensor.view.format->integers)
-      count += static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols);
+    if (tensor.name != "rope_freqs.weight" && !tensor.format->integers)
+      count += static_cast<uint64_t>(tensor.rows) * static_cast<uint64_t>(tensor.cols);
   return count;
 }
 
@@ -150,8 +162,8 @@ std::string_view Checkpoint::main_format() const {
   std::map<std::string_view, int64_t> weights;
   for (const Tensor& tensor : tensors_)
     if (tensor.shape.size() >= 2 && tensor.name != "token_embd.weight" && tensor.name != "output.weight" &&
-        !tensor.view.format->integers)
-      weights[tensor.view.format->name] += tensor.view.rows * tensor.view.cols;
+        !tensor.format->integers)
+      weights[tensor.format->name] += tensor.rows * tensor.cols;
   auto most = std::max_element(weights.begin(), weights.end(),
                                [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == weights.end() ? std::string_view() : most->first;

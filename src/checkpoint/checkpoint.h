@@ -1,6 +1,7 @@
 #pragma once
-// A model as it lies on the disk, whichever container it comes in: hyperparameters, tokenizer, chat template and mapped
-// tensors under one set of names. Opening validates everything and copies no weights.
+// A model as it lies on the disk, whichever container it comes in: hyperparameters, tokenizer, chat template and
+// tensors under one set of names. Opening reads headers and small tensors and validates what they say; weights are
+// read, and what only they can say is found, when a tensor is loaded (tensor.h).
 //
 // Tensor names are GGUF's (token_embd.weight, output_norm.weight, output.weight,
 // blk.N.{attn_norm,attn_q,attn_k,attn_v,attn_output, ffn_norm,ffn_gate,ffn_up,ffn_down}.{weight,bias}), because they
@@ -16,25 +17,14 @@
 #include <vector>
 
 #include "base/json.h"
+#include "checkpoint/tensor.h"
 #include "describe/model_config.h"
 #include "describe/slots.h"
-#include "format/format.h"
 #include "text/tokenizer.h"
 
 namespace assay {
 
-struct Tensor {
-  std::string name;            // canonical
-  std::string source_name;     // as the file calls it (Hugging Face: the module's weight)
-  std::vector<int64_t> shape;  // mathematical order: [out, in], or [n]
-  PackedView view;             // vectors: rows = 1, cols = n
-  uint64_t stored_bytes = 0;   // in the file, scales included
-  std::string stored_as;       // where the view is decoded: what the file has ("exl3 mcg 3-bit"); else empty
-  /// What the file has, for people.
-  std::string_view format_name() const { return stored_as.empty() ? view.format->name : std::string_view(stored_as); }
-};
-
-/// Const after Open and shareable between threads; keeps the mappings (and small planes converted at load) alive.
+/// Const after Open and shareable between threads; keeps the mappings alive.
 class Checkpoint {
  public:
   /// `path`: a .gguf file (the first of a split set opens them all), a .safetensors file's folder, or a Hugging Face
@@ -69,8 +59,8 @@ class Checkpoint {
   uint64_t parameter_count() const;
   /// The format that most weights of the matrices (embedding apart) have, e.g. "q4_k"; for people.
   std::string_view main_format() const;
-  /// XXH3-128 over config, tokenizer and all tensors' names, shapes, formats and bytes. Computed on first use, cached;
-  /// equal fingerprints mean equal answers.
+  /// XXH3-128 over config, tokenizer and all tensors' names, shapes, formats and planes. Computed on first use, which
+  /// loads every tensor, cached; equal fingerprints mean equal answers. Throws as Tensor::Load does.
   std::string fingerprint() const;
   /// "compressed-tensors float-quantized W8A8"…: what quantization_config says, or the GGUF file type's name; for
   /// people.

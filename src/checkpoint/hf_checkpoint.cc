@@ -131,7 +131,7 @@ class HfCheckpoint : public Checkpoint {
     std::unique_ptr<const HfQuantization> quantization =
         ParseHfQuantization(metadata_, sidecars, config_where, &unknown_keys);
 
-    std::vector<SafetensorsFile> files;
+    std::vector<SafetensorsFile>& files = files_;
     for (const fs::path& path : WeightFiles(folder)) {
       keep_.push_back(MappedFile::Open(path));
       files.push_back(SafetensorsFile::Parse(keep_.back().bytes(), path.string()));
@@ -152,7 +152,7 @@ class HfCheckpoint : public Checkpoint {
     assembled_ = AssembleHfTensors(config_, quantization.get(), files, folder.string());
     tensors_ = std::move(assembled_.tensors);
     LeaveDrafts(assembled_.drafts, assembled_.draft_bytes);
-    SplitStored(config_, container_, tensors_, split_, folder.string());
+    SplitStored(config_, container_, tensors_, folder.string());
     std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
     CheckTensors(config_, tensors_, folder.string());
     CheckTables(config_, tensors_, folder.string());
@@ -247,8 +247,8 @@ class HfCheckpoint : public Checkpoint {
   }
 
   std::vector<MappedFile> keep_;
-  HfTensors assembled_;
-  SplitPlanes split_;
+  std::vector<SafetensorsFile> files_;
+  HfTensors assembled_;  // from files_
 };
 
 }  // namespace

@@ -36,7 +36,10 @@ class Assembler {
  public:
   Assembler(const ModelConfig& config, const HfQuantization* quantization, std::span<const SafetensorsFile> files,
             std::string_view where)
-      : config_(config), quantization_(quantization), source_(files, where) {}
+      : config_(config),
+        quantization_(quantization),
+        held_(std::make_unique<HfSource>(files, where)),
+        source_(*held_) {}
 
   HfTensors Run() {
     HfTensors out;
@@ -54,8 +57,8 @@ class Assembler {
            tensor.name, tensor.dtype, ShapeText(tensor.shape), config_.architecture, config_.n_layers,
            quantization_ ? "" : " (and config.json has no quantization_config)");
     });
-    out.planes = std::move(source_.planes);
     out.side_scales = std::move(source_.side_scales);
+    out.source = std::move(held_);
     return out;
   }
 
@@ -70,13 +73,12 @@ class Assembler {
     tensor.name = slot.name;
     tensor.source_name = slot.hugging_face;
     tensor.shape = slot.shape;
-    tensor.view.rows = 1;
-    for (size_t i = 0; i + 1 < slot.shape.size(); ++i) tensor.view.rows *= slot.shape[i];
-    tensor.view.cols = slot.shape.back();
+    tensor.rows = 1;
+    for (size_t i = 0; i + 1 < slot.shape.size(); ++i) tensor.rows *= slot.shape[i];
+    tensor.cols = slot.shape.back();
     if (linear && quantization_ && quantization_->Quantizes(module, source_)) {
       quantization_->Place(module, source_, tensor);
-      ASSAY_CHECK(tensor.view.format != nullptr);
-      source_.ReleaseConverted(tensor.view);
+      ASSAY_CHECK(tensor.format != nullptr && tensor.codes.there());
     } else {
       if (!slot.required && !source_.Find(slot.hugging_face)) return;
       if (linear) {
@@ -87,6 +89,8 @@ class Assembler {
       }
       PlacePlain(tensor, slot);
     }
+    std::vector<std::span<const std::byte>> originals = source_.TakeOriginals(tensor);
+    if (tensor.made()) tensor.originals = std::move(originals);
     out.push_back(std::move(tensor));
   }
 
@@ -101,8 +105,9 @@ class Assembler {
     if (plain.shape != slot.shape)
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: config.json expects shape {}, found {}", source_.FileOf(plain),
            plain.name, ShapeText(slot.shape), ShapeText(plain.shape));
-    tensor.view.format = &GetFormat(format);
-    tensor.view.codes = source_.Aligned(plain, static_cast<size_t>(tensor.view.format->block_bytes));
+    tensor.format = &GetFormat(format);
+    tensor.codes = source_.Aligned(plain, CodesBytes(*tensor.format, 1, tensor.cols),
+                                   static_cast<size_t>(tensor.format->block_bytes));
     tensor.stored_bytes = plain.data.size();
   }
 
@@ -124,7 +129,8 @@ class Assembler {
 
   const ModelConfig& config_;
   const HfQuantization* quantization_;
-  HfSource source_;
+  std::unique_ptr<HfSource> held_;
+  HfSource& source_;
 };
 
 }  // namespace

@@ -26,11 +26,11 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
     if (found->second->shape != slot.shape)
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: the configuration expects shape {}, found {}", where,
            found->second->source_name, ShapeText(slot.shape), ShapeText(found->second->shape));
-    if (slot.integers != found->second->view.format->integers)
+    if (slot.integers != found->second->format->integers)
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {}, found {}", where, found->second->source_name,
-           slot.integers ? "integers" : "weights", found->second->view.format->name);
+           slot.integers ? "integers" : "weights", found->second->format->name);
     if (slot.shape.size() == 1) {
-      const Format& format = *found->second->view.format;
+      const Format& format = *found->second->format;
       if (!IsPlain(format))
         Fail(ErrorKind::kUnsupported, "{}: tensor {}: norms and biases are expected in f32, f16 or bf16, found {}",
              where, found->second->source_name, format.name);
@@ -45,8 +45,9 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
 
 void CheckTables(const ModelConfig& config, const std::vector<Tensor>& tensors, std::string_view where) {
   for (const Tensor& tensor : tensors) {
-    const PackedView& view = tensor.view;
-    if (!view.format->integers) continue;
+    if (!tensor.format->integers) continue;
+    const LoadedTensor table = tensor.LoadRows(0, tensor.rows);
+    const PackedView& view = table.view;
     std::vector<float> row(static_cast<size_t>(view.cols));
     for (int64_t r = 0; r < view.rows; ++r) {
       view.format->decode_row(view, r, row.data());
@@ -77,8 +78,7 @@ const Format& TableFormat(Container container) {
   Fail(ErrorKind::kUnsupported, "there is no table of {}-bit integers", bits);
 }
 
-void DecodeInOrder(const Tensor& source, const TensorOrder& order, int64_t row, float* out) {
-  const PackedView& view = source.view;
+void DecodeInOrder(const PackedView& view, const TensorOrder& order, int64_t row, float* out) {
   const int64_t from = order.rows.empty() ? row : order.rows[static_cast<size_t>(row)];
   if (order.cols.empty()) return view.format->decode_row(view, from, out);
   std::vector<float> all(order.cols.size());

@@ -2,7 +2,6 @@
 // Tensors of files against the places that the model's description gives them (describe/slots.h).
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,17 +18,10 @@ namespace assay {
 /// neighbours.
 bool FitsPlace(const StoredPlace& place, const Format& format, int64_t rows, int64_t cols);
 
-/// Planes that taking apart had to copy.
-struct SplitPlanes {
-  std::deque<std::vector<std::byte>> bytes;
-};
-
-/// Replaces the tensors of a container that hold several of ours (fused projections, all experts of a layer) by views
-/// of their parts; what cannot be viewed (rows in another order, transposed matrices, norms stored less one) is copied
-/// into `planes`. Tensors are known by source_name. Throws Error{kCorrupt} for shapes that contradict the
-/// configuration.
-void SplitStored(const ModelConfig& config, Container container, std::vector<Tensor>& tensors, SplitPlanes& planes,
-                 std::string_view where);
+/// Replaces the tensors of a container that hold several of ours (fused projections, all experts of a layer) by their
+/// parts; what cannot be mapped (rows in another order, transposed matrices, norms stored less one) is made when it is
+/// loaded. Tensors are known by source_name. Throws Error{kCorrupt} for shapes that contradict the configuration.
+void SplitStored(const ModelConfig& config, Container container, std::vector<Tensor>& tensors, std::string_view where);
 
 /// Tensors against the configuration: missing, unknown, wrong shape, a table that holds no integers; a tied output that
 /// is there all the same is Error{kCorrupt}.
@@ -41,6 +33,6 @@ void CheckTables(const ModelConfig& config, const std::vector<Tensor>& tensors, 
 const Format& TableFormat(Container container);
 
 /// Row `row` of the target, decoded; out [cols].
-void DecodeInOrder(const Tensor& source, const TensorOrder& order, int64_t row, float* out);
+void DecodeInOrder(const PackedView& source, const TensorOrder& order, int64_t row, float* out);
 
 }  // namespace assay

@@ -7,149 +7,169 @@
 
 #include "base/error.h"
 #include "checkpoint/layout.h"
-#include "checkpoint/writer_base.h"
 
 namespace assay {
 namespace {
 
+/// Rows of a plane that are rows place.Row(r), counted from `base`, of the stored one.
+PlaneSource RowsOf(const PlaneSource& stored, const StoredPlace& place, int64_t base, int64_t row_bytes) {
+  if (!stored.there()) return {};
+  if (place.run == 0 && stored.mapped) return {stored.mapped + (base + place.first) * row_bytes, nullptr};
+  return {nullptr, [stored, place, base, row_bytes](int64_t begin, int64_t n, std::byte* out) {
+            for (int64_t done = 0; done < n;) {
+              const int64_t from = place.Row(begin + done);
+              const int64_t left = place.run > 0 ? place.run - (begin + done) % place.run : n;
+              const int64_t run = std::min(left, n - done);
+              if (stored.make)
+                stored.make(base + from, run, out);
+              else
+                std::memcpy(out, stored.mapped + (base + from) * row_bytes, static_cast<size_t>(run * row_bytes));
+              out += run * row_bytes;
+              done += run;
+            }
+          }};
+}
+
 class Splitter {
  public:
-  Splitter(SplitPlanes& planes, std::string_view where) : planes_(planes), where_(where) {}
+  explicit Splitter(std::string_view where) : where_(where) {}
 
-  Tensor Part(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, StoredValue value) {
-    const PackedView& all = stored.view;
+  Tensor Part(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, StoredValue value) const {
     Tensor out;
     out.name = slot.name;
     out.source_name = stored.source_name;
     out.shape = slot.shape;
-    out.view = all;
-    out.view.rows = slot.shape.size() == 2 ? slot.shape[0] : 1;
-    out.view.cols = slot.shape.back();
-    int64_t ours = out.view.rows * out.view.cols, theirs = all.rows * all.cols;
+    out.format = stored.format;
+    out.rows = slot.shape.size() == 2 ? slot.shape[0] : 1;
+    out.cols = slot.shape.back();
+    out.global_scale = stored.global_scale;
+    out.global_divisor = stored.global_divisor;
+    out.activation_scale = stored.activation_scale;
+    out.column_group = stored.column_group;
+    out.stored_as = stored.stored_as;
+    out.originals = stored.originals;
+    out.rows_at_once = stored.rows_at_once;
+    const int64_t ours = out.rows * out.cols, theirs = stored.rows * stored.cols;
     out.stored_bytes = static_cast<uint64_t>(static_cast<double>(stored.stored_bytes) * static_cast<double>(ours) /
                                              static_cast<double>(theirs));
     if (place.turned)
       Turned(stored, place, out);
-    else if (place.transposed && IsPlain(*all.format))  // packed experts (gpt-oss) lie the usual way
-      Transposed(stored, slot, place, out);
+    else if (place.transposed && IsPlain(*stored.format))  // packed experts (gpt-oss) lie the usual way
+      Transposed(stored, place, out);
     else if (slot.shape.size() == 1)
-      Elements(stored, slot, place, out);
+      Elements(stored, place, out);
     else
       Rows(stored, slot, place, out);
-    if (value != StoredValue::kSame) Restore(value, out);
+    switch (value) {
+      case StoredValue::kSame:
+        return out;
+      case StoredValue::kLessOne:
+        return Restored(out, [](float x) { return x + 1.0f; });
+      case StoredValue::kLogOfNegative:
+        return Restored(out, [](float x) { return -std::exp(x); });
+    }
     return out;
   }
 
  private:
-  std::byte* Keep(int64_t bytes) {
-    return planes_.bytes.emplace_back(static_cast<size_t>(std::max<int64_t>(1, bytes))).data();
-  }
-
-  /// Rows of a matrix: a view where they follow each other.
-  void Rows(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, Tensor& out) {
-    const PackedView& all = stored.view;
-    const Format& format = *all.format;
+  /// Rows of a matrix: mapped where they follow each other.
+  void Rows(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, Tensor& out) const {
+    const Format& format = *stored.format;
     int64_t per_slice = place.rows > 0 ? place.rows : slot.shape[0], base = place.slice * per_slice;
     if (format.flat) {
-      if (place.slices > 1 || !FitsPlace(place, format, out.view.rows, out.view.cols))
+      if (place.slices > 1 || format.cyclic || !FitsPlace(place, format, out.rows, out.cols))
         Fail(ErrorKind::kUnsupported, "{}: tensor {}: format {} in a tensor that holds several", where_,
              stored.source_name, format.name);
-      out.view.codes = all.codes + CodesOffset(format, place.first, all.cols);
-      if (all.scales) out.view.scales = all.scales + ScalesOffset(format, place.first, all.cols);
+      out.codes = Shifted(stored.codes, place.first, CodesOffset(format, place.first, stored.cols));
+      out.scales = Shifted(stored.scales, place.first, ScalesOffset(format, place.first, stored.cols));
       return;
     }
-    int64_t code_bytes = CodesBytes(format, 1, all.cols), scale_bytes = ScalesBytes(format, 1, all.cols);
-    if (place.run == 0) {
-      out.view.codes = all.codes + (base + place.first) * code_bytes;
-      if (all.scales) out.view.scales = all.scales + (base + place.first) * scale_bytes;
-      return;
-    }
-    std::byte* codes = Keep(out.view.rows * code_bytes);
-    std::byte* scales = all.scales ? Keep(out.view.rows * scale_bytes) : nullptr;
-    for (int64_t r = 0; r < out.view.rows; ++r) {
-      int64_t from = base + place.Row(r);
-      std::memcpy(codes + r * code_bytes, all.codes + from * code_bytes, static_cast<size_t>(code_bytes));
-      if (scales)
-        std::memcpy(scales + r * scale_bytes, all.scales + from * scale_bytes, static_cast<size_t>(scale_bytes));
-    }
-    out.view.codes = codes;
-    out.view.scales = scales;
+    out.codes = RowsOf(stored.codes, place, base, CodesBytes(format, 1, stored.cols));
+    out.scales = RowsOf(stored.scales, place, base, ScalesBytes(format, 1, stored.cols));
+    if (place.run > 0) out.originals = stored.Sources();
   }
 
-  const Format& Plain(const Tensor& stored) {
-    const Format& format = *stored.view.format;
-    if (!IsPlain(format))
+  /// A plane from a row on.
+  static PlaneSource Shifted(const PlaneSource& stored, int64_t first, int64_t offset) {
+    if (stored.mapped) return {stored.mapped + offset, nullptr};
+    if (!stored.make) return {};
+    return {nullptr,
+            [make = stored.make, first](int64_t begin, int64_t n, std::byte* out) { make(first + begin, n, out); }};
+  }
+
+  const Format& Plain(const Tensor& stored) const {
+    if (!IsPlain(*stored.format))
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: expected f32, f16 or bf16, found {}", where_, stored.source_name,
-           format.name);
-    return format;
+           stored.format->name);
+    return *stored.format;
   }
 
   /// Elements of a vector, or of a matrix with a row per expert.
-  void Elements(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, Tensor& out) {
-    int64_t size = Plain(stored).block_bytes, n = slot.shape[0];
-    int64_t base = place.slice * (place.rows > 0 ? place.rows : n);
-    if (place.run == 0) {
-      out.view.codes = stored.view.codes + (base + place.first) * size;
+  void Elements(const Tensor& stored, const StoredPlace& place, Tensor& out) const {
+    const int64_t size = Plain(stored).block_bytes, n = out.cols;
+    const int64_t base = place.slice * (place.rows > 0 ? place.rows : n);
+    if (place.run == 0 && stored.codes.mapped) {
+      out.codes.mapped = stored.codes.mapped + (base + place.first) * size;
       return;
     }
-    std::byte* codes = Keep(n * size);
-    for (int64_t i = 0; i < n; ++i)
-      std::memcpy(codes + i * size, stored.view.codes + (base + place.Row(i)) * size, static_cast<size_t>(size));
-    out.view.codes = codes;
+    out.codes.make = [stored, place, base, size, n](int64_t, int64_t, std::byte* to) {
+      const LoadedTensor all = stored.LoadRows(0, stored.rows);
+      for (int64_t i = 0; i < n; ++i)
+        std::memcpy(to + i * size, all.view.codes + (base + place.Row(i)) * size, static_cast<size_t>(size));
+    };
   }
 
   /// The file has [slices, in, out of all parts].
-  void Transposed(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, Tensor& out) {
-    int64_t size = Plain(stored).block_bytes, rows = slot.shape[0], cols = slot.shape[1];
-    int64_t width = place.rows > 0 ? place.rows : rows;
-    const std::byte* from = stored.view.codes + place.slice * cols * width * size;
-    std::byte* to = Keep(rows * cols * size);
-    for (int64_t c = 0; c < cols; ++c)
-      for (int64_t r = 0; r < rows; ++r)
-        std::memcpy(to + (r * cols + c) * size, from + (c * width + place.Row(r)) * size, static_cast<size_t>(size));
-    out.view.codes = to;
+  void Transposed(const Tensor& stored, const StoredPlace& place, Tensor& out) const {
+    const int64_t size = Plain(stored).block_bytes, rows = out.rows, cols = out.cols;
+    const int64_t width = place.rows > 0 ? place.rows : rows;
+    out.originals = stored.Sources();
+    out.rows_at_once = stored.made() ? rows : 1;
+    out.codes = {nullptr, [stored, place, size, cols, width](int64_t begin, int64_t n, std::byte* to) {
+                   const LoadedTensor slice = stored.LoadRows(place.slice * cols, cols);
+                   for (int64_t c = 0; c < cols; ++c)
+                     for (int64_t r = 0; r < n; ++r)
+                       std::memcpy(to + (r * cols + c) * size,
+                                   slice.view.codes + (c * width + place.Row(begin + r)) * size,
+                                   static_cast<size_t>(size));
+                 }};
   }
 
   /// Decoded, for what is packed along the rows is not packed along the columns.
-  void Turned(const Tensor& stored, const StoredPlace& place, Tensor& out) {
-    const int64_t rows = out.view.rows, cols = out.view.cols;
-    std::byte* plane = Keep(rows * cols * 4);
-    std::vector<float> row(static_cast<size_t>(rows));
-    for (int64_t c = 0; c < cols; ++c) {
-      stored.view.format->decode_row(stored.view, place.first + c, row.data());
-      for (int64_t r = 0; r < rows; ++r)
-        std::memcpy(plane + (r * cols + c) * 4, &row[static_cast<size_t>(r)], sizeof(float));
-    }
-    out.view = PackedView{};
-    out.view.format = &F32Format();
-    out.view.rows = rows;
-    out.view.cols = cols;
-    out.view.codes = plane;
+  void Turned(const Tensor& stored, const StoredPlace& place, Tensor& out) const {
+    Tensor turned;
+    turned.name = out.name;
+    turned.source_name = out.source_name;
+    turned.shape = out.shape;
+    turned.stored_bytes = out.stored_bytes;
+    turned.stored_as = out.stored_as;
+    turned.originals = stored.Sources();
+    turned.Borrow(ViewOf(F32Format(), out.rows, out.cols, nullptr));
+    turned.rows_at_once = out.rows;  // each needs all the rows that become columns
+    turned.codes.make = [stored, first = place.first, cols = out.cols](int64_t begin, int64_t n, std::byte* to) {
+      const LoadedTensor rows = stored.LoadRows(first, cols);
+      std::vector<float> row(static_cast<size_t>(stored.cols));
+      for (int64_t c = 0; c < cols; ++c) {
+        rows.view.format->decode_row(rows.view, c, row.data());
+        for (int64_t r = 0; r < n; ++r)
+          std::memcpy(to + (r * cols + c) * 4, &row[static_cast<size_t>(begin + r)], sizeof(float));
+      }
+    };
+    out = std::move(turned);
   }
 
   /// Values that the file stores otherwise; they become float32.
-  void Restore(StoredValue value, Tensor& tensor) {
-    const PackedView& view = tensor.view;
-    std::byte* plane = Keep(view.rows * view.cols * 4);
-    std::vector<float> row(static_cast<size_t>(view.cols));
-    for (int64_t r = 0; r < view.rows; ++r) {
-      view.format->decode_row(view, r, row.data());
-      for (float& x : row) x = value == StoredValue::kLessOne ? x + 1.0f : -std::exp(x);
-      std::memcpy(plane + r * view.cols * 4, row.data(), row.size() * 4);
-    }
-    tensor.view.format = &F32Format();
-    tensor.view.codes = plane;
-    tensor.view.scales = nullptr;
+  static Tensor Restored(const Tensor& stored, float (*restore)(float)) {
+    return Decoded(stored,
+                   [restore, cols = stored.cols](float* row) { std::transform(row, row + cols, row, restore); });
   }
 
-  SplitPlanes& planes_;
   std::string_view where_;
 };
 
 }  // namespace
 
-void SplitStored(const ModelConfig& config, Container container, std::vector<Tensor>& tensors, SplitPlanes& planes,
-                 std::string_view where) {
+void SplitStored(const ModelConfig& config, Container container, std::vector<Tensor>& tensors, std::string_view where) {
   const bool hf = container == Container::kHuggingFace;
   std::unordered_map<std::string, std::vector<TensorSlot>> slots;
   for (TensorSlot& slot : TensorSlots(config)) {
@@ -160,7 +180,7 @@ void SplitStored(const ModelConfig& config, Container container, std::vector<Ten
     slots[place.name].push_back(std::move(slot));
   }
   if (slots.empty()) return;
-  Splitter splitter(planes, where);
+  const Splitter splitter(where);
   std::vector<Tensor> out;
   for (Tensor& stored : tensors) {
     auto found = slots.find(stored.source_name);
@@ -176,7 +196,7 @@ void SplitStored(const ModelConfig& config, Container container, std::vector<Ten
       expected += n;
     }
     bool same_cols = found->second[0].in_hf.transposed || (hf && found->second[0].in_hf.turned) ||
-                     found->second[0].shape.size() == 1 || stored.view.cols == found->second[0].shape.back();
+                     found->second[0].shape.size() == 1 || stored.cols == found->second[0].shape.back();
     if (expected != stored_elements || !same_cols)
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: the configuration expects {} elements in rows of {}, found shape {}",
            where, stored.source_name, expected, found->second[0].shape.back(), ShapeText(stored.shape));

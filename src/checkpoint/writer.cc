@@ -13,16 +13,6 @@ namespace assay {
 
 constexpr uint64_t kHfShardBytes = 5'000'000'000;  // as the hub's own tools write them
 
-int64_t CodesOffset(const Format& format, int64_t row, int64_t cols) {
-  if (!format.flat) return row * CodesBytes(format, 1, cols);
-  return row * cols / format.block_weights * format.block_bytes;
-}
-
-int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols) {
-  if (!format.flat || format.scale_weights <= 0) return row * ScalesBytes(format, 1, cols);
-  return row * cols / format.scale_weights * format.scale_bytes;
-}
-
 void WriteCursor::Accept(size_t tensor, int64_t row_begin, int64_t n_rows, size_t codes_bytes, size_t scales_bytes) {
   if (tensor == tensor_ + 1 && TensorDone()) {
     ++tensor_;
@@ -79,7 +69,7 @@ std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, 
     Tensor shape;
     shape.name = shape.source_name = tensor.name;
     shape.shape = tensor.shape;
-    shape.view.format = tensor.format;
+    shape.format = tensor.format;
     int64_t elements = 1;
     for (int64_t dim : tensor.shape) elements *= dim;
     ASSAY_CHECK(tensor.format && tensor.rows * tensor.cols == elements && tensor.cols == tensor.shape.back());

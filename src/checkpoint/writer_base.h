@@ -43,10 +43,6 @@ MergePlan PlanMerge(const ModelConfig& config, Container container, const std::v
 /// What of `tensors` has no place among `slots`, and which required one is missing; sentences without their subject.
 std::vector<std::string> WrongTensors(const std::vector<TensorSlot>& slots, const std::vector<OutputTensor>& tensors);
 
-/// Bytes in front of row `row` in a plane.
-int64_t CodesOffset(const Format& format, int64_t row, int64_t cols);
-int64_t ScalesOffset(const Format& format, int64_t row, int64_t cols);
-
 std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& out, const Checkpoint& source,
                                                    std::string_view preset, const std::vector<OutputTensor>& tensors,
                                                    uint64_t shard_bytes, const OutputRules& rules);

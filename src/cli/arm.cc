@@ -142,7 +142,7 @@ LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelF
   arm.files = WeightFiles(path);
   auto checkpoint = Checkpoint::Open(path);
   if (before) before(checkpoint);
-  auto model = LoadModel(std::move(checkpoint), model_flags, flags);
+  auto model = LoadModel(std::move(checkpoint), model_flags, pool, flags);
   arm.generation = model->config().generation;
   arm.differences = model->checkpoint().differences();
   auto engine = std::make_unique<Engine>(std::move(model), pool, options);

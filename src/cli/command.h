@@ -118,8 +118,8 @@ OutputRules RulesFor(const std::string& out, bool force, const CommonFlags& flag
 /// says where it looked.
 std::string ResolveModel(const std::string& model);
 std::shared_ptr<const Model> LoadModel(std::shared_ptr<const Checkpoint> checkpoint, const ModelFlags& model_flags,
-                                       const CommonFlags& flags);
-std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags,
+                                       ThreadPool& pool, const CommonFlags& flags);
+std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags, ThreadPool& pool,
                                        const CommonFlags& flags);
 
 /// "assay 0.1.0 (g++ 12.2.0, build 0123456789ab)": another program has another.

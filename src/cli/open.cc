@@ -130,14 +130,14 @@ std::string ResolveModel(const std::string& model) {
        "{}: no such file or folder (expected a .gguf file, a Hugging Face folder, or org/name in the cache)", model);
 }
 
-std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags,
+std::shared_ptr<const Model> LoadModel(const std::string& model, const ModelFlags& model_flags, ThreadPool& pool,
                                        const CommonFlags& flags) {
-  return LoadModel(Checkpoint::Open(ResolveModel(model)), model_flags, flags);
+  return LoadModel(Checkpoint::Open(ResolveModel(model)), model_flags, pool, flags);
 }
 
 std::shared_ptr<const Model> LoadModel(std::shared_ptr<const Checkpoint> checkpoint, const ModelFlags& model_flags,
-                                       const CommonFlags& flags) {
-  auto loaded = Model::Load(checkpoint, model_flags.options());
+                                       ThreadPool& pool, const CommonFlags& flags) {
+  auto loaded = Model::Load(checkpoint, model_flags.options(), pool);
   if (flags.verbose) {
     const ModelConfig& c = loaded->config();
     Note(flags, fmt::format("{}: {} {}, {} layers, width {}, {} weights, {:.2f} bits per weight, {}",

@@ -51,10 +51,10 @@ struct Job {
 
 // Rows that are in the output's format already are taken over: any encoder could only lose.
 bool KeepsCodes(const Job& job) {
-  const PackedView& view = job.source->view;
-  const Format& format = *view.format;
-  return &format == job.output.format && job.source->stored_as.empty() && !format.flat && !format.choose_global &&
-         format.block_rows == 1 && view.global_scale == view.global_divisor && view.column_group == nullptr &&
+  const Tensor& source = *job.source;
+  const Format& format = *source.format;
+  return &format == job.output.format && source.stored_as.empty() && !format.flat && !format.choose_global &&
+         format.block_rows == 1 && source.global_scale == source.global_divisor && source.column_group == nullptr &&
          job.order.cols.empty();
 }
 
@@ -90,13 +90,13 @@ class Conversion {
 
   const Format& UnquantizedFormat(const Job& job) const;
   std::string PlaceOf(const Job& job, int64_t row) const;
-  float ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const;
+  float ReadRows(const Job& job, const PackedView& source, int64_t begin, int64_t n, float* rows) const;
   float* RowsOf(int worker, int64_t n_floats);
   MatrixStatistics Statistics(const Job& job);
   void CheckZeros();
-  void KeepRows(const Job& job, Piece& piece, int64_t first, int64_t n) const;
-  void EncodePiece(const Job& job, Piece& piece, std::vector<double>& errors, std::vector<double>& energies,
-                   CheckpointWriter& writer);
+  void KeepRows(const Job& job, const PackedView& view, Piece& piece, int64_t first, int64_t n) const;
+  void EncodePiece(const Job& job, const PackedView& source, Piece& piece, std::vector<double>& errors,
+                   std::vector<double>& energies, CheckpointWriter& writer);
   void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
   void WritePending(CheckpointWriter& writer);
 
@@ -113,14 +113,13 @@ class Conversion {
 
 const Format& Conversion::UnquantizedFormat(const Job& job) const {
   const Tensor& tensor = *job.source;
-  if (tensor.view.format->integers) return TableFormat(preset_.info().container);
+  if (tensor.format->integers) return TableFormat(preset_.info().container);
   // GGUF keeps vectors in float32 (its readers expect that); Hugging Face files have one dtype for all that is not
   // quantized.
   if (preset_.info().container == Container::kGguf) return F32Format();
-  if (source_.container() == Container::kHuggingFace && IsPlain(*tensor.view.format) && !job.turned)
-    return *tensor.view.format;
+  if (source_.container() == Container::kHuggingFace && IsPlain(*tensor.format) && !job.turned) return *tensor.format;
   const Tensor* embedding = source_.Find("token_embd.weight");
-  return embedding && IsPlain(*embedding->view.format) ? *embedding->view.format : Bf16Format();
+  return embedding && IsPlain(*embedding->format) ? *embedding->format : Bf16Format();
 }
 
 void Conversion::Plan() {
@@ -134,7 +133,7 @@ void Conversion::Plan() {
     if (IsRopeTable(tensor.name)) continue;
     Job job;
     job.source = &tensor;
-    job.output = {tensor.name, formats[i], tensor.view.rows, tensor.view.cols, tensor.shape};
+    job.output = {tensor.name, formats[i], tensor.rows, tensor.cols, tensor.shape};
     const TensorSlot& slot = slots.at(tensor.name);
     if (slot.in_hf.rows > 0) job.stored = slot.hugging_face;
     job.turned = slot.in_hf.turned;
@@ -156,11 +155,11 @@ std::string Conversion::PlaceOf(const Job& job, int64_t row) const {
 }
 
 /// The largest magnitude of the rows, all of which are finite.
-float Conversion::ReadRows(const Job& job, int64_t begin, int64_t n, float* rows) const {
+float Conversion::ReadRows(const Job& job, const PackedView& source, int64_t begin, int64_t n, float* rows) const {
   const int64_t cols = job.output.cols;
   float largest = 0;
   for (int64_t r = begin; r < begin + n; ++r, rows += cols) {
-    DecodeInOrder(*job.source, job.order, r, rows);
+    DecodeInOrder(source, job.order, r, rows);
     const float of_row = LargestMagnitude(rows, cols);
     if (!std::isfinite(of_row))
       Fail(ErrorKind::kCorrupt, "{} has a NaN or an infinity, which no quantized format holds", PlaceOf(job, r));
@@ -176,12 +175,13 @@ float* Conversion::RowsOf(int worker, int64_t n_floats) {
 }
 
 MatrixStatistics Conversion::Statistics(const Job& job) {
+  const LoadedTensor source = job.source->Load(pool_);
   const int64_t cols = job.output.cols, n_rows = job.output.rows;
   std::vector<float> largest(static_cast<size_t>(n_rows)), sums(static_cast<size_t>(n_rows));
   pool_.For(n_rows, std::max<int64_t>(1, kGrainFloats / cols), [&](int64_t from, int64_t to, int worker) {
     float* row = RowsOf(worker, cols);
     for (int64_t r = from; r < to; ++r) {
-      DecodeInOrder(*job.source, job.order, r, row);  // whether it is finite is seen when it is encoded
+      DecodeInOrder(source.view, job.order, r, row);  // whether it is finite is seen when it is encoded
       AddMagnitudes(row, cols, &largest[static_cast<size_t>(r)], &sums[static_cast<size_t>(r)]);
     }
   });
@@ -228,18 +228,18 @@ void Conversion::CheckZeros() {
   for (const Job& job : jobs_) {
     const Format& format = *job.output.format;
     if (format.scale_bytes != sizeof(ScaleAndZero) || format.flat || format.block_rows > 1) continue;
+    const LoadedTensor source = job.source->Load(pool_);
     RequireZeros(*container, format, job.output.rows, job.output.cols, job.source->source_name, pool_,
                  [&](int64_t row, std::byte* codes, std::byte* scales) {
                    std::vector<float> values(static_cast<size_t>(job.output.cols));
-                   ReadRows(job, row, 1, values.data());
+                   ReadRows(job, source.view, row, 1, values.data());
                    format.encode_rows(values.data(), 1, job.output.cols, nullptr, 1.0f, 1.0f, codes, scales);
                  });
     if (progress_.Cancelled()) throw Interrupted();
   }
 }
 
-void Conversion::KeepRows(const Job& job, Piece& piece, int64_t first, int64_t n) const {
-  const PackedView& view = job.source->view;
+void Conversion::KeepRows(const Job& job, const PackedView& view, Piece& piece, int64_t first, int64_t n) const {
   const int64_t codes = CodesBytes(*view.format, 1, view.cols), scales = ScalesBytes(*view.format, 1, view.cols);
   for (int64_t r = first; r < first + n; ++r) {
     const int64_t at = piece.begin + r;
@@ -252,8 +252,8 @@ void Conversion::KeepRows(const Job& job, Piece& piece, int64_t first, int64_t n
 
 // Everything that happens to a few rows happens at once, while they are in the processor's cache; writing the last
 // piece is one of the tasks.
-void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& errors, std::vector<double>& energies,
-                             CheckpointWriter& writer) {
+void Conversion::EncodePiece(const Job& job, const PackedView& source, Piece& piece, std::vector<double>& errors,
+                             std::vector<double>& energies, CheckpointWriter& writer) {
   const Format& format = *job.output.format;
   const int64_t cols = job.output.cols, step = RowStep(format, piece.rows, cols);
   const int64_t grain = std::max<int64_t>(1, kGrainFloats / cols / step) * step;
@@ -275,8 +275,8 @@ void Conversion::EncodePiece(const Job& job, Piece& piece, std::vector<double>& 
   auto encode = [&](int64_t first, int worker) {
     const int64_t n = std::min(grain, piece.rows - first);
     float* rows = RowsOf(worker, n * cols);
-    const float largest = ReadRows(job, piece.begin + first, n, rows);
-    if (keeps) return KeepRows(job, piece, first, n);
+    const float largest = ReadRows(job, source, piece.begin + first, n, rows);
+    if (keeps) return KeepRows(job, source, piece, first, n);
     std::byte* scales = piece.scales.empty() ? nullptr : piece.scales.data() + ScalesBytes(format, first, cols);
     format.encode_rows(rows, n, cols, nullptr, job.global_scale, job.global_divisor,
                        piece.codes.data() + CodesBytes(format, first, cols), scales);
@@ -315,6 +315,7 @@ void Conversion::WritePending(CheckpointWriter& writer) {
 
 void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report) {
   const Job& job = jobs_[index];
+  const LoadedTensor source = job.source->Load(pool_);
   ChooseGlobal(job.group);
   const Format& format = *job.output.format;
   const int64_t cols = job.output.cols, n_rows = job.output.rows, rows_per_piece = RowsPerPiece(format, n_rows, cols);
@@ -323,13 +324,12 @@ void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuant
     current_.tensor = index;
     current_.begin = begin;
     current_.rows = std::min(rows_per_piece, n_rows - begin);
-    EncodePiece(job, current_, errors, energies, writer);
+    EncodePiece(job, source.view, current_, errors, energies, writer);
     std::swap(current_, pending_);
     progress_.Advance(static_cast<uint64_t>(pending_.rows * cols) * 4);
     if (progress_.Cancelled()) throw Interrupted();
   }
-  const PackedView& view = job.source->view;
-  ReleasePages({view.codes, static_cast<size_t>(CodesBytes(*view.format, view.rows, view.cols))});
+  ReleasePages({source.view.codes, static_cast<size_t>(job.source->codes_bytes())});
   const double squared_error = std::accumulate(errors.begin(), errors.end(), 0.0);
   const double squared_source = std::accumulate(energies.begin(), energies.end(), 0.0);
   double count = static_cast<double>(n_rows) * static_cast<double>(cols);

@@ -50,10 +50,11 @@ class Rewriting {
   void ChooseFormat(const Shared& shared);
   std::vector<const Format*> Candidates(const Shared& shared) const;
   bool RowsGoOver(const Job& job, const Format& to) const;
-  bool CopyRow(const Job& job, int64_t row, std::byte* codes, std::byte* scales) const;
+  bool CopyRow(const Job& job, const PackedView& view, int64_t row, std::byte* codes, std::byte* scales) const;
   std::string_view ScaleDtype(const Job& job) const;
   void CheckZeros(const Job& job) const;
-  void CheckRows(const Job& job, int64_t begin, int64_t n, const std::byte* codes, const std::byte* scales) const;
+  void CheckRows(const Job& job, const PackedView& source, int64_t begin, int64_t n, const std::byte* codes,
+                 const std::byte* scales) const;
   void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
   int64_t SourceRow(const Job& job, int64_t row) const {
     return job.order.rows.empty() ? row : job.order.rows[static_cast<size_t>(row)];
@@ -84,19 +85,18 @@ bool Rewriting::TargetHolds(const Format& format) const {
 // rewriting to change: a format that asks for another treatment than 16 bits must be the source's own.
 std::vector<const Format*> Rewriting::Candidates(const Shared& shared) const {
   const Tensor& tensor = *shared.jobs[0]->source;
-  const Format& from = *tensor.view.format;
+  const Format& from = *tensor.format;
   // GGUF has one NVFP4; a calibrated scale says that activations are meant to be quantized too.
-  const bool calibrated = IsNvfp4(from) && tensor.view.activation_scale > 0.0f;
+  const bool calibrated = IsNvfp4(from) && tensor.activation_scale > 0.0f;
   const bool globals_differ = std::any_of(shared.jobs.begin(), shared.jobs.end(), [&](const Job* job) {
-    return job->source->view.global_scale != tensor.view.global_scale ||
-           job->source->view.global_divisor != tensor.view.global_divisor;
+    return job->source->global_scale != tensor.global_scale || job->source->global_divisor != tensor.global_divisor;
   });
   std::vector<const Format*> found;
   for (const Format& to : Formats()) {
     if (IsPlain(to) != IsPlain(from)) continue;  // decoding is RewriteTarget::plain's business
     if (!shared.codes_allowed && !IsPlain(to)) continue;
     if (shared.one_global && globals_differ && (to.has_global || IsNvfp4(to))) continue;
-    if (!TargetHolds(to) || !FitsColumns(to, tensor.view.cols)) continue;
+    if (!TargetHolds(to) || !FitsColumns(to, tensor.cols)) continue;
     if (&to == &from) {
       found.insert(found.begin(), &to);
       continue;
@@ -109,14 +109,13 @@ std::vector<const Format*> Rewriting::Candidates(const Shared& shared) const {
   }
   const auto first = found.begin() + (!found.empty() && found.front() == &from);
   std::stable_sort(first, found.end(), [&](const Format* a, const Format* b) {
-    return BitsPerWeight(*a, tensor.view.rows, tensor.view.cols) <
-           BitsPerWeight(*b, tensor.view.rows, tensor.view.cols);
+    return BitsPerWeight(*a, tensor.rows, tensor.cols) < BitsPerWeight(*b, tensor.rows, tensor.cols);
   });
   return found;
 }
 
-bool Rewriting::CopyRow(const Job& job, int64_t row, std::byte* codes, std::byte* scales) const {
-  const PackedView& view = job.source->view;
+bool Rewriting::CopyRow(const Job& job, const PackedView& view, int64_t row, std::byte* codes,
+                        std::byte* scales) const {
   const Format& from = *view.format;
   const int64_t at = SourceRow(job, row);
   if (&from != job.output.format) return TranscodeRow(view, at, *job.output.format, codes, scales);
@@ -130,17 +129,16 @@ bool Rewriting::RowsGoOver(const Job& job, const Format& to) const {
   Job trial = job;
   trial.output.format = &to;
   if (!job.order.cols.empty() && !IsPlain(to)) return false;  // scales of columns that move
-  const PackedView& view = job.source->view;
-  if (&to == view.format) {
-    // Scales of several rows, or blocks that run over row ends, cannot follow rows that move.
-    return job.order.rows.empty() || (to.block_rows == 1 && !to.flat);
-  }
+  // Scales of several rows, or blocks that run over row ends, cannot follow rows that move.
+  if (&to == job.source->format) return job.order.rows.empty() || (to.block_rows == 1 && !to.flat);
+  const LoadedTensor source = job.source->Load(pool_);
+  const PackedView& view = source.view;
   std::atomic<bool> exact{true};
   pool_.For(view.rows, std::max<int64_t>(1, 16384 / view.cols), [&](int64_t begin, int64_t end, int) {
     std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(to, 1, view.cols)));
     std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(to, 1, view.cols)));
     for (int64_t row = begin; row < end && exact.load(std::memory_order_relaxed); ++row)
-      if (!CopyRow(trial, row, codes.data(), scales.data())) exact = false;
+      if (!CopyRow(trial, view, row, codes.data(), scales.data())) exact = false;
   });
   return exact;
 }
@@ -155,7 +153,7 @@ void Rewriting::ChooseFormat(const Shared& shared) {
   // Many containers have one scheme for all modules: what others were given comes first.
   if (container_)
     std::stable_partition(candidates.begin(), candidates.end(),
-                          [&](const Format* to) { return to == tensor.view.format || used_.count(to) > 0; });
+                          [&](const Format* to) { return to == tensor.format || used_.count(to) > 0; });
   const Format* chosen = nullptr;
   for (const Format* to : candidates) {
     if (!all_go(*to)) continue;
@@ -166,14 +164,12 @@ void Rewriting::ChooseFormat(const Shared& shared) {
   for (Job* job : jobs) {
     if (chosen) {
       job->output.format = chosen;
-      job->method = !job->source->stored_as.empty()      ? "plain"
-                    : chosen == job->source->view.format ? "kept"
-                                                         : "rewritten";
+      job->method = !job->source->stored_as.empty() ? "plain" : chosen == job->source->format ? "kept" : "rewritten";
       continue;
     }
     if (!target_.plain)
       Fail(ErrorKind::kUnsupported, "{}: tensor {} ({}) has no codes in {} that keep its weights",
-           source_.path().string(), tensor.source_name, tensor.view.format->name,
+           source_.path().string(), tensor.source_name, tensor.format->name,
            target_.container == Container::kGguf ? "GGUF" : target_.hf_container);
     job->output.format = target_.plain;
     job->method = "plain";
@@ -193,27 +189,25 @@ void Rewriting::Plan() {
     if (IsRopeTable(tensor.name)) continue;
     Job& job = jobs_.emplace_back();
     job.source = &tensor;
-    job.output = {tensor.name, nullptr, tensor.view.rows, tensor.view.cols, tensor.shape};
-    if (tensor.view.column_group)
-      job.output.column_group.assign(tensor.view.column_group, tensor.view.column_group + tensor.view.cols);
-    job.output.activation_scale = tensor.view.activation_scale;
+    job.output = {tensor.name, nullptr, tensor.rows, tensor.cols, tensor.shape};
+    if (tensor.column_group) job.output.column_group = *tensor.column_group;
+    job.output.activation_scale = tensor.activation_scale;
     job.order = OrderBetween(config, orders, tensor.name);
     const TensorSlot& slot = slots.at(tensor.name);
-    if (tensor.view.format->integers) {
+    if (tensor.format->integers) {
       job.output.format = &TableFormat(target_.container);
-      job.method = job.output.format == tensor.view.format ? "kept" : "rewritten";
+      job.method = job.output.format == tensor.format ? "kept" : "rewritten";
       continue;
     }
     if (tensor.shape.size() < 2) {
       // GGUF's readers want vectors in float32; Hugging Face files have the type of the other plain tensors.
       const Format& bf16 = Bf16Format();
       const bool gguf_target = target_.container == Container::kGguf;
-      if (gguf_target || !IsPlain(*tensor.view.format))
+      if (gguf_target || !IsPlain(*tensor.format))
         job.output.format = &F32Format();
       else
-        job.output.format =
-            source_.container() == Container::kGguf && RowsGoOver(job, bf16) ? &bf16 : tensor.view.format;
-      job.method = job.output.format == tensor.view.format ? "kept" : "rewritten";
+        job.output.format = source_.container() == Container::kGguf && RowsGoOver(job, bf16) ? &bf16 : tensor.format;
+      job.method = job.output.format == tensor.format ? "kept" : "rewritten";
       continue;
     }
     const bool gguf = target_.container == Container::kGguf;
@@ -239,9 +233,8 @@ void Rewriting::Plan() {
          source_.path().string(), source_.main_format(), target_.hf_container);
   for (Job& job : jobs_) {
     job.output.scale_dtype = ScaleDtype(job);
-    const PackedView& view = job.source->view;
     job.output.second_scale = target_.container == Container::kGguf && IsNvfp4(*job.output.format) &&
-                              view.global_scale / view.global_divisor != 1.0f;
+                              job.source->global_scale / job.source->global_divisor != 1.0f;
     if (container_) CheckZeros(job);
   }
 }
@@ -249,20 +242,23 @@ void Rewriting::Plan() {
 void Rewriting::CheckZeros(const Job& job) const {
   const Format& format = *job.output.format;
   if (format.scale_bytes != sizeof(ScaleAndZero) || format.flat) return;
-  RequireZeros(*container_, format, job.source->view.rows, job.source->view.cols, job.source->source_name, pool_,
-               [&](int64_t row, std::byte* codes, std::byte* scales) { CopyRow(job, row, codes, scales); });
+  const LoadedTensor source = job.source->Load(pool_);
+  RequireZeros(
+      *container_, format, job.source->rows, job.source->cols, job.source->source_name, pool_,
+      [&](int64_t row, std::byte* codes, std::byte* scales) { CopyRow(job, source.view, row, codes, scales); });
 }
 
 // The narrowest type that keeps every scale; containers whose files usually have halves get these first.
 std::string_view Rewriting::ScaleDtype(const Job& job) const {
   const Format& format = *job.output.format;
-  const PackedView& view = job.source->view;
   if (target_.container != Container::kHuggingFace || IsPlain(format)) return "";
   if (format.has_global && format.scale_bytes == 0) {
-    const float scale = view.global_scale / view.global_divisor;
+    const float scale = job.source->global_scale / job.source->global_divisor;
     return DecodeBf16(EncodeBf16(scale)) == scale ? "BF16" : "F32";
   }
   if (format.scale_bytes < 4) return "";
+  const LoadedTensor source = job.source->Load(pool_);
+  const PackedView& view = source.view;
   std::atomic<bool> f16{true}, bf16{true};
   auto look = [&](const std::byte* scales, size_t bytes) {
     for (size_t at = 0; at < bytes; at += sizeof(float)) {
@@ -278,7 +274,7 @@ std::string_view Rewriting::ScaleDtype(const Job& job) const {
     std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, 1, view.cols)));
     std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, 1, view.cols)));
     for (int64_t row = begin; row < end; ++row) {
-      CopyRow(job, row, codes.data(), scales.data());
+      CopyRow(job, view, row, codes.data(), scales.data());
       look(scales.data(), scales.size());
     }
   });
@@ -289,9 +285,9 @@ std::string_view Rewriting::ScaleDtype(const Job& job) const {
 }
 
 /// The n rows that were made from row `begin` on.
-void Rewriting::CheckRows(const Job& job, int64_t begin, int64_t n, const std::byte* codes,
+void Rewriting::CheckRows(const Job& job, const PackedView& source, int64_t begin, int64_t n, const std::byte* codes,
                           const std::byte* scales) const {
-  PackedView packed = job.source->view;
+  PackedView packed = source;
   packed.format = job.output.format;
   if (packed.format->cyclic) return;  // as they were read
   packed.rows = n;
@@ -301,7 +297,7 @@ void Rewriting::CheckRows(const Job& job, int64_t begin, int64_t n, const std::b
     for (int64_t r = from; r < to; ++r) {
       if (FiniteRow(packed, r)) continue;
       std::vector<float> values(static_cast<size_t>(packed.cols));
-      DecodeInOrder(*job.source, job.order, begin + r, values.data());
+      DecodeInOrder(source, job.order, begin + r, values.data());
       const std::string place = fmt::format("{}: tensor {}: row {}", source_.path().string(), job.source->source_name,
                                             SourceRow(job, begin + r));
       if (std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
@@ -314,7 +310,8 @@ void Rewriting::CheckRows(const Job& job, int64_t begin, int64_t n, const std::b
 void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report) {
   const Job& job = jobs_[index];
   const Format& format = *job.output.format;
-  const PackedView& view = job.source->view;
+  const LoadedTensor source = job.source->Load(pool_);
+  const PackedView& view = source.view;
   const int64_t cols = view.cols;
   if (format.has_global || job.output.second_scale) writer.SetGlobal(index, view.global_scale, view.global_divisor);
   const bool copied =
@@ -338,15 +335,15 @@ void Rewriting::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuanti
           std::byte* row_codes = codes.data() + r * code_bytes;
           std::byte* row_scales = scale_bytes > 0 ? scales.data() + r * scale_bytes : nullptr;
           if (copied && job.order.cols.empty()) {
-            ASSAY_CHECK(CopyRow(job, begin + r, row_codes, row_scales));
+            ASSAY_CHECK(CopyRow(job, view, begin + r, row_codes, row_scales));
             continue;
           }
-          DecodeInOrder(*job.source, job.order, begin + r, values.data());
+          DecodeInOrder(view, job.order, begin + r, values.data());
           format.encode_rows(values.data(), 1, cols, nullptr, 1.0f, 1.0f, row_codes, row_scales);
         }
       });
     }
-    CheckRows(job, begin, n, codes.data(), scales.data());
+    CheckRows(job, view, begin, n, codes.data(), scales.data());
     writer.WriteRows(index, begin, n, codes, scales);
     progress_.Advance(static_cast<uint64_t>(n * cols));
     if (progress_.Cancelled()) throw Interrupted();

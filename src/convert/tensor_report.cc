@@ -50,9 +50,8 @@ void Release(const PackedView& view) {
   ReleasePages({view.codes, static_cast<size_t>(CodesBytes(*view.format, view.rows, view.cols))});
 }
 
-TensorErrorSums CompareTensors(const Tensor& candidate, const Tensor& base, const TensorOrder& order,
+TensorErrorSums CompareTensors(const PackedView& view, const PackedView& base, const TensorOrder& order,
                                ThreadPool& pool) {
-  const PackedView& view = candidate.view;
   std::vector<TensorErrorSums> parts(static_cast<size_t>(Pieces(view)));
   ForPieces(view, pool, [&](int64_t row, int64_t piece, const std::vector<float>& values) {
     std::vector<float> expected(values.size());
@@ -69,7 +68,7 @@ void Begin(Progress& progress, const char* what, const Checkpoint& checkpoint) {
 }
 
 void Advance(Progress& progress, const Tensor& tensor) {
-  progress.Advance(static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols));
+  progress.Advance(static_cast<uint64_t>(tensor.rows) * static_cast<uint64_t>(tensor.cols));
   if (progress.Cancelled()) throw Interrupted();
 }
 
@@ -96,9 +95,10 @@ std::vector<TensorError> MeasureErrors(const Checkpoint& candidate, const Checkp
       Fail(ErrorKind::kInvalid, "{}: tensor {} is {}, in {} it is {}", where, tensor.name, ShapeText(tensor.shape),
            base_where, ShapeText(other->shape));
     const TensorOrder order = OrderBetween(base.config(), OrdersOf(candidate.config()), tensor.name);
-    errors.push_back({&tensor, other->view.format->name, CompareTensors(tensor, *other, order, pool)});
-    Release(tensor.view);
-    Release(other->view);
+    const LoadedTensor loaded = tensor.Load(pool), original = other->Load(pool);
+    errors.push_back({&tensor, other->format->name, CompareTensors(loaded.view, original.view, order, pool)});
+    Release(loaded.view);
+    Release(original.view);
     Advance(progress, tensor);
   }
   progress.End();
@@ -108,11 +108,13 @@ std::vector<TensorError> MeasureErrors(const Checkpoint& candidate, const Checkp
 TensorHistogram MeasureHistogram(const Tensor& tensor, int n_bins, ThreadPool& pool) {
   ASSAY_CHECK(n_bins > 0);
   TensorHistogram histogram;
-  histogram.moments = MeasureMoments(tensor.view, pool);
+  const LoadedTensor loaded = tensor.Load(pool);
+  const PackedView& view = loaded.view;
+  histogram.moments = MeasureMoments(view, pool);
   const size_t bins = static_cast<size_t>(n_bins);
   const double least = histogram.moments.least, width = (histogram.moments.greatest - least) / n_bins;
-  std::vector<std::vector<uint64_t>> parts(static_cast<size_t>(Pieces(tensor.view)), std::vector<uint64_t>(bins));
-  ForPieces(tensor.view, pool, [&](int64_t, int64_t piece, const std::vector<float>& values) {
+  std::vector<std::vector<uint64_t>> parts(static_cast<size_t>(Pieces(view)), std::vector<uint64_t>(bins));
+  ForPieces(view, pool, [&](int64_t, int64_t piece, const std::vector<float>& values) {
     for (float value : values) {
       const size_t bin = width > 0 ? static_cast<size_t>(std::max(0.0, (value - least) / width)) : 0;
       ++parts[static_cast<size_t>(piece)][std::min(bin, bins - 1)];
@@ -128,15 +130,17 @@ std::vector<TensorOutliers> MeasureOutliers(const Checkpoint& checkpoint, Thread
   Begin(progress, "look for outliers", checkpoint);
   std::vector<TensorOutliers> all;
   for (const Tensor& tensor : checkpoint.tensors()) {
-    if (tensor.shape.size() == 2 && tensor.view.cols > 0 && !tensor.view.format->integers) {
+    if (tensor.shape.size() == 2 && tensor.cols > 0 && !tensor.format->integers) {
       TensorOutliers found;
       found.tensor = &tensor;
-      found.moments = MeasureMoments(tensor.view, pool);
+      const LoadedTensor loaded = tensor.Load(pool);
+      const PackedView& view = loaded.view;
+      found.moments = MeasureMoments(view, pool);
       const double mean = found.moments.mean(), limit = 6 * found.moments.deviation();
-      const size_t cols = static_cast<size_t>(tensor.view.cols), pieces = static_cast<size_t>(Pieces(tensor.view));
+      const size_t cols = static_cast<size_t>(tensor.cols), pieces = static_cast<size_t>(Pieces(view));
       std::vector<uint64_t> beyond(pieces);
       std::vector<double> energy(cols), part(cols * pieces);
-      ForPieces(tensor.view, pool, [&](int64_t, int64_t piece, const std::vector<float>& values) {
+      ForPieces(view, pool, [&](int64_t, int64_t piece, const std::vector<float>& values) {
         double* sums = part.data() + static_cast<size_t>(piece) * cols;
         for (size_t c = 0; c < cols; ++c) {
           sums[c] += static_cast<double>(values[c]) * values[c];
@@ -152,7 +156,7 @@ std::vector<TensorOutliers> MeasureOutliers(const Checkpoint& checkpoint, Thread
       std::nth_element(energy.begin(), energy.begin() + static_cast<std::ptrdiff_t>(cols / 2), energy.end());
       found.channel_ratio = energy[cols / 2] > 0 ? std::sqrt(largest / energy[cols / 2]) : 0;
       all.push_back(found);
-      Release(tensor.view);
+      Release(view);
     }
     Advance(progress, tensor);
   }

@@ -18,7 +18,7 @@ struct MemoryUse {
 /// For one sequence of `context` tokens that is read `batch_tokens` (at most kStepTokens) at a time.
 MemoryUse PlanMemory(const Model& model, int64_t context, int64_t batch_tokens, int threads);
 
-/// The weights' part of what is in this process's memory now.
-MemoryUse ResidentWeights(const Checkpoint& checkpoint);
+/// The part of its weights that is in this process's memory now.
+MemoryUse ResidentWeights(const Model& model);
 
 }  // namespace assay

@@ -59,7 +59,7 @@ std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const S
   measure("tg", options.generated_tokens, decode);
   progress.End();
   if (used) {
-    *used = ResidentWeights(model.checkpoint());
+    *used = ResidentWeights(model);
     used->kv_cache = static_cast<uint64_t>(sequence.bytes());
     used->scratch = static_cast<uint64_t>(workspace.bytes());
   }

@@ -102,11 +102,11 @@ void PackBitnet(const std::byte* codes, int64_t rows, int64_t cols, std::byte* p
   }
 }
 
-void UnpackBitnet(const std::byte* packed, int64_t rows, int64_t cols, std::byte* codes) {
+void UnpackBitnet(const std::byte* packed, int64_t rows, int64_t cols, int64_t begin, int64_t n, std::byte* codes) {
   const int64_t packed_rows = PackedRows(rows);
-  for (int64_t row = 0; row < rows; ++row) {
+  for (int64_t row = begin; row < begin + n; ++row) {
     const std::byte* in = packed + row % packed_rows * cols;
-    std::byte* out = codes + row * (cols / 4);
+    std::byte* out = codes + (row - begin) * (cols / 4);
     const int shift = 2 * static_cast<int>(row / packed_rows);
     for (int64_t i = 0; i < cols; i += 8) {
       uint64_t eight;

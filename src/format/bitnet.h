@@ -30,7 +30,8 @@ void ChooseGlobalTernary(const MatrixStatistics& statistics, float* global_scale
 /// Hugging Face's packing of a [rows, cols] matrix of ternary codes into uint8 [ceil(rows / 4), cols]: row i * R + r of
 /// the matrix, R = ceil(rows / 4), lies in bits 2 i … of packed row r. `codes`: the plane of `ternary`.
 void PackBitnet(const std::byte* codes, int64_t rows, int64_t cols, std::byte* packed);
-void UnpackBitnet(const std::byte* packed, int64_t rows, int64_t cols, std::byte* codes);
+/// Rows [begin, begin + n) of the matrix.
+void UnpackBitnet(const std::byte* packed, int64_t rows, int64_t cols, int64_t begin, int64_t n, std::byte* codes);
 
 void FitTernary(const Format& format, const GridInput& in, Grid* grid, SuperGrid*);
 Rounded RoundTernary(const Format& format, const Grid& grid, float x);

@@ -12,15 +12,22 @@ WorkspacePlan PlanWorkspace(const ModelConfig& config, Arithmetic arithmetic, st
   return Decoder(config, shapes, BlockKinds()).Plan({n, wanted, context, threads});
 }
 
-Model::Model(std::shared_ptr<const Checkpoint> checkpoint, LoadOptions options, BlockTable kinds)
+Model::Model(std::shared_ptr<const Checkpoint> checkpoint, LoadOptions options, BlockTable kinds, ThreadPool& pool)
     : checkpoint_(std::move(checkpoint)),
       options_(std::move(options)),
-      decoder_(std::make_unique<const Decoder>(config(), WeightReader(*checkpoint_, options_), kinds)) {}
+      decoder_(
+          std::make_unique<const Decoder>(config(), WeightReader(*checkpoint_, options_, pool, matrices_), kinds)) {}
 
 Model::~Model() = default;
 
+std::shared_ptr<const Model> Model::Load(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options,
+                                         ThreadPool& pool) {
+  return std::make_shared<const Model>(std::move(checkpoint), options, BlockKinds(), pool);
+}
+
 std::shared_ptr<const Model> Model::Load(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options) {
-  return std::make_shared<const Model>(std::move(checkpoint), options, BlockKinds());
+  ThreadPool pool;
+  return Load(std::move(checkpoint), options, pool);
 }
 
 WorkspacePlan Model::PlanWorkspace(int64_t n, int64_t wanted, int64_t context, int threads) const {

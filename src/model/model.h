@@ -22,10 +22,14 @@ WorkspacePlan PlanWorkspace(const ModelConfig& config, Arithmetic arithmetic, st
 
 class Model {
  public:
-  /// Throws Error{kCorrupt} for missing or misshapen tensors. (Unknown architectures are refused by Checkpoint::Open.)
+  /// Tensor by tensor; planes that have to be made are made on `pool`. Throws Error{kCorrupt} for missing or misshapen
+  /// tensors, and for what only their bytes say. (Unknown architectures are refused by Checkpoint::Open.)
+  static std::shared_ptr<const Model> Load(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options,
+                                           ThreadPool& pool);
+  /// On threads of its own.
   static std::shared_ptr<const Model> Load(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options);
   /// With kinds of blocks of one's own.
-  Model(std::shared_ptr<const Checkpoint> checkpoint, LoadOptions options, BlockTable kinds);
+  Model(std::shared_ptr<const Checkpoint> checkpoint, LoadOptions options, BlockTable kinds, ThreadPool& pool);
   ~Model();
 
   const Checkpoint& checkpoint() const { return *checkpoint_; }
@@ -35,6 +39,8 @@ class Model {
   }
   Arithmetic arithmetic() const { return options_.arithmetic; }
   const LoadOptions& options() const { return options_; }
+  /// What its parts multiply with: the weights in memory, by tensor.
+  const LoadedMatrices& matrices() const { return matrices_; }
 
   /// Runs the tokens, appends their keys and values, and writes one row of logits [vocab] per token that wants them, in
   /// batch order. The bits of a token's logits depend on its own sequence alone.
@@ -54,6 +60,7 @@ class Model {
  private:
   std::shared_ptr<const Checkpoint> checkpoint_;
   LoadOptions options_;
+  LoadedMatrices matrices_;
   std::unique_ptr<const Decoder> decoder_;
 };
 

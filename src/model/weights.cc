@@ -26,7 +26,11 @@ const Tensor& WeightReader::Get(const std::string& name, const std::vector<int64
 }
 
 PackedView WeightReader::ReadMatrix(const std::string& name, int64_t rows, int64_t cols) const {
-  if (checkpoint_) return Get(name, {rows, cols}).view;
+  if (checkpoint_) {
+    auto [found, fresh] = matrices_->try_emplace(prefix_ + name);
+    if (fresh) found->second = Get(name, {rows, cols}).Load(*pool_);
+    return found->second.view;
+  }
   PackedView view;
   view.format = format_;
   view.rows = rows;
@@ -36,9 +40,9 @@ PackedView WeightReader::ReadMatrix(const std::string& name, int64_t rows, int64
 
 Vector WeightReader::ReadVector(const std::string& name, int64_t n) const {
   if (!checkpoint_) return {};
-  const PackedView& view = Get(name, {n}).view;
+  const LoadedTensor loaded = Get(name, {n}).Load(*pool_);
   Vector out(static_cast<size_t>(n));
-  view.format->decode_row(view, 0, out.data());
+  loaded.view.format->decode_row(loaded.view, 0, out.data());
   return out;
 }
 
@@ -48,7 +52,8 @@ Vector WeightReader::ReadOptionalVector(const std::string& name, int64_t n) cons
 
 Vector WeightReader::ReadTable(const std::string& name, int64_t rows, int64_t cols) const {
   if (!checkpoint_) return {};
-  PackedView view = ReadMatrix(name, rows, cols);
+  const LoadedTensor loaded = Get(name, {rows, cols}).Load(*pool_);
+  const PackedView& view = loaded.view;
   Vector out(static_cast<size_t>(rows * cols));
   for (int64_t r = 0; r < rows; ++r) view.format->decode_row(view, r, out.data() + r * cols);
   return out;

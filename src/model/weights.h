@@ -1,6 +1,7 @@
 #pragma once
 // The weights of a model's parts, read with the shapes that the configuration promises.
 
+#include <map>
 #include <string>
 
 #include "checkpoint/checkpoint.h"
@@ -17,12 +18,17 @@ struct NormWeights {
   Vector weight, bias;  // [n]; weight empty: there is no such norm; bias empty: none
 };
 
-/// Reads tensors of a checkpoint; every mismatch names tensor, expected and found. Without a checkpoint it makes the
-/// parts in their shapes alone, so that what they take can be planned.
+/// The matrices of a loaded model, by name.
+using LoadedMatrices = std::map<std::string, LoadedTensor>;
+
+/// Reads tensors of a checkpoint, making on `pool` the planes that have to be made; every mismatch names tensor,
+/// expected and found. Without a checkpoint it makes the parts in their shapes alone, so that what they take can be
+/// planned.
 class WeightReader {
  public:
-  WeightReader(const Checkpoint& checkpoint, const LoadOptions& options)
-      : checkpoint_(&checkpoint), options_(options) {}
+  /// Matrices stay in `matrices`, which outlives the parts.
+  WeightReader(const Checkpoint& checkpoint, const LoadOptions& options, ThreadPool& pool, LoadedMatrices& matrices)
+      : checkpoint_(&checkpoint), options_(options), pool_(&pool), matrices_(&matrices) {}
   /// Shapes alone, with matrices in one format; null: in the one whose activations are largest.
   WeightReader(Arithmetic arithmetic, const Format* format) : options_{arithmetic, ""}, format_(format) {}
   /// Of one layer: names are those behind "blk.N.".
@@ -32,7 +38,7 @@ class WeightReader {
   Vector ReadVector(const std::string& name, int64_t n) const;
   /// Empty when the checkpoint has none.
   Vector ReadOptionalVector(const std::string& name, int64_t n) const;
-  /// A small matrix decoded, [rows * cols].
+  /// A small matrix decoded, [rows * cols]. Nothing else of it stays.
   Vector ReadTable(const std::string& name, int64_t rows, int64_t cols) const;
   /// NAME.weight and NAME.bias, both where they are there.
   NormWeights ReadNorm(const std::string& name, int64_t n) const;
@@ -45,6 +51,8 @@ class WeightReader {
   const LinearKernel& Kernel(const PackedView& weight) const;
   const Checkpoint* checkpoint_ = nullptr;
   LoadOptions options_;
+  ThreadPool* pool_ = nullptr;
+  LoadedMatrices* matrices_ = nullptr;
   const Format* format_ = nullptr;
   std::string prefix_;
   int64_t layer_ = -1;

@@ -26,7 +26,7 @@ void LeaveWhatCannotBePacked(const std::vector<Tensor>& tensors, const Slots& sl
     auto found = slots.find(tensors[i].name);
     if (found == slots.end() || found->second.in_hf.whole() || found->second.in_hf.slices > 1) continue;
     const TensorSlot& slot = found->second;
-    if (!formats[i] || !FitsPlace(slot.in_hf, *formats[i], tensors[i].view.rows, tensors[i].view.cols))
+    if (!formats[i] || !FitsPlace(slot.in_hf, *formats[i], tensors[i].rows, tensors[i].cols))
       left.insert(slot.hugging_face);
   }
   for (size_t i = 0; i < tensors.size(); ++i)
@@ -119,7 +119,7 @@ std::vector<const Format*> ChooseFormats(const Preset& preset, const Checkpoint&
   for (size_t i = 0; i < checkpoint.tensors().size(); ++i) {
     const Tensor& tensor = checkpoint.tensors()[i];
     auto slot = slots.find(tensor.name);
-    if (tensor.shape.size() != 2 || tensor.view.format->integers || slot == slots.end()) continue;
+    if (tensor.shape.size() != 2 || tensor.format->integers || slot == slots.end()) continue;
     const bool stacked = slot->second.in_hf.slices > 1;  // all experts of a layer
     // Hugging Face schemes target linear modules; llama-quantize goes by names (MixesQuantize).
     const bool module = slot->second.linear || tensor.name == "token_embd.weight";
@@ -155,7 +155,7 @@ std::vector<const Format*> ChooseFormats(const Preset& preset, const Checkpoint&
     if (formats[i] && !IsPlain(*formats[i]))
       ++fit->quantized;
     else if (!fitting || IsPlain(*fitting))
-      ++fit->left[checkpoint.tensors()[i].view.cols];
+      ++fit->left[checkpoint.tensors()[i].cols];
     else
       ++fit->parts;
   }

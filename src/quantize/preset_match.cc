@@ -42,12 +42,12 @@ PresetMatch MatchPreset(const Checkpoint& checkpoint) {
     double same = 0, all = 0;
     for (size_t i = 0; i < formats.size(); ++i) {
       const Tensor& tensor = checkpoint.tensors()[i];
-      if (tensor.shape.size() < 2 || tensor.view.format->integers) continue;
+      if (tensor.shape.size() < 2 || tensor.format->integers) continue;
       const Format* expected = formats[i];
-      const double weights = static_cast<double>(tensor.view.rows) * static_cast<double>(tensor.view.cols);
+      const double weights = static_cast<double>(tensor.rows) * static_cast<double>(tensor.cols);
       const bool as_stored = tensor.stored_as.empty();
       all += weights;
-      if (as_stored && (expected ? tensor.view.format == expected : IsPlain(*tensor.view.format))) {
+      if (as_stored && (expected ? tensor.format == expected : IsPlain(*tensor.format))) {
         same += weights;
       } else {
         match.different.push_back(fmt::format("{}: {}, the preset gives {}", tensor.name, tensor.format_name(),

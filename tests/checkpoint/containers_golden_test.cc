@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "checkpoint/expect_error.h"
 #include "checkpoint/hf/writing.h"
 #include "checkpoint/hf_tensors.h"
 #include "checkpoint/layout.h"
@@ -54,9 +55,10 @@ const Tensor& Find(const HfTensors& tensors, const std::string& name) {
 }
 
 std::vector<float> Decoded(const Tensor& tensor) {
-  std::vector<float> out(static_cast<size_t>(tensor.view.rows * tensor.view.cols));
-  for (int64_t row = 0; row < tensor.view.rows; ++row)
-    tensor.view.format->decode_row(tensor.view, row, out.data() + row * tensor.view.cols);
+  std::vector<float> out(static_cast<size_t>(tensor.rows * tensor.cols));
+  const LoadedTensor loaded = tensor.LoadRows(0, tensor.rows);
+  for (int64_t row = 0; row < tensor.rows; ++row)
+    tensor.format->decode_row(loaded.view, row, out.data() + row * tensor.cols);
   return out;
 }
 
@@ -81,6 +83,29 @@ TEST_P(GoldenContainer, DecodesToTheLibrarysWeights) {
   ASSERT_EQ(all.size(), 7168u);
   for (float& weight : all) weight += 0.0f;  // a zero has no sign
   EXPECT_EQ(Sha256Hex(std::as_bytes(std::span(all))), golden.facts["sha256"].get<std::string>());
+}
+
+TEST_P(GoldenContainer, RowsAloneAreThoseOfTheWhole) {
+  Golden golden(GetParam());
+  HfTensors tensors = golden.Assemble();
+  ThreadPool pool(3);
+  for (const Tensor& tensor : tensors.tensors) {
+    const LoadedTensor whole = tensor.Load(pool);
+    EXPECT_EQ(whole.made != nullptr, tensor.made());
+    const LoadedTensor again = tensor.Load(pool);
+    EXPECT_EQ(again.made, whole.made) << "made twice at a time";
+    if (tensor.format->flat) continue;
+    std::vector<float> expected(static_cast<size_t>(tensor.cols)), found(expected.size());
+    for (const auto& [begin, n] : {std::pair<int64_t, int64_t>{0, 1}, {3, 7}, {tensor.rows - 5, 5}}) {
+      if (begin < 0 || begin + n > tensor.rows) continue;
+      const LoadedTensor part = tensor.LoadRows(begin, n);
+      for (int64_t r = 0; r < n; ++r) {
+        tensor.format->decode_row(whole.view, begin + r, expected.data());
+        tensor.format->decode_row(part.view, r, found.data());
+        EXPECT_EQ(found, expected) << tensor.name << " row " << begin + r;
+      }
+    }
+  }
 }
 
 TEST_P(GoldenContainer, WithoutAnyOneTensorIsRefused) {
@@ -199,7 +224,8 @@ TEST(GoldenContainers, AreWrittenByteForByte) {
     int compared = 0;
     for (const char* part : kModules) {
       const Tensor& tensor = Find(tensors, fmt::format("blk.0.{}.weight", part));
-      const PackedView& view = tensor.view;
+      const LoadedTensor loaded = tensor.LoadRows(0, tensor.rows);
+      const PackedView& view = loaded.view;
       HfModule module;
       module.name = tensor.source_name.substr(0, tensor.source_name.rfind('.'));
       module.format = view.format;
@@ -253,6 +279,34 @@ TEST(GoldenContainers, ZerosOfTheOtherVersionAreReported) {
   Golden asymmetric("gptq_int4_asym_v1");
   asymmetric.facts["quantization_config"]["sym"] = true;
   EXPECT_THROW(asymmetric.Assemble(), Error);
+}
+
+/// What opening does not look at.
+TEST(GoldenContainers, WhatOnlyPlanesSayIsFoundWhenTheyAreLoaded) {
+  struct Mistake {
+    const char *golden, *tensor, *message;
+    uint8_t last;  // byte of the tensor
+  };
+  const std::string up = "model.layers.0.mlp.up_proj";
+  for (const Mistake& mistake :
+       {Mistake{"gptq_int4_v1", ".scales", "up_proj.scales: element 31 is", 0x7c},
+        Mistake{"awq_gemm", ".scales", "up_proj.scales: element 31 is", 0x7c},
+        Mistake{"bitnet_bitlinear", ".weight", "up_proj.weight: row 7 has a code that is not -1, 0 or 1", 0xff}}) {
+    SCOPED_TRACE(mistake.tensor);
+    Golden broken(mistake.golden);
+    std::vector<std::byte> bytes;
+    for (SafetensorsTensor& tensor : broken.file.tensors) {
+      if (tensor.name != up + mistake.tensor) continue;
+      bytes.assign(tensor.data.begin(), tensor.data.end());
+      bytes.back() = std::byte{mistake.last};
+      tensor.data = bytes;
+    }
+    ASSERT_FALSE(bytes.empty());
+    const HfTensors tensors = broken.Assemble();
+    ThreadPool pool(2);
+    Find(tensors, "blk.0.ffn_down.weight").Load(pool);  // the others are as they were
+    ExpectError(ErrorKind::kCorrupt, mistake.message, [&] { Find(tensors, "blk.0.ffn_up.weight").Load(pool); });
+  }
 }
 
 /// hqq's own save_to_safetensors leaves config.json as it was: each module's small tensors say how it is stored.

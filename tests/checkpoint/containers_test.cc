@@ -25,7 +25,7 @@ bool Matrix(const Tensor& tensor) {
 /// Decoded as the encoder of `format` leaves it.
 std::vector<float> Encoded(const Format& format, const Tensor& source, bool nested) {
   std::vector<float> weights = Decode(source);
-  const int64_t rows = source.view.rows, cols = source.view.cols;
+  const int64_t rows = source.rows, cols = source.cols;
   float scale = 1.0f, divisor = 1.0f, largest = 0.0f;
   for (float w : weights) largest = std::max(largest, std::abs(w));
   if (format.choose_global) format.choose_global({largest, 0.5f * largest}, &scale, &divisor);
@@ -40,7 +40,7 @@ std::vector<float> Encoded(const Format& format, const Tensor& source, bool nest
     std::memcpy(scales.data(), absmax.data(), scales.size());
   }
   Tensor tensor;
-  tensor.view = {&format, rows, cols, codes.data(), scales.empty() ? nullptr : scales.data(), scale, divisor};
+  tensor.Borrow({&format, rows, cols, codes.data(), scales.empty() ? nullptr : scales.data(), scale, divisor});
   return Decode(tensor);
 }
 
@@ -102,7 +102,7 @@ TEST_P(Containers, HoldWhatTheFormatSays) {
     const float tolerance = GetParam().container == "modelopt" && format.has_global ? 3e-7f : 0.0f;
     for (size_t i = 0; i < expected.size(); ++i)
       ASSERT_NEAR(found[i], expected[i], std::abs(expected[i]) * tolerance)
-          << tensor.name << " weight " << i << " as " << other.view.format->name;
+          << tensor.name << " weight " << i << " as " << other.format->name;
     ++seen;
   }
   EXPECT_EQ(seen, 7);

@@ -24,7 +24,8 @@ namespace assay {
 
 /// Decoded rows in the source's order, [rows * cols].
 inline std::vector<float> Decode(const Tensor& tensor) {
-  const PackedView& view = tensor.view;
+  const LoadedTensor loaded = tensor.LoadRows(0, tensor.rows);
+  const PackedView& view = loaded.view;
   std::vector<float> out(static_cast<size_t>(view.rows * view.cols));
   for (int64_t row = 0; row < view.rows; ++row) view.format->decode_row(view, row, out.data() + row * view.cols);
   return out;
@@ -34,9 +35,10 @@ inline std::vector<float> Decode(const Tensor& tensor) {
 inline std::vector<float> DecodeFor(const Checkpoint& source, const Tensor& tensor, Container container) {
   const ModelConfig& config = source.config();
   const TensorOrder order = OrderBetween(config, OrdersOf(config.architecture, container), tensor.name);
-  std::vector<float> out(static_cast<size_t>(tensor.view.rows * tensor.view.cols));
-  for (int64_t row = 0; row < tensor.view.rows; ++row)
-    DecodeInOrder(tensor, order, row, out.data() + row * tensor.view.cols);
+  std::vector<float> out(static_cast<size_t>(tensor.rows * tensor.cols));
+  const LoadedTensor loaded = tensor.LoadRows(0, tensor.rows);
+  for (int64_t row = 0; row < tensor.rows; ++row)
+    DecodeInOrder(loaded.view, order, row, out.data() + row * tensor.cols);
   return out;
 }
 
@@ -49,8 +51,8 @@ inline void ConvertForTest(const Checkpoint& source, Container container, const 
   std::vector<const Tensor*> sources;
   for (const Tensor& tensor : source.tensors()) {
     if (IsRopeTable(tensor.name)) continue;
-    const Format& format = tensor.view.format->integers ? TableFormat(container) : GetFormat(format_of(tensor));
-    tensors.push_back({tensor.name, &format, tensor.view.rows, tensor.view.cols, tensor.shape});
+    const Format& format = tensor.format->integers ? TableFormat(container) : GetFormat(format_of(tensor));
+    tensors.push_back({tensor.name, &format, tensor.rows, tensor.cols, tensor.shape});
     tensors.back().activation_scale = 0.5f;
     tensors.back().second_scale = format.choose_global && !format.has_global;
     sources.push_back(&tensor);

@@ -43,9 +43,12 @@ class Model {
     out.Commit();
     return Checkpoint::Open(path());
   }
+  /// When it is opened, or its tensors are loaded.
   std::string Refusal() {
     try {
-      Open();
+      ThreadPool pool(2);
+      const auto model = Open();
+      for (const Tensor& tensor : model->tensors()) tensor.Load(pool);
     } catch (const Error& error) {
       return error.what();
     }
@@ -66,7 +69,7 @@ TEST(Exl3, TensorsAreDecodedAndSaidToBe) {
   EXPECT_EQ(model->scheme(), "exl3 2.50 bits, head 4, mcg");
   const Tensor& up = model->Get("blk.0.ffn_up.weight");
   EXPECT_EQ(up.shape, (std::vector<int64_t>{96, 64}));
-  EXPECT_EQ(up.view.format->name, "f16");
+  EXPECT_EQ(up.format->name, "f16");
   EXPECT_THAT(std::string(up.format_name()), testing::MatchesRegex("exl3 (3inst|mcg|mul1) [23]-bit"));
   // A coded head of a model that says tied is a head of its own.
   EXPECT_FALSE(model->config().tied_output);

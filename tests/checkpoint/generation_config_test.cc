@@ -243,7 +243,7 @@ TEST(GenerationConfig, WritersSayWhatIsLost) {
   auto left_out = [&](const Checkpoint& source, Container container, const fs::path& out) {
     std::vector<OutputTensor> tensors;
     for (const Tensor& tensor : source.tensors())
-      tensors.push_back({tensor.name, &GetFormat("f32"), tensor.view.rows, tensor.view.cols, tensor.shape});
+      tensors.push_back({tensor.name, &GetFormat("f32"), tensor.rows, tensor.cols, tensor.shape});
     return CheckpointWriter::Create(container, out, source, "f32", tensors)->left_out();
   };
   EXPECT_THAT(left_out(*Checkpoint::Open(folder), Container::kGguf, gguf),

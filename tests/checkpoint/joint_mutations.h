@@ -126,8 +126,9 @@ inline void OpenAndDecode(const LooseContainer& container) {
   if (quantization) quantization->description();
   const HfTensors tensors = AssembleHfTensors(config, quantization.get(), std::span(&file, 1), container.name);
   for (const Tensor& tensor : tensors.tensors) {
-    std::vector<float> row(static_cast<size_t>(tensor.view.cols));
-    for (int64_t r = 0; r < tensor.view.rows; ++r) tensor.view.format->decode_row(tensor.view, r, row.data());
+    std::vector<float> row(static_cast<size_t>(tensor.cols));
+    const LoadedTensor loaded = tensor.LoadRows(0, tensor.rows);
+    for (int64_t r = 0; r < tensor.rows; ++r) tensor.format->decode_row(loaded.view, r, row.data());
   }
 }
 

@@ -242,7 +242,8 @@ std::vector<float> DecodedUp(const LooseContainer& container) {
   for (const Tensor& tensor : tensors.tensors) {
     if (tensor.source_name != "model.layers.0.mlp.up_proj.weight") continue;
     std::vector<float> out(32 * 32);
-    for (int64_t r = 0; r < 32; ++r) tensor.view.format->decode_row(tensor.view, r, out.data() + 32 * r);
+    const LoadedTensor loaded = tensor.LoadRows(0, 32);
+    for (int64_t r = 0; r < 32; ++r) tensor.format->decode_row(loaded.view, r, out.data() + 32 * r);
     return out;
   }
   return {};

@@ -39,8 +39,8 @@ TEST(RealModel, SmolLm2Opens) {
   EXPECT_TRUE(config.tied_output);
   EXPECT_EQ(config.stop_tokens.front(), 2);
   EXPECT_EQ(model->tensors().size(), 272u);
-  EXPECT_EQ(model->Get("token_embd.weight").view.format->name, "q8_0");
-  EXPECT_EQ(model->Get("blk.29.ffn_down.weight").view.format->name, "q4_1");
+  EXPECT_EQ(model->Get("token_embd.weight").format->name, "q8_0");
+  EXPECT_EQ(model->Get("blk.29.ffn_down.weight").format->name, "q4_1");
   EXPECT_EQ(model->Get("blk.0.ffn_down.weight").shape, (std::vector<int64_t>{576, 1536}));
   EXPECT_EQ(model->parameter_count(), 134515008u);
   EXPECT_EQ(model->file_bytes(), std::filesystem::file_size(path));

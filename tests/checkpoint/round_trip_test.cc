@@ -34,7 +34,7 @@ std::vector<float> Reencoded(const Format& format, const std::vector<float>& wei
   std::vector<std::byte> scales(static_cast<size_t>(ScalesBytes(format, rows, cols)));
   format.encode_rows(weights.data(), rows, cols, nullptr, scale, divisor, codes.data(), scales.data());
   Tensor tensor;
-  tensor.view = {&format, rows, cols, codes.data(), scales.empty() ? nullptr : scales.data(), scale, divisor};
+  tensor.Borrow({&format, rows, cols, codes.data(), scales.empty() ? nullptr : scales.data(), scale, divisor});
   return Decode(tensor);
 }
 
@@ -63,10 +63,10 @@ TEST_P(EveryFormat, SurvivesItsContainer) {
     const Tensor& other = back->Get(tensor.name);
     // An activation order that keeps the columns as they are is none.
     const std::string expected_name = format_of(tensor).substr(0, format_of(tensor).find("_gidx"));
-    ASSERT_EQ(other.view.format->name, expected_name) << tensor.name;
+    ASSERT_EQ(other.format->name, expected_name) << tensor.name;
     seen += Matrix(tensor);
     std::vector<float> expected =
-        Reencoded(*other.view.format, DecodeFor(*source, tensor, container), tensor.view.rows, tensor.view.cols);
+        Reencoded(*other.format, DecodeFor(*source, tensor, container), tensor.rows, tensor.cols);
     std::vector<float> found = Decode(other);
     for (size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(found[i], expected[i]) << tensor.name << " weight " << i;
   }
@@ -219,7 +219,7 @@ TEST(Writer, NothingIsThereBeforeCommit) {
   TempFolder folder;
   std::vector<OutputTensor> tensors;
   for (const Tensor& tensor : source->tensors())
-    tensors.push_back({tensor.name, &GetFormat("f32"), tensor.view.rows, tensor.view.cols, tensor.shape});
+    tensors.push_back({tensor.name, &GetFormat("f32"), tensor.rows, tensor.cols, tensor.shape});
   for (Container container : {Container::kGguf, Container::kHuggingFace}) {
     fs::path out = folder.path() / "out";
     auto writer = CheckpointWriter::Create(container, out, *source, "f32", tensors);
@@ -267,7 +267,7 @@ TEST(Writer, MixedPrecisionIsReadBack) {
   };
   ConvertForTest(*source, Container::kHuggingFace, folder.path() / "m", "", format_of);
   auto back = Checkpoint::Open(folder.path() / "m");
-  for (const Tensor& tensor : back->tensors()) EXPECT_EQ(tensor.view.format->name, format_of(tensor)) << tensor.name;
+  for (const Tensor& tensor : back->tensors()) EXPECT_EQ(tensor.format->name, format_of(tensor)) << tensor.name;
   EXPECT_EQ(back->scheme(), "compressed-tensors mixed-precision");
   EXPECT_EQ(back->metadata()["quantization_config"]["format"], "mixed-precision");
 }
@@ -296,7 +296,7 @@ TEST(GgufI2s, IsReadAsItsOwnPackerMeansIt) {
   std::vector<float> all;
   for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"}) {
     const Tensor& tensor = model->Get(fmt::format("blk.0.{}.weight", name));
-    EXPECT_EQ(tensor.view.format->name, "i2_s");
+    EXPECT_EQ(tensor.format->name, "i2_s");
     for (float weight : Decode(tensor)) all.push_back(weight + 0.0f);
   }
   const Json facts = ParseJson(ReadFile(kGolden / "i2_s.json"), "i2_s.json");

@@ -58,7 +58,7 @@ TEST_P(FusedTensors, KeepTheirValues) {
   int packed = 0;
   for (const Tensor& tensor : source->tensors()) {
     const Tensor& found = back->Get(tensor.name);
-    const std::string_view format = found.view.format->name;
+    const std::string_view format = found.format->name;
     if (format == "bf16" || format == "f32" || format == "i64") {
       EXPECT_EQ(Decode(found), Decode(tensor)) << tensor.name;
       continue;
@@ -67,7 +67,7 @@ TEST_P(FusedTensors, KeepTheirValues) {
     ++packed;
   }
   EXPECT_GT(packed, 3);
-  const std::string_view format = back->Get(c.shared).view.format->name;
+  const std::string_view format = back->Get(c.shared).format->name;
   EXPECT_EQ(format, *c.becomes ? c.becomes : "bf16");
 }
 
@@ -187,8 +187,7 @@ TEST(GgufPresets, OfAWholeModelAreThoseOfLlamaQuantize) {
   };
   for (const auto& [preset, formats] : expected) {
     auto back = Quantized(*source, preset, scratch.path() / (preset + ".gguf"));
-    for (const auto& [name, format] : formats)
-      EXPECT_EQ(back->Get(name).view.format->name, format) << preset << " " << name;
+    for (const auto& [name, format] : formats) EXPECT_EQ(back->Get(name).format->name, format) << preset << " " << name;
     EXPECT_EQ(Decode(back->Get("blk.0.ffn_gate_tid2eid.weight")), Decode(source->Get("blk.0.ffn_gate_tid2eid.weight")));
   }
 }

@@ -52,9 +52,9 @@ void ExpectTheSame(const fs::path& a, const fs::path& b) {
   auto one = Checkpoint::Open(a), other = Checkpoint::Open(b);
   for (const Tensor& tensor : one->tensors()) {
     const Tensor& same = other->Get(tensor.name);
-    EXPECT_EQ(tensor.view.format->name, same.view.format->name) << tensor.name;
+    EXPECT_EQ(tensor.format->name, same.format->name) << tensor.name;
     EXPECT_EQ(Decode(tensor), Decode(same)) << tensor.name;
-    EXPECT_EQ(tensor.view.activation_scale, same.view.activation_scale) << tensor.name;
+    EXPECT_EQ(tensor.activation_scale, same.activation_scale) << tensor.name;
   }
 }
 
@@ -73,9 +73,9 @@ TEST(Rewrite, Nvfp4GoesThroughGgufUnchanged) {
     }
     auto source = Checkpoint::Open(folder.path() / "m"), gguf = Checkpoint::Open(folder.path() / "m.gguf");
     const Tensor &in = source->Get("blk.0.ffn_up.weight"), &out = gguf->Get("blk.0.ffn_up.weight");
-    EXPECT_NE(out.view.global_scale, 1.0f);
-    EXPECT_EQ(out.view.global_scale, in.view.global_scale);
-    EXPECT_EQ(out.view.activation_scale, in.view.activation_scale);
+    EXPECT_NE(out.global_scale, 1.0f);
+    EXPECT_EQ(out.global_scale, in.global_scale);
+    EXPECT_EQ(out.activation_scale, in.activation_scale);
     const std::string bytes = ReadFile(folder.path() / "m.gguf");
     const GgufFile file = GgufFile::Parse(std::as_bytes(std::span(bytes)), "m.gguf");
     int scales = 0, inputs = 0;
@@ -105,7 +105,7 @@ TEST(Rewrite, QuantizingToNvfp4InGgufScalesTheMatrix) {
   std::map<std::string, float> scales;
   auto written = Checkpoint::Open(folder.path() / "m.gguf");
   for (const Tensor& tensor : written->tensors()) {
-    if (tensor.view.format->name == "nvfp4_gguf") scales[tensor.name] = tensor.view.global_scale;
+    if (tensor.format->name == "nvfp4_gguf") scales[tensor.name] = tensor.global_scale;
   }
   ASSERT_EQ(scales.size(), 7u);
   EXPECT_EQ(scales["blk.0.attn_q.weight"], scales["blk.0.attn_v.weight"]);
@@ -260,7 +260,7 @@ TEST(Rewrite, ExpertsOfGptOssAreWrittenAsTheyAreRead) {
   SavePacked(folder.path() / "m", packed);
   Rewrite(folder.path() / "m", "mxfp4", folder.path() / "same");
   Rewrite(folder.path() / "m", "", folder.path() / "m.gguf", nullptr);
-  EXPECT_EQ(Checkpoint::Open(folder.path() / "m.gguf")->Get("blk.0.ffn_up.1.weight").view.format->name, "mxfp4_gguf");
+  EXPECT_EQ(Checkpoint::Open(folder.path() / "m.gguf")->Get("blk.0.ffn_up.1.weight").format->name, "mxfp4_gguf");
   Rewrite(folder.path() / "m.gguf", "mxfp4", folder.path() / "back");
   ExpectTheSame(folder.path() / "m", folder.path() / "back");
   const std::string bytes = ReadFile(folder.path() / "same" / "model.safetensors");
@@ -289,8 +289,8 @@ TEST(Rewrite, ExpertsOfGptOssAreWrittenAsTheyAreRead) {
                     {}, pool, SilentProgress());
   auto made = Checkpoint::Open(folder.path() / "made");
   EXPECT_EQ(made->scheme(), "mxfp4 experts (gpt-oss)");
-  EXPECT_EQ(made->Get("blk.0.attn_q.weight").view.format->name, "bf16");
-  EXPECT_EQ(made->Get("blk.0.ffn_up.1.weight").view.format->name, "mxfp4");
+  EXPECT_EQ(made->Get("blk.0.attn_q.weight").format->name, "bf16");
+  EXPECT_EQ(made->Get("blk.0.ffn_up.1.weight").format->name, "mxfp4");
   // A dense model has no such experts: mxfp4 as such goes to compressed-tensors.
   Make(folder.path() / "dense", "mxfp4", "");
   EXPECT_THROW(Rewrite(folder.path() / "dense", "mxfp4", folder.path() / "none"), Error);

@@ -184,7 +184,7 @@ TEST(Engine, TopLogprobsAreSortedAndContainTheChoice) {
 class BrokenCheckpoint : public TinyCheckpoint {
  public:
   explicit BrokenCheckpoint(float value) : TinyCheckpoint("f32") {
-    std::memcpy(const_cast<std::byte*>(Get("output_norm.weight").view.codes) + 4 * 17, &value, 4);
+    std::memcpy(const_cast<std::byte*>(Get("output_norm.weight").codes.mapped) + 4 * 17, &value, 4);
   }
 };
 

@@ -274,7 +274,7 @@ TEST(HuggingFaceFormats, BitnetPackingBitForBit) {
   std::vector<std::byte> packed(kRows / 4 * kCols), back(matrix.codes.size());
   PackBitnet(matrix.codes.data(), kRows, kCols, packed.data());
   EXPECT_EQ(Sha(packed), Golden()["bitnet_packed_sha256"]);
-  UnpackBitnet(packed.data(), kRows, kCols, back.data());
+  UnpackBitnet(packed.data(), kRows, kCols, 0, kRows, back.data());
   EXPECT_EQ(back, matrix.codes);
   matrix.codes[5] = std::byte{0x30};
   EXPECT_FALSE(matrix.view.format->valid_row(matrix.view, 0));

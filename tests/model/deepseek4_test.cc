@@ -35,7 +35,7 @@ TEST(DeepSeek4, QuantizedFoldersRunAsTheirWeights) {
     SCOPED_TRACE(format);
     const fs::path packed = scratch.path() / format, plain = scratch.path() / (std::string(format) + "_plain");
     auto format_of = [&](const Tensor& tensor) -> std::string {
-      const bool fits = linear[tensor.name] && tensor.name != "output.weight" && tensor.view.cols % 32 == 0;
+      const bool fits = linear[tensor.name] && tensor.name != "output.weight" && tensor.cols % 32 == 0;
       return fits ? format : "f32";
     };
     ConvertForTest(*checkpoint, Container::kHuggingFace, packed, "", format_of);

@@ -69,7 +69,11 @@ class TinyCheckpoint : public Checkpoint {
     }
     format.encode_rows(values.data(), rows, cols, nullptr, view.global_scale, view.global_divisor, codes->data(),
                        scales->data());
-    tensors_.push_back({name, name, std::move(shape), view, codes->size() + scales->size()});
+    Tensor& tensor = tensors_.emplace_back();
+    tensor.name = tensor.source_name = name;
+    tensor.shape = std::move(shape);
+    tensor.Borrow(view);
+    tensor.stored_bytes = codes->size() + scales->size();
     // Find() looks names up in order.
     std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
   }

@@ -47,7 +47,7 @@ RopeTables ReadRopeTables(const std::vector<GgufFile>& files) {
 
 /// Older files of deepseek2 keep the projections of keys and values out of the latent space in one tensor,
 /// [heads * (nope + value), kv_rank], as Hugging Face does. It becomes the two of newer files, decoded.
-void SplitLatent(const ModelConfig& config, std::vector<Tensor>& tensors, SplitPlanes& planes, std::string_view where) {
+void SplitLatent(const ModelConfig& config, std::vector<Tensor>& tensors, std::string_view where) {
   const LatentConfig& l = config.latent;
   const int64_t heads = config.n_heads, rank = l.kv_rank, each = l.nope_dim + l.value_dim;
   std::vector<Tensor> out;
@@ -61,31 +61,37 @@ void SplitLatent(const ModelConfig& config, std::vector<Tensor>& tensors, SplitP
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {}, found {}", where, tensor.name,
            ShapeText({heads * each, rank}), ShapeText(tensor.shape));
     const std::string block = tensor.name.substr(0, tensor.name.size() - kEnd.size());
-    auto add = [&](const char* name, int64_t rows, int64_t cols) {
+    auto add = [&](const char* name, int64_t rows, int64_t cols, RowMaker make) {
       Tensor& part = out.emplace_back();
       part.name = part.source_name = block + name;
       part.shape = {heads, rows, cols};
-      part.view.format = &F32Format();
-      part.view.rows = heads * rows;
-      part.view.cols = cols;
-      std::vector<std::byte>& plane = planes.bytes.emplace_back(static_cast<size_t>(heads * rows * cols) * 4);
-      part.view.codes = plane.data();
+      part.Borrow(ViewOf(F32Format(), heads * rows, cols, nullptr));
+      part.codes.make = std::move(make);
+      part.rows_at_once = rows;
+      part.originals = tensor.Sources();
       part.stored_bytes = tensor.stored_bytes * static_cast<uint64_t>(rows * cols) / static_cast<uint64_t>(each * rank);
-      return plane.data();
     };
-    std::byte* keys = add(".attn_k_b.weight", rank, l.nope_dim);
-    std::byte* values = add(".attn_v_b.weight", l.value_dim, rank);
-    std::vector<float> row(static_cast<size_t>(rank));
-    for (int64_t r = 0; r < heads * each; ++r) {
-      tensor.view.format->decode_row(tensor.view, r, row.data());
-      const int64_t head = r / each, at = r % each;
-      if (at >= l.nope_dim) {
-        std::memcpy(values + (head * l.value_dim + at - l.nope_dim) * rank * 4, row.data(), row.size() * 4);
-        continue;
-      }
-      for (int64_t c = 0; c < rank; ++c)
-        std::memcpy(keys + ((head * rank + c) * l.nope_dim + at) * 4, &row[static_cast<size_t>(c)], 4);
-    }
+    // Keys lie the other way round: row h * rank + c holds column c of head h.
+    add(".attn_k_b.weight", rank, l.nope_dim,
+        [tensor, rank, each, nope = l.nope_dim](int64_t begin, int64_t n, std::byte* to) {
+          std::vector<float> row(static_cast<size_t>(rank));
+          for (int64_t head = begin / rank; head * rank < begin + n; ++head) {
+            const LoadedTensor keys = tensor.LoadRows(head * each, nope);
+            const int64_t first = std::max(begin, head * rank), last = std::min(begin + n, (head + 1) * rank);
+            for (int64_t at = 0; at < nope; ++at) {
+              keys.view.format->decode_row(keys.view, at, row.data());
+              for (int64_t r = first; r < last; ++r)
+                std::memcpy(to + ((r - begin) * nope + at) * 4, &row[static_cast<size_t>(r - head * rank)], 4);
+            }
+          }
+        });
+    add(".attn_v_b.weight", l.value_dim, rank,
+        [tensor, rank, each, nope = l.nope_dim, value = l.value_dim](int64_t begin, int64_t n, std::byte* to) {
+          for (int64_t r = begin; r < begin + n; ++r, to += rank * 4) {
+            const LoadedTensor row = tensor.LoadRows(r / value * each + nope + r % value, 1);
+            row.view.format->decode_row(row.view, 0, reinterpret_cast<float*>(to));
+          }
+        });
   }
   tensors = std::move(out);
 }
@@ -176,24 +182,20 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
       Tensor tensor;
       tensor.name = tensor.source_name = std::string(source.name);
       tensor.shape = source.shape;
-      tensor.view.format = source.format;
-      tensor.view.rows = source.rows;
-      tensor.view.cols = source.cols;
-      tensor.view.codes = source.data;
+      tensor.Borrow(ViewOf(*source.format, source.rows, source.cols, source.data));
       tensor.stored_bytes = source.bytes;
       if (source.format->has_global) {  // I2_S
-        std::memcpy(&tensor.view.global_scale, source.data + source.bytes - kGgufI2sTailBytes, sizeof(float));
-        if (!std::isfinite(tensor.view.global_scale))
-          Fail(ErrorKind::kCorrupt, "{}: tensor {}: its scale is {}", file.where, source.name,
-               tensor.view.global_scale);
+        std::memcpy(&tensor.global_scale, source.data + source.bytes - kGgufI2sTailBytes, sizeof(float));
+        if (!std::isfinite(tensor.global_scale))
+          Fail(ErrorKind::kCorrupt, "{}: tensor {}: its scale is {}", file.where, source.name, tensor.global_scale);
         i2s = true;
       }
       tensors_.push_back(std::move(tensor));
     }
   }
   // Newer files of deepseek2 may carry it beside the two.
-  if (!names.contains("blk.0.attn_k_b.weight")) SplitLatent(config_, tensors_, split_, head.where);
-  SplitStored(config_, container_, tensors_, split_, head.where);
+  if (!names.contains("blk.0.attn_k_b.weight")) SplitLatent(config_, tensors_, head.where);
+  SplitStored(config_, container_, tensors_, head.where);
   scales.Apply(config_, tensors_);
   std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
   CheckTensors(config_, tensors_, head.where);

@@ -38,7 +38,6 @@ class GgufCheckpoint : public Checkpoint {
 
   std::vector<GgufFile> files_;
   std::vector<MappedFile> keep_;
-  SplitPlanes split_;
 };
 
 }  // namespace assay

@@ -66,13 +66,13 @@ void GgufScales::Apply(const ModelConfig& config, std::vector<Tensor>& tensors) 
              tensor.source_name, found->second.values.size(), slice->second);
       out = found->second.values[slice->second];
     };
-    if (!IsNvfp4(*tensor.view.format)) continue;
-    value(scales_, tensor.view.global_scale);
-    value(input_scales_, tensor.view.activation_scale);
+    if (!IsNvfp4(*tensor.format)) continue;
+    value(scales_, tensor.global_scale);
+    value(input_scales_, tensor.activation_scale);
     // A product that overflows would make infinite weights.
-    if (!std::isfinite(tensor.view.global_scale * 448.0f * 6.0f))
+    if (!std::isfinite(tensor.global_scale * 448.0f * 6.0f))
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: a scale of {}", scales_.at(tensor.source_name).where,
-           tensor.source_name, tensor.view.global_scale);
+           tensor.source_name, tensor.global_scale);
   }
 }
 

@@ -1,6 +1,7 @@
 // AWQ: quant_method "awq" (AutoAWQ, llm-awq). GEMM and GEMV; the fast GEMV of TinyChat too. Source: AutoAWQ
 // modules/linear/gemm.py, gemv.py, gemv_fast.py, utils/packing_utils.py.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -30,7 +31,7 @@ uint8_t GemmCode(const SafetensorsTensor& packed, int64_t row, int64_t column, i
 /// qweight [in, out / 8], qzeros [groups, out / 8], scales [groups, out].
 void ReadGemm(IntegerMatrix& matrix, const std::string& module, const std::string& why, HfSource& source,
               Tensor& tensor) {
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, groups = matrix.groups;
+  const int64_t rows = tensor.rows, cols = tensor.cols, groups = matrix.groups;
   const SafetensorsTensor& weight = source.Take(module + ".qweight", why);
   if (rows % 8 != 0)
     Fail(ErrorKind::kCorrupt, "{}: {}: AWQ packs 8 outputs a word, found {}", source.where(), module, rows);
@@ -40,21 +41,24 @@ void ReadGemm(IntegerMatrix& matrix, const std::string& module, const std::strin
   const SafetensorsTensor& zeros = source.Take(module + ".qzeros", why);
   source.Expect(zeros, "I32", {groups, rows / 8});
   tensor.stored_bytes += weight.data.size() + scales.data.size() + zeros.data.size();
-  matrix.scales = Transposed(source.Floats(scales), groups, rows);
-  matrix.zeros.resize(static_cast<size_t>(rows * groups));
-  for (int64_t g = 0; g < groups; ++g)
-    for (int64_t row = 0; row < rows; ++row)
-      matrix.zeros[static_cast<size_t>(row * groups + g)] = GemmCode(zeros, g, row, rows);
+  matrix.scales = ReadGroups(source, scales, 1, rows);
+  matrix.zeros = [&zeros, rows](int64_t group, int64_t begin, int64_t n, float* out) {
+    for (int64_t r = 0; r < n; ++r) out[r] = GemmCode(zeros, group, begin + r, rows);
+  };
   // Eight rows at a time out of one column of words.
-  std::vector<uint8_t> eight(static_cast<size_t>(8 * cols));
-  matrix.codes = source.Keep(LayCodes(4, rows, cols, [&](int64_t row, uint8_t* codes) {
-    if (row % 8 == 0)
-      for (int64_t c = 0; c < cols; ++c) {
-        uint32_t word = WordAt(weight, c * (rows / 8) + row / 8);
-        for (int j = 0; j < 8; ++j) eight[static_cast<size_t>(j * cols + c)] = word >> (4 * kNibbleOf[j]) & 15;
-      }
-    std::copy_n(eight.begin() + row % 8 * cols, cols, codes);
-  }));
+  matrix.codes.make = LayCodes(4, cols, [&weight, rows, cols] {
+    return [&weight, rows, cols, eight = std::vector<uint8_t>(static_cast<size_t>(8 * cols)), first = int64_t{-1}](
+               int64_t row, uint8_t* codes) mutable {
+      if (row / 8 != first)
+        for (int64_t c = 0; c < cols; ++c) {
+          uint32_t word = WordAt(weight, c * (rows / 8) + row / 8);
+          for (int j = 0; j < 8; ++j) eight[static_cast<size_t>(j * cols + c)] = word >> (4 * kNibbleOf[j]) & 15;
+        }
+      first = row / 8;
+      std::copy_n(eight.begin() + row % 8 * cols, cols, codes);
+    };
+  });
+  tensor.rows_at_once = 8;
 }
 
 /// Groups of a row with the padding that the GEMV kernels want: words of 8 zeros.
@@ -66,7 +70,7 @@ int64_t ZeroWords(int64_t groups, int64_t group) {
 /// qweight [out, in / 8] in natural order, qzeros [out, words], scales [out, 8 * words].
 void ReadGemv(IntegerMatrix& matrix, const std::string& module, const std::string& why, HfSource& source,
               Tensor& tensor) {
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, groups = matrix.groups;
+  const int64_t rows = tensor.rows, cols = tensor.cols, groups = matrix.groups;
   const int64_t words = ZeroWords(groups, matrix.kind.group);
   const SafetensorsTensor& weight = source.Take(module + ".qweight", why);
   source.Expect(weight, "I32", {rows, cols / 8});
@@ -75,22 +79,18 @@ void ReadGemv(IntegerMatrix& matrix, const std::string& module, const std::strin
   const SafetensorsTensor& zeros = source.Take(module + ".qzeros", why);
   source.Expect(zeros, "I32", {rows, words});
   tensor.stored_bytes += weight.data.size() + scales.data.size() + zeros.data.size();
-  std::vector<float> padded = source.Floats(scales);
-  matrix.scales.resize(static_cast<size_t>(rows * groups));
-  matrix.zeros.resize(matrix.scales.size());
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t g = 0; g < groups; ++g) {
-      const size_t to = static_cast<size_t>(row * groups + g);
-      matrix.scales[to] = padded[static_cast<size_t>(row * 8 * words + g)];
-      matrix.zeros[to] = static_cast<float>(WordAt(zeros, row * words + g / 8) >> (4 * (g % 8)) & 15);
-    }
-  matrix.codes = weight.data.data();
+  matrix.scales = ReadGroups(source, scales, 8 * words, 1);
+  matrix.zeros = [&zeros, words](int64_t group, int64_t begin, int64_t n, float* out) {
+    for (int64_t r = 0; r < n; ++r)
+      out[r] = static_cast<float>(WordAt(zeros, (begin + r) * words + group / 8) >> (4 * (group % 8)) & 15);
+  };
+  matrix.codes.mapped = weight.data.data();
 }
 
 /// qweight int16 [out / 4, in], scales and qzeros (or scaled_zeros) [8 * words, out]; the zeros are -scale * zero.
 void ReadGemvFast(IntegerMatrix& matrix, const std::string& module, const std::string& why, HfSource& source,
                   Tensor& tensor) {
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, groups = matrix.groups;
+  const int64_t rows = tensor.rows, cols = tensor.cols, groups = matrix.groups;
   const int64_t padded = 8 * ZeroWords(groups, matrix.kind.group);
   const SafetensorsTensor& weight = source.Take(module + ".qweight", why);
   source.Expect(weight, "I16", {rows / 4, cols});
@@ -103,37 +103,39 @@ void ReadGemvFast(IntegerMatrix& matrix, const std::string& module, const std::s
   if (!scaled) scaled = &source.Take(module + ".qzeros", why);
   source.ExpectShape(*scaled, {padded, rows});
   tensor.stored_bytes += weight.data.size() + scales.data.size() + scaled->data.size();
-  std::vector<float> s = source.Floats(scales), z = source.Floats(*scaled);
-  matrix.scales.resize(static_cast<size_t>(rows * groups));
-  matrix.zeros.resize(matrix.scales.size());
-  for (int64_t g = 0; g < groups; ++g)
-    for (int64_t row = 0; row < rows; ++row) {
-      const size_t from = static_cast<size_t>(g * rows + row), to = static_cast<size_t>(row * groups + g);
-      matrix.scales[to] = s[from];
+  matrix.scales = ReadGroups(source, scales, 1, rows);
+  matrix.zeros = [&source, scaled, scales = matrix.scales, products = ReadGroups(source, *scaled, 1, rows)](
+                     int64_t group, int64_t begin, int64_t n, float* out) {
+    std::vector<float> scale(static_cast<size_t>(n));
+    scales(group, begin, n, scale.data());
+    products(group, begin, n, out);
+    for (int64_t r = 0; r < n; ++r) {
       // The product was rounded to a half; the zero itself is an integer.
-      float zero = s[from] != 0.0f ? std::nearbyint(-z[from] / s[from]) : 0.0f;
-      if (!(zero >= 0.0f && zero <= 15.0f))
+      const float by = scale[static_cast<size_t>(r)];
+      out[r] = by != 0.0f ? std::nearbyint(-out[r] / by) : 0.0f;
+      if (!(out[r] >= 0.0f && out[r] <= 15.0f))
         Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} group {} has zero {}, beyond 4 bits", source.FileOf(*scaled),
-             scaled->name, row, g, zero);
-      matrix.zeros[to] = zero;
+             scaled->name, begin + r, group, out[r]);
     }
+  };
   // Per 32 inputs [0, 1, 8, 9, 16, 17, 24, 25, 2, 3, …], of each 8 [0, 2, 4, 6, 1, 3, 5, 7]; four rows share 64
   // columns.
-  int order[32];
+  std::array<int, 32> order;
   constexpr int kEven[8] = {0, 2, 4, 6, 1, 3, 5, 7};
   for (int i = 0; i < 32; ++i) {
     int at = i / 8 * 8 + kEven[i % 8];
-    order[i] = at % 8 / 2 * 8 + at / 8 * 2 + at % 2;
+    order[static_cast<size_t>(i)] = at % 8 / 2 * 8 + at / 8 * 2 + at % 2;
   }
-  matrix.codes = source.Keep(LayCodes(4, rows, cols, [&](int64_t row, uint8_t* codes) {
-    const std::byte* base = weight.data.data() + row / 4 * cols * 2;
+  const auto row_codes = [data = weight.data.data(), cols, order](int64_t row, uint8_t* codes) {
+    const std::byte* base = data + row / 4 * cols * 2;
     for (int64_t c = 0; c < cols; ++c) {
       // Nibble c of this row in the stream of the four: 64 columns of row 0, of row 1, …
       const int64_t nibble = c / 64 * 256 + row % 4 * 64 + c % 64;
       const uint8_t byte = static_cast<uint8_t>(base[nibble / 2]);
-      codes[c / 32 * 32 + order[c % 32]] = nibble % 2 ? byte >> 4 : byte & 15;
+      codes[c / 32 * 32 + order[static_cast<size_t>(c % 32)]] = nibble % 2 ? byte >> 4 : byte & 15;
     }
-  }));
+  };
+  matrix.codes.make = LayCodes(4, cols, [row_codes] { return row_codes; });
 }
 
 struct VersionRow {
@@ -200,7 +202,7 @@ Awq::Awq(const HfQuantizationInput& in) {
 
 void PlaceAwq(const IntegerKind& kind, AwqVersion version, const std::string& module, HfSource& source,
               Tensor& tensor) {
-  const int64_t cols = tensor.view.cols;
+  const int64_t cols = tensor.cols;
   if (kind.bits != 4)
     Fail(ErrorKind::kUnsupported, "{}: {}: AWQ with {} bits; supported: 4", source.where(), module, kind.bits);
   IntegerMatrix matrix;

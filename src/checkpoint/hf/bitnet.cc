@@ -47,7 +47,7 @@ BitNet::BitNet(const HfQuantizationInput& in) {
 }
 
 void BitNet::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols;
+  const int64_t rows = tensor.rows, cols = tensor.cols;
   const std::string why = "config.json says bitnet and does not leave out " + module;
   const SafetensorsTensor& weight = source.Take(module + ".weight", why);
   const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
@@ -59,15 +59,16 @@ void BitNet::Place(const std::string& module, HfSource& source, Tensor& tensor) 
   const Format& format = GetFormat("ternary");
   if (!FitsColumns(format, cols))
     Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, cols, format.name);
-  std::vector<std::byte> codes(static_cast<size_t>(CodesBytes(format, rows, cols)));
-  UnpackBitnet(weight.data.data(), rows, cols, codes.data());
-  tensor.view.format = &format;
-  tensor.view.codes = source.Keep(std::move(codes));
-  (divides_ ? tensor.view.global_divisor : tensor.view.global_scale) = stated;
-  for (int64_t row = 0; row < rows; ++row)
-    if (!format.valid_row(tensor.view, row))
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} has a code that is not -1, 0 or 1", source.FileOf(weight),
-           weight.name, row);
+  tensor.format = &format;
+  tensor.codes.make = [&weight, &source, &format, rows, cols](int64_t begin, int64_t n, std::byte* out) {
+    UnpackBitnet(weight.data.data(), rows, cols, begin, n, out);
+    const PackedView view = ViewOf(format, n, cols, out);
+    for (int64_t row = 0; row < n; ++row)
+      if (!format.valid_row(view, row))
+        Fail(ErrorKind::kCorrupt, "{}: tensor {}: row {} has a code that is not -1, 0 or 1", source.FileOf(weight),
+             weight.name, begin + row);
+  };
+  (divides_ ? tensor.global_divisor : tensor.global_scale) = stated;
   tensor.stored_bytes = weight.data.size() + scale.data.size();
 }
 

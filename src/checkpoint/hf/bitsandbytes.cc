@@ -3,6 +3,8 @@
 #include "checkpoint/hf/bitsandbytes.h"
 
 #include <cmath>
+#include <cstring>
+#include <functional>
 
 #include "base/error.h"
 #include "checkpoint/hf/arguments.h"
@@ -133,24 +135,27 @@ QuantState Bitsandbytes::ReadState(const std::string& weight_name, std::string_v
 }
 
 /// Scales that were quantized in turn: map[code] * nested_absmax + offset.
-std::vector<float> DecodeNested(const std::string& weight_name, const QuantState& state, int64_t blocks,
-                                std::string_view why, HfSource& source, Tensor& tensor) {
+std::function<std::vector<float>()> TakeNested(const std::string& weight_name, const QuantState& state, int64_t blocks,
+                                               std::string_view why, HfSource& source, Tensor& tensor) {
   const SafetensorsTensor& absmax = source.Take(weight_name + ".absmax", why);
   source.Expect(absmax, "U8", {blocks});
   const SafetensorsTensor& nested = source.Take(weight_name + ".nested_absmax", why);
   source.ExpectShape(nested, {(blocks + state.nested_block - 1) / state.nested_block});
+  source.ExpectFloats(nested);
   const SafetensorsTensor& map = source.Take(weight_name + ".nested_quant_map", why);
   source.Expect(map, "F32", {256});
-  std::vector<float> scales = source.Floats(nested), values = source.Floats(map), out(static_cast<size_t>(blocks));
-  UnnestAbsmax({reinterpret_cast<const uint8_t*>(absmax.data.data()), absmax.data.size()}, scales, values, state.offset,
-               static_cast<int>(state.nested_block), out);
   tensor.stored_bytes += absmax.data.size() + nested.data.size() + map.data.size();
-  return out;
+  return [&absmax, &nested, &map, &source, offset = state.offset, block = static_cast<int>(state.nested_block)] {
+    std::vector<float> out(absmax.data.size());
+    UnnestAbsmax({reinterpret_cast<const uint8_t*>(absmax.data.data()), absmax.data.size()}, source.Floats(nested),
+                 source.Floats(map), offset, block, out);
+    return out;
+  };
 }
 
 void Bitsandbytes::PlaceFour(const std::string& module, HfSource& source, Tensor& tensor) const {
   const std::string name = module + ".weight", why = fmt::format("config.json says {}, bitsandbytes", type_);
-  const int64_t n = tensor.view.rows * tensor.view.cols;
+  const int64_t n = tensor.rows * tensor.cols;
   const SafetensorsTensor& weight = source.Take(name, why);
   if (!PlainFormatOfDtype(weight.dtype).empty() && weight.shape == tensor.shape)
     Fail(ErrorKind::kCorrupt, "{}: tensor {}: {} although config.json says {} and does not skip {}",
@@ -168,18 +173,23 @@ void Bitsandbytes::PlaceFour(const std::string& module, HfSource& source, Tensor
          state.block);
   CheckMap(name, why, source, tensor);
   const int64_t blocks = (n + state.block - 1) / state.block;
-  std::vector<float> scales;
+  std::function<std::vector<float>()> scales;
   if (state.nested) {
-    scales = DecodeNested(name, state, blocks, why, source, tensor);
+    scales = TakeNested(name, state, blocks, why, source, tensor);
   } else {
     const SafetensorsTensor& absmax = source.Take(name + ".absmax", why);
     source.ExpectShape(absmax, {blocks});
+    source.ExpectFloats(absmax);
     tensor.stored_bytes += absmax.data.size();
-    scales = source.Floats(absmax);
+    scales = [&absmax, &source] { return source.Floats(absmax); };
   }
-  tensor.view.format = format;
-  tensor.view.codes = weight.data.data();
-  tensor.view.scales = source.Keep(std::move(scales));
+  tensor.format = format;
+  tensor.codes.mapped = weight.data.data();
+  tensor.scales.make = [scales, format, cols = tensor.cols](int64_t begin, int64_t rows, std::byte* out) {
+    const std::vector<float> all = scales();
+    std::memcpy(out, all.data() + ScalesOffset(*format, begin, cols) / format->scale_bytes,
+                static_cast<size_t>(ScalesBytes(*format, rows, cols)));
+  };
 }
 
 void Bitsandbytes::PlaceInt8(const std::string& module, HfSource& source, Tensor& tensor) const {
@@ -190,15 +200,18 @@ void Bitsandbytes::PlaceInt8(const std::string& module, HfSource& source, Tensor
          source.FileOf(weight), weight.name, weight.dtype, module);
   source.Expect(weight, "I8", tensor.shape);
   const SafetensorsTensor& largest = source.Take(module + ".SCB", why);
-  source.ExpectShape(largest, {tensor.view.rows});
+  source.ExpectShape(largest, {tensor.rows});
   tensor.stored_bytes += weight.data.size() + largest.data.size();
   if (const SafetensorsTensor* order = source.TakeIfThere(module + ".weight_format");
       order && (order->data.size() != 1 || order->data[0] != std::byte{0}))
     Fail(ErrorKind::kUnsupported, "{}: tensor {}: the weight lies in the order of one kernel; supported: 0, rows",
          source.FileOf(*order), order->name);
-  tensor.view.format = &GetFormat("llm_int8");
-  tensor.view.codes = weight.data.data();
-  tensor.view.scales = source.Keep(source.Floats(largest));
+  source.ExpectFloats(largest);
+  tensor.format = &GetFormat("llm_int8");
+  tensor.codes.mapped = weight.data.data();
+  tensor.scales.make = [&source, &largest](int64_t begin, int64_t n, std::byte* out) {
+    source.Floats(largest, begin, 1, n, reinterpret_cast<float*>(out));
+  };
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 
 #include "base/error.h"
 #include "checkpoint/hf/arguments.h"
@@ -341,12 +342,12 @@ void CheckStatedShape(const Tensor& tensor, std::string_view why, const std::str
 }
 
 /// weight_packed: dense since 2026, before that 32 / bits codes a word.
-const std::byte* PackedCodes(const Group& group, const std::string& module, std::string_view why, HfSource& source,
-                             Tensor& tensor) {
-  const int64_t bits = group.weights.bits, rows = tensor.view.rows, cols = tensor.view.cols;
+PlaneSource PackedCodes(const Group& group, const std::string& module, std::string_view why, HfSource& source,
+                        Tensor& tensor) {
+  const int bits = static_cast<int>(group.weights.bits);
+  const int64_t cols = tensor.cols;
   const SafetensorsTensor& packed = source.Take(module + ".weight_packed", why);
-  const int64_t dense = DenseWordBytes(cols, static_cast<int>(bits)) / 4;
-  const int64_t padded = PaddedBytes(cols, static_cast<int>(bits)) / 4;
+  const int64_t dense = DenseWordBytes(cols, bits) / 4, padded = PaddedBytes(cols, bits) / 4;
   std::vector<int64_t> shape = tensor.shape;
   shape.back() = padded != dense && !packed.shape.empty() && packed.shape.back() == padded ? padded : dense;
   source.Expect(packed, "I32", shape);
@@ -354,24 +355,25 @@ const std::byte* PackedCodes(const Group& group, const std::string& module, std:
   tensor.stored_bytes += packed.data.size();
   const int64_t words = shape.back();
   const std::byte* data = packed.data.data();
-  if (bits < 8 && words * 32 == cols * bits) return data;
-  return source.Keep(LayCodes(bits, rows, cols, [&](int64_t row, uint8_t* codes) {
+  if (bits < 8 && words * 32 == cols * bits) return {data, nullptr};
+  const RowReader row_codes = [data, words, dense, bits, cols](int64_t row, uint8_t* codes) {
     std::span<const std::byte> from(data + row * words * 4, static_cast<size_t>(words * 4));
     std::span<uint8_t> to(codes, static_cast<size_t>(cols));
-    words == dense ? UnpackDense(from, static_cast<int>(bits), to) : UnpackPadded(from, static_cast<int>(bits), to);
-  }));
+    words == dense ? UnpackDense(from, bits, to) : UnpackPadded(from, bits, to);
+  };
+  return {nullptr, LayCodes(bits, cols, [row_codes] { return row_codes; })};
 }
 
 /// weight: one int8 per code, whatever the bits.
-const std::byte* WholeCodes(const Group& group, const std::string& module, std::string_view why, HfSource& source,
-                            Tensor& tensor) {
-  const int64_t bits = group.weights.bits, rows = tensor.view.rows, cols = tensor.view.cols;
+PlaneSource WholeCodes(const Group& group, const std::string& module, std::string_view why, HfSource& source,
+                       Tensor& tensor) {
+  const int64_t bits = group.weights.bits, cols = tensor.cols;
   const SafetensorsTensor& weight = source.Take(module + ".weight", why);
   source.Expect(weight, "I8", tensor.shape);
   tensor.stored_bytes += weight.data.size();
-  if (bits == 8) return weight.data.data();
-  const int half = 1 << (bits - 1);
-  return source.Keep(LayCodes(bits, rows, cols, [&](int64_t row, uint8_t* codes) {
+  if (bits == 8) return {weight.data.data(), nullptr};
+  const RowReader row_codes = [&weight, &source, bits, cols](int64_t row, uint8_t* codes) {
+    const int half = 1 << (bits - 1);
     for (int64_t c = 0; c < cols; ++c) {
       int q = static_cast<int8_t>(weight.data[static_cast<size_t>(row * cols + c)]);
       if (q < -half || q >= half)
@@ -379,7 +381,8 @@ const std::byte* WholeCodes(const Group& group, const std::string& module, std::
              weight.name, row, c, q, bits);
       codes[c] = static_cast<uint8_t>(q + half);
     }
-  }));
+  };
+  return {nullptr, LayCodes(bits, cols, [row_codes] { return row_codes; })};
 }
 
 /// Entries of a row of scales in the file.
@@ -392,7 +395,7 @@ int64_t GroupsOf(const Group& group, int64_t cols) {
 /// Refuses another shape than the strategy gives scales, and zeros that are not packed: one, a column of rows, groups
 /// of rows or blocks.
 void CheckScaleShape(const Group& group, const SafetensorsTensor& found, const Tensor& tensor, const HfSource& source) {
-  const int64_t rows = tensor.view.rows, groups = GroupsOf(group, tensor.view.cols);
+  const int64_t rows = tensor.rows, groups = GroupsOf(group, tensor.cols);
   int64_t n = 1;
   for (int64_t dim : found.shape) n *= dim;
   const std::string& strategy = group.weights.strategy;
@@ -410,50 +413,56 @@ void CheckScaleShape(const Group& group, const SafetensorsTensor& found, const T
   }
 }
 
-/// The rows of blocks, each as often as it counts.
-std::vector<float> SpreadBlocks(const Group& group, const Tensor& tensor, std::vector<float> plane) {
-  if (group.weights.strategy != "block") return plane;
-  const int64_t height = group.weights.block[0], groups = GroupsOf(group, tensor.view.cols);
-  std::vector<float> spread;
-  spread.reserve(static_cast<size_t>(tensor.view.rows * groups));
-  for (int64_t row = 0; row < tensor.view.rows; ++row)
-    spread.insert(spread.end(), plane.begin() + row / height * groups, plane.begin() + (row / height + 1) * groups);
-  return spread;
+/// Where in the file's scales, or zeros that are not packed, that of a row and group lies.
+std::function<int64_t(int64_t row, int64_t at)> EntryOf(const Group& group, const Tensor& tensor) {
+  const std::string& strategy = group.weights.strategy;
+  if (strategy == "tensor") return [](int64_t, int64_t) { return 0; };
+  const int64_t height = strategy == "block" ? group.weights.block[0] : 1, groups = GroupsOf(group, tensor.cols);
+  return [height, groups](int64_t row, int64_t at) { return row / height * groups + at; };
 }
 
-/// weight_scale as float32: one, [rows] or [rows, groups].
-std::vector<float> Scales(const Group& group, const std::string& module, std::string_view why, HfSource& source,
-                          Tensor& tensor) {
+/// weight_scale.
+GroupReader Scales(const Group& group, const std::string& module, std::string_view why, HfSource& source,
+                   Tensor& tensor) {
   const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
   tensor.stored_bytes += scale.data.size();
   CheckScaleShape(group, scale, tensor, source);
-  return SpreadBlocks(group, tensor, source.Floats(scale));
+  source.ExpectFloats(scale);
+  return [&scale, &source, entry = EntryOf(group, tensor)](int64_t at, int64_t begin, int64_t n, float* out) {
+    for (int64_t r = 0; r < n; ++r) source.Floats(scale, entry(begin + r, at), 0, 1, out + r);
+  };
 }
 
 /// Zeros that are packed along the rows, [words, groups].
-std::vector<float> PackedZeros(const Group& group, const SafetensorsTensor& zero, const Tensor& tensor,
-                               const HfSource& source) {
-  const int64_t rows = tensor.view.rows, groups = GroupsOf(group, tensor.view.cols);
+GroupReader PackedZeros(const Group& group, const SafetensorsTensor& zero, const Tensor& tensor,
+                        const HfSource& source) {
+  const int64_t rows = tensor.rows, groups = GroupsOf(group, tensor.cols);
   const int bits = static_cast<int>(group.weights.bits);
   const int64_t words = DenseWordBytes(rows, bits) / 4, padded = PaddedBytes(rows, bits) / 4;
   const bool old = padded != words && !zero.shape.empty() && zero.shape[0] == padded;
   source.Expect(zero, "I32", {old ? padded : words, groups});
-  std::vector<std::byte> columns = TransposedWords(zero.data, old ? padded : words, groups);
-  std::vector<uint8_t> codes(static_cast<size_t>(rows));
-  std::vector<float> out(static_cast<size_t>(rows * groups));
-  const size_t column_bytes = columns.size() / static_cast<size_t>(groups);
-  for (int64_t g = 0; g < groups; ++g) {
-    std::span<const std::byte> from(columns.data() + static_cast<size_t>(g) * column_bytes, column_bytes);
-    old ? UnpackPadded(from, bits, codes) : UnpackDense(from, bits, codes);
-    for (int64_t row = 0; row < rows; ++row)
-      out[static_cast<size_t>(row * groups + g)] = static_cast<float>(codes[static_cast<size_t>(row)]);
-  }
-  return out;
+  return [data = zero.data.data(), rows, groups, bits, old](int64_t at, int64_t begin, int64_t n, float* out) {
+    // Rows that begin at a word, dense or padded.
+    const int64_t unit = old ? 32 / bits : 32;
+    std::array<std::byte, 32> column;
+    std::array<uint8_t, 32> codes;
+    for (int64_t first = begin / unit * unit; first < begin + n; first += unit) {
+      const int64_t count = std::min(unit, rows - first), word = old ? first / unit : first / unit * bits;
+      const int64_t bytes = old ? 4 : DenseWordBytes(count, bits);
+      for (int64_t w = 0; w < bytes / 4; ++w)
+        std::memcpy(column.data() + 4 * w, data + ((word + w) * groups + at) * 4, 4);
+      const std::span<const std::byte> from(column.data(), static_cast<size_t>(bytes));
+      const std::span<uint8_t> to(codes.data(), static_cast<size_t>(count));
+      old ? UnpackPadded(from, bits, to) : UnpackDense(from, bits, to);
+      for (int64_t row = std::max(begin, first); row < std::min(begin + n, first + count); ++row)
+        out[row - begin] = static_cast<float>(codes[static_cast<size_t>(row - first)]);
+    }
+  };
 }
 
-/// weight_zero_point as unsigned codes, as many as there are scales.
-std::vector<float> Zeros(const Group& group, const std::string& module, std::string_view why, HfSource& source,
-                         Tensor& tensor) {
+/// weight_zero_point as unsigned codes.
+GroupReader Zeros(const Group& group, const std::string& module, std::string_view why, HfSource& source,
+                  Tensor& tensor) {
   const SafetensorsTensor& zero = source.Take(module + ".weight_zero_point", why);
   tensor.stored_bytes += zero.data.size();
   const std::string& strategy = group.weights.strategy;
@@ -463,29 +472,30 @@ std::vector<float> Zeros(const Group& group, const std::string& module, std::str
     Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected dtype I8{}, found {} {}", source.FileOf(zero), zero.name,
          packs ? " or I32" : "", zero.dtype, ShapeText(zero.shape));
   CheckScaleShape(group, zero, tensor, source);
-  const int half = 1 << (group.weights.bits - 1);
-  std::vector<float> out;
-  for (std::byte code : zero.data) {
-    const int value = static_cast<int8_t>(code);
-    if (value < -half || value >= half)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: a zero of {}, beyond {} bits", source.FileOf(zero), zero.name, value,
-           group.weights.bits);
-    out.push_back(static_cast<float>(value + half));
-  }
-  return SpreadBlocks(group, tensor, std::move(out));
+  return [&zero, &source, bits = group.weights.bits, entry = EntryOf(group, tensor)](int64_t at, int64_t begin,
+                                                                                     int64_t n, float* out) {
+    const int half = 1 << (bits - 1);
+    for (int64_t r = 0; r < n; ++r) {
+      const int value = static_cast<int8_t>(zero.data[static_cast<size_t>(entry(begin + r, at))]);
+      if (value < -half || value >= half)
+        Fail(ErrorKind::kCorrupt, "{}: tensor {}: a zero of {}, beyond {} bits", source.FileOf(zero), zero.name, value,
+             bits);
+      out[r] = static_cast<float>(value + half);
+    }
+  };
 }
 
 /// weight_g_idx; empty when the groups lie in order. Files that never used it hold -1.
 std::vector<int32_t> ColumnGroups(const std::string& module, int64_t groups, HfSource& source, Tensor& tensor) {
   const SafetensorsTensor* index = source.TakeIfThere(module + ".weight_g_idx");
   if (!index) return {};
-  source.Expect(*index, "I32", {tensor.view.cols});
+  source.Expect(*index, "I32", {tensor.cols});
   tensor.stored_bytes += index->data.size();
   std::vector<int64_t> values = source.Integers(*index);
   if (std::all_of(values.begin(), values.end(), [](int64_t v) { return v == -1; })) return {};
   std::vector<int32_t> out;
   bool in_order = true;
-  const int64_t width = (tensor.view.cols + groups - 1) / groups;
+  const int64_t width = (tensor.cols + groups - 1) / groups;
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i] < 0 || values[i] >= groups)
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: column {} has group {} of {}", source.FileOf(*index), index->name, i,
@@ -513,7 +523,7 @@ void TakeInputScales(const Group& group, const std::string& module, HfSource& so
     if (!(value > 0.0f))
       Fail(ErrorKind::kCorrupt, "{}: tensor {} is {}, expected a positive number", source.FileOf(*found), found->name,
            value);
-    tensor.view.activation_scale = std::string_view(name) == ".input_global_scale" ? 1.0f / value : value;
+    tensor.activation_scale = std::string_view(name) == ".input_global_scale" ? 1.0f / value : value;
   }
 }
 
@@ -523,16 +533,16 @@ void CompressedTensors::PlaceInteger(const Group& group, const std::string& modu
   matrix.kind = KindOf(group);
   IntegerKind usual = matrix.kind;
   usual.activation = ActivationOf(group).value_or(ActivationKind::kBF16);
-  if (IntegerFormat(usual, tensor.view.cols)) matrix.kind.activation = usual.activation;
-  const Format* expected = IntegerFormat(matrix.kind, tensor.view.cols);
+  if (IntegerFormat(usual, tensor.cols)) matrix.kind.activation = usual.activation;
+  const Format* expected = IntegerFormat(matrix.kind, tensor.cols);
   const std::string why = group.Why(expected ? std::string(expected->name) : IntegerText(matrix.kind));
-  if (matrix.kind.group > 0 && matrix.kind.block_rows == 1 && tensor.view.cols % matrix.kind.group != 0)
-    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns are not whole groups of {}", source.where(), module, tensor.view.cols,
+  if (matrix.kind.group > 0 && matrix.kind.block_rows == 1 && tensor.cols % matrix.kind.group != 0)
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns are not whole groups of {}", source.where(), module, tensor.cols,
          matrix.kind.group);
   matrix.codes = group.packing == Packing::kPacked ? PackedCodes(group, module, why, source, tensor)
                                                    : WholeCodes(group, module, why, source, tensor);
   matrix.scales = Scales(group, module, why, source, tensor);
-  matrix.groups = GroupsOf(group, tensor.view.cols);
+  matrix.groups = GroupsOf(group, tensor.cols);
   if (!group.weights.symmetric)
     matrix.zeros = Zeros(group, module, why, source, tensor);
   else if (source.Find(module + ".weight_zero_point"))
@@ -550,8 +560,8 @@ const Format& FloatFormat(const Group& group) {
 }
 
 void CheckColumns(const Format& format, const std::string& module, const HfSource& source, const Tensor& tensor) {
-  if (!FitsColumns(format, tensor.view.cols))
-    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.view.cols,
+  if (!FitsColumns(format, tensor.cols))
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.cols,
          format.name);
 }
 
@@ -560,25 +570,31 @@ void CompressedTensors::PlaceFp8(const Group& group, const std::string& module, 
   const Format& format = FloatFormat(group);
   const std::string why = group.Why(format.name);
   CheckColumns(format, module, source, tensor);
-  tensor.view.format = &format;
+  tensor.format = &format;
   const SafetensorsTensor& weight = source.Take(module + ".weight", why);
   source.Expect(weight, "F8_E4M3", tensor.shape);
-  tensor.view.codes = weight.data.data();
+  tensor.codes.mapped = weight.data.data();
   tensor.stored_bytes += weight.data.size();
   if (group.packing == Packing::kMxfp8) {
     const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
     std::vector<int64_t> shape = tensor.shape;
     shape.back() /= 32;
     source.Expect(scale, scale.dtype == "F8_E8M0" ? "F8_E8M0" : "U8", shape);
-    tensor.view.scales = scale.data.data();
+    tensor.scales.mapped = scale.data.data();
     tensor.stored_bytes += scale.data.size();
     return;
   }
-  std::vector<float> scales = Scales(group, module, why, source, tensor);
-  if (format.scale_weights == 0)
-    tensor.view.global_scale = scales.at(0);
-  else
-    tensor.view.scales = source.Keep(std::move(scales));
+  const GroupReader scales = Scales(group, module, why, source, tensor);
+  if (format.scale_weights == 0) {
+    scales(0, 0, 1, &tensor.global_scale);
+    return;
+  }
+  const int64_t groups = ScalesPerRow(format, tensor.cols);
+  tensor.scales.make = [scales, groups](int64_t begin, int64_t n, std::byte* out) {
+    float* plane = reinterpret_cast<float*>(out);
+    for (int64_t r = 0; r < n; ++r)
+      for (int64_t g = 0; g < groups; ++g) scales(g, begin + r, 1, plane + r * groups + g);
+  };
 }
 
 void CompressedTensors::PlaceFp4(const Group& group, const std::string& module, HfSource& source,
@@ -586,9 +602,9 @@ void CompressedTensors::PlaceFp4(const Group& group, const std::string& module, 
   const Format& format = FloatFormat(group);
   const std::string why = group.Why(format.name);
   CheckColumns(format, module, source, tensor);
-  tensor.view.format = &format;
+  tensor.format = &format;
   std::vector<int64_t> code_shape = tensor.shape, scale_shape = tensor.shape;
-  code_shape.back() = CodesBytes(format, 1, tensor.view.cols);
+  code_shape.back() = CodesBytes(format, 1, tensor.cols);
   scale_shape.back() /= format.scale_weights;
   const SafetensorsTensor& packed = source.Take(module + ".weight_packed", why);
   source.Expect(packed, "U8", code_shape);
@@ -600,13 +616,13 @@ void CompressedTensors::PlaceFp4(const Group& group, const std::string& module, 
     if (value.size() != 1 || !(value[0] > 0.0f))
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected one positive number, found {} {}", source.FileOf(global),
            global.name, ShapeText(global.shape), value.empty() ? 0.0f : value[0]);
-    tensor.view.global_divisor = value[0];
+    tensor.global_divisor = value[0];
     tensor.stored_bytes += global.data.size();
   } else {
     source.Expect(scale, scale.dtype == "F8_E8M0" ? "F8_E8M0" : "U8", scale_shape);
   }
-  tensor.view.codes = packed.data.data();
-  tensor.view.scales = scale.data.data();
+  tensor.codes.mapped = packed.data.data();
+  tensor.scales.mapped = scale.data.data();
   tensor.stored_bytes += packed.data.size() + scale.data.size();
 }
 

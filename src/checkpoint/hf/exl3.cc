@@ -3,6 +3,7 @@
 #include "format/exl3.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "base/error.h"
@@ -10,14 +11,11 @@
 #include "checkpoint/hf/quantization.h"
 #include "checkpoint/layout.h"
 #include "format/plain.h"
-#include "system/threads.h"
 
 namespace assay {
 namespace {
 
 constexpr uint32_t kMcgFactor = 0xCBAC1FED, kMul1Factor = 0x83DCD12D;
-
-constexpr int64_t kThreadedWeights = int64_t{1} << 20;  // of matrices that are worth starting threads for
 
 int64_t Padded(int64_t n) {
   return (n + kExl3Block - 1) / kExl3Block * kExl3Block;
@@ -70,21 +68,25 @@ bool Exl3::Quantizes(const std::string& module, const HfSource& source) const {
   return there || !source.Find(module + ".weight");
 }
 
+using Scales = std::function<std::vector<float>()>;
+
 /// Signs (and magnitudes) of one side: halves, or one bit a sign in files of the first versions.
-std::vector<float> Scales(const std::string& module, char side, int64_t n, HfSource& source, Tensor& tensor) {
+Scales TakeScales(const std::string& module, char side, int64_t n, HfSource& source, Tensor& tensor) {
   const std::string halves = fmt::format("{}.s{}h", module, side), packed = fmt::format("{}.s{}", module, side);
   if (const SafetensorsTensor* scales = source.TakeIfThere(halves)) {
     source.Expect(*scales, "F16", {n});
     tensor.stored_bytes += scales->data.size();
-    return source.Floats(*scales);
+    return [&source, scales] { return source.Floats(*scales); };
   }
   const SafetensorsTensor& signs = source.Take(packed, "or " + halves + "; config.json says exl3");
   source.Expect(signs, "I16", {n / 16});
   tensor.stored_bytes += signs.data.size();
-  std::vector<float> out(static_cast<size_t>(n));
-  for (size_t i = 0; i < out.size(); ++i)
-    out[i] = (std::to_integer<int>(signs.data[i / 8]) >> (i % 8) & 1) != 0 ? -1.0f : 1.0f;
-  return out;
+  return [&signs, n] {
+    std::vector<float> out(static_cast<size_t>(n));
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = (std::to_integer<int>(signs.data[i / 8]) >> (i % 8) & 1) != 0 ? -1.0f : 1.0f;
+    return out;
+  };
 }
 
 /// A tensor of one integer that says by its presence which codebook it is.
@@ -101,7 +103,7 @@ bool Marked(const std::string& name, uint32_t factor, HfSource& source) {
 void Exl3::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
   if (tensor.shape.size() != 2)
     Fail(ErrorKind::kUnsupported, "{}: {}: exl3 of shape {}", source.where(), module, ShapeText(tensor.shape));
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols;
+  const int64_t rows = tensor.rows, cols = tensor.cols;
   const SafetensorsTensor& trellis = source.Take(module + ".trellis", "config.json says exl3");
   Exl3Matrix matrix;
   matrix.rows = Padded(rows);
@@ -117,32 +119,33 @@ void Exl3::Place(const std::string& module, HfSource& source, Tensor& tensor) co
   if (auto stated = stated_bits_.find(module); stated != stated_bits_.end() && stated->second != matrix.bits)
     Fail(ErrorKind::kCorrupt, "{}: tensor {} has {} bits, but tensor_storage says {}", source.FileOf(trellis),
          trellis.name, matrix.bits, stated->second);
-  const std::vector<float> in = Scales(module, 'u', matrix.cols, source, tensor),
-                           out = Scales(module, 'v', matrix.rows, source, tensor);
-  matrix.in_scales = in.data();
-  matrix.out_scales = out.data();
+  const Scales in = TakeScales(module, 'u', matrix.cols, source, tensor),
+               out = TakeScales(module, 'v', matrix.rows, source, tensor);
   const bool mcg = Marked(module + ".mcg", kMcgFactor, source), mul1 = Marked(module + ".mul1", kMul1Factor, source);
   if (mcg && mul1)
     Fail(ErrorKind::kCorrupt, "{}: both {}.mcg and {}.mul1 are there: one codebook each", source.where(), module,
          module);
   matrix.codebook = mcg ? Exl3Codebook::kMcg : mul1 ? Exl3Codebook::kMul1 : Exl3Codebook::k3Inst;
 
-  std::vector<std::byte> halves(static_cast<size_t>(rows * cols * 2));
-  ThreadPool pool(rows * cols >= kThreadedWeights ? 0 : 1);
-  pool.For(matrix.rows / kExl3Block, 1, [&](int64_t begin, int64_t end, int) {
+  tensor.format = &F16Format();
+  tensor.codes.make = [matrix, in, out, cols, place = fmt::format("{}: {}", source.where(), module)](
+                          int64_t begin, int64_t n, std::byte* halves) {
+    const std::vector<float> in_scales = in(), out_scales = out();
+    Exl3Matrix with_scales = matrix;
+    with_scales.in_scales = in_scales.data();
+    with_scales.out_scales = out_scales.data();
     std::vector<float> block(static_cast<size_t>(kExl3Block * matrix.cols));
-    for (int64_t b = begin; b < end; ++b) {
-      DecodeExl3Rows(matrix, b, block.data());
-      for (int64_t r = b * kExl3Block; r < std::min(rows, (b + 1) * kExl3Block); ++r)
-        EncodeRowsF16(block.data() + (r - b * kExl3Block) * matrix.cols, 1, cols, nullptr, 1.0f, 1.0f,
-                      halves.data() + r * cols * 2, nullptr);
+    for (int64_t b = begin / kExl3Block; b * kExl3Block < begin + n; ++b) {
+      DecodeExl3Rows(with_scales, b, block.data());
+      for (int64_t r = std::max(begin, b * kExl3Block); r < std::min(begin + n, (b + 1) * kExl3Block); ++r) {
+        std::byte* row = halves + (r - begin) * cols * 2;
+        EncodeRowsF16(block.data() + (r - b * kExl3Block) * matrix.cols, 1, cols, nullptr, 1.0f, 1.0f, row, nullptr);
+        if (!F16Format().valid_row(ViewOf(F16Format(), 1, cols, row), 0))
+          Fail(ErrorKind::kCorrupt, "{}: row {} decodes to an infinity or a NaN", place, r);
+      }
     }
-  });
-  tensor.view.format = &GetFormat("f16");
-  tensor.view.codes = source.Keep(std::move(halves));
-  for (int64_t row = 0; row < rows; ++row)
-    if (!tensor.view.format->valid_row(tensor.view, row))
-      Fail(ErrorKind::kCorrupt, "{}: {}: row {} decodes to an infinity or a NaN", source.where(), module, row);
+  };
+  tensor.rows_at_once = kExl3Block;
   tensor.stored_as = fmt::format("exl3 {} {}-bit", mcg ? "mcg" : mul1 ? "mul1" : "3inst", matrix.bits);
 }
 

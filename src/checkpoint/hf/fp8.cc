@@ -11,14 +11,19 @@
 
 namespace assay {
 
-std::vector<float> Fp8Scales(const SafetensorsTensor& scale, const HfSource& source) {
-  if (scale.dtype != "F8_E8M0" && scale.dtype != "U8") return source.Floats(scale);
-  std::vector<float> out;
-  for (std::byte code : scale.data) {
-    if (code == std::byte{0xff}) Fail(ErrorKind::kCorrupt, "{}: tensor {} has a NaN", source.FileOf(scale), scale.name);
-    out.push_back(DecodeE8m0(static_cast<uint8_t>(code)));
+FloatReader Fp8Scales(const SafetensorsTensor& scale, const HfSource& source) {
+  if (scale.dtype != "F8_E8M0" && scale.dtype != "U8") {
+    source.ExpectFloats(scale);
+    return [&scale, &source](int64_t first, int64_t n, float* out) { source.Floats(scale, first, 1, n, out); };
   }
-  return out;
+  return [&scale, &source](int64_t first, int64_t n, float* out) {
+    for (int64_t i = 0; i < n; ++i) {
+      const std::byte code = scale.data[static_cast<size_t>(first + i)];
+      if (code == std::byte{0xff})
+        Fail(ErrorKind::kCorrupt, "{}: tensor {} has a NaN", source.FileOf(scale), scale.name);
+      out[i] = DecodeE8m0(static_cast<uint8_t>(code));
+    }
+  };
 }
 
 namespace {
@@ -32,48 +37,48 @@ const Format& Fp8Format(std::string_view weights, ActivationKind activation) {
 
 void PlaceFp8(Fp8Grain grain, ActivationKind activation, const Fp8Names& names, const std::string& why,
               HfSource& source, Tensor& tensor) {
-  PackedView& view = tensor.view;
   const SafetensorsTensor& weight = source.Take(names.weight, why);
   if (!PlainFormatOfDtype(weight.dtype).empty())
     Fail(ErrorKind::kCorrupt, "{}: tensor {} is {}, but {}", source.FileOf(weight), weight.name, weight.dtype, why);
   source.Expect(weight, "F8_E4M3", tensor.shape);
-  view.codes = weight.data.data();
+  tensor.codes.mapped = weight.data.data();
   const SafetensorsTensor& scale = source.Take(names.scale, why);
-  std::vector<float> scales = Fp8Scales(scale, source);
+  const FloatReader scales = Fp8Scales(scale, source);
+  int64_t count = 1;
+  for (int64_t dim : scale.shape) count *= dim;
   tensor.stored_bytes = weight.data.size() + scale.data.size();
-  const size_t rows = static_cast<size_t>(view.rows);
   if (grain == Fp8Grain::kTensor) {
-    if (scales.size() != 1) source.ExpectShape(scale, {1});
-    view.format = &Fp8Format("fp8_tensor", activation);
-    view.global_scale = scales[0];
+    if (count != 1) source.ExpectShape(scale, {1});
+    tensor.format = &Fp8Format("fp8_tensor", activation);
+    scales(0, 1, &tensor.global_scale);
     return;
   }
   if (grain == Fp8Grain::kChannel) {
-    if (scales.size() != rows) source.ExpectShape(scale, {view.rows, 1});
-    view.format = &Fp8Format("fp8_channel", activation);
-  } else {
-    const int64_t across = (view.cols + 127) / 128, per_matrix = tensor.shape[tensor.shape.size() - 2];
-    std::vector<int64_t> shape = tensor.shape;
-    shape[shape.size() - 2] = (per_matrix + 127) / 128;
-    shape.back() = across;
-    // Model-Optimizer keeps the axes over which it took the maximum, and of a single block none at all.
-    std::vector<int64_t> kept;
-    for (size_t i = 0; i < shape.size(); ++i) {
-      kept.push_back(shape[i]);
-      if (i + 2 >= shape.size()) kept.push_back(1);
-    }
-    if (scale.shape != kept && !(scale.shape.empty() && scales.size() == 1 && shape == std::vector<int64_t>{1, 1}))
-      source.ExpectShape(scale, shape);
-    std::vector<float> spread;
-    spread.reserve(rows * static_cast<size_t>(across));
-    for (int64_t row = 0; row < view.rows; ++row) {
-      const int64_t block = row / per_matrix * ((per_matrix + 127) / 128) + row % per_matrix / 128;
-      spread.insert(spread.end(), scales.begin() + block * across, scales.begin() + (block + 1) * across);
-    }
-    scales = std::move(spread);
-    view.format = &Fp8Format("fp8_block128", activation);
+    if (count != tensor.rows) source.ExpectShape(scale, {tensor.rows, 1});
+    tensor.format = &Fp8Format("fp8_channel", activation);
+    tensor.scales.make = [scales](int64_t begin, int64_t n, std::byte* out) {
+      scales(begin, n, reinterpret_cast<float*>(out));
+    };
+    return;
   }
-  view.scales = source.Keep(std::move(scales));
+  const int64_t across = (tensor.cols + 127) / 128, per_matrix = tensor.shape[tensor.shape.size() - 2];
+  const int64_t down = (per_matrix + 127) / 128;
+  std::vector<int64_t> shape = tensor.shape;
+  shape[shape.size() - 2] = down;
+  shape.back() = across;
+  // Model-Optimizer keeps the axes over which it took the maximum, and of a single block none at all.
+  std::vector<int64_t> kept;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    kept.push_back(shape[i]);
+    if (i + 2 >= shape.size()) kept.push_back(1);
+  }
+  if (scale.shape != kept && !(scale.shape.empty() && shape == std::vector<int64_t>{1, 1}))
+    source.ExpectShape(scale, shape);
+  tensor.format = &Fp8Format("fp8_block128", activation);
+  tensor.scales.make = [scales, across, per_matrix, down](int64_t begin, int64_t n, std::byte* out) {
+    for (int64_t row = begin; row < begin + n; ++row, out += across * static_cast<int64_t>(sizeof(float)))
+      scales((row / per_matrix * down + row % per_matrix / 128) * across, across, reinterpret_cast<float*>(out));
+  };
 }
 
 void TakeActivationScale(const std::string& name, HfSource& source, Tensor& tensor) {
@@ -83,7 +88,7 @@ void TakeActivationScale(const std::string& name, HfSource& source, Tensor& tens
   if (!(value > 0.0f))
     Fail(ErrorKind::kCorrupt, "{}: tensor {} is {}, expected a positive number", source.FileOf(*scale), name, value);
   source.side_scales[name] = {value};
-  tensor.view.activation_scale = value;
+  tensor.activation_scale = value;
 }
 
 namespace {
@@ -151,14 +156,14 @@ void PlaceFp4(const Fp8Names& names, HfSource& source, Tensor& tensor) {
   const std::string why = "experts packed as FP4 beside FP8";
   const SafetensorsTensor& weight = source.Take(names.weight, why);
   const SafetensorsTensor& scale = source.Take(names.scale, why);
-  if (tensor.shape.size() != 2 || tensor.view.cols % 32 != 0)
+  if (tensor.shape.size() != 2 || tensor.cols % 32 != 0)
     Fail(ErrorKind::kCorrupt, "{}: tensor {}: config.json expects {}, which has no whole blocks of 32",
          source.FileOf(weight), weight.name, ShapeText(tensor.shape));
   source.Expect(weight, weight.dtype == "U8" ? "U8" : "I8", {tensor.shape[0], tensor.shape[1] / 2});
   source.Expect(scale, scale.dtype == "U8" ? "U8" : "F8_E8M0", {tensor.shape[0], tensor.shape[1] / 32});
-  tensor.view.format = &GetFormat("mxfp4");
-  tensor.view.codes = weight.data.data();
-  tensor.view.scales = scale.data.data();
+  tensor.format = &GetFormat("mxfp4");
+  tensor.codes.mapped = weight.data.data();
+  tensor.scales.mapped = scale.data.data();
   tensor.stored_bytes = weight.data.size() + scale.data.size();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // FP8 weights with their scales, which several containers store alike. Internal to hf/.
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,10 @@ struct Fp8Names {
   std::string weight, scale;
 };
 
+/// Reads n floats from the one that is number `first`: out [n]. On any thread.
+using FloatReader = std::function<void(int64_t first, int64_t n, float* out)>;
 /// Scales as float32, or as powers of two (F8_E8M0, U8).
-std::vector<float> Fp8Scales(const SafetensorsTensor& scale, const HfSource& source);
+FloatReader Fp8Scales(const SafetensorsTensor& scale, const HfSource& source);
 
 /// E4M3 weight and scales.
 void PlaceFp8(Fp8Grain grain, ActivationKind activation, const Fp8Names& names, const std::string& why,

@@ -4,6 +4,7 @@
 #include "checkpoint/hf/gptq.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/error.h"
@@ -17,20 +18,30 @@
 namespace assay {
 namespace {
 
-/// Planar words of every column to dense ones.
-void Replane(std::vector<std::byte>& codes, int64_t bits, int64_t rows, int64_t cols) {
+/// Planar words of rows to dense ones.
+void Replane(std::byte* codes, int64_t bits, int64_t rows, int64_t cols) {
   std::vector<uint8_t> row(static_cast<size_t>(cols));
   const size_t row_bytes = static_cast<size_t>(cols * bits / 8);
-  for (int64_t r = 0; r < rows; ++r) {
-    std::span<std::byte> bytes(codes.data() + static_cast<size_t>(r) * row_bytes, row_bytes);
+  for (int64_t r = 0; r < rows; ++r, codes += row_bytes) {
+    std::span<std::byte> bytes(codes, row_bytes);
     UnpackPlanar(bytes, static_cast<int>(bits), row);
     PackDense(row, static_cast<int>(bits), bytes);
   }
 }
 
+/// The rows of qweight [cols * bits / 32, rows] as Format lays them.
+RowMaker Codes(const GptqLayout& layout, const std::byte* words, int64_t rows, int64_t cols) {
+  return
+      [bits = layout.kind.bits, planar = layout.planar, words, rows, cols](int64_t begin, int64_t n, std::byte* out) {
+        TransposeWords(words, cols * bits / 32, rows, begin, n, out);
+        if (planar) Replane(out, bits, n, cols);
+        if (bits == 8) TurnSigns(out, n * cols, out);
+      };
+}
+
 /// Undoes "less one" as GPTQModel does it, which borrows and carries between the fields of a word; widths whose fields
 /// straddle words are undone field by field.
-void AddOneToWords(std::vector<std::byte>& words, int bits) {
+void AddOneToWords(std::span<std::byte> words, int bits) {
   const uint32_t ones = 0xffffffffu / ((1u << bits) - 1);
   for (size_t i = 0; i + 4 <= words.size(); i += 4) {
     uint32_t word;
@@ -40,29 +51,34 @@ void AddOneToWords(std::vector<std::byte>& words, int bits) {
   }
 }
 
-/// [out, groups] true zeros.
-std::vector<float> ReadZeros(const GptqLayout& layout, const SafetensorsTensor& packed, int64_t groups, int64_t rows) {
-  const int bits = static_cast<int>(layout.kind.bits);
-  const size_t row_bytes = static_cast<size_t>(rows * bits / 8);
-  std::vector<uint8_t> codes(static_cast<size_t>(rows));
-  std::vector<float> out(static_cast<size_t>(rows * groups));
-  const bool by_words = layout.zeros == GptqZeros::kLessOne && 32 % bits == 0;
-  for (int64_t g = 0; g < groups; ++g) {
-    auto begin = packed.data.begin() + static_cast<ptrdiff_t>(static_cast<size_t>(g) * row_bytes);
-    std::vector<std::byte> from(begin, begin + static_cast<ptrdiff_t>(row_bytes));
-    if (by_words) AddOneToWords(from, bits);
-    layout.planar ? UnpackPlanar(from, bits, codes) : UnpackDense(from, bits, codes);
-    for (int64_t row = 0; row < rows; ++row) {
-      int zero = codes[static_cast<size_t>(row)];
-      if (layout.zeros == GptqZeros::kLessOne && !by_words) zero = (zero + 1) & ((1 << bits) - 1);
-      out[static_cast<size_t>(row * groups + g)] = static_cast<float>(zero);
+/// True zeros of qzeros [groups, rows * bits / 32].
+GroupReader Zeros(const GptqLayout& layout, const SafetensorsTensor& packed, int64_t rows) {
+  return [bits = static_cast<int>(layout.kind.bits), planar = layout.planar,
+          less_one = layout.zeros == GptqZeros::kLessOne, data = packed.data.data(),
+          rows](int64_t group, int64_t begin, int64_t n, float* out) {
+    const bool by_words = less_one && 32 % bits == 0;
+    constexpr int64_t kUnit = 32;  // zeros that fill words, whatever the bits; the last may be fewer
+    std::array<std::byte, kUnit> words;
+    std::array<uint8_t, kUnit> codes;
+    for (int64_t at = begin / kUnit * kUnit; at < begin + n; at += kUnit) {
+      const size_t count = static_cast<size_t>(std::min(kUnit, rows - at)),
+                   bytes = count * static_cast<size_t>(bits) / 8;
+      std::memcpy(words.data(), data + (group * rows + at) * bits / 8, bytes);
+      const std::span<std::byte> in(words.data(), bytes);
+      const std::span<uint8_t> unit(codes.data(), count);
+      if (by_words) AddOneToWords(in, bits);
+      planar ? UnpackPlanar(in, bits, unit) : UnpackDense(in, bits, unit);
+      for (int64_t row = std::max(begin, at); row < std::min(begin + n, at + static_cast<int64_t>(count)); ++row) {
+        int zero = codes[static_cast<size_t>(row - at)];
+        if (less_one && !by_words) zero = (zero + 1) & ((1 << bits) - 1);
+        out[row - begin] = static_cast<float>(zero);
+      }
     }
-  }
-  return out;
+  };
 }
 
 /// A symmetric matrix has its zero in the middle; which convention the file follows can be seen from that.
-void CheckSymmetricZeros(const GptqLayout& layout, const std::vector<float>& zeros, const SafetensorsTensor& packed,
+void CheckSymmetricZeros(const GptqLayout& layout, std::span<const float> zeros, const SafetensorsTensor& packed,
                          const HfSource& source) {
   const float middle = static_cast<float>(1 << (layout.kind.bits - 1));
   auto all = [&](float value) { return std::all_of(zeros.begin(), zeros.end(), [&](float z) { return z == value; }); };
@@ -78,6 +94,22 @@ void CheckSymmetricZeros(const GptqLayout& layout, const std::vector<float>& zer
          v1 ? "gptq_v2 (true zeros)" : "gptq (zeros less one)", layout.declared, v1 ? "gptq_v2" : "gptq");
   Fail(ErrorKind::kCorrupt, "{}: tensor {}: config.json says symmetric ({}), but the zeros are not all {}",
        source.FileOf(packed), packed.name, layout.declared, middle);
+}
+
+/// Scales of a symmetric matrix, whose zeros are looked at as they are read: at the first group now.
+GroupReader SymmetricScales(const GptqLayout& layout, GroupReader scales, const SafetensorsTensor& packed, int64_t rows,
+                            const HfSource& source) {
+  auto check = [layout, zeros = Zeros(layout, packed, rows), &packed, &source](int64_t group, int64_t begin,
+                                                                               int64_t n) {
+    std::vector<float> values(static_cast<size_t>(n));
+    zeros(group, begin, n, values.data());
+    CheckSymmetricZeros(layout, values, packed, source);
+  };
+  check(0, 0, rows);
+  return [check, scales = std::move(scales)](int64_t group, int64_t begin, int64_t n, float* out) {
+    check(group, begin, n);
+    scales(group, begin, n, out);
+  };
 }
 
 std::vector<int32_t> ReadColumnGroups(const SafetensorsTensor& index, int64_t cols, int64_t groups, int64_t width,
@@ -101,9 +133,9 @@ std::vector<int32_t> ReadColumnGroups(const SafetensorsTensor& index, int64_t co
 }  // namespace
 
 void PlaceGptq(const GptqLayout& layout, const std::string& module, HfSource& source, Tensor& tensor) {
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, bits = layout.kind.bits;
+  const int64_t rows = tensor.rows, cols = tensor.cols, bits = layout.kind.bits;
   const std::string why = fmt::format("config.json says {}, {}", IntegerText(layout.kind), layout.declared);
-  if (cols % 32 != 0 || rows * bits % 32 != 0)
+  if (cols % 32 != 0 || rows * bits % 32 != 0 || (layout.planar && rows % 32 != 0))
     Fail(ErrorKind::kCorrupt, "{}: {}: GPTQ stores words of 32 bits, which {} do not fill", source.where(), module,
          ShapeText(tensor.shape));
   IntegerMatrix matrix;
@@ -113,27 +145,23 @@ void PlaceGptq(const GptqLayout& layout, const std::string& module, HfSource& so
   matrix.groups = (cols + width - 1) / width;
   const SafetensorsTensor& weight = source.Take(module + ".qweight", why);
   source.Expect(weight, "I32", {cols * bits / 32, rows});
-  std::vector<std::byte> codes = TransposedWords(weight.data, cols * bits / 32, rows);
-  if (layout.planar) Replane(codes, bits, rows, cols);
-  if (bits == 8)
-    for (std::byte& code : codes) code ^= std::byte{0x80};
-  tensor.stored_bytes += weight.data.size();
-
+  matrix.codes.make = Codes(layout, weight.data.data(), rows, cols);
   const SafetensorsTensor& scales = source.Take(module + ".scales", why);
   source.ExpectShape(scales, {matrix.groups, rows});
-  matrix.scales = Transposed(source.Floats(scales), matrix.groups, rows);
+  matrix.scales = ReadGroups(source, scales, 1, rows);
   const SafetensorsTensor& zeros = source.Take(module + ".qzeros", why);
   source.Expect(zeros, "I32", {matrix.groups, rows * bits / 32});
-  matrix.zeros = ReadZeros(layout, zeros, matrix.groups, rows);
-  if (!layout.kind.asymmetric) CheckSymmetricZeros(layout, matrix.zeros, zeros, source);
-  tensor.stored_bytes += scales.data.size() + zeros.data.size();
+  if (layout.kind.asymmetric)
+    matrix.zeros = Zeros(layout, zeros, rows);
+  else
+    matrix.scales = SymmetricScales(layout, std::move(matrix.scales), zeros, rows, source);
+  tensor.stored_bytes += weight.data.size() + scales.data.size() + zeros.data.size();
   if (const SafetensorsTensor* index = source.TakeIfThere(module + ".g_idx")) {
     matrix.column_group = ReadColumnGroups(*index, cols, matrix.groups, width, source);
     tensor.stored_bytes += index->data.size();
   } else if (layout.kind.column_group) {
     Fail(ErrorKind::kCorrupt, "{}: tensor {}.g_idx is missing (config.json says desc_act)", source.where(), module);
   }
-  matrix.codes = source.Keep(std::move(codes));
   PlaceIntegers(std::move(matrix), source, module, tensor);
 }
 

@@ -110,49 +110,89 @@ int64_t Stated(const std::string& module, std::string_view key, int64_t fallback
   return CheckArgument(key, values[0], fmt::format("{}: tensor {}", source.FileOf(*tensor), name));
 }
 
-/// Codes of the reshaped matrix [n, width], row by row.
-std::vector<uint8_t> Unpack(const HqqPacking& packing, const SafetensorsTensor& packed, int64_t n, int64_t width,
-                            const HfSource& source) {
-  const int64_t packed_rows = (n + packing.per_item - 1) / packing.per_item;
-  if (static_cast<int64_t>(packed.data.size()) != packed_rows * width * packing.item_bytes ||
-      (packing.per_item != 10 && n % packing.per_item != 0))
-    Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {} x {} items of {} bytes, found {} bytes",
-         source.FileOf(packed), packed.name, packed_rows, width, packing.item_bytes, packed.data.size());
-  std::vector<uint8_t> out(static_cast<size_t>(n * width));
-  const uint32_t mask = (1u << packing.shift) - 1;
-  for (int64_t row = 0; row < n; ++row) {
-    const int part = static_cast<int>(row / packed_rows);
-    const int shift = packing.shift * (packing.per_item - 1 - part);
-    const std::byte* from = packed.data.data() + row % packed_rows * width * packing.item_bytes;
-    for (int64_t c = 0; c < width; ++c) {
-      uint32_t item = 0;
-      std::memcpy(&item, from + c * packing.item_bytes, static_cast<size_t>(packing.item_bytes));
-      out[static_cast<size_t>(row * width + c)] = static_cast<uint8_t>(item >> shift & mask);
+/// Codes of the reshaped matrix [n, width], by their place in it.
+struct PackedCodes {
+  const HqqPacking* packing = nullptr;
+  int64_t bits = 0, n = 0, width = 0;
+  const SafetensorsTensor* packed = nullptr;
+  const HfSource* source = nullptr;
+
+  int64_t packed_rows() const { return (n + packing->per_item - 1) / packing->per_item; }
+  void Check() const {
+    if (static_cast<int64_t>(packed->data.size()) != packed_rows() * width * packing->item_bytes ||
+        (packing->per_item != 10 && n % packing->per_item != 0))
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected {} x {} items of {} bytes, found {} bytes",
+           source->FileOf(*packed), packed->name, packed_rows(), width, packing->item_bytes, packed->data.size());
+  }
+  /// `count` codes from the one on that is number `first`, row by row.
+  void Read(int64_t first, int64_t count, uint8_t* out) const {
+    const uint32_t mask = (1u << packing->shift) - 1;
+    const size_t item_bytes = static_cast<size_t>(packing->item_bytes);
+    for (int64_t end = first + count; first < end;) {
+      const int64_t row = first / width, column = first % width, run = std::min(width - column, end - first);
+      const int shift = packing->shift * (packing->per_item - 1 - static_cast<int>(row / packed_rows()));
+      const std::byte* from = packed->data.data() + (row % packed_rows() * width + column) * packing->item_bytes;
+      for (int64_t i = 0; i < run; ++i, from += item_bytes) {
+        uint32_t item = 0;
+        std::memcpy(&item, from, item_bytes);
+        const uint8_t code = static_cast<uint8_t>(item >> shift & mask);
+        if (code >> bits != 0)
+          Fail(ErrorKind::kCorrupt, "{}: tensor {} holds {}, beyond {} bits", source->FileOf(*packed), packed->name,
+               code, bits);
+        *out++ = code;
+      }
+      first += run;
     }
   }
-  return out;
-}
+};
+
+/// Scales or zeros by group; one for all where `one`.
+struct GroupFloats {
+  const HfSource* source = nullptr;
+  const SafetensorsTensor* tensor = nullptr;
+  bool one = false;
+  std::vector<float> All(int64_t groups) const {
+    std::vector<float> out(static_cast<size_t>(groups));
+    source->Floats(*tensor, 0, one ? 0 : 1, groups, out.data());
+    return out;
+  }
+};
 
 /// Axis 0: groups run down the matrix. A group size that no format has is decoded.
-void PlaceCyclic(int64_t bits, int64_t group, const std::vector<uint8_t>& codes, const std::vector<float>& scales,
-                 const std::vector<float>& zeros, HfSource& source, Tensor& tensor) {
-  const Format* format = CyclicFormat(bits, group);
+void PlaceCyclic(const PackedCodes& codes, int64_t width, int64_t group, const GroupFloats& scales,
+                 const GroupFloats& zeros, Tensor& tensor) {
+  const int64_t groups = codes.n * codes.width / group, rows = tensor.rows, cols = tensor.cols;
+  const Format* format = CyclicFormat(width, group);
   if (!format) {
-    std::vector<float> plane(codes.size());
-    for (size_t i = 0; i < plane.size(); ++i)
-      plane[i] = (static_cast<float>(codes[i]) - zeros[i % scales.size()]) * scales[i % scales.size()];
-    tensor.view.format = &F32Format();
-    tensor.view.codes = source.Keep(std::move(plane));
-    tensor.stored_as = fmt::format("hqq axis 0 {} bits group {}", bits, group);
+    tensor.format = &F32Format();
+    tensor.codes.make = [codes, scales, zeros, groups, cols](int64_t begin, int64_t n, std::byte* out) {
+      const std::vector<float> scale = scales.All(groups), zero = zeros.All(groups);
+      std::vector<uint8_t> row(static_cast<size_t>(n * cols));
+      codes.Read(begin * cols, n * cols, row.data());
+      for (size_t i = 0; i < row.size(); ++i) {
+        const size_t at = (static_cast<size_t>(begin * cols) + i) % scale.size();
+        const float x = (static_cast<float>(row[i]) - zero[at]) * scale[at];
+        std::memcpy(out + i * sizeof x, &x, sizeof x);
+      }
+    };
+    tensor.rows_at_once = rows;
+    tensor.stored_as = fmt::format("hqq axis 0 {} bits group {}", width, group);
     return;
   }
-  std::vector<std::byte> packed(static_cast<size_t>(CodesBytes(*format, tensor.view.rows, tensor.view.cols)));
-  PackDense(codes, static_cast<int>(bits), packed);
-  std::vector<float> plane;
-  for (size_t i = 0; i < scales.size(); ++i) plane.insert(plane.end(), {scales[i], zeros[i]});
-  tensor.view.format = format;
-  tensor.view.codes = source.Keep(std::move(packed));
-  tensor.view.scales = source.Keep(std::move(plane));
+  tensor.format = format;
+  // Cyclic formats are made as a whole.
+  tensor.codes.make = [codes, width, rows, cols, format](int64_t, int64_t, std::byte* out) {
+    std::vector<uint8_t> all(static_cast<size_t>(rows * cols));
+    codes.Read(0, rows * cols, all.data());
+    PackDense(all, static_cast<int>(width), {out, static_cast<size_t>(CodesBytes(*format, rows, cols))});
+  };
+  tensor.scales.make = [scales, zeros, groups](int64_t, int64_t, std::byte* out) {
+    const std::vector<float> scale = scales.All(groups), zero = zeros.All(groups);
+    for (size_t i = 0; i < scale.size(); ++i) {
+      const ScaleAndZero entry{scale[i], zero[i]};
+      std::memcpy(out + i * sizeof entry, &entry, sizeof entry);
+    }
+  };
 }
 
 void Hqq::Place(const std::string& module, HfSource& source, Tensor& tensor) const {
@@ -160,7 +200,7 @@ void Hqq::Place(const std::string& module, HfSource& source, Tensor& tensor) con
   const std::string why = description_.find(' ') == std::string::npos ? module + " is stored as hqq does"
                                                                       : "config.json says " + description_;
   const SafetensorsTensor& packed = source.Take(module + ".W_q", why);
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols, n = rows * cols;
+  const int64_t rows = tensor.rows, cols = tensor.cols, n = rows * cols;
   const int64_t bits = Stated(module, "nbits", said.bits, source);
   const int64_t axis = Stated(module, "axis", said.axis, source);
   int64_t group = Stated(module, "group_size", said.group, source);
@@ -188,28 +228,23 @@ void Hqq::Place(const std::string& module, HfSource& source, Tensor& tensor) con
   const int64_t groups = n / group;
   const std::vector<int64_t> expected = axis == 1 ? std::vector<int64_t>{groups, 1} : std::vector<int64_t>{1, groups};
   source.ExpectShape(scale, expected);
-  std::vector<float> scales = source.Floats(scale), zeros = source.Floats(zero);
-  if (zeros.size() == 1)
-    zeros.assign(scales.size(), float{zeros[0]});
-  else
-    source.ExpectShape(zero, expected);
-  std::vector<uint8_t> codes = Unpack(*packing, packed, axis == 1 ? groups : group, axis == 1 ? group : groups, source);
+  source.ExpectFloats(scale);
+  source.ExpectFloats(zero);
+  const bool one_zero = std::all_of(zero.shape.begin(), zero.shape.end(), [](int64_t dim) { return dim == 1; });
+  if (!one_zero) source.ExpectShape(zero, expected);
+  const PackedCodes codes{packing, bits, axis == 1 ? groups : group, axis == 1 ? group : groups, &packed, &source};
+  codes.Check();
   tensor.stored_bytes = packed.data.size() + scale.data.size() + zero.data.size();
-  for (uint8_t code : codes)
-    if (code >> bits != 0)
-      Fail(ErrorKind::kCorrupt, "{}: tensor {} holds {}, beyond {} bits", source.FileOf(packed), packed.name, code,
-           bits);
   const int64_t width = std::max<int64_t>(bits, 2);  // of the formats
-  if (axis == 0) return PlaceCyclic(width, group, codes, scales, zeros, source, tensor);
+  if (axis == 0) return PlaceCyclic(codes, width, group, {&source, &scale, false}, {&source, &zero, one_zero}, tensor);
   IntegerMatrix matrix;
   matrix.kind.bits = width;
   matrix.kind.group = group == cols ? -1 : group;
   matrix.groups = cols / group;
-  matrix.scales = std::move(scales);
-  matrix.zeros = std::move(zeros);
-  matrix.codes = source.Keep(LayCodes(matrix.kind.bits, rows, cols, [&](int64_t row, uint8_t* out) {
-    std::copy_n(codes.begin() + row * cols, cols, out);
-  }));
+  matrix.scales = ReadGroups(source, scale, matrix.groups, 1);
+  matrix.zeros = one_zero ? ReadGroups(source, zero, 0, 0) : ReadGroups(source, zero, matrix.groups, 1);
+  const RowReader row_codes = [codes, cols](int64_t row, uint8_t* out) { codes.Read(row * cols, cols, out); };
+  matrix.codes.make = LayCodes(width, cols, [row_codes] { return row_codes; });
   PlaceIntegers(std::move(matrix), source, module, tensor);
 }
 

@@ -157,7 +157,7 @@ bool ModelOpt::Quantizes(const std::string& module, const HfSource& source) cons
 /// weight uint8 [out / 2, in]: two's complement nibbles, row 2r low and 2r + 1 high.
 void PlaceInt4(const LayerAlgorithm& layer, const std::string& module, const std::string& why, HfSource& source,
                Tensor& tensor) {
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols;
+  const int64_t rows = tensor.rows, cols = tensor.cols;
   const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
   int64_t group = layer.group;
   if (group == 0 && scale.shape.size() == 2 && scale.shape[1] > 0) group = cols / scale.shape[1];
@@ -171,14 +171,15 @@ void PlaceInt4(const LayerAlgorithm& layer, const std::string& module, const std
   matrix.kind.bits = 4;
   matrix.kind.group = group;
   matrix.groups = cols / group;
-  matrix.scales = source.Floats(scale);
-  matrix.codes = source.Keep(LayCodes(4, rows, cols, [&](int64_t row, uint8_t* codes) {
-    const std::byte* from = weight.data.data() + row / 2 * cols;
+  matrix.scales = ReadGroups(source, scale, matrix.groups, 1);
+  const RowReader row_codes = [data = weight.data.data(), cols](int64_t row, uint8_t* codes) {
+    const std::byte* from = data + row / 2 * cols;
     for (int64_t c = 0; c < cols; ++c) {
       const uint8_t byte = static_cast<uint8_t>(from[c]);
       codes[c] = (row % 2 ? byte >> 4 : byte & 15) ^ 8;
     }
-  }));
+  };
+  matrix.codes.make = LayCodes(4, cols, [row_codes] { return row_codes; });
   tensor.stored_bytes = weight.data.size() + scale.data.size();
   PlaceIntegers(std::move(matrix), source, module, tensor);
 }
@@ -192,9 +193,11 @@ void PlaceInt8(const LayerAlgorithm& layer, const std::string& module, const std
   matrix.kind.bits = 8;
   matrix.kind.group = -1;
   matrix.kind.activation = layer.algorithm->activation;
-  matrix.scales = source.Floats(scale);
-  if (static_cast<int64_t>(matrix.scales.size()) != tensor.view.rows) source.ExpectShape(scale, {tensor.view.rows});
-  matrix.codes = weight.data.data();
+  int64_t count = 1;
+  for (int64_t dim : scale.shape) count *= dim;
+  if (count != tensor.rows) source.ExpectShape(scale, {tensor.rows});
+  matrix.scales = ReadGroups(source, scale, 1, 0);
+  matrix.codes.mapped = weight.data.data();
   tensor.stored_bytes = weight.data.size() + scale.data.size();
   PlaceIntegers(std::move(matrix), source, module, tensor);
 }
@@ -202,8 +205,8 @@ void PlaceInt8(const LayerAlgorithm& layer, const std::string& module, const std
 void PlaceNvfp4(const LayerAlgorithm& layer, const std::string& module, const std::string& why, HfSource& source,
                 Tensor& tensor) {
   const Format* format = WithActivations(GetFormat("nvfp4"), layer.algorithm->activation);
-  if (!FitsColumns(*format, tensor.view.cols))
-    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.view.cols,
+  if (!FitsColumns(*format, tensor.cols))
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.cols,
          format->name);
   const SafetensorsTensor& weight = source.Take(module + ".weight", why);
   std::vector<int64_t> shape = tensor.shape, scale_shape = tensor.shape;
@@ -213,10 +216,10 @@ void PlaceNvfp4(const LayerAlgorithm& layer, const std::string& module, const st
   const SafetensorsTensor& scale = source.Take(module + ".weight_scale", why);
   source.Expect(scale, "F8_E4M3", scale_shape);
   const SafetensorsTensor& second = source.Take(module + ".weight_scale_2", why);
-  tensor.view.format = format;
-  tensor.view.codes = weight.data.data();
-  tensor.view.scales = scale.data.data();
-  tensor.view.global_scale = source.Scalar(second);
+  tensor.format = format;
+  tensor.codes.mapped = weight.data.data();
+  tensor.scales.mapped = scale.data.data();
+  tensor.global_scale = source.Scalar(second);
   tensor.stored_bytes = weight.data.size() + scale.data.size() + second.data.size();
 }
 
@@ -228,12 +231,12 @@ void PlaceMxfp8(const std::string& module, const std::string& why, HfSource& sou
   std::vector<int64_t> scale_shape = tensor.shape;
   scale_shape.back() /= 32;
   source.Expect(scale, scale.dtype == "F8_E8M0" ? "F8_E8M0" : "U8", scale_shape);
-  if (!FitsColumns(*format, tensor.view.cols))
-    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.view.cols,
+  if (!FitsColumns(*format, tensor.cols))
+    Fail(ErrorKind::kCorrupt, "{}: {}: {} columns do not fit format {}", source.where(), module, tensor.cols,
          format->name);
-  tensor.view.format = format;
-  tensor.view.codes = weight.data.data();
-  tensor.view.scales = scale.data.data();
+  tensor.format = format;
+  tensor.codes.mapped = weight.data.data();
+  tensor.scales.mapped = scale.data.data();
   tensor.stored_bytes = weight.data.size() + scale.data.size();
 }
 
@@ -241,18 +244,13 @@ void PlaceMxfp8(const std::string& module, const std::string& why, HfSource& sou
 void ApplyColumnScales(const std::string& module, HfSource& source, Tensor& tensor) {
   const SafetensorsTensor* found = source.TakeIfThere(module + ".pre_quant_scale");
   if (!found) return;
-  source.ExpectShape(*found, {tensor.view.cols});
+  source.ExpectShape(*found, {tensor.cols});
   std::vector<float> factors = source.Floats(*found);
   if (std::all_of(factors.begin(), factors.end(), [](float f) { return f == 1.0f; })) return;
-  const int64_t rows = tensor.view.rows, cols = tensor.view.cols;
-  std::vector<float> plane(static_cast<size_t>(rows * cols));
-  for (int64_t row = 0; row < rows; ++row) {
-    float* out = plane.data() + row * cols;
-    tensor.view.format->decode_row(tensor.view, row, out);
-    for (int64_t c = 0; c < cols; ++c) out[c] *= factors[static_cast<size_t>(c)];
-  }
-  tensor.view = ViewOf(F32Format(), rows, cols, source.Keep(std::move(plane)));
   tensor.stored_bytes += found->data.size();
+  tensor = Decoded(tensor, [factors = std::move(factors)](float* row) {
+    for (size_t c = 0; c < factors.size(); ++c) row[c] *= factors[c];
+  });
 }
 
 void ModelOpt::Place(const std::string& module, HfSource& source, Tensor& tensor) const {

@@ -45,11 +45,7 @@ void Mxfp4::Place(const std::string& module, HfSource& source, Tensor& tensor) c
   source.Expect(blocks, "U8", {shape[0], shape[1], shape[2] / 32, 16});
   source.Expect(scales, scales.dtype == "F8_E8M0" ? "F8_E8M0" : "U8", {shape[0], shape[1], shape[2] / 32});
   tensor.shape = shape;
-  tensor.view.format = &GetFormat("mxfp4");
-  tensor.view.rows = shape[0] * shape[1];
-  tensor.view.cols = shape[2];
-  tensor.view.codes = blocks.data.data();
-  tensor.view.scales = scales.data.data();
+  tensor.Borrow(ViewOf(GetFormat("mxfp4"), shape[0] * shape[1], shape[2], blocks.data.data(), scales.data.data()));
   tensor.stored_bytes = blocks.data.size() + scales.data.size();
 }
 

@@ -24,8 +24,9 @@ class HfQuantization {
   /// Whether the linear module ("model.layers.0.mlp.up_proj") is stored quantized. Where the configuration leaves it
   /// open, the tensors decide. Throws Error{kCorrupt} when they contradict each other.
   virtual bool Quantizes(const std::string& module, const HfSource& source) const = 0;
-  /// Takes the module's tensors and sets `tensor`'s view, stored_bytes and, where they differ from what a plain file
-  /// has, shape. On entry name, source_name, shape and the view's rows and cols are set.
+  /// Takes the module's tensors and sets all of `tensor`: shape, rows and cols where they differ from what a plain file
+  /// has; they are set on entry, as the names are. Reads small tensors only; makers read the others, from `source`,
+  /// which lives as long as they do.
   virtual void Place(const std::string& module, HfSource& source, Tensor& tensor) const = 0;
   /// When all is placed: takes tensors that belong to no weight (KV-cache scales) and checks the whole.
   virtual void Finish(HfSource&) const {}

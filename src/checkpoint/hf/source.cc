@@ -53,13 +53,15 @@ const SafetensorsTensor* HfSource::TakeIfThere(const std::string& name) {
   return it->second.tensor;
 }
 
-void HfSource::ReleaseConverted(const PackedView& view) {
-  for (const SafetensorsTensor* tensor : taken_) {
-    const std::byte *begin = tensor->data.data(), *end = begin + tensor->data.size();
-    auto borrowed = [&](const void* plane) { return plane >= begin && plane < end; };
-    if (!borrowed(view.codes) && !borrowed(view.scales) && !borrowed(view.column_group)) ReleasePages(tensor->data);
+std::vector<std::span<const std::byte>> HfSource::TakeOriginals(const Tensor& tensor) {
+  std::vector<std::span<const std::byte>> originals;
+  for (const SafetensorsTensor* taken : taken_) {
+    const std::byte *begin = taken->data.data(), *end = begin + taken->data.size();
+    auto maps = [&](const PlaneSource& plane) { return plane.mapped >= begin && plane.mapped < end; };
+    if (!maps(tensor.codes) && !maps(tensor.scales)) originals.push_back(taken->data);
   }
   taken_.clear();
+  return originals;
 }
 
 const SafetensorsTensor& HfSource::Take(const std::string& name, std::string_view why) {
@@ -96,23 +98,33 @@ void HfSource::ExpectShape(const SafetensorsTensor& tensor, const std::vector<in
          ShapeText(shape), ShapeText(tensor.shape));
 }
 
-std::vector<float> HfSource::Floats(const SafetensorsTensor& tensor) const {
+void HfSource::ExpectFloats(const SafetensorsTensor& tensor) const {
   if (PlainFormatOfDtype(tensor.dtype).empty())
     Fail(ErrorKind::kCorrupt, "{}: tensor {}: expected F32, F16 or BF16, found {}", FileOf(tensor), tensor.name,
          tensor.dtype);
-  const bool wide = tensor.dtype == "F32";
-  size_t n = tensor.data.size() / (wide ? 4 : 2);
-  std::vector<float> out(n);
-  if (wide && n > 0) std::memcpy(out.data(), tensor.data.data(), n * 4);
-  for (size_t i = 0; !wide && i < n; ++i) {
-    uint16_t code;
-    std::memcpy(&code, tensor.data.data() + 2 * i, 2);
-    out[i] = tensor.dtype == "F16" ? DecodeF16(code) : DecodeBf16(code);
-  }
-  for (size_t i = 0; i < n; ++i)
-    if (!std::isfinite(out[i]))
-      Fail(ErrorKind::kCorrupt, "{}: tensor {}: element {} is {}", FileOf(tensor), tensor.name, i, out[i]);
+}
+
+std::vector<float> HfSource::Floats(const SafetensorsTensor& tensor) const {
+  ExpectFloats(tensor);
+  std::vector<float> out(tensor.data.size() / (tensor.dtype == "F32" ? 4 : 2));
+  Floats(tensor, 0, 1, static_cast<int64_t>(out.size()), out.data());
   return out;
+}
+
+void HfSource::Floats(const SafetensorsTensor& tensor, int64_t first, int64_t stride, int64_t n, float* out) const {
+  const bool wide = tensor.dtype == "F32", half = tensor.dtype == "F16";
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t at = first + i * stride;
+    if (wide) {
+      std::memcpy(&out[i], tensor.data.data() + 4 * at, 4);
+    } else {
+      uint16_t code;
+      std::memcpy(&code, tensor.data.data() + 2 * at, 2);
+      out[i] = half ? DecodeF16(code) : DecodeBf16(code);
+    }
+    if (!std::isfinite(out[i]))
+      Fail(ErrorKind::kCorrupt, "{}: tensor {}: element {} is {}", FileOf(tensor), tensor.name, at, out[i]);
+  }
 }
 
 float HfSource::Scalar(const SafetensorsTensor& tensor) const {
@@ -149,25 +161,12 @@ Json HfSource::Text(const SafetensorsTensor& tensor) const {
                    fmt::format("{}: tensor {}", FileOf(tensor), tensor.name));
 }
 
-const std::byte* HfSource::Aligned(const SafetensorsTensor& tensor, size_t align) {
-  if (reinterpret_cast<uintptr_t>(tensor.data.data()) % align == 0) return tensor.data.data();
-  planes.bytes.emplace_back(tensor.data.begin(), tensor.data.end());
-  return planes.bytes.back().data();
-}
-
-const std::byte* HfSource::Keep(std::vector<float> plane) {
-  planes.floats.push_back(std::move(plane));
-  return reinterpret_cast<const std::byte*>(planes.floats.back().data());
-}
-
-const std::byte* HfSource::Keep(std::vector<std::byte> plane) {
-  planes.bytes.push_back(std::move(plane));
-  return planes.bytes.back().data();
-}
-
-const int32_t* HfSource::Keep(std::vector<int32_t> plane) {
-  planes.integers.push_back(std::move(plane));
-  return planes.integers.back().data();
+PlaneSource HfSource::Aligned(const SafetensorsTensor& tensor, int64_t row_bytes, size_t align) const {
+  const std::byte* data = tensor.data.data();
+  if (reinterpret_cast<uintptr_t>(data) % align == 0) return {data, nullptr};
+  return {nullptr, [data, row_bytes](int64_t begin, int64_t n, std::byte* out) {
+            std::memcpy(out, data + begin * row_bytes, static_cast<size_t>(n * row_bytes));
+          }};
 }
 
 }  // namespace assay

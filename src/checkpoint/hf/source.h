@@ -1,8 +1,7 @@
 #pragma once
-// The tensors of a folder's safetensors files while they are put together: found by name, checked, marked as used; and
-// the planes that had to be made anew because the file keeps them in another order or width.
+// The tensors of a folder's safetensors files: found by name, checked and marked as used while they are put together,
+// read when their planes are made.
 
-#include <deque>
 #include <map>
 #include <span>
 #include <string>
@@ -22,16 +21,10 @@ std::string_view TableFormatOfDtype(std::string_view dtype);
 /// The dtype of a plain or table format in files that are written; "" for any other.
 std::string_view DtypeOfFormat(const Format& format);
 
-/// What the views of assembled tensors borrow.
-struct HfPlanes {
-  std::deque<std::vector<float>> floats;
-  std::deque<std::vector<std::byte>> bytes;
-  std::deque<std::vector<int32_t>> integers;
-};
-
 class HfSource {
  public:
-  /// Throws Error{kCorrupt} when two files have a tensor of the same name. `where` names the folder.
+  /// Throws Error{kCorrupt} when two files have a tensor of the same name. `where` names the folder. The files outlive
+  /// it.
   HfSource(std::span<const SafetensorsFile> files, std::string_view where);
 
   const std::string& where() const { return where_; }
@@ -41,9 +34,8 @@ class HfSource {
   const SafetensorsTensor& Take(const std::string& name, std::string_view why);
   /// Marks as used; null when there is none.
   const SafetensorsTensor* TakeIfThere(const std::string& name);
-  /// Lets go of the mapped pages of what was taken since the last call and of which `view` borrows nothing: they were
-  /// read once, to convert them.
-  void ReleaseConverted(const PackedView& view);
+  /// What was taken since the last call and of which `tensor` maps nothing: the originals of planes that are made.
+  std::vector<std::span<const std::byte>> TakeOriginals(const Tensor& tensor);
   /// The file that holds a tensor of this source, for messages.
   const std::string& FileOf(const SafetensorsTensor& tensor) const;
   /// Calls back for each tensor that nobody has taken.
@@ -58,8 +50,12 @@ class HfSource {
   /// Throw Error{kCorrupt} naming file, tensor, expected and found.
   void Expect(const SafetensorsTensor& tensor, std::string_view dtype, const std::vector<int64_t>& shape) const;
   void ExpectShape(const SafetensorsTensor& tensor, const std::vector<int64_t>& shape) const;
+  /// Another dtype than F32, F16 and BF16 is an error too.
+  void ExpectFloats(const SafetensorsTensor& tensor) const;
   /// F32, F16 or BF16 as float32; refuses NaN and infinity.
   std::vector<float> Floats(const SafetensorsTensor& tensor) const;
+  /// n of them, from `first` on, `stride` elements apart.
+  void Floats(const SafetensorsTensor& tensor, int64_t first, int64_t stride, int64_t n, float* out) const;
   /// One float.
   float Scalar(const SafetensorsTensor& tensor) const;
   /// I32 or I64.
@@ -67,15 +63,11 @@ class HfSource {
   /// JSON in a U8 tensor.
   Json Text(const SafetensorsTensor& tensor) const;
 
-  /// The bytes at an address that suits elements of `align` bytes: as mapped, else copied.
-  const std::byte* Aligned(const SafetensorsTensor& tensor, size_t align);
-  const std::byte* Keep(std::vector<float> plane);
-  const std::byte* Keep(std::vector<std::byte> plane);
-  const int32_t* Keep(std::vector<int32_t> plane);
+  /// The bytes of a plane whose elements want addresses that are multiples of `align`: as mapped, else copied.
+  PlaneSource Aligned(const SafetensorsTensor& tensor, int64_t row_bytes, size_t align) const;
 
   /// Small tensors that belong to a scheme but not to a weight (activation and KV-cache scales), by their name.
   std::map<std::string, std::vector<float>> side_scales;
-  HfPlanes planes;
 
  private:
   struct Found {

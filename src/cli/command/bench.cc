@@ -60,12 +60,12 @@ std::function<int()> AddBench(CommandLine& command, CommonFlags& flags) {
       Fail(ErrorKind::kInvalid, "nothing to measure: --prompt and --generate are both 0");
     double start = Now();
     const std::vector<FileState> files = WeightFiles(ResolveModel(o->model));
-    auto model = LoadModel(o->model, o->model_flags, flags);
+    ThreadPool pool(flags.threads);
+    auto model = LoadModel(o->model, o->model_flags, pool, flags);
     BenchRecord record;
     record.load_s = Now() - start;
     const int64_t tokens = std::max(o->speed.prompt_tokens, o->speed.generated_tokens), full = model->config().context;
     if (tokens > full) Fail(ErrorKind::kInvalid, "{}: {} tokens do not fit the context of {}", o->model, tokens, full);
-    ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
     const MemoryUse plan = PlanMemory(*model, tokens, o->speed.prompt_tokens, pool.threads());
     MemoryUse used;

@@ -151,8 +151,8 @@ std::function<int()> AddGenerate(CommandLine& command, CommonFlags& flags) {
   AddSamplingFlags(command, o->sampling);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
-    auto model = LoadModel(o->model, o->model_flags, flags);
     ThreadPool pool(flags.threads);
+    auto model = LoadModel(o->model, o->model_flags, pool, flags);
     Engine engine(model, pool, {.prompt = o->prompt_flags.options()});
     NoteGeneration(model->config().generation, flags);
     bool raw = o->raw || !engine.has_chat_template();
@@ -206,8 +206,8 @@ std::function<int()> AddChat(CommandLine& command, CommonFlags& flags) {
   AddSamplingFlags(command, o->sampling);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
-    auto model = LoadModel(o->model, o->model_flags, flags);
     ThreadPool pool(flags.threads);
+    auto model = LoadModel(o->model, o->model_flags, pool, flags);
     Engine engine(model, pool, {.prompt = o->prompt_flags.options()});
     NoteGeneration(model->config().generation, flags);
     if (!engine.has_chat_template())

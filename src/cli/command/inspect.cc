@@ -23,7 +23,7 @@ struct Share {
 };
 
 uint64_t Count(const Tensor& tensor) {
-  return static_cast<uint64_t>(tensor.view.rows) * static_cast<uint64_t>(tensor.view.cols);
+  return static_cast<uint64_t>(tensor.rows) * static_cast<uint64_t>(tensor.cols);
 }
 
 // "the tensors of q4_k_m", or the nearest preset and what differs.

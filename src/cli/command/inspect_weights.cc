@@ -45,7 +45,7 @@ int InspectErrors(const Checkpoint& checkpoint, const Checkpoint& base, int limi
     Json tensors = Json::array();
     for (const TensorError& e : errors)
       tensors.push_back({{"name", e.tensor->name},
-                         {"format", e.tensor->view.format->name},
+                         {"format", e.tensor->format->name},
                          {"base_format", e.base_format},
                          {"rmse", e.sums.rmse()},
                          {"relative", Number(e.sums.relative())},
@@ -68,7 +68,7 @@ int InspectErrors(const Checkpoint& checkpoint, const Checkpoint& base, int limi
   for (size_t i = 0; i < shown; ++i) {
     const TensorError& e = errors[i];
     Print(fmt::format("  {:<28} {:<12} {:>10.6f} {:>7.3f} % {:>10.7f} {:>7.1f} {:>9.5f} {}", e.tensor->name,
-                      e.tensor->view.format->name, e.sums.rmse(), 100 * e.sums.relative(), e.sums.cosine(),
+                      e.tensor->format->name, e.sums.rmse(), 100 * e.sums.relative(), e.sums.cosine(),
                       e.sums.signal_to_noise(), e.sums.largest_error,
                       Bar(worst > 0 ? e.sums.relative() / worst : 0, 20)));
   }
@@ -94,14 +94,14 @@ int InspectHistogram(const Checkpoint& checkpoint, const std::string& name, int 
   const double width = (m.greatest - m.least) / bins;
   if (flags.json) {
     PrintJson({{"tensor", tensor->name},
-               {"format", tensor->view.format->name},
+               {"format", tensor->format->name},
                {"shape", tensor->shape},
                {"moments", MomentsJson(m)},
                {"bin_width", width},
                {"bins", histogram.bins}});
     return kHolds;
   }
-  Print(fmt::format("{}: {}, {} weights", tensor->name, tensor->view.format->name, m.n));
+  Print(fmt::format("{}: {}, {} weights", tensor->name, tensor->format->name, m.n));
   Print(fmt::format(
       "  min {:.6g}, max {:.6g}, mean {:.3g}, deviation {:.6g}, kurtosis {:.2f} (Gaussian 3), zeros {:.2f} %", m.least,
       m.greatest, m.mean(), m.deviation(), m.kurtosis(),
@@ -128,7 +128,7 @@ int InspectOutliers(const Checkpoint& checkpoint, int limit, const CommonFlags& 
     Json tensors = Json::array();
     for (const TensorOutliers& t : all)
       tensors.push_back({{"name", t.tensor->name},
-                         {"format", t.tensor->view.format->name},
+                         {"format", t.tensor->format->name},
                          {"moments", MomentsJson(t.moments)},
                          {"beyond_6_sigma", t.beyond_6_sigma},
                          {"channel", t.channel},

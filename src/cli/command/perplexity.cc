@@ -43,10 +43,10 @@ std::function<int()> AddPerplexity(CommandLine& command, CommonFlags& flags) {
     std::vector<FileState> files = WeightFiles(ResolveModel(o->model));
     if (!o->against.empty())
       for (FileState& file : WeightFiles(ResolveModel(o->against))) files.push_back(std::move(file));
-    auto model = LoadModel(o->model, o->model_flags, flags);
-    std::shared_ptr<const Model> base_model;
-    if (!o->against.empty()) base_model = LoadModel(o->against, o->model_flags, flags);
     ThreadPool pool(flags.threads);
+    auto model = LoadModel(o->model, o->model_flags, pool, flags);
+    std::shared_ptr<const Model> base_model;
+    if (!o->against.empty()) base_model = LoadModel(o->against, o->model_flags, pool, flags);
     EngineOptions options;
     options.batch_tokens = 512;
     Engine engine(model, pool, options);
