@@ -21,8 +21,9 @@ namespace fs = std::filesystem;
 constexpr int64_t kHashChunk = int64_t{8} << 20;
 
 /// Hashes of all planes in pieces, so that several processors read at memory speed; the pieces are fixed by the tensors
-/// alone. Planes that have to be made are there one tensor at a time.
-void AddTensors(Hasher& hasher, const std::vector<Tensor>& tensors) {
+/// alone. Planes that have to be made are there one tensor at a time. The order is that of the names' bytes.
+void AddTensors(Hasher& hasher, std::vector<Tensor> tensors) {
+  std::sort(tensors.begin(), tensors.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
   std::vector<std::string> hashes;
   std::vector<std::pair<size_t, std::span<const std::byte>>> pieces;  // with their places in `hashes`
   std::vector<PackedView> views;                                      // of planes that may be gone
@@ -130,8 +131,18 @@ TokenizerSpec Checkpoint::OpenTokenizer(const fs::path& path) {
 
 const Tensor* Checkpoint::Find(std::string_view name) const {
   auto at = std::lower_bound(tensors_.begin(), tensors_.end(), name,
-                             [](const Tensor& a, std::string_view b) { return a.name < b; });
+                             [](const Tensor& a, std::string_view b) { return ListedBefore(a.name, b); });
   return at != tensors_.end() && at->name == name ? &*at : nullptr;
+}
+
+void Checkpoint::SortTensors() {
+  std::sort(tensors_.begin(), tensors_.end(),
+            [](const Tensor& a, const Tensor& b) { return ListedBefore(a.name, b.name); });
+}
+
+const Layout& Checkpoint::layout() const {
+  std::call_once(layout_once_, [this] { layout_ = std::make_unique<const Layout>(config_); });
+  return *layout_;
 }
 
 const Tensor& Checkpoint::Get(std::string_view name) const {

@@ -47,7 +47,10 @@ class Checkpoint {
   const std::string& chat_template() const { return chat_template_; }
   /// Further templates by name (`tool_use`, `rag` …).
   const std::map<std::string, std::string>& extra_chat_templates() const { return extra_chat_templates_; }
+  /// In the order of ListedBefore: layer after layer.
   const std::vector<Tensor>& tensors() const { return tensors_; }
+  /// Which tensors the model has and where files have them, by its configuration.
+  const Layout& layout() const;
   const Tensor* Find(std::string_view name) const;
   /// Throws Error{kCorrupt} naming the file and the tensor.
   const Tensor& Get(std::string_view name) const;
@@ -86,7 +89,8 @@ class Checkpoint {
   TokenizerSpec tokenizer_;
   std::string chat_template_;
   std::map<std::string, std::string> extra_chat_templates_;
-  std::vector<Tensor> tensors_;  // sorted by name once opened
+  std::vector<Tensor> tensors_;  // sorted once opened
+  void SortTensors();
   uint64_t file_bytes_ = 0;
   /// Notes what was found of layers that draft further tokens.
   void LeaveDrafts(uint64_t tensors, uint64_t bytes);
@@ -99,6 +103,8 @@ class Checkpoint {
   bool fp8_cache_ = false;
 
  private:
+  mutable std::once_flag layout_once_;
+  mutable std::unique_ptr<const Layout> layout_;
   mutable std::once_flag fingerprint_once_;
   mutable std::string fingerprint_;
 };

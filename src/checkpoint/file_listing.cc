@@ -9,6 +9,7 @@
 #include "checkpoint/gguf/gguf_file.h"
 #include "checkpoint/gguf/gguf_types.h"
 #include "checkpoint/safetensors.h"
+#include "describe/slots.h"
 #include "system/file.h"
 
 namespace assay {
@@ -126,7 +127,7 @@ FileListing ListWeightFiles(const fs::path& path) {
     if (listing.tensors.empty()) listing.vocabulary = ReadVocabulary(path);
   }
   std::sort(listing.tensors.begin(), listing.tensors.end(),
-            [](const ListedTensor& a, const ListedTensor& b) { return a.name < b.name; });
+            [](const ListedTensor& a, const ListedTensor& b) { return ListedBefore(a.name, b.name); });
   return listing;
 }
 

@@ -152,9 +152,9 @@ class HfCheckpoint : public Checkpoint {
     assembled_ = AssembleHfTensors(config_, quantization.get(), files, folder.string());
     tensors_ = std::move(assembled_.tensors);
     LeaveDrafts(assembled_.drafts, assembled_.draft_bytes);
-    SplitStored(config_, container_, tensors_, folder.string());
-    std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
-    CheckTensors(config_, tensors_, folder.string());
+    SplitStored(layout(), container_, tensors_, folder.string());
+    SortTensors();
+    CheckTensors(layout(), config_, tensors_, folder.string());
     CheckTables(config_, tensors_, folder.string());
     for (Tensor& tensor : tensors_)
       if (auto it = text.stored_names.find(tensor.source_name); it != text.stored_names.end())
@@ -238,7 +238,7 @@ class HfCheckpoint : public Checkpoint {
 
   /// Biases that the class would not create are weights that its library would ignore.
   void CheckBiases(const std::string& where) const {
-    for (const TensorSlot& slot : TensorSlots(config_)) {
+    for (const TensorSlot& slot : layout().slots()) {
       if (slot.required || !slot.name.ends_with(".bias")) continue;
       if (const Tensor* found = Find(slot.name))
         Fail(ErrorKind::kCorrupt, "{}: \"{}\" is false, but there is a tensor {}", where, BiasKey(slot),

@@ -36,15 +36,10 @@ void StoredPlainWriter::Rows(const TensorSlot& slot, const Format& format, const
   const bool vector = slot.shape.size() == 1;
   const int64_t units = vector ? slot.shape[0] : n, from = vector ? 0 : begin;
   const size_t unit_bytes = vector ? width : width * static_cast<size_t>(slot.shape.back());
-  const int64_t base = place.slice * (place.rows > 0 ? place.rows : slot.shape[0]);
-  for (int64_t done = 0; done < units;) {
-    const int64_t first = place.Row(from + done);
-    int64_t run = 1;
-    while (done + run < units && place.Row(from + done + run) == first + run) ++run;
-    sink(slot.hugging_face, static_cast<uint64_t>(base + first) * unit_bytes,
-         codes.subspan(static_cast<size_t>(done) * unit_bytes, static_cast<size_t>(run) * unit_bytes));
-    done += run;
-  }
+  place.ForRuns(from, units, slot.shape[0], [&](int64_t unit, int64_t at, int64_t count) {
+    sink(slot.hugging_face, static_cast<uint64_t>(at) * unit_bytes,
+         codes.subspan(static_cast<size_t>(unit - from) * unit_bytes, static_cast<size_t>(count) * unit_bytes));
+  });
 }
 
 void StoredPlainWriter::Turned(const TensorSlot& slot, size_t width, const std::vector<int64_t>& stored, int64_t begin,

@@ -80,8 +80,7 @@ class HfWriter : public CheckpointWriter {
  public:
   HfWriter(const fs::path& out, const Checkpoint& source, const std::vector<OutputTensor>& tensors,
            uint64_t shard_bytes, std::string_view container, const OutputRules& rules)
-      : out_(out), tensors_(tensors), cursor_(tensors_) {
-    for (const TensorSlot& slot : TensorSlots(source.config())) slots_.emplace(slot.name, slot);
+      : out_(out), tensors_(tensors), cursor_(tensors_), layout_(source.layout()) {
     dtype_ = TorchDtype(*EmbeddingFormat());
     PlanStored(source.config());
     ChooseContainer(container, source.fp8_cache() && !CacheScalesOf(source.side_scales()).empty());
@@ -98,7 +97,7 @@ class HfWriter : public CheckpointWriter {
                  std::span<const std::byte> scales) override {
     cursor_.Accept(tensor, row_begin, n_rows, codes.size(), scales.size());
     const OutputTensor& out = tensors_[tensor];
-    const TensorSlot& slot = slots_.at(out.name);
+    const TensorSlot& slot = *layout_.Find(out.name);
     Stored& stored = stored_[stored_of_[tensor]];
     if (!stored.quantized()) {
       plain_.Rows(slot, *out.format, stored.module.shape, row_begin, n_rows, codes, sink_);
@@ -106,13 +105,8 @@ class HfWriter : public CheckpointWriter {
     }
     if (!stored.begun) container_->Begin(stored.module, sink_);
     stored.begun = true;
-    const int64_t base = slot.in_hf.slices > 1 || slot.in_hf.rows > 0
-                             ? slot.in_hf.slice * (slot.in_hf.rows > 0 ? slot.in_hf.rows : out.rows)
-                             : 0;
-    for (int64_t done = 0; done < n_rows;) {
-      const int64_t first = slot.in_hf.Row(row_begin + done);
-      int64_t run = 1;
-      while (done + run < n_rows && slot.in_hf.Row(row_begin + done + run) == first + run) ++run;
+    slot.in_hf.ForRuns(row_begin, n_rows, out.rows, [&](int64_t row, int64_t at, int64_t run) {
+      const int64_t done = row - row_begin;
       auto part = [&](std::span<const std::byte> plane, auto offset) {
         if (plane.empty()) return plane;
         const uint64_t from = static_cast<uint64_t>(offset(*out.format, done, out.cols));
@@ -120,9 +114,8 @@ class HfWriter : public CheckpointWriter {
             done + run == n_rows ? plane.size() : static_cast<uint64_t>(offset(*out.format, done + run, out.cols));
         return plane.subspan(from, to - from);
       };
-      container_->Rows(stored.module, base + first, run, part(codes, CodesOffset), part(scales, ScalesOffset), sink_);
-      done += run;
-    }
+      container_->Rows(stored.module, at, run, part(codes, CodesOffset), part(scales, ScalesOffset), sink_);
+    });
   }
 
   void SetGlobal(size_t tensor, float global_scale, float global_divisor) override {
@@ -184,7 +177,7 @@ class HfWriter : public CheckpointWriter {
     for (const OutputTensor& tensor : tensors_) {
       if (tensor.name == "rope_freqs.weight")
         Fail(ErrorKind::kInvalid, "{}: rope_freqs.weight belongs to GGUF only", out_.string());
-      const TensorSlot& slot = slots_.at(tensor.name);
+      const TensorSlot& slot = *layout_.Find(tensor.name);
       auto [found, fresh] = at.emplace(slot.hugging_face, stored_.size());
       stored_of_.push_back(found->second);
       if (fresh) stored_.push_back(MakeStored(files.at(slot.hugging_face), tensor));
@@ -210,7 +203,7 @@ class HfWriter : public CheckpointWriter {
     module.format = first.format;
     module.shape = file.shape;
     // Packed, all experts of a layer lie [expert, out, in], whichever way round they are when plain.
-    if (stored.quantized() && file.shape.size() == 3 && slots_.at(first.name).in_hf.transposed)
+    if (stored.quantized() && file.shape.size() == 3 && layout_.Find(first.name)->in_hf.transposed)
       std::swap(module.shape[1], module.shape[2]);
     module.cols = module.shape.back();
     module.rows = 1;
@@ -432,7 +425,7 @@ class HfWriter : public CheckpointWriter {
   Json GeneratedConfig(const Checkpoint& source) const {
     bool attention = false, mlp = false;
     for (const OutputTensor& tensor : tensors_)
-      if (IsOptionalBias(slots_.at(tensor.name)))
+      if (IsOptionalBias(*layout_.Find(tensor.name)))
         (tensor.name.find(".attn_") != std::string::npos ? attention : mlp) = true;
     Json config =
         HfConfigJson(source.as_made(), dtype_, attention, mlp, source.tokenizer().bos, source.tokenizer().pad);
@@ -486,7 +479,7 @@ class HfWriter : public CheckpointWriter {
   fs::path out_;
   std::vector<OutputTensor> tensors_;
   WriteCursor cursor_;
-  std::unordered_map<std::string, TensorSlot> slots_;  // by canonical name
+  const Layout& layout_;  // of the source
   std::vector<Stored> stored_;
   std::vector<size_t> stored_of_;  // of each tensor
   std::unique_ptr<HfContainer> container_;

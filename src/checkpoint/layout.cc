@@ -3,19 +3,16 @@
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/error.h"
 
 namespace assay {
 
-void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors, std::string_view where) {
+void CheckTensors(const Layout& layout, const ModelConfig& config, const std::vector<Tensor>& tensors,
+                  std::string_view where) {
   std::unordered_map<std::string_view, const Tensor*> by_name;
   for (const Tensor& tensor : tensors) by_name.emplace(tensor.name, &tensor);
-  std::unordered_set<std::string_view> known;
-  std::vector<TensorSlot> slots = TensorSlots(config);
-  for (const TensorSlot& slot : slots) {
-    known.insert(slot.name);
+  for (const TensorSlot& slot : layout.slots()) {
     auto found = by_name.find(slot.name);
     if (found == by_name.end()) {
       if (slot.required)
@@ -37,7 +34,7 @@ void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors,
     }
   }
   for (const Tensor& tensor : tensors) {
-    if (known.contains(tensor.name) || IsRopeTable(tensor.name)) continue;
+    if (layout.Find(tensor.name) || IsRopeTable(tensor.name)) continue;
     Fail(ErrorKind::kUnsupported, "{}: tensor {} {} has no place in the {} architecture with {} layers", where,
          tensor.source_name, ShapeText(tensor.shape), config.architecture, config.n_layers);
   }

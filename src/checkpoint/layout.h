@@ -21,11 +21,12 @@ bool FitsPlace(const StoredPlace& place, const Format& format, int64_t rows, int
 /// Replaces the tensors of a container that hold several of ours (fused projections, all experts of a layer) by their
 /// parts; what cannot be mapped (rows in another order, transposed matrices, norms stored less one) is made when it is
 /// loaded. Tensors are known by source_name. Throws Error{kCorrupt} for shapes that contradict the configuration.
-void SplitStored(const ModelConfig& config, Container container, std::vector<Tensor>& tensors, std::string_view where);
+void SplitStored(const Layout& layout, Container container, std::vector<Tensor>& tensors, std::string_view where);
 
 /// Tensors against the configuration: missing, unknown, wrong shape, a table that holds no integers; a tied output that
 /// is there all the same is Error{kCorrupt}.
-void CheckTensors(const ModelConfig& config, const std::vector<Tensor>& tensors, std::string_view where);
+void CheckTensors(const Layout& layout, const ModelConfig& config, const std::vector<Tensor>& tensors,
+                  std::string_view where);
 /// Tables name experts that there are, else Error{kCorrupt}.
 void CheckTables(const ModelConfig& config, const std::vector<Tensor>& tensors, std::string_view where);
 

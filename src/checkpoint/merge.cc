@@ -17,33 +17,26 @@ int64_t Elements(const std::vector<int64_t>& shape) {
 
 }  // namespace
 
-MergePlan PlanMerge(const ModelConfig& config, Container container, const std::vector<OutputTensor>& outputs,
+MergePlan PlanMerge(const Layout& layout, Container container, const std::vector<OutputTensor>& outputs,
                     std::string_view where) {
   const bool hf = container == Container::kHuggingFace;
-  std::unordered_map<std::string, TensorSlot> slots;
-  for (TensorSlot& slot : TensorSlots(config)) slots.emplace(slot.name, std::move(slot));
   MergePlan plan;
   std::unordered_map<std::string, size_t> at;
   std::vector<int64_t> filled;
   for (const OutputTensor& output : outputs) {
-    auto found = slots.find(output.name);
-    if (found == slots.end()) {  // tensors without a slot (rope_freqs.weight) are stored as they are
+    const TensorSlot* found = layout.Find(output.name);
+    if (!found) {  // tensors without a slot (rope_freqs.weight) are stored as they are
       plan.parts.push_back({plan.stored.size(), {}});
       plan.stored.push_back(output);
       filled.push_back(output.rows * output.cols);
       continue;
     }
-    const TensorSlot& slot = found->second;
-    const StoredPlace& place = hf ? slot.in_hf : slot.in_gguf;
+    const StoredPlace& place = hf ? found->in_hf : found->in_gguf;
     auto [index, fresh] = at.emplace(place.name, plan.stored.size());
     if (fresh) {
       OutputTensor stored = output;
       stored.name = place.name;
-      if (place.turned) std::swap(stored.shape[0], stored.shape[1]);
-      if (place.rows > 0) stored.shape[0] = place.rows;
-      if (place.transposed) std::swap(stored.shape[0], stored.shape[1]);
-      if (place.slices > 1) stored.shape.insert(stored.shape.begin(), place.slices);
-      if (!place.shape.empty()) stored.shape = place.shape;
+      stored.shape = place.ShapeAround(std::move(stored.shape));
       stored.cols = stored.shape.back();
       stored.rows = Elements(stored.shape) / stored.cols;
       plan.stored.push_back(std::move(stored));

@@ -11,22 +11,22 @@
 namespace assay {
 namespace {
 
-/// Rows of a plane that are rows place.Row(r), counted from `base`, of the stored one.
-PlaneSource RowsOf(const PlaneSource& stored, const StoredPlace& place, int64_t base, int64_t row_bytes) {
+/// The part's rows, of which `all` are ours, of a plane of the stored tensor.
+PlaneSource RowsOf(const PlaneSource& stored, const StoredPlace& place, int64_t all, int64_t row_bytes) {
   if (!stored.there()) return {};
-  if (place.run == 0 && stored.mapped) return {stored.mapped + (base + place.first) * row_bytes, nullptr};
-  return {nullptr, [stored, place, base, row_bytes](int64_t begin, int64_t n, std::byte* out) {
-            for (int64_t done = 0; done < n;) {
-              const int64_t from = place.Row(begin + done);
-              const int64_t left = place.run > 0 ? place.run - (begin + done) % place.run : n;
-              const int64_t run = std::min(left, n - done);
+  if (place.run == 0 && stored.mapped) {
+    PlaneSource part;
+    place.ForRuns(0, 1, all, [&](int64_t, int64_t at, int64_t) { part.mapped = stored.mapped + at * row_bytes; });
+    return part;
+  }
+  return {nullptr, [stored, place, all, row_bytes](int64_t begin, int64_t n, std::byte* out) {
+            place.ForRuns(begin, n, all, [&](int64_t row, int64_t at, int64_t count) {
+              std::byte* to = out + (row - begin) * row_bytes;
               if (stored.make)
-                stored.make(base + from, run, out);
+                stored.make(at, count, to);
               else
-                std::memcpy(out, stored.mapped + (base + from) * row_bytes, static_cast<size_t>(run * row_bytes));
-              out += run * row_bytes;
-              done += run;
-            }
+                std::memcpy(to, stored.mapped + at * row_bytes, static_cast<size_t>(count * row_bytes));
+            });
           }};
 }
 
@@ -59,7 +59,7 @@ class Splitter {
     else if (slot.shape.size() == 1)
       Elements(stored, place, out);
     else
-      Rows(stored, slot, place, out);
+      Rows(stored, place, out);
     switch (value) {
       case StoredValue::kSame:
         return out;
@@ -73,9 +73,8 @@ class Splitter {
 
  private:
   /// Rows of a matrix: mapped where they follow each other.
-  void Rows(const Tensor& stored, const TensorSlot& slot, const StoredPlace& place, Tensor& out) const {
+  void Rows(const Tensor& stored, const StoredPlace& place, Tensor& out) const {
     const Format& format = *stored.format;
-    int64_t per_slice = place.rows > 0 ? place.rows : slot.shape[0], base = place.slice * per_slice;
     if (format.flat) {
       if (place.slices > 1 || format.cyclic || !FitsPlace(place, format, out.rows, out.cols))
         Fail(ErrorKind::kUnsupported, "{}: tensor {}: format {} in a tensor that holds several", where_,
@@ -84,8 +83,8 @@ class Splitter {
       out.scales = Shifted(stored.scales, place.first, ScalesOffset(format, place.first, stored.cols));
       return;
     }
-    out.codes = RowsOf(stored.codes, place, base, CodesBytes(format, 1, stored.cols));
-    out.scales = RowsOf(stored.scales, place, base, ScalesBytes(format, 1, stored.cols));
+    out.codes = RowsOf(stored.codes, place, out.rows, CodesBytes(format, 1, stored.cols));
+    out.scales = RowsOf(stored.scales, place, out.rows, ScalesBytes(format, 1, stored.cols));
     if (place.run > 0) out.originals = stored.Sources();
   }
 
@@ -107,15 +106,15 @@ class Splitter {
   /// Elements of a vector, or of a matrix with a row per expert.
   void Elements(const Tensor& stored, const StoredPlace& place, Tensor& out) const {
     const int64_t size = Plain(stored).block_bytes, n = out.cols;
-    const int64_t base = place.slice * (place.rows > 0 ? place.rows : n);
-    if (place.run == 0 && stored.codes.mapped) {
-      out.codes.mapped = stored.codes.mapped + (base + place.first) * size;
+    if (stored.codes.mapped && place.run == 0) {
+      out.codes = RowsOf(stored.codes, place, n, size);
       return;
     }
-    out.codes.make = [stored, place, base, size, n](int64_t, int64_t, std::byte* to) {
+    out.codes.make = [stored, place, size, n](int64_t, int64_t, std::byte* to) {
       const LoadedTensor all = stored.LoadRows(0, stored.rows);
-      for (int64_t i = 0; i < n; ++i)
-        std::memcpy(to + i * size, all.view.codes + (base + place.Row(i)) * size, static_cast<size_t>(size));
+      place.ForRuns(0, n, n, [&](int64_t element, int64_t at, int64_t count) {
+        std::memcpy(to + element * size, all.view.codes + at * size, static_cast<size_t>(count * size));
+      });
     };
   }
 
@@ -169,40 +168,41 @@ class Splitter {
 
 }  // namespace
 
-void SplitStored(const ModelConfig& config, Container container, std::vector<Tensor>& tensors, std::string_view where) {
+void SplitStored(const Layout& layout, Container container, std::vector<Tensor>& tensors, std::string_view where) {
   const bool hf = container == Container::kHuggingFace;
-  std::unordered_map<std::string, std::vector<TensorSlot>> slots;
-  for (TensorSlot& slot : TensorSlots(config)) {
+  std::unordered_map<std::string_view, std::vector<const TensorSlot*>> parts;
+  for (const TensorSlot& slot : layout.slots()) {
     const StoredPlace& place = hf ? slot.in_hf : slot.in_gguf;
     if (place.whole() && place.name == (hf ? slot.hugging_face : slot.name) &&
         !(hf && slot.hf_value != StoredValue::kSame))
       continue;
-    slots[place.name].push_back(std::move(slot));
+    parts[place.name].push_back(&slot);
   }
-  if (slots.empty()) return;
+  if (parts.empty()) return;
   const Splitter splitter(where);
   std::vector<Tensor> out;
   for (Tensor& stored : tensors) {
-    auto found = slots.find(stored.source_name);
-    if (found == slots.end()) {
+    auto found = parts.find(stored.source_name);
+    if (found == parts.end()) {
       out.push_back(std::move(stored));
       continue;
     }
     int64_t expected = 0, stored_elements = 1;
     for (int64_t dim : stored.shape) stored_elements *= dim;
-    for (const TensorSlot& slot : found->second) {
+    for (const TensorSlot* slot : found->second) {
       int64_t n = 1;
-      for (int64_t dim : slot.shape) n *= dim;
+      for (int64_t dim : slot->shape) n *= dim;
       expected += n;
     }
-    bool same_cols = found->second[0].in_hf.transposed || (hf && found->second[0].in_hf.turned) ||
-                     found->second[0].shape.size() == 1 || stored.cols == found->second[0].shape.back();
+    const TensorSlot& first = *found->second.front();
+    bool same_cols = first.in_hf.transposed || (hf && first.in_hf.turned) || first.shape.size() == 1 ||
+                     stored.cols == first.shape.back();
     if (expected != stored_elements || !same_cols)
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: the configuration expects {} elements in rows of {}, found shape {}",
-           where, stored.source_name, expected, found->second[0].shape.back(), ShapeText(stored.shape));
-    for (const TensorSlot& slot : found->second)
+           where, stored.source_name, expected, first.shape.back(), ShapeText(stored.shape));
+    for (const TensorSlot* slot : found->second)
       out.push_back(
-          splitter.Part(stored, slot, hf ? slot.in_hf : slot.in_gguf, hf ? slot.hf_value : StoredValue::kSame));
+          splitter.Part(stored, *slot, hf ? slot->in_hf : slot->in_gguf, hf ? slot->hf_value : StoredValue::kSame));
   }
   tensors = std::move(out);
 }

@@ -79,7 +79,7 @@ std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, 
            tensor.cols, tensor.format->name);
     shapes.push_back(std::move(shape));
   }
-  CheckTensors(source.config(), shapes, out.string());
+  CheckTensors(source.layout(), source.config(), shapes, out.string());
   OutputRules guarded = rules;
   for (FileState& file : ModelFiles(source.path())) guarded.sources.push_back(std::move(file));
   if (container == Container::kGguf) return CreateGgufWriter(out, source, preset, tensors, shard_bytes, guarded);

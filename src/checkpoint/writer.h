@@ -31,14 +31,14 @@ struct OutputTensor {
 
 class CheckpointWriter {
  public:
-  /// Takes configuration, tokenizer, chat template and (same container) metadata from `source`. `preset` names the
-  /// recipe ("q4_k_m"…): GGUF's general.file_type; "" where none fits. `tensors` are all that will be written, in the
-  /// order in which they will come (any order). What `rules` let be replaced is, at Commit; never a file of `source`.
-  /// `shard_bytes` limits one file (0: GGUF is one file, safetensors 5 GB each); a split GGUF is named as llama.cpp
-  /// names its sets. Rows and columns must come in the container's order (tensor_order.h). rope_freqs.weight is written
-  /// by the writer where the target wants it: leave it out of `tensors`. Throws Error{kUnsupported} when the container
-  /// cannot hold a format (GGUF types in safetensors, and the reverse), Error{kInvalid} when the tensors do not make a
-  /// model, Error{kIo}.
+  /// Takes configuration, tokenizer, chat template and (same container) metadata from `source`, which outlives it.
+  /// `preset` names the recipe ("q4_k_m"…): GGUF's general.file_type; "" where none fits. `tensors` are all that will
+  /// be written, in the order in which they will come (any order). What `rules` let be replaced is, at Commit; never a
+  /// file of `source`. `shard_bytes` limits one file (0: GGUF is one file, safetensors 5 GB each); a split GGUF is
+  /// named as llama.cpp names its sets. Rows and columns must come in the container's order (tensor_order.h).
+  /// rope_freqs.weight is written by the writer where the target wants it: leave it out of `tensors`. Throws
+  /// Error{kUnsupported} when the container cannot hold a format (GGUF types in safetensors, and the reverse),
+  /// Error{kInvalid} when the tensors do not make a model, Error{kIo}.
   static std::unique_ptr<CheckpointWriter> Create(Container container, const std::filesystem::path& out,
                                                   const Checkpoint& source, std::string_view preset,
                                                   const std::vector<OutputTensor>& tensors, uint64_t shard_bytes = 0,

@@ -37,7 +37,7 @@ struct MergePlan {
   std::vector<Part> parts;
 };
 /// Throws Error{kInvalid} where the parts of one tensor have different formats, or one is missing.
-MergePlan PlanMerge(const ModelConfig& config, Container container, const std::vector<OutputTensor>& outputs,
+MergePlan PlanMerge(const Layout& layout, Container container, const std::vector<OutputTensor>& outputs,
                     std::string_view where);
 
 /// What of `tensors` has no place among `slots`, and which required one is missing; sentences without their subject.

@@ -468,6 +468,45 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
   return list.Take();
 }
 
+std::vector<int64_t> StoredPlace::ShapeAround(std::vector<int64_t> ours) const {
+  if (!shape.empty()) return shape;
+  if (turned) std::swap(ours[0], ours[1]);
+  if (rows > 0) ours[0] = rows;
+  if (transposed) std::swap(ours[0], ours[1]);
+  if (slices > 1) ours.insert(ours.begin(), slices);
+  if (flat) ours.insert(ours.begin() + 1, 1);
+  return ours;
+}
+
+Layout::Layout(const ModelConfig& config) : slots_(TensorSlots(config)) {
+  for (const TensorSlot& slot : slots_) by_name_.emplace(slot.name, &slot);
+}
+
+const TensorSlot* Layout::Find(std::string_view name) const {
+  auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+bool ListedBefore(std::string_view a, std::string_view b) {
+  auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    if (!digit(a[i]) || !digit(b[j])) {
+      if (a[i] != b[j]) return a[i] < b[j];
+      ++i, ++j;
+      continue;
+    }
+    auto number = [&](std::string_view text, size_t& at) {
+      const size_t begin = at;
+      while (at < text.size() && digit(text[at])) ++at;
+      return text.substr(begin, at - begin);
+    };
+    const std::string_view x = number(a, i), y = number(b, j);
+    if (x.size() != y.size()) return x.size() < y.size();
+    if (x != y) return x < y;
+  }
+  return a.size() < b.size();
+}
+
 std::vector<TensorSlot> HfSlots(const ModelConfig& config) {
   std::vector<TensorSlot> out;
   std::unordered_map<std::string, size_t> at;
@@ -475,12 +514,7 @@ std::vector<TensorSlot> HfSlots(const ModelConfig& config) {
     auto [found, fresh] = at.emplace(slot.hugging_face, out.size());
     if (!fresh) continue;
     const StoredPlace& place = slot.in_hf;
-    if (place.turned) std::swap(slot.shape[0], slot.shape[1]);
-    if (place.rows > 0) slot.shape[0] = place.rows;
-    if (place.transposed) std::swap(slot.shape[0], slot.shape[1]);
-    if (place.slices > 1) slot.shape.insert(slot.shape.begin(), place.slices);
-    if (place.flat) slot.shape.insert(slot.shape.begin() + 1, 1);
-    if (!place.shape.empty()) slot.shape = place.shape;
+    slot.shape = place.ShapeAround(std::move(slot.shape));
     // Quantization schemes target torch.nn.Linear, which neither transposed nor three-dimensional weights are.
     if (place.transposed || slot.shape.size() != 2) slot.linear = false;
     out.push_back(std::move(slot));

@@ -2,8 +2,11 @@
 // Which tensors a model has, what they are called and how they lie in either container. The wiring in ModelConfig says
 // which there are; the architecture's description (arch/) says what files call them.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "describe/model_config.h"
@@ -24,6 +27,19 @@ struct StoredPlace {
   std::vector<int64_t> shape = {};         // of the file's tensor, where our vector lies there as a matrix
   bool whole() const { return slices == 1 && rows == 0 && !transposed && !turned && !flat && shape.empty(); }
   int64_t Row(int64_t r) const { return first + (run > 0 ? r / run * stride + r % run : r); }
+  /// The shape of the file's tensor that a tensor of ours, [out, in] or [n], lies in.
+  std::vector<int64_t> ShapeAround(std::vector<int64_t> ours) const;
+  /// Calls body(row, stored, n) for runs of rows [begin, begin + count) that follow each other in the file too: n rows
+  /// of ours from `row` on, of the file's tensor from `stored` on. `all`: how many are ours. A vector's rows are its
+  /// elements.
+  template <typename Body>
+  void ForRuns(int64_t begin, int64_t count, int64_t all, Body body) const {
+    const int64_t base = slice * (rows > 0 ? rows : all), end = begin + count;
+    for (int64_t row = begin, n = 0; row < end; row += n) {
+      n = run > 0 ? std::min(end - row, run - row % run) : end - row;
+      body(row, base + Row(row), n);
+    }
+  }
 };
 
 /// Values that Hugging Face stores otherwise than engines have them.
@@ -46,6 +62,26 @@ struct TensorSlot {
 
 /// Every tensor that the configuration allows, in the order of evaluation.
 std::vector<TensorSlot> TensorSlots(const ModelConfig& config);
+
+/// TensorSlots by name: built once for a checkpoint, for whoever reads or writes it.
+class Layout {
+ public:
+  explicit Layout(const ModelConfig& config);
+  Layout(const Layout&) = delete;
+  Layout& operator=(const Layout&) = delete;
+
+  /// In the order of evaluation.
+  const std::vector<TensorSlot>& slots() const { return slots_; }
+  /// By its canonical name; null: there is none.
+  const TensorSlot* Find(std::string_view name) const;
+
+ private:
+  std::vector<TensorSlot> slots_;
+  std::unordered_map<std::string_view, const TensorSlot*> by_name_;
+};
+
+/// The order in which tensors are listed: by name, numbers as numbers, so that blk.2 comes before blk.10.
+bool ListedBefore(std::string_view a, std::string_view b);
 
 /// The tensors of a Hugging Face checkpoint: `TensorSlots` with those that share a stored tensor as one (canonical
 /// name: that of their first with ".weight" → its own; shapes as the file has them). What AssembleHfTensors puts

@@ -38,6 +38,16 @@ std::vector<float> Reencoded(const Format& format, const std::vector<float>& wei
   return Decode(tensor);
 }
 
+TEST(Tensors, AreListedLayerAfterLayer) {
+  const std::vector<std::string> ordered = {
+      "blk.0.a",  "blk.2.a",   "blk.2.ffn_up.9.weight", "blk.2.ffn_up.10.weight", "blk.9.attn_norm", "blk.10.a",
+      "blk.10.b", "blk.100.a", "output.weight",         "token_embd.weight"};
+  std::vector<std::string> names(ordered.rbegin(), ordered.rend());
+  std::sort(names.begin(), names.end(), ListedBefore);
+  EXPECT_EQ(names, ordered);
+  for (const std::string& name : ordered) EXPECT_FALSE(ListedBefore(name, name)) << name;
+}
+
 class EveryFormat : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EveryFormat, SurvivesItsContainer) {

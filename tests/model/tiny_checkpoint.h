@@ -75,7 +75,7 @@ class TinyCheckpoint : public Checkpoint {
     tensor.Borrow(view);
     tensor.stored_bytes = codes->size() + scales->size();
     // Find() looks names up in order.
-    std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
+    SortTensors();
   }
   void Matrix(const std::string& name, int64_t rows, int64_t cols, std::string_view format, Random& random,
               double scale) {

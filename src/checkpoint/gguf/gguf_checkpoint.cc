@@ -195,10 +195,10 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   }
   // Newer files of deepseek2 may carry it beside the two.
   if (!names.contains("blk.0.attn_k_b.weight")) SplitLatent(config_, tensors_, head.where);
-  SplitStored(config_, container_, tensors_, head.where);
-  scales.Apply(config_, tensors_);
-  std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
-  CheckTensors(config_, tensors_, head.where);
+  SplitStored(layout(), container_, tensors_, head.where);
+  scales.Apply(layout(), tensors_);
+  SortTensors();
+  CheckTensors(layout(), config_, tensors_, head.where);
   CheckTables(config_, tensors_, head.where);
 
   tokenizer_ = GgufTokenizer(head);

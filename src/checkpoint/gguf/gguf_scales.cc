@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "checkpoint/layout.h"
@@ -51,20 +50,18 @@ bool GgufScales::Take(const GgufFile& file, const GgufTensor& tensor, const std:
   return true;
 }
 
-void GgufScales::Apply(const ModelConfig& config, std::vector<Tensor>& tensors) const {
+void GgufScales::Apply(const Layout& layout, std::vector<Tensor>& tensors) const {
   if (scales_.empty() && input_scales_.empty()) return;
-  std::unordered_map<std::string, size_t> slice_of;
-  for (const TensorSlot& slot : TensorSlots(config))
-    slice_of.emplace(slot.name, static_cast<size_t>(slot.in_gguf.slices > 1 ? slot.in_gguf.slice : 0));
   for (Tensor& tensor : tensors) {
-    const auto slice = slice_of.find(tensor.name);
+    const TensorSlot* slot = layout.Find(tensor.name);
     auto value = [&](const std::map<std::string, Found>& all, float& out) {
       auto found = all.find(tensor.source_name);
-      if (found == all.end() || slice == slice_of.end()) return;
-      if (slice->second >= found->second.values.size())
+      if (found == all.end() || !slot) return;
+      const auto slice = static_cast<size_t>(slot->in_gguf.slice);
+      if (slice >= found->second.values.size())
         Fail(ErrorKind::kCorrupt, "{}: tensor {}: {} scales, expected one for part {}", found->second.where,
-             tensor.source_name, found->second.values.size(), slice->second);
-      out = found->second.values[slice->second];
+             tensor.source_name, found->second.values.size(), slice);
+      out = found->second.values[slice];
     };
     if (!IsNvfp4(*tensor.format)) continue;
     value(scales_, tensor.global_scale);

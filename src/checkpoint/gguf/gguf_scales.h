@@ -23,7 +23,7 @@ class GgufScales {
   /// Whether it is such a scale: a name of either kind whose matrix is NVFP4. Takes its values; throws Error{kCorrupt}.
   bool Take(const GgufFile& file, const GgufTensor& tensor, const std::vector<GgufFile>& files);
   /// Sets global_scale and activation_scale of `tensors`, whose stored ones have been taken apart.
-  void Apply(const ModelConfig& config, std::vector<Tensor>& tensors) const;
+  void Apply(const Layout& layout, std::vector<Tensor>& tensors) const;
 
  private:
   struct Found {

@@ -111,17 +111,11 @@ class GgufWriter : public CheckpointWriter {
     // Vectors are parts of vectors, or rows of a matrix with one row a slice.
     const bool vector = out.shape.size() == 1;
     const int64_t unit = vector ? CodesBytes(format, 1, out.cols) / out.cols : CodesBytes(format, 1, out.cols);
-    const int64_t all = vector ? out.cols : out.rows, per_slice = part.place.rows > 0 ? part.place.rows : all;
-    const int64_t count = vector ? all : n_rows, begin = vector ? 0 : row_begin;
-    for (int64_t done = 0; done < count;) {
-      const int64_t first = part.place.Row(begin + done);
-      int64_t run = 1;
-      while (done + run < count && part.place.Row(begin + done + run) == first + run) ++run;
-      const int64_t at = part.place.slice * per_slice + first;
+    const int64_t all = vector ? out.cols : out.rows, begin = vector ? 0 : row_begin;
+    part.place.ForRuns(begin, vector ? all : n_rows, all, [&](int64_t row, int64_t at, int64_t n) {
       WriteAt(places_[part.stored], static_cast<uint64_t>(at * unit),
-              codes.subspan(static_cast<size_t>(done * unit), static_cast<size_t>(run * unit)));
-      done += run;
-    }
+              codes.subspan(static_cast<size_t>((row - begin) * unit), static_cast<size_t>(n * unit)));
+    });
   }
 
   void SetGlobal(size_t tensor, float global_scale, float global_divisor) override {
@@ -327,7 +321,7 @@ std::unique_ptr<CheckpointWriter> CreateGgufWriter(const std::filesystem::path& 
   if (!FindArchitecture(config.architecture)->in_llama_cpp)
     Fail(ErrorKind::kUnsupported, "{}: GGUF has no architecture {}; write a Hugging Face folder instead", out.string(),
          config.architecture);
-  MergePlan plan = PlanMerge(config, Container::kGguf, tensors, out.string());
+  MergePlan plan = PlanMerge(source.layout(), Container::kGguf, tensors, out.string());
   return std::make_unique<GgufWriter>(out, source, preset, tensors, std::move(plan), shard_bytes, rules);
 }
 
