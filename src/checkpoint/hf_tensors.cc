@@ -102,7 +102,7 @@ class Assembler {
     if (format.empty())
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: dtype {} is not supported here; expected {}", source_.FileOf(plain),
            plain.name, plain.dtype, slot.integers ? "I64 or I32" : "F32, F16 or BF16");
-    if (plain.shape != slot.shape)
+    if (plain.shape != slot.shape && !(slot.in_hf.scalar && plain.shape.empty()))
       Fail(ErrorKind::kCorrupt, "{}: tensor {}: config.json expects shape {}, found {}", source_.FileOf(plain),
            plain.name, ShapeText(slot.shape), ShapeText(plain.shape));
     tensor.format = &GetFormat(format);

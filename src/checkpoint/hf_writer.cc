@@ -71,6 +71,7 @@ struct Shard {
 struct Stored {
   std::string name;     // "model.layers.0.mlp.up_proj.weight"
   bool linear = false;  // what quantization schemes target
+  bool scalar = false;  // one element without a dimension
   bool begun = false;
   HfModule module;  // name without ".weight"; shape as the file has it
   bool quantized() const { return DtypeOfFormat(*module.format).empty(); }
@@ -197,6 +198,7 @@ class HfWriter : public CheckpointWriter {
     Stored stored;
     stored.name = file.hugging_face;
     stored.linear = file.linear;
+    stored.scalar = file.in_hf.scalar;
     HfModule& module = stored.module;
     module.name = stored.name;
     if (module.name.ends_with(kWeight)) module.name.resize(module.name.size() - kWeight.size());
@@ -271,7 +273,8 @@ class HfWriter : public CheckpointWriter {
 
   std::vector<SafetensorsPart> PartsOf(const Stored& stored) const {
     if (stored.quantized()) return container_->Parts(stored.module);
-    return {MakePart(stored.name, DtypeOfFormat(*stored.module.format), stored.module.shape)};
+    return {MakePart(stored.name, DtypeOfFormat(*stored.module.format),
+                     stored.scalar ? std::vector<int64_t>() : stored.module.shape)};
   }
 
   void PlanShards(uint64_t shard_bytes) {

@@ -31,15 +31,18 @@ enum class Activation : uint8_t {
   kRelu2,      // relu(x)²
   kQuickGelu,  // x sigmoid(1.702 x)
   kTanh,
+  kXielu,          // with parameters of each layer, which are tensors (Apertus)
   kClampedSilu,    // silu, gate and up clamped at swiglu_limit
   kClampedSwiglu,  // gpt-oss: clamped at swiglu_limit, sigmoid of 1.702 x, up + 1
 };
 /// What is done to queries and keys before they meet.
 enum class QkNorm : uint8_t {
   kNone,
-  kHead,        // RMS over each head, one weight [head_dim] for all
-  kEachHead,    // LayerNorm over each head, a weight [heads, head_dim]
-  kUnweighted,  // RMS over each head without a weight, after the rotation, where there is a rotation (Llama 4)
+  kHead,         // RMS over each head, one weight [head_dim] for all
+  kRotatedHead,  // the same behind the rotation (Hunyuan)
+  kWhole,        // RMS over all heads together, a weight [heads * head_dim] (OLMo 2)
+  kEachHead,     // LayerNorm over each head, a weight [heads, head_dim]
+  kUnweighted,   // RMS over each head without a weight, after the rotation, where there is a rotation (Llama 4)
 };
 /// Tensors that some models of an architecture have.
 enum class Presence : uint8_t { kNever, kOptional, kAlways };
@@ -150,6 +153,7 @@ struct ModelConfig {
   bool norm_bias = false;          // LayerNorm with bias
   bool parallel = false;           // attention and feed-forward read the same residual
   bool shared_norm = false;        // parallel: they share attn_norm
+  bool pre_norms = true;           // attn_norm and ffn_norm; false: a block reads the residual as it is (OLMo 2)
   bool post_norms = false;         // post_attention_norm and post_ffw_norm on what a block adds
   bool sub_norms = false;          // attn_sub_norm before attn_output, ffn_sub_norm before ffn_down (BitNet)
   bool learned_positions = false;  // position_embd.weight [context, hidden] instead of RoPE
@@ -207,9 +211,9 @@ ASSAY_FIELDS(MambaConfig, heads, head_dim, state, groups, kernel)
 ASSAY_FIELDS(ModelConfig, architecture, name, n_layers, hidden, n_heads, n_kv_heads, head_dim, feed_forward, vocab,
              context, rms_epsilon, rope_theta, rotary_dim, rope_interleaved, rope_scaling, rope_factors,
              rope_long_factors, rope_local_theta, rope_local_scaling, sliding_window, tied_output, layers, norm,
-             norm_bias, parallel, shared_norm, post_norms, sub_norms, learned_positions, sinks, output_gate, gated,
-             activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale, logit_scale,
-             attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
+             norm_bias, parallel, shared_norm, pre_norms, post_norms, sub_norms, learned_positions, sinks, output_gate,
+             gated, activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale,
+             logit_scale, attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
              temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, extra_layers,
              fused_experts, stop_tokens, generation)
 

@@ -43,11 +43,11 @@ class Facts {
     const auto& [architecture, name, n_layers, hidden, n_heads, n_kv_heads, head_dim, feed_forward, vocab, context,
                  rms_epsilon, rope_theta, rotary_dim, rope_interleaved, rope_scaling, rope_factors, rope_long_factors,
                  rope_local_theta, rope_local_scaling, sliding_window, tied_output, layers, norm, norm_bias, parallel,
-                 shared_norm, post_norms, sub_norms, learned_positions, sinks, output_gate, gated, activation, qk_norm,
-                 qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale, logit_scale, attention_scale,
-                 attention_softcap, logit_softcap, temperature_scale, temperature_floor, temperature_rotated,
-                 swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, extra_layers, fused_experts,
-                 stop_tokens, generation] = c;
+                 shared_norm, pre_norms, post_norms, sub_norms, learned_positions, sinks, output_gate, gated,
+                 activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale,
+                 logit_scale, attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
+                 temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba,
+                 extra_layers, fused_experts, stop_tokens, generation] = c;
     bool any_dense = false, any_experts = false, any_rope = false, any_local = false, any_attention = false;
     for (int64_t i = 0; i < n_layers; ++i) {
       const LayerConfig layer = c.Layer(i);
@@ -67,6 +67,7 @@ class Facts {
     Flag("biases of the norms", norm_bias);
     Flag("attention beside the feed-forward block", parallel);
     Flag("one norm for both", shared_norm);
+    Flag("norms before the blocks", pre_norms);
     Flag("norms behind the blocks", post_norms);
     Flag("norms inside the blocks", sub_norms);
     Flag("learned positions", learned_positions);
@@ -122,6 +123,8 @@ class Facts {
         return "quick GELU";
       case Activation::kTanh:
         return "tanh";
+      case Activation::kXielu:
+        return "xIELU";
       case Activation::kRelu2:
         return "squared ReLU";
       case Activation::kClampedSilu:

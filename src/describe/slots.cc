@@ -30,6 +30,7 @@ const std::vector<StoredName>& HfDefaults() {
       {"ffn_up", "mlp.up_proj"},
       {"ffn_down", "mlp.down_proj"},
       {"ffn_sub_norm", "mlp.ffn_sub_norm"},
+      {"ffn_xielu", "mlp.act_fn"},
       {"post_ffw_norm", "post_feedforward_layernorm"},
       {"ffn_gate_inp", "mlp.gate"},
       {"exp_probs_b", "=mlp.gate.e_score_correction"},
@@ -133,6 +134,14 @@ class SlotList {
   void VectorOf(std::string_view part, std::string_view suffix, std::vector<int64_t> gguf_shape) {
     Vector(part, suffix, gguf_shape[0] * gguf_shape[1]);
     slots_.back().in_gguf.shape = std::move(gguf_shape);
+  }
+  /// A number of the layer that Hugging Face has as a tensor and GGUF in metadata. `scalar`: there without a dimension.
+  void Parameter(std::string_view part, std::string_view name, std::string_view gguf_key, bool scalar) {
+    Vector(part, name, 1);
+    TensorSlot& slot = slots_.back();
+    slot.in_hf.scalar = scalar;
+    slot.in_gguf.metadata = gguf_key;
+    slot.in_gguf.item = layer_;
   }
   void Linear(std::string_view part, int64_t out, int64_t in, Presence bias = Presence::kNever) {
     Add(part, "weight", {out, in}, true, true);
@@ -283,9 +292,12 @@ void AttentionSlots(const ModelConfig& c, SlotList& list) {
   list.Linear("attn_q", c.output_gate ? 2 * q : q, c.hidden, c.qkv_bias);
   list.Linear("attn_k", kv, c.hidden, c.qkv_bias);
   list.Linear("attn_v", kv, c.hidden, c.qkv_bias);
-  if (c.qk_norm == QkNorm::kHead) {
+  if (c.qk_norm == QkNorm::kHead || c.qk_norm == QkNorm::kRotatedHead) {
     list.Norm("attn_q_norm", c.head_dim);
     list.Norm("attn_k_norm", c.head_dim);
+  } else if (c.qk_norm == QkNorm::kWhole) {
+    list.Norm("attn_q_norm", q);
+    list.Norm("attn_k_norm", kv);
   } else if (c.qk_norm == QkNorm::kEachHead) {
     list.Table("attn_q_norm", c.n_heads, c.head_dim);
     list.Table("attn_k_norm", c.n_kv_heads, c.head_dim);
@@ -396,6 +408,12 @@ void MambaSlots(const ModelConfig& c, SlotList& list) {
 void FeedForwardSlots(const ModelConfig& c, SlotList& list) {
   if (c.gated) list.Linear("ffn_gate", c.feed_forward, c.hidden, c.mlp_bias);
   list.Linear("ffn_up", c.feed_forward, c.hidden, c.mlp_bias);
+  if (c.activation == Activation::kXielu) {
+    list.Parameter("ffn_xielu", "alpha_p", "xielu.alpha_p", false);
+    list.Parameter("ffn_xielu", "alpha_n", "xielu.alpha_n", false);
+    list.Parameter("ffn_xielu", "beta", "xielu.beta", true);
+    list.Parameter("ffn_xielu", "eps", "xielu.eps", true);
+  }
   if (c.sub_norms) list.Norm("ffn_sub_norm", c.feed_forward);
   list.Linear("ffn_down", c.hidden, c.feed_forward, c.mlp_bias);
 }
@@ -434,7 +452,7 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
     const LayerConfig layer = config.Layer(i);
     list.BeginLayer(i);
     if (config.hyper.streams > 0) HyperSlots(config, list);
-    list.Norm("attn_norm", hidden);
+    if (config.pre_norms) list.Norm("attn_norm", hidden);
     if (layer.recurrent && config.mamba.heads > 0)
       MambaSlots(config, list);
     else if (layer.recurrent)
@@ -447,7 +465,7 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
       AttentionSlots(config, list);
     if (config.indexer.heads > 0 && config.latent.kv_rank > 0 && !layer.shared_index) IndexerSlots(config, list);
     if (config.post_norms) list.Norm("post_attention_norm", hidden);
-    if (!config.shared_norm) list.Norm("ffn_norm", hidden);
+    if (config.pre_norms && !config.shared_norm) list.Norm("ffn_norm", hidden);
     if (layer.experts)
       ExpertSlots(config, layer, list);
     else

@@ -25,6 +25,9 @@ struct StoredPlace {
   bool turned = false;                     // our row r, column c is its row first + c, column r
   bool flat = false;                       // the file's tensor has further dimensions of size 1
   std::vector<int64_t> shape = {};         // of the file's tensor, where our vector lies there as a matrix
+  bool scalar = false;                     // our vector of one element has no dimension there
+  std::string metadata = {};               // no tensor but item `item` of this metadata, or the one for all
+  int64_t item = 0;
   bool whole() const { return slices == 1 && rows == 0 && !transposed && !turned && !flat && shape.empty(); }
   int64_t Row(int64_t r) const { return first + (run > 0 ? r / run * stride + r % run : r); }
   /// The shape of the file's tensor that a tensor of ours, [out, in] or [n], lies in.

@@ -46,11 +46,16 @@ void Layer::Add(const Pass& pass, float* x, const NormWeights& post_norm, float*
   AddRows(pass, rows, hidden, {residual, hidden});
 }
 
+const float* Layer::Input(const Pass& pass, const Part& part, const float* x, float* normed) const {
+  if (!config_.pre_norms) return x;
+  const int64_t hidden = config_.hidden;
+  Normalize(pass, config_, part.norm, {x, hidden}, pass.n(), {normed, hidden});
+  return normed;
+}
+
 void Layer::RunStreams(const Pass& pass, const Scratch& scratch, const Part& part, float* residual) const {
-  const int64_t n = pass.n(), hidden = config_.hidden;
-  part.mix->Collapse(pass, *scratch.mix, residual, n, scratch.collapsed);
-  Normalize(pass, config_, part.norm, {scratch.collapsed, hidden}, n, {scratch.normed, hidden});
-  part.block->Run(pass, scratch.normed, scratch.mixed);
+  part.mix->Collapse(pass, *scratch.mix, residual, pass.n(), scratch.collapsed);
+  part.block->Run(pass, Input(pass, part, scratch.collapsed, scratch.normed), scratch.mixed);
   part.mix->Return(pass, *scratch.mix, scratch.mixed, residual);
 }
 
@@ -61,14 +66,11 @@ void Layer::Run(const Pass& pass, float* residual) const {
     for (const Part* part : {&mixer_, &feed_forward_}) RunStreams(pass, scratch, *part, residual);
     return;
   }
-  auto normalize = [&](const NormWeights& norm) {
-    Normalize(pass, config_, norm, {residual, config_.hidden}, pass.n(), {scratch.normed, config_.hidden});
-  };
-  normalize(mixer_.norm);
-  mixer_.block->Run(pass, scratch.normed, scratch.mixed);
+  const float* x = Input(pass, mixer_, residual, scratch.normed);
+  mixer_.block->Run(pass, x, scratch.mixed);
   if (!config_.parallel) Add(pass, scratch.mixed, mixer_.post_norm, residual);
-  if (!config_.shared_norm) normalize(feed_forward_.norm);
-  feed_forward_.block->Run(pass, scratch.normed, scratch.fed);
+  if (!config_.shared_norm) x = Input(pass, feed_forward_, residual, scratch.normed);
+  feed_forward_.block->Run(pass, x, scratch.fed);
   if (config_.parallel) Add(pass, scratch.mixed, mixer_.post_norm, residual);
   Add(pass, scratch.fed, feed_forward_.post_norm, residual);
 }

@@ -30,6 +30,8 @@ class Layer {
     float* collapsed;  // of hyper-connections
     std::optional<HyperConnection::Scratch> mix;
   };
+  /// What a block reads: x [n, hidden] itself, or normed, where it puts the norm of x.
+  const float* Input(const Pass& pass, const Part& part, const float* x, float* normed) const;
   void RunStreams(const Pass& pass, const Scratch& scratch, const Part& part, float* residual) const;
   void Add(const Pass& pass, float* x, const NormWeights& post_norm, float* residual) const;
 

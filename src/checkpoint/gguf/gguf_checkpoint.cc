@@ -96,6 +96,31 @@ void SplitLatent(const ModelConfig& config, std::vector<Tensor>& tensors, std::s
   tensors = std::move(out);
 }
 
+/// Numbers of layers that GGUF keeps in metadata, an item a layer or one for all, become the tensors that others have.
+void AddParameters(const GgufFile& file, const ModelConfig& config, std::vector<Tensor>& tensors) {
+  for (const TensorSlot& slot : TensorSlots(config)) {
+    const std::string& key = slot.in_gguf.metadata;
+    if (key.empty()) continue;
+    const GgufValue* value = file.Find(key);
+    if (!value) Fail(ErrorKind::kCorrupt, "{}: metadata {} is missing", file.where, key);
+    float number = 0;
+    if (value->type != GgufType::kArray) {
+      number = static_cast<float>(file.Number(key, 0.0));
+    } else {
+      if (static_cast<int64_t>(file.Array(key, GgufType::kFloat32)->count) < config.n_layers)
+        Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected {} items, found {}", file.where, key, config.n_layers,
+             value->count);
+      number = static_cast<float>(value->ItemNumber(static_cast<uint64_t>(slot.in_gguf.item)));
+    }
+    Tensor& tensor = tensors.emplace_back();
+    tensor.name = tensor.source_name = slot.name;
+    tensor.shape = {1};
+    tensor.format = &F32Format();
+    tensor.rows = tensor.cols = 1;
+    tensor.codes.make = [number](int64_t, int64_t, std::byte* out) { std::memcpy(out, &number, sizeof number); };
+  }
+}
+
 }  // namespace
 
 std::optional<SplitName> ParseSplitName(const std::string& name) {
@@ -196,6 +221,7 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
   // Newer files of deepseek2 may carry it beside the two.
   if (!names.contains("blk.0.attn_k_b.weight")) SplitLatent(config_, tensors_, head.where);
   SplitStored(layout(), container_, tensors_, head.where);
+  AddParameters(head, config_, tensors_);
   scales.Apply(layout(), tensors_);
   SortTensors();
   CheckTensors(layout(), config_, tensors_, head.where);

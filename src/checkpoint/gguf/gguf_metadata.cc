@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -92,6 +93,17 @@ void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSp
     out.AddFloat32("general.sampling.penalty_repeat", generation.repetition_penalty);
     out.AddInt32("general.sampling.penalty_last_n", static_cast<int32_t>(std::min<int64_t>(window, INT32_MAX)));
   }
+}
+
+/// Numbers of layers that are tensors elsewhere: an array each, an item a layer.
+void AddParameters(GgufMetadata& out, const Checkpoint& source) {
+  std::map<std::string, std::vector<float>> arrays;
+  for (const TensorSlot& slot : TensorSlots(source.config())) {
+    if (slot.in_gguf.metadata.empty()) continue;
+    const LoadedTensor number = source.Get(slot.name).LoadRows(0, 1);
+    number.view.format->decode_row(number.view, 0, &arrays[slot.in_gguf.metadata].emplace_back());
+  }
+  for (const auto& [key, values] : arrays) out.AddFloats(key, values);
 }
 
 /// SentencePiece BPE in tokenizer.json has merges by rank and no scores; GGUF has scores alone. The score of a merge's
@@ -226,6 +238,7 @@ GgufMetadata GgufMetadataOf(const Checkpoint& source, std::string_view preset, c
   if (!source.config().name.empty()) out.AddString("general.name", source.config().name);
   add_general();
   AddModel(out, source.config(), spec);
+  AddParameters(out, source);
   AddTokenizer(out, source);
   return out;
 }

@@ -106,6 +106,7 @@ class GgufWriter : public CheckpointWriter {
                  std::span<const std::byte> scales) override {
     cursor_.Accept(tensor, row_begin, n_rows, codes.size(), scales.size());
     const MergePlan::Part& part = plan_.parts[tensor];
+    if (!part.place.metadata.empty()) return;
     const OutputTensor &out = tensors_[tensor], &stored = plan_.stored[part.stored];
     const Format& format = *stored.format;
     // Vectors are parts of vectors, or rows of a matrix with one row a slice.
@@ -183,8 +184,12 @@ class GgufWriter : public CheckpointWriter {
   /// Tensors in order, each file as full as `shard_bytes` (0: no limit) allows; a larger tensor has one of its own.
   void Distribute(uint64_t shard_bytes, const std::filesystem::path& out) {
     shards_.emplace_back();
+    std::vector<bool> in_metadata(plan_.stored.size());
+    for (const MergePlan::Part& part : plan_.parts) in_metadata[part.stored] = !part.place.metadata.empty();
     uint64_t used = 0;
     for (size_t i = 0; i < plan_.stored.size(); ++i) {
+      if (in_metadata[i]) continue;
+      ++n_tensors_;
       const OutputTensor& tensor = plan_.stored[i];
       const auto bytes = Padded(static_cast<uint64_t>(CodesBytes(*tensor.format, tensor.rows, tensor.cols)));
       if (shard_bytes > 0 && used > 0 && used + bytes > shard_bytes) {
@@ -251,7 +256,7 @@ class GgufWriter : public CheckpointWriter {
     if (shards_.size() > 1) {
       metadata.AddUint16("split.no", static_cast<uint16_t>(index));
       metadata.AddUint16("split.count", static_cast<uint16_t>(shards_.size()));
-      metadata.AddInt32("split.tensors.count", static_cast<int32_t>(plan_.stored.size() + side_tensors_.size()));
+      metadata.AddInt32("split.tensors.count", static_cast<int32_t>(n_tensors_ + side_tensors_.size()));
     }
     std::string head = "GGUF";
     Append<uint32_t>(head, 3);
@@ -297,6 +302,7 @@ class GgufWriter : public CheckpointWriter {
   MergePlan plan_;
   WriteCursor cursor_;
   std::vector<Shard> shards_;
+  size_t n_tensors_ = 0;       // in all shards, but for side tensors
   std::vector<Place> places_;  // of the stored tensors
   std::vector<SideTensor> side_tensors_;
   std::map<size_t, size_t> scale_of_;  // stored tensor → side tensor

@@ -162,6 +162,8 @@ const char* ActivationName(Activation activation) {
       return "quick_gelu";
     case Activation::kTanh:
       return "tanh";
+    case Activation::kXielu:
+      return "xielu";
   }
   return "silu";
 }

@@ -55,9 +55,12 @@ GroupedAttention::GroupedAttention(const BlockContext& context, const WeightRead
   v_ = reader.ReadLinear("attn_v", kv_width_, c.hidden);
   o_ = reader.ReadLinear("attn_output", c.hidden, q_width_);
   sub_norm_ = reader.ReadNorm("attn_sub_norm", q_width_);
-  if (c.qk_norm == QkNorm::kHead) {
+  if (c.qk_norm == QkNorm::kHead || c.qk_norm == QkNorm::kRotatedHead) {
     q_norm_ = reader.ReadVector("attn_q_norm.weight", c.head_dim);
     k_norm_ = reader.ReadVector("attn_k_norm.weight", c.head_dim);
+  } else if (c.qk_norm == QkNorm::kWhole) {
+    q_norm_ = reader.ReadVector("attn_q_norm.weight", q_width_);
+    k_norm_ = reader.ReadVector("attn_k_norm.weight", kv_width_);
   } else if (c.qk_norm == QkNorm::kEachHead) {
     q_norm_ = reader.ReadTable("attn_q_norm.weight", c.n_heads, c.head_dim);
     k_norm_ = reader.ReadTable("attn_k_norm.weight", c.n_kv_heads, c.head_dim);
@@ -85,13 +88,17 @@ void GroupedAttention::Prepare(const Pass& pass, Rows q, Rows k) const {
     each(pass, c.rms_epsilon, k_norm_, keys, k);
   };
   if (c.qk_norm == QkNorm::kHead) normalize(NormalizeHeads);
+  if (c.qk_norm == QkNorm::kWhole) {
+    NormalizeRms(pass, c.rms_epsilon, q_norm_, q, pass.n(), q);
+    NormalizeRms(pass, c.rms_epsilon, k_norm_, k, pass.n(), k);
+  }
   if (c.qk_norm == QkNorm::kEachHead) normalize(NormalizeEachHead);
   if (layer_.rope && !c.learned_positions) {
     const Rotation rotation{layer_.local_rope ? pass.shared.local_angles : pass.shared.angles, c.rope_interleaved};
     Rotate(pass, rotation, {c.n_heads, c.rotary_dim, c.head_dim}, q);
     Rotate(pass, rotation, {c.n_kv_heads, c.rotary_dim, c.head_dim}, k);
   }
-  if (c.qk_norm == QkNorm::kUnweighted && layer_.rope) normalize(NormalizeHeads);
+  if (c.qk_norm == QkNorm::kRotatedHead || (c.qk_norm == QkNorm::kUnweighted && layer_.rope)) normalize(NormalizeHeads);
   if (c.temperature_scale > 0 && layer_.rope == c.temperature_rotated) Temper(pass, q);
 }
 

@@ -3,6 +3,18 @@
 #include "model/block/table.h"
 
 namespace assay {
+namespace {
+
+Xielu ReadXielu(const WeightReader& reader) {
+  auto parameter = [&](const char* name) {
+    const Vector value = reader.ReadVector(std::string("ffn_xielu.") + name, 1);
+    return value.empty() ? 0.0f : value[0];  // planned without weights
+  };
+  const float beta = parameter("beta");
+  return {Softplus(parameter("alpha_p")), beta + Softplus(parameter("alpha_n")), beta, parameter("eps")};
+}
+
+}  // namespace
 
 FeedForward::FeedForward(const ModelConfig& config, const WeightReader& reader, const std::string& suffix,
                          int64_t width, bool gated)
@@ -10,6 +22,7 @@ FeedForward::FeedForward(const ModelConfig& config, const WeightReader& reader, 
   if (gated) gate_ = reader.ReadLinear("ffn_gate" + suffix, width, config.hidden);
   up_ = reader.ReadLinear("ffn_up" + suffix, width, config.hidden);
   down_ = reader.ReadLinear("ffn_down" + suffix, config.hidden, width);
+  if (config.activation == Activation::kXielu) xielu_ = ReadXielu(reader);
 }
 
 void FeedForward::ReadSubNorm(const WeightReader& reader) {
@@ -23,7 +36,10 @@ void FeedForward::Run(const Pass& pass, const Scratch& scratch, const float* x, 
     Multiply(pass, in, n, {{gate_, gate}, {up_, up}});
   else
     Multiply(pass, in, n, {{up_, gate}});
-  Activate(pass, *config_, gate, gate_.present() ? up : Rows{}, n, width_, gate);
+  if (config_->activation == Activation::kXielu)
+    ActivateXielu(pass, xielu_, gate, gate_.present() ? up : Rows{}, n, width_, gate);
+  else
+    Activate(pass, *config_, gate, gate_.present() ? up : Rows{}, n, width_, gate);
   if (!sub_norm_.weight.empty()) Normalize(pass, *config_, sub_norm_, gate, n, gate);
   Multiply(pass, gate, n, {{down_, {out, config_->hidden}}});
 }

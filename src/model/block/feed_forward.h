@@ -25,6 +25,7 @@ class FeedForward {
   const ModelConfig* config_;
   int64_t width_;
   Linear gate_, up_, down_;
+  Xielu xielu_;
   NormWeights sub_norm_;
 };
 

@@ -71,6 +71,9 @@ void ActivateRow(const ModelConfig& config, const float* gate, const float* up, 
       return MulEach(gate, up, n, out, [](float x) { return x * Sigmoid(1.702f * x); });
     case Activation::kTanh:
       return MulEach(gate, up, n, out, [](float x) { return std::tanh(x); });
+    case Activation::kXielu:
+      ASSAY_CHECK(!"parameters of a layer");  // ActivateXielu
+      return;
     case Activation::kClampedSilu:
       ASSAY_CHECK(up != nullptr);
       for (int64_t i = 0; i < n; ++i) {
@@ -154,6 +157,17 @@ void Rotate(const Pass& pass, Rotation rotation, Heads heads, Rows x) {
 void Activate(const Pass& pass, const ModelConfig& config, ConstRows gate, ConstRows up, int64_t n, int64_t width,
               Rows out) {
   EachRow(pass, n, 4, [&](int64_t t) { ActivateRow(config, gate[t], up.data ? up[t] : nullptr, width, out[t]); });
+}
+
+void ActivateXielu(const Pass& pass, const Xielu& xielu, ConstRows gate, ConstRows up, int64_t n, int64_t width,
+                   Rows out) {
+  EachRow(pass, n, 4, [&](int64_t t) {
+    MulEach(gate[t], up.data ? up[t] : nullptr, width, out[t], [&](float x) {
+      const float curve =
+          x > 0 ? xielu.positive * x * x : xielu.negative * (std::expm1(std::min(x, xielu.epsilon)) - x);
+      return curve + xielu.beta * x;
+    });
+  });
 }
 
 void Scale(const Pass& pass, float factor, int64_t width, Rows x) {

@@ -50,6 +50,15 @@ void Rotate(const Pass& pass, Rotation rotation, Heads heads, Rows x);
 void Activate(const Pass& pass, const ModelConfig& config, ConstRows gate, ConstRows up, int64_t n, int64_t width,
               Rows out);
 
+/// xIELU (Huang and Schlag 2024, arXiv 2411.13010): positive · x² + beta · x above 0, below it
+/// negative · (exp(min(x, epsilon)) - 1 - x) + beta · x.
+struct Xielu {
+  float positive = 0, negative = 0, beta = 0, epsilon = 0;
+};
+/// The same with xIELU, whose parameters are a layer's own.
+void ActivateXielu(const Pass& pass, const Xielu& xielu, ConstRows gate, ConstRows up, int64_t n, int64_t width,
+                   Rows out);
+
 void Scale(const Pass& pass, float factor, int64_t width, Rows x);
 /// to [n, width] = from.
 void CopyRows(const Pass& pass, ConstRows from, int64_t n, int64_t width, Rows to);
