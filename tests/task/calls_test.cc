@@ -44,6 +44,8 @@ TEST(CallSyntax, ReadsWhatModelsWrite) {
            "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}",  // the closing tag was a stop string
            "<tool_call>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]</tool_call>",  // SmolLM2 writes a list
            "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}</tool_call>",
+           "<tool_calls>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]</tool_calls>",  // Hunyuan
+           "<function_calls>\nf(a=1)\n</function_calls>",                              // OLMo 3
            "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": 1}}]",
            "[TOOL_CALLS]f[ARGS]{\"a\": 1}",
            "[TOOL_CALLS]f{\"a\": 1}",
@@ -69,9 +71,16 @@ TEST(CallSyntax, ReadsWhatModelsWrite) {
            "{\"name\": \"f\", \"parameters\": {\"a\": 1}}\n{\"name\": \"g\"}",
            "[f(a=1), g()]",
            "f(a=1)\ng()",
+           "<function_calls>\nf(a=1)\ng()\n</function_calls>",
            "<function=f>{\"a\": 1}</function><function=g>{}</function>",
        })
     EXPECT_EQ(Calls(text), two) << text;
+}
+
+TEST(CallSyntax, ValuesOfOlmoAreJsonOrPython) {
+  EXPECT_EQ(Calls("<function_calls>\nf(a='x', b=true, c=null, d=[1, 2.5], e=False)\n</function_calls>"),
+            Json::parse(R"([["f",{"a":"x","b":true,"c":null,"d":[1,2.5],"e":false}]])"));
+  EXPECT_EQ(Calls("<function_calls>\n<invoke name=\"f\">\n</invoke>\n</function_calls>"), "error");
 }
 
 TEST(CallSyntax, PlainTextIsNoCall) {

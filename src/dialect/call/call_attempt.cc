@@ -56,6 +56,7 @@ constexpr std::string_view kMarks[] = {"<tool_call",
                                        "<|/tool_call|>",
                                        "</TOOLCALL>",
                                        "</tool_calls>",
+                                       "</function_calls>",
                                        "<|python_end|>",
                                        "<|tools_suffix|>",
                                        "to=functions."};

@@ -69,7 +69,8 @@ constexpr Section kSections[] = {
     {"gemma4", "<|tool_call>", "<tool_call|>", Body::kGemma},
     {"granite", "<|tool_call|>", "<|/tool_call|>", Body::kJson},  // Phi-4-mini too
     {"nemotron", "<TOOLCALL>", "</TOOLCALL>", Body::kJson},
-    {"minimax1", "<tool_calls>", "</tool_calls>", Body::kJson},  // Apriel too
+    {"minimax1", "<tool_calls>", "</tool_calls>", Body::kJson},  // Apriel and Hunyuan too
+    {"olmo3", "<function_calls>", "</function_calls>", Body::kPython},
     {"lfm2", "<|tool_call_start|>", "<|tool_call_end|>", Body::kJsonOrPython},
     {"llama4", "<|python_start|>", "<|python_end|>", Body::kJsonOrPython},
     {"apertus", "<|tools_prefix|>", "<|tools_suffix|>", Body::kNameKeyed},
