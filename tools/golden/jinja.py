@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Makes tests/golden/jinja/{templates,cases}.json: what Hugging Face transformers' own template environment renders.
 
-  python tools/golden/jinja.py TEMPLATES_DIR tests/golden/jinja [--gguf MODEL.gguf]
+  python tools/golden/jinja.py TEMPLATES_DIR tests/golden/jinja [--gguf MODEL.gguf] [--add]
 
 TEMPLATES_DIR holds *.jinja (ggml-org/llama.cpp models/templates at 10e97801, and from the source distribution of llama-cpp-python
-0.3.36 those of gpt-oss, GLM-4.6, Qwen3-Coder, DeepSeek-V3.1, SmolLM3, Granite 4.0 and Mistral-Small-3.2; each template has its
-model's licence). --gguf adds
-that file's tokenizer.chat_template. Needs transformers, jinja2, and gguf for --gguf.
+0.3.36 those of gpt-oss, GLM-4.6, GLM-4.7-Flash, Qwen3-Coder, DeepSeek-V3.1, SmolLM3, Granite 4.0, Mistral-Small-3.2, Apertus and
+MiniMax-M2; each template has its model's licence). --gguf adds that file's tokenizer.chat_template. --add keeps the templates that are
+there and renders those of TEMPLATES_DIR alone. Needs transformers, jinja2, and gguf for --gguf.
 """
 import argparse
 import datetime as real_datetime
@@ -60,6 +60,7 @@ def main():
     parser.add_argument("templates")
     parser.add_argument("out")
     parser.add_argument("--gguf")
+    parser.add_argument("--add", action="store_true")
     parser.add_argument("--full", action="store_true", help="keep every output as text (for looking at a difference)")
     args = parser.parse_args()
     out = pathlib.Path(args.out)
@@ -74,6 +75,10 @@ def main():
         field = gguf.GGUFReader(args.gguf).get_field("tokenizer.chat_template")
         sources["SmolLM2-135M-Instruct"] = field.contents()
     templates = []
+    if args.add:
+        before = json.loads((out / "templates.json").read_text())
+        assert before["provenance"] == provenance and before["conversations"] == CONVERSATIONS
+        templates = [template for template in before["templates"] if template["name"] not in sources]
     for name, source in sources.items():
         expected = []
         for conversation in CONVERSATIONS:
