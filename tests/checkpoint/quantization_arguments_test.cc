@@ -108,7 +108,7 @@ TEST(QuantizationKeys, OfEveryContainerAreChecked) {
           {R"({"quant_method":"bitsandbytes","load_in_4bit":true,"bnb_4bit_compute_dtype":16})",
            "bnb_4bit_compute_dtype: expected a string"},
           {R"({"quant_method":"fp8","fmt":"e5m2"})",
-           "fmt: expected \"e4m3\", found \"e5m2\": weights are read as E4M3"},
+           "fmt: expected \"e4m3\" or \"float8_e4m3fn\", found \"e5m2\": weights are read as E4M3"},
           {R"({"quant_method":"fbgemm_fp8","activation_scale_ub":"a"})", "activation_scale_ub: expected a number"},
           {R"({"quant_method":"modelopt","quantization":{"quant_algo":"FP8","has_zero_point":true}})",
            "zeros of this container are not read"},

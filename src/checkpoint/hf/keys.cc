@@ -177,7 +177,7 @@ constexpr QuantizationKey kKeys[] = {
     {"fp8", "modules_to_not_convert"},
     {"fp8", "ignored_layers"},
     {"fp8", "expert_dtype"},
-    {"fp8", "fmt", "s", R"("e4m3")", "weights are read as E4M3"},
+    {"fp8", "fmt", "s", R"("e4m3" "float8_e4m3fn")", "weights are read as E4M3"},
     // Scales are read as their tensors have them; transformers computes those of activations in float32 all the same.
     {"fp8", "scale_fmt", "s"},
     {"fp8", "activation_scale_ub", "n"},
