@@ -78,7 +78,8 @@ void ReadSizes(const HfFields& in, ModelConfig& out) {
   out.n_heads = in.Int("num_attention_heads");
   if (out.n_heads < 1) Fail(ErrorKind::kCorrupt, "{}: num_attention_heads: found {}", where, out.n_heads);
   out.n_kv_heads = in.Int("num_key_value_heads", out.n_heads);
-  if (!in.Has("head_dim") && out.hidden % out.n_heads != 0)
+  // Heads of latent attention have other keys.
+  if (!in.Has("head_dim") && !in.Has("qk_rope_head_dim") && out.hidden % out.n_heads != 0)
     Fail(ErrorKind::kCorrupt, "{}: hidden_size {} is not a multiple of num_attention_heads {}", where, out.hidden,
          out.n_heads);
   out.head_dim = in.Int("head_dim", out.hidden / out.n_heads);

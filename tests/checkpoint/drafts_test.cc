@@ -126,7 +126,8 @@ TEST_P(Drafts, OfAGgufAreLeftOut) {
   EXPECT_EQ(Checkpoint::Open(at / "c")->config().extra_layers, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Drafts, testing::Values("deepseek_v3", "deepseek_v32", "glm_moe_dsa", "glm4_moe"),
+INSTANTIATE_TEST_SUITE_P(Families, Drafts,
+                         testing::Values("deepseek_v3", "deepseek_v32", "glm_moe_dsa", "glm4_moe", "glm4_moe_lite"),
                          [](const auto& test) { return test.param; });
 
 /// A golden model with a tensor beside its own.

@@ -396,6 +396,13 @@ TEST(Families, WhatIsNotRunIsRefused) {
       {"ernie4_5_moe", "/moe_layer_start_index", 2, ErrorKind::kCorrupt, "layers.1.mlp.gate_proj.weight is missing"},
       {"seed_oss", "/attention_out_bias", true, ErrorKind::kCorrupt, "layers.0.self_attn.o_proj.bias is missing"},
       {"starcoder2", "/intermediate_size", nullptr, ErrorKind::kInvalid, "intermediate_size"},
+      {"olmo3", "/sliding_window", nullptr, ErrorKind::kUnsupported, "\"sliding_attention\", but there is no window"},
+      {"hunyuan_moe", "/moe_topk", {2, 1}, ErrorKind::kUnsupported, "moe_topk: layers that differ (2 and 1)"},
+      {"hunyuan_moe", "/moe_topk", {2}, ErrorKind::kCorrupt, "moe_topk: expected a number for each of 2 layers"},
+      {"hunyuan_dense", "/rope_parameters/alpha", -2.0, ErrorKind::kCorrupt, "RoPE base frequency: expected"},
+      {"apertus", "/hidden_act", "gelu", ErrorKind::kUnsupported, "act_fn.alpha_p BF16 [1] has no place"},
+      {"apertus", "/hidden_act", "elu", ErrorKind::kUnsupported, "hidden_act elu is not supported"},
+      {"glm4_moe_lite", "/mlp_layer_types/1", "dense", ErrorKind::kCorrupt, "layers.1.mlp.gate_proj.weight is missing"},
   });
 }
 

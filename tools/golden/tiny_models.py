@@ -32,7 +32,7 @@ import transformers
 OUT = Path(__file__).resolve().parents[2] / "tests" / "golden" / "models"
 VOCAB, LENGTH, GREEDY = 272, 40, 12
 LONG = 700
-WITH_WINDOWS = ["cohere2", "deepseek_v4_fp4", "gemma2", "gemma3", "gpt_oss", "llama4", "mistral", "qwen2_window", "qwen3_5"]
+WITH_WINDOWS = ["cohere2", "deepseek_v4_fp4", "exaone4", "gemma2", "gemma3", "gpt_oss", "llama4", "mistral", "olmo3", "qwen2_window", "qwen3_5"]
 
 BASE = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             max_position_embeddings=128, bos_token_id=0, eos_token_id=1, pad_token_id=1, tie_word_embeddings=True, rms_norm_eps=1e-5)
@@ -178,6 +178,33 @@ CASES = {
     "granite_moe": ("GraniteMoeForCausalLM", lambda: config(
         "GraniteMoe", num_local_experts=6, num_experts_per_tok=2, intermediate_size=16, embedding_multiplier=3.0, residual_multiplier=0.4,
         attention_multiplier=0.2, logits_scaling=2.0)),
+    "olmo2": ("Olmo2ForCausalLM", lambda: config("Olmo2", tie_word_embeddings=False, rope_parameters=rope(5e5))),
+    "olmo3": ("Olmo3ForCausalLM", lambda: config(
+        "Olmo3", num_hidden_layers=4, sliding_window=8, tie_word_embeddings=False, rope_parameters={
+            "full_attention": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 5e5, "original_max_position_embeddings": 32,
+                               "attention_factor": 1.2, "beta_fast": 32.0, "beta_slow": 1.0},
+            "sliding_attention": rope(5e5)})),
+    "exaone4": ("Exaone4ForCausalLM", lambda: config("Exaone4", num_hidden_layers=4, sliding_window=8, tie_word_embeddings=False,
+                                                     rope_parameters=rope(1e6))),
+    "exaone4_no_window": ("Exaone4ForCausalLM", lambda: config(
+        "Exaone4", sliding_window=None, layer_types=["full_attention"] * 2, rope_parameters={
+            "rope_type": "llama3", "rope_theta": 1e4, "factor": 16.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64})),
+    "apertus": ("ApertusForCausalLM", lambda: config("Apertus", tie_word_embeddings=False, rope_parameters={
+        "rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64})),
+    "hunyuan_dense": ("HunYuanDenseV1ForCausalLM", lambda: config(
+        "HunYuanDenseV1", head_dim=16, rope_parameters=rope() | {"rope_type": "dynamic", "alpha": 50.0, "factor": 1.0})),
+    "hunyuan_moe": ("HunYuanMoEV1ForCausalLM", lambda: config(
+        "HunYuanMoEV1", head_dim=16, num_experts=6, moe_topk=[2, 2], intermediate_size=24,
+        rope_parameters=rope() | {"rope_type": "dynamic", "alpha": 1000.0, "factor": 1.0})),
+    "minimax_m2": ("MiniMaxM2ForCausalLM", lambda: config(
+        "MiniMaxM2", head_dim=16, num_local_experts=6, num_experts_per_tok=2, intermediate_size=16, tie_word_embeddings=False,
+        rope_parameters=rope(5e6, partial_rotary_factor=0.5))),
+    "glm4_moe_lite": ("Glm4MoeLiteForCausalLM", lambda: config(
+        "Glm4MoeLite", num_hidden_layers=3, num_attention_heads=5, num_key_value_heads=5, n_routed_experts=8, num_experts_per_tok=3,
+        moe_intermediate_size=16, n_shared_experts=1, kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=12,
+        tie_word_embeddings=False, rope_parameters=rope(1e6))),
     # Keys that few models use.
     "gpt2_scaled": ("GPT2LMHeadModel", lambda: transformers.GPT2Config(
         vocab_size=VOCAB, n_positions=128, n_embd=30, n_layer=3, n_head=2, n_inner=40, bos_token_id=0, eos_token_id=1, activation_function="relu",
@@ -265,6 +292,11 @@ def save(model, folder, name):
         values["layer_types"] = [{"linear_attention": "mamba", "full_attention": "attention"}[kind] for kind in values["layer_types"]]
         values["position_embedding_type"] = "nope"
         del values["time_step_limit"]
+        (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n")
+    if name == "minimax_m2":  # as MiniMax publishes it
+        values = json.loads((folder / "config.json").read_text())
+        values["rotary_dim"] = int(values["head_dim"] * values["rope_parameters"]["partial_rotary_factor"])
+        values["rope_theta"] = values.pop("rope_parameters")["rope_theta"]
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n")
     if CASES[name][0] not in RELEASED_NAMES:
         return

@@ -74,13 +74,7 @@ void DeepSeekFromHf(const HfFields& in, ModelConfig& c) {
 void SparseFromHf(const HfFields& in, ModelConfig& c) {
   DeepSeekFromHf(in, c);
   c.experts.count = in.Int("num_experts", c.experts.count);  // an older name
-  if (in.Has("mlp_layer_types")) {
-    const Json& types = in.json["mlp_layer_types"];
-    if (!types.is_array() || static_cast<int64_t>(types.size()) != c.n_layers)
-      Fail(ErrorKind::kCorrupt, "{}: mlp_layer_types: expected a list of {}, one a layer", in.where, c.n_layers);
-    SetAllLayers(c);
-    for (size_t i = 0; i < types.size(); ++i) c.layers[i].experts = types[i] == "sparse";
-  }
+  ReadMlpLayerTypes(in, c);
   c.indexer.heads = in.Int("index_n_heads");
   c.indexer.head_dim = in.Int("index_head_dim");
   c.indexer.top_k = in.Int("index_topk");

@@ -38,12 +38,6 @@ void ScaleOfGguf(ModelConfig& c, int64_t layers_27b) {
   c.attention_scale = 1.0 / std::sqrt(size);
 }
 
-void LocalRope(ModelConfig& c, double theta) {
-  c.rope_local_theta = theta;
-  SetAllLayers(c);
-  for (LayerConfig& layer : c.layers) layer.local_rope = layer.window > 0;
-}
-
 void ToHf(const ModelConfig& c, Json& out) {
   out["hidden_activation"] = ActivationName(c.activation);
   const double scalar = 1.0 / (c.attention_scale * c.attention_scale);
@@ -110,13 +104,13 @@ ArchitectureSpec Gemma3Spec() {
   spec.from_hf = [](const HfFields& in, ModelConfig& c) {
     CommonFromHf(in, c, in.Int("sliding_window_pattern", 6));
     c.attention_softcap = 0.0;  // the reference does not read it
-    LocalRope(c, 10000.0);
+    SetLocalRope(c, 10000.0);
   };
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     ScaleOfGguf(c, 62);
     c.logit_softcap = in.Number("final_logit_softcapping", 0.0);
     ReadWindowPattern(in, c, 6);
-    LocalRope(c, in.Number("rope.freq_base_swa", 10000.0));
+    SetLocalRope(c, in.Number("rope.freq_base_swa", 10000.0));
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     AddWindowPattern(c, p, 6, out);

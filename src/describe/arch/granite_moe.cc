@@ -3,16 +3,6 @@
 #include "describe/arch/spec.h"
 
 namespace assay {
-namespace {
-
-void AllExperts(ModelConfig& c) {
-  SetAllLayers(c);
-  for (LayerConfig& layer : c.layers) layer.experts = true;
-  c.experts.feed_forward = c.feed_forward;
-}
-
-}  // namespace
-
 ArchitectureSpec GraniteMoeSpec() {
   ArchitectureSpec spec = GraniteSpec();
   spec.name = "granitemoe";
@@ -33,14 +23,16 @@ ArchitectureSpec GraniteMoeSpec() {
     GraniteSpec().from_hf(in, c);
     c.experts.count = in.Int("num_local_experts", 8);
     c.experts.used = in.Int("num_experts_per_tok", 2);
-    AllExperts(c);
+    c.experts.feed_forward = c.feed_forward;
+    SetAllExperts(c);
   };
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     GraniteSpec().from_gguf(in, c);
     c.experts.count = in.Int("expert_count");
     c.experts.used = in.Int("expert_used_count");
     c.experts.shared_feed_forward = in.Int("expert_shared_feed_forward_length", 0);
-    AllExperts(c);
+    c.experts.feed_forward = c.feed_forward;
+    SetAllExperts(c);
   };
   spec.to_hf = [](const ModelConfig& c, Json& out) {
     GraniteSpec().to_hf(c, out);

@@ -55,6 +55,13 @@ constexpr std::array kRows = {
     EngineRow{"ernie4_5-moe",  kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
     EngineRow{"starcoder2",    kGeluTanh,  kMay,  kMust, kMust,  kEither, false, true,  kNone,        false, false},
     EngineRow{"granitemoe",    kSilu,      kMay,  kMay,  kNo,    kEither, true,  true,  kFreqsOrLong, false, false},
+    EngineRow{"olmo2",         kSilu,      kMay,  kNo,   kNo,    kOwn,    false, true,  kNone,        false, true},
+    EngineRow{"exaone4",       kSilu,      kMay,  kNo,   kNo,    kEither, false, true,  kFreqs,       false, true},
+    EngineRow{"apertus",       Activation::kXielu,
+                                           kMay,  kMay,  kNo,    kOwn,    true,  true,  kFreqsOrLong, false, false},
+    EngineRow{"hunyuan-dense", kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
+    EngineRow{"hunyuan-moe",   kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
+    EngineRow{"minimax-m2",    kSilu,      kMay,  kNo,   kNo,    kOwn,    true,  false, kNone,        false, false},
 };
 // clang-format on
 

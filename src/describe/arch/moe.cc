@@ -8,15 +8,10 @@
 namespace assay {
 namespace {
 
-void AllExperts(ModelConfig& c) {
-  SetAllLayers(c);
-  for (LayerConfig& layer : c.layers) layer.experts = true;
-}
-
 void ReadCounts(const GgufFields& in, ModelConfig& c) {
   c.experts.count = in.Int("expert_count", 0);
   c.experts.used = in.Int("expert_used_count", 0);
-  AllExperts(c);
+  SetAllExperts(c);
 }
 
 /// Where the key is missing, all experts of a token together are as wide as a dense block.
@@ -83,7 +78,7 @@ ArchitectureSpec MixtralSpec() {
     c.experts.count = in.Int("num_local_experts", 8);
     c.experts.used = in.Int("num_experts_per_tok", 2);
     c.experts.feed_forward = c.feed_forward;
-    AllExperts(c);
+    SetAllExperts(c);
   };
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     ReadCounts(in, c);
@@ -177,7 +172,7 @@ ArchitectureSpec GptOssSpec() {
     if (!in.Bool("attention_bias", true)) c.qkv_bias = c.o_bias = Presence::kNever;
     c.sliding_window = ReadWindow(in, 128);
     ReadLayerTypes(in, c, 2);
-    AllExperts(c);
+    SetAllExperts(c);
   };
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) {
     ReadWindowPattern(in, c, 2);

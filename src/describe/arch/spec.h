@@ -129,6 +129,8 @@ std::string_view GgufName(const ArchitectureSpec& spec);
 
 /// Qwen's: every decoder_sparse_step-th layer that is not in mlp_only_layers has experts.
 void ReadSparseLayers(const HfFields& in, ModelConfig& config);
+/// mlp_layer_types, "sparse" or "dense" for each layer; false: the file states none.
+bool ReadMlpLayerTypes(const HfFields& in, ModelConfig& config);
 /// sliding_window, null: none; `fallback`: the class's default where the file does not state it.
 int64_t ReadWindow(const HfFields& in, int64_t fallback);
 /// The object that describes the rotation: rope_scaling, else rope_parameters, as transformers takes them; empty: none.
@@ -142,7 +144,10 @@ void ReadWindowPattern(const GgufFields& in, ModelConfig& config, int64_t patter
 void AddWindowPattern(const ModelConfig& config, const std::string& prefix, int64_t pattern, GgufMetadata& out);
 /// Puts the window on every layer that is not the last of `pattern`.
 void SetWindowPattern(ModelConfig& config, int64_t pattern);
-void SetAllLayers(ModelConfig& config);  // makes `layers` explicit
+void SetAllLayers(ModelConfig& config);   // makes `layers` explicit
+void SetAllExperts(ModelConfig& config);  // a mixture in every layer
+/// Layers with a window rotate by `theta`.
+void SetLocalRope(ModelConfig& config, double theta);
 Activation ReadActivation(const HfFields& in, const char* key, const char* fallback);
 /// The reverse of ReadActivation, and of ReadLayerTypes.
 const char* ActivationName(Activation activation);
@@ -187,5 +192,13 @@ ArchitectureSpec Ernie45Spec();
 ArchitectureSpec Ernie45MoeSpec();
 ArchitectureSpec Starcoder2Spec();
 ArchitectureSpec GraniteMoeSpec();
+ArchitectureSpec Olmo2Spec();
+ArchitectureSpec Olmo3Spec();
+ArchitectureSpec Exaone4Spec();
+ArchitectureSpec ApertusSpec();
+ArchitectureSpec HunyuanDenseSpec();
+ArchitectureSpec HunyuanMoeSpec();
+ArchitectureSpec MiniMaxM2Spec();
+ArchitectureSpec Glm4MoeLiteSpec();
 
 }  // namespace assay

@@ -9,12 +9,14 @@ namespace assay {
 
 std::span<const ArchitectureSpec> ArchitectureSpecs() {
   static const std::vector<ArchitectureSpec> kTable = {
-      LlamaSpec(),     Mistral3Spec(), SmolLm3Spec(),   Qwen2Spec(),      Qwen3Spec(),         Gemma2Spec(),
-      Gemma3Spec(),    Phi3Spec(),     GraniteSpec(),   Granite4Spec(),   GraniteHybridSpec(), Glm4Spec(),
-      CommandRSpec(),  Cohere2Spec(),  Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),       Qwen2MoeSpec(),
-      Qwen3MoeSpec(),  GptOssSpec(),   Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),    GlmDsaSpec(),
-      DeepSeek4Spec(), BitNetSpec(),   Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),     SeedOssSpec(),
-      GlmSpec(),       Glm4MoeSpec(),  Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),    GraniteMoeSpec(),
+      LlamaSpec(),     Mistral3Spec(),    SmolLm3Spec(),   Qwen2Spec(),      Qwen3Spec(),         Gemma2Spec(),
+      Gemma3Spec(),    Phi3Spec(),        GraniteSpec(),   Granite4Spec(),   GraniteHybridSpec(), Glm4Spec(),
+      CommandRSpec(),  Cohere2Spec(),     Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),       Qwen2MoeSpec(),
+      Qwen3MoeSpec(),  GptOssSpec(),      Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),    GlmDsaSpec(),
+      DeepSeek4Spec(), BitNetSpec(),      Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),     SeedOssSpec(),
+      GlmSpec(),       Glm4MoeSpec(),     Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),    GraniteMoeSpec(),
+      Olmo2Spec(),     Olmo3Spec(),       Exaone4Spec(),   ApertusSpec(),    HunyuanDenseSpec(),  HunyuanMoeSpec(),
+      MiniMaxM2Spec(), Glm4MoeLiteSpec(),
   };
   return kTable;
 }
@@ -75,10 +77,21 @@ void SetAllLayers(ModelConfig& config) {
   config.layers.assign(static_cast<size_t>(config.n_layers), layer);
 }
 
+void SetAllExperts(ModelConfig& config) {
+  SetAllLayers(config);
+  for (LayerConfig& layer : config.layers) layer.experts = true;
+}
+
+void SetLocalRope(ModelConfig& config, double theta) {
+  config.rope_local_theta = theta;
+  SetAllLayers(config);
+  for (LayerConfig& layer : config.layers) layer.local_rope = layer.window > 0;
+}
+
 void SetWindowPattern(ModelConfig& config, int64_t pattern) {
   SetAllLayers(config);
   for (int64_t i = 0; i < config.n_layers; ++i)
-    config.layers[static_cast<size_t>(i)].window = pattern > 1 && (i + 1) % pattern == 0 ? 0 : config.sliding_window;
+    config.layers[static_cast<size_t>(i)].window = pattern > 0 && (i + 1) % pattern == 0 ? 0 : config.sliding_window;
 }
 
 void ReadSparseLayers(const HfFields& in, ModelConfig& config) {
@@ -89,6 +102,16 @@ void ReadSparseLayers(const HfFields& in, ModelConfig& config) {
   for (const Json& layer : in.json["mlp_only_layers"])
     if (layer.is_number_integer() && layer.get<int64_t>() >= 0 && layer.get<int64_t>() < config.n_layers)
       config.layers[layer.get<size_t>()].experts = false;
+}
+
+bool ReadMlpLayerTypes(const HfFields& in, ModelConfig& config) {
+  if (!in.Has("mlp_layer_types")) return false;
+  const Json& types = in.json["mlp_layer_types"];
+  if (!types.is_array() || static_cast<int64_t>(types.size()) != config.n_layers)
+    Fail(ErrorKind::kCorrupt, "{}: mlp_layer_types: expected a list of {}, one a layer", in.where, config.n_layers);
+  SetAllLayers(config);
+  for (size_t i = 0; i < types.size(); ++i) config.layers[i].experts = types[i] == "sparse";
+  return true;
 }
 
 void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern) {
