@@ -81,6 +81,9 @@ void DecodeInOrder(const PackedView& view, const TensorOrder& order, int64_t row
   std::vector<float> all(order.cols.size());
   view.format->decode_row(view, from, all.data());
   for (size_t i = 0; i < all.size(); ++i) out[i] = all[static_cast<size_t>(order.cols[i])];
+  if (order.factors.empty()) return;
+  const float factor = order.factors[order.factors.size() == 1 ? 0 : static_cast<size_t>(row)];
+  for (size_t i = 0; i < all.size(); ++i) out[i] *= factor;
 }
 
 }  // namespace assay

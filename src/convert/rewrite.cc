@@ -129,6 +129,7 @@ bool Rewriting::RowsGoOver(const Job& job, const Format& to) const {
   Job trial = job;
   trial.output.format = &to;
   if (!job.order.cols.empty() && !IsPlain(to)) return false;  // scales of columns that move
+  if (!job.order.factors.empty()) return false;               // other weights, which are rounded
   // Scales of several rows, or blocks that run over row ends, cannot follow rows that move.
   if (&to == job.source->format) return job.order.rows.empty() || (to.block_rows == 1 && !to.flat);
   const LoadedTensor source = job.source->Load(pool_);

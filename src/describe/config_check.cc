@@ -76,6 +76,7 @@ constexpr Whole kWhole[] = {
     {"state of Mamba", [](C c) { return c.mamba.state; }, 0, kMaxModelHeads},
     {"groups of Mamba's heads", [](C c) { return c.mamba.groups; }, 0, kMaxModelHeads},
     {"convolution of Mamba", [](C c) { return c.mamba.kernel; }, 0, 64},
+    {"short convolution", [](C c) { return c.short_convolution; }, 0, 64},
 };
 
 struct Real {
@@ -100,6 +101,19 @@ constexpr Real kReal[] = {
     {"limit of SwiGLU", [](C c) { return c.swiglu_limit; }, 0.0, 1e30},
     {"scale of the experts' weights", [](C c) { return c.experts.scale; }, 1e-6, 1e6},
     {"epsilon of hyper-connections", [](C c) { return c.hyper.epsilon; }, 0.0, 1.0},
+    {"least step of Mamba", [](C c) { return c.mamba.step_min; }, 0.0, 1e6},
+    {"multiplier before attention", [](C c) { return c.multipliers.attention_in; }, 0.0, 1e6},
+    {"multiplier behind attention", [](C c) { return c.multipliers.attention_out; }, 0.0, 1e6},
+    {"multiplier of keys", [](C c) { return c.multipliers.keys; }, 0.0, 1e6},
+    {"multiplier before Mamba", [](C c) { return c.multipliers.mamba_in; }, 0.0, 1e6},
+    {"multiplier behind Mamba", [](C c) { return c.multipliers.mamba_out; }, 0.0, 1e6},
+    {"multiplier of Mamba's gate", [](C c) { return c.multipliers.mamba_gate; }, 0.0, 1e6},
+    {"multiplier of Mamba's heads", [](C c) { return c.multipliers.mamba_heads; }, 0.0, 1e6},
+    {"multiplier of Mamba's keys", [](C c) { return c.multipliers.mamba_keys; }, 0.0, 1e6},
+    {"multiplier of Mamba's queries", [](C c) { return c.multipliers.mamba_queries; }, 0.0, 1e6},
+    {"multiplier of Mamba's steps", [](C c) { return c.multipliers.mamba_step; }, 0.0, 1e6},
+    {"multiplier of the feed-forward gate", [](C c) { return c.multipliers.ffn_gate; }, 0.0, 1e6},
+    {"multiplier behind the feed-forward block", [](C c) { return c.multipliers.ffn_down; }, 0.0, 1e6},
 };
 
 struct OfScaling {
@@ -240,8 +254,9 @@ void CheckExperts(C config, std::string_view where) {
 
 void CheckRecurrent(C config, std::string_view where) {
   if (std::none_of(config.layers.begin(), config.layers.end(),
-                   [](const LayerConfig& layer) { return layer.recurrent; }))
+                   [](const LayerConfig& layer) { return layer.recurrent || layer.beside; }))
     return;
+  if (config.short_convolution > 0) return;
   if (const MambaConfig& m = config.mamba; m.heads > 0) {
     InRange(m.head_dim, 1, kMaxModelHeads, "head size of Mamba", where);
     InRange(m.state, 1, kMaxModelHeads, "state of Mamba", where);

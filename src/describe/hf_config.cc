@@ -56,6 +56,7 @@ void ReadStopTokens(const Json& source, ModelConfig& out, std::string_view where
 Json NormalizedConfig(const Json& config, const ArchitectureSpec& spec, const ConfigClass& type) {
   Json out = CompleteConfig(config, type, false);
   if (spec.rope_default && RopeObject({out, ""}).empty()) out["rope_parameters"] = ParseJson(spec.rope_default, "");
+  if (spec.normalize) spec.normalize(out);
   for (const auto& [theirs, ours] : spec.hf_keys) {
     auto it = out.find(theirs);
     const Json value = it == out.end() ? Json() : *it;

@@ -47,6 +47,9 @@ enum class QkNorm : uint8_t {
 /// Tensors that some models of an architecture have.
 enum class Presence : uint8_t { kNever, kOptional, kAlways };
 
+/// What a layer has.
+enum class Parts : uint8_t { kBoth, kMixer, kFeedForward };
+
 /// What may differ from layer to layer.
 struct LayerConfig {
   int64_t window = 0;            // a position sees the last `window` ones, itself included; 0: all
@@ -55,10 +58,12 @@ struct LayerConfig {
   bool local_rope = false;       // rotates by rope_local_theta
   double attention_scale = 0.0;  // on query · key; 0: ModelConfig::attention_scale
   bool experts = false;          // a mixture instead of one feed-forward block
-  int64_t compress = 0;       // beside its window it sees an entry for every so many positions (DeepSeek V4); 0: none
-  bool overlapped = false;    // those entries take in the one before too, and an indexer chooses among them
-  bool hashed = false;        // a table of token ids chooses the experts
-  bool recurrent = false;     // gated delta net, or Mamba, instead of attention
+  int64_t compress = 0;     // beside its window it sees an entry for every so many positions (DeepSeek V4); 0: none
+  bool overlapped = false;  // those entries take in the one before too, and an indexer chooses among them
+  bool hashed = false;      // a table of token ids chooses the experts
+  bool recurrent = false;   // gated delta net, Mamba, or a short convolution, instead of attention
+  Parts parts = Parts::kBoth;
+  bool beside = false;        // Mamba and attention side by side
   bool shared_index = false;  // attends to the positions that an earlier layer's indexer chose (GLM-5)
   bool operator==(const LayerConfig&) const = default;
 };
@@ -122,12 +127,24 @@ struct DeltaConfig {
   bool operator==(const DeltaConfig&) const = default;
 };
 
-/// Mamba-2 (Granite 4): a state [state, head_dim] per head that decays and takes in, of which groups of heads share
-/// what writes and what reads it.
+/// Mamba-2 (Granite 4, Falcon-H1, Nemotron-H): a state [state, head_dim] per head that decays and takes in, of which
+/// groups of heads share what writes and what reads it.
 struct MambaConfig {
   int64_t heads = 0;  // 0: recurrent layers are gated delta nets
   int64_t head_dim = 0, state = 0, groups = 0, kernel = 0;
+  bool norm = true;                           // behind the gate, over each group
+  Activation activation = Activation::kSilu;  // behind the convolution
+  double step_min = 0.0;                      // the least step of a state
   bool operator==(const MambaConfig&) const = default;
+};
+
+/// What is multiplied with a number of the model's own (Falcon-H1). GGUF has these numbers in the weights.
+struct Multipliers {
+  double attention_in = 1.0, attention_out = 1.0, keys = 1.0;
+  double mamba_in = 1.0, mamba_out = 1.0;
+  double mamba_gate = 1.0, mamba_heads = 1.0, mamba_keys = 1.0, mamba_queries = 1.0, mamba_step = 1.0;
+  double ffn_gate = 1.0, ffn_down = 1.0;
+  bool operator==(const Multipliers&) const = default;
 };
 
 struct ModelConfig {
@@ -178,6 +195,8 @@ struct ModelConfig {
   HyperConfig hyper;
   DeltaConfig delta;
   MambaConfig mamba;
+  Multipliers multipliers;
+  int64_t short_convolution = 0;  // positions that the recurrent layers of LFM2 see; 0: those are of another kind
 
   const LayerConfig Layer(int64_t i) const {
     if (!layers.empty()) return layers[static_cast<size_t>(i)];
@@ -199,7 +218,7 @@ struct ModelConfig {
 ASSAY_FIELDS(RopeScaling, kind, factor, original_context, low_freq_factor, high_freq_factor, beta_fast, beta_slow,
              attention_factor, mscale_all_dim, truncate)
 ASSAY_FIELDS(LayerConfig, window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed,
-             recurrent, shared_index)
+             recurrent, parts, beside, shared_index)
 ASSAY_FIELDS(ExpertConfig, count, used, feed_forward, shared_feed_forward, shared_gate, sigmoid, sqrt_softplus,
              renormalize, weigh_input, bias, correction, groups, groups_used, group_top2, scale)
 ASSAY_FIELDS(LatentConfig, q_rank, kv_rank, nope_dim, rope_dim, value_dim, epsilon)
@@ -207,14 +226,16 @@ ASSAY_FIELDS(IndexerConfig, heads, head_dim, top_k, interleaved)
 ASSAY_FIELDS(CompressedConfig, q_rank, rope_dim, groups, group_rank)
 ASSAY_FIELDS(HyperConfig, streams, iterations, epsilon)
 ASSAY_FIELDS(DeltaConfig, key_heads, value_heads, key_dim, value_dim, kernel, tiled, epsilon)
-ASSAY_FIELDS(MambaConfig, heads, head_dim, state, groups, kernel)
+ASSAY_FIELDS(MambaConfig, heads, head_dim, state, groups, kernel, norm, activation, step_min)
+ASSAY_FIELDS(Multipliers, attention_in, attention_out, keys, mamba_in, mamba_out, mamba_gate, mamba_heads, mamba_keys,
+             mamba_queries, mamba_step, ffn_gate, ffn_down)
 ASSAY_FIELDS(ModelConfig, architecture, name, n_layers, hidden, n_heads, n_kv_heads, head_dim, feed_forward, vocab,
              context, rms_epsilon, rope_theta, rotary_dim, rope_interleaved, rope_scaling, rope_factors,
              rope_long_factors, rope_local_theta, rope_local_scaling, sliding_window, tied_output, layers, norm,
              norm_bias, parallel, shared_norm, pre_norms, post_norms, sub_norms, learned_positions, sinks, output_gate,
              gated, activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale,
              logit_scale, attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
-             temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, extra_layers,
-             fused_experts, stop_tokens, generation)
+             temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, multipliers,
+             short_convolution, extra_layers, fused_experts, stop_tokens, generation)
 
 }  // namespace assay

@@ -47,13 +47,13 @@ class Facts {
                  activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale,
                  logit_scale, attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
                  temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba,
-                 extra_layers, fused_experts, stop_tokens, generation] = c;
+                 multipliers, short_convolution, extra_layers, fused_experts, stop_tokens, generation] = c;
     bool any_dense = false, any_experts = false, any_rope = false, any_local = false, any_attention = false;
     for (int64_t i = 0; i < n_layers; ++i) {
       const LayerConfig layer = c.Layer(i);
-      any_dense = any_dense || !layer.experts;
+      any_dense = any_dense || (!layer.experts && layer.parts != Parts::kMixer);
       any_experts = any_experts || layer.experts;
-      any_attention = any_attention || !layer.recurrent;
+      any_attention = any_attention || (!layer.recurrent && layer.parts != Parts::kFeedForward);
       const bool turns = layer.rope && !layer.recurrent && !learned_positions;
       any_local = any_local || (turns && layer.local_rope);
       any_rope = any_rope || (turns && !layer.local_rope);
@@ -105,6 +105,7 @@ class Facts {
       Number("limit of the activation", swiglu_limit);
     if (any_dense) Number("feed-forward size", feed_forward);
     if (any_experts) Experts(experts);
+    Number("short convolution", short_convolution);
     Parts(c);
     for (int64_t i = 0; i < n_layers; ++i) Layer(i, c.Layer(i), context);
   }
@@ -208,22 +209,42 @@ class Facts {
     Number("key size of linear attention", key_dim);
     Number("value size of linear attention", delta_value_dim);
     Number("convolution of linear attention", kernel);
-    const auto& [mamba_heads, mamba_dim, state, mamba_groups, mamba_kernel] = c.mamba;
+    const auto& [mamba_heads, mamba_dim, state, mamba_groups, mamba_kernel, mamba_norm, mamba_activation, step_min] =
+        c.mamba;
     Number("heads of Mamba", mamba_heads);
     Number("head size of Mamba", mamba_dim);
     Number("state of Mamba", state);
     Number("groups of Mamba", mamba_groups);
     Number("convolution of Mamba", mamba_kernel);
+    Flag("norm of Mamba", mamba_norm);
+    Choice("activation of Mamba", ActivationText(mamba_activation));
+    Number("least step of Mamba", step_min);
+    const auto& [attention_in, attention_out, attention_keys, mamba_in, mamba_out, mamba_gate, of_heads, of_keys,
+                 of_queries, of_step, ffn_gate, ffn_down] = c.multipliers;
+    Number("multiplier before attention", attention_in);
+    Number("multiplier behind attention", attention_out);
+    Number("multiplier of keys", attention_keys);
+    Number("multiplier before Mamba", mamba_in);
+    Number("multiplier behind Mamba", mamba_out);
+    Number("multiplier of Mamba's gate", mamba_gate);
+    Number("multiplier of Mamba's heads", of_heads);
+    Number("multiplier of Mamba's keys", of_keys);
+    Number("multiplier of Mamba's queries", of_queries);
+    Number("multiplier of Mamba's steps", of_step);
+    Number("multiplier of the feed-forward gate", ffn_gate);
+    Number("multiplier behind the feed-forward block", ffn_down);
   }
 
   void Layer(int64_t i, const LayerConfig& layer, int64_t all) {
     const auto& [window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed, recurrent,
-                 shared_index] = layer;
+                 parts, beside, shared_index] = layer;
     const std::string at = fmt::format("layer {}: ", i);
+    Choice(at + "blocks", parts == Parts::kBoth ? "both" : parts == Parts::kMixer ? "mixer" : "feed-forward");
     Flag(at + "mixture of experts", experts);
     Flag(at + "recurrent", recurrent);
+    Flag(at + "Mamba beside attention", beside);
     Flag(at + "experts by table", hashed);
-    if (recurrent) return;
+    if (recurrent || parts == Parts::kFeedForward) return;
     if (attention_scale != 0.0) Number(at + "scale of the scores", attention_scale);
     const int64_t seen = window >= all ? 0 : window;
     Number(at + "window", seen);

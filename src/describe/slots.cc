@@ -108,7 +108,8 @@ class SlotList {
     slot.name = fmt::format("{}.{}", name, suffix);
     const bool exact = module.starts_with('=');
     slot.hugging_face = slot.in_hf.name = exact ? std::string(module.substr(1)) : fmt::format("{}.{}", module, suffix);
-    slot.in_gguf.name = slot.name;
+    const StoredName* gguf = FindName(spec_->gguf, name);
+    slot.in_gguf.name = gguf ? fmt::format("{}.{}", gguf->stored, suffix) : slot.name;
     slot.shape = std::move(shape);
     slot.required = required;
     slot.linear = linear;
@@ -401,11 +402,17 @@ void MambaSlots(const ModelConfig& c, SlotList& list) {
   list.Vector("ssm_dt", "bias", m.heads);
   list.VectorOf("ssm_a", "weight", {m.heads, 1});
   list.VectorOf("ssm_d", "weight", {m.heads, 1});
-  list.VectorOf("ssm_norm", "weight", {m.groups, inner / m.groups});
+  if (m.norm) list.VectorOf("ssm_norm", "weight", {m.groups, inner / m.groups});
   list.Linear("ssm_out", c.hidden, inner);
 }
 
-void FeedForwardSlots(const ModelConfig& c, SlotList& list) {
+void ShortConvSlots(const ModelConfig& c, SlotList& list) {
+  list.Linear("shortconv.in_proj", 3 * c.hidden, c.hidden);
+  list.Table("shortconv.conv", c.hidden, c.short_convolution, true);
+  list.Linear("shortconv.out_proj", c.hidden, c.hidden);
+}
+
+void DenseSlots(const ModelConfig& c, SlotList& list) {
   if (c.gated) list.Linear("ffn_gate", c.feed_forward, c.hidden, c.mlp_bias);
   list.Linear("ffn_up", c.feed_forward, c.hidden, c.mlp_bias);
   if (c.activation == Activation::kXielu) {
@@ -427,15 +434,43 @@ void ExpertSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list)
   else if (e.correction != Presence::kNever)
     list.Vector("exp_probs_b", "bias", e.count, e.correction == Presence::kAlways);
   for (int64_t i = 0; i < e.count; ++i) {
-    list.Expert("expert_gate", i, e.feed_forward, c.hidden, e.bias);
+    if (c.gated) list.Expert("expert_gate", i, e.feed_forward, c.hidden, e.bias);
     list.Expert("expert_up", i, e.feed_forward, c.hidden, e.bias);
     list.Expert("expert_down", i, c.hidden, e.feed_forward, e.bias);
   }
   if (e.shared_feed_forward == 0) return;
-  list.Linear("ffn_gate_shexp", e.shared_feed_forward, c.hidden);
+  if (c.gated) list.Linear("ffn_gate_shexp", e.shared_feed_forward, c.hidden);
   list.Linear("ffn_up_shexp", e.shared_feed_forward, c.hidden);
   list.Linear("ffn_down_shexp", c.hidden, e.shared_feed_forward);
   if (e.shared_gate) list.Table("ffn_gate_inp_shexp", 1, c.hidden);
+}
+
+void MixerSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
+  if (c.pre_norms) list.Norm("attn_norm", c.hidden);
+  if (layer.beside) MambaSlots(c, list);
+  if (layer.recurrent && c.short_convolution > 0)
+    ShortConvSlots(c, list);
+  else if (layer.recurrent && c.mamba.heads > 0)
+    MambaSlots(c, list);
+  else if (layer.recurrent)
+    DeltaSlots(c, list);
+  else if (c.latent.kv_rank > 0)
+    LatentSlots(c, list);
+  else if (c.compressed.q_rank > 0)
+    CompressedSlots(c, layer, list);
+  else
+    AttentionSlots(c, list);
+  if (c.indexer.heads > 0 && c.latent.kv_rank > 0 && !layer.shared_index) IndexerSlots(c, list);
+  if (c.post_norms) list.Norm("post_attention_norm", c.hidden);
+}
+
+void FeedForwardSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
+  if (c.pre_norms && !c.shared_norm) list.Norm("ffn_norm", c.hidden);
+  if (layer.experts)
+    ExpertSlots(c, layer, list);
+  else
+    DenseSlots(c, list);
+  if (c.post_norms) list.Norm("post_ffw_norm", c.hidden);
 }
 
 }  // namespace
@@ -452,25 +487,8 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
     const LayerConfig layer = config.Layer(i);
     list.BeginLayer(i);
     if (config.hyper.streams > 0) HyperSlots(config, list);
-    if (config.pre_norms) list.Norm("attn_norm", hidden);
-    if (layer.recurrent && config.mamba.heads > 0)
-      MambaSlots(config, list);
-    else if (layer.recurrent)
-      DeltaSlots(config, list);
-    else if (config.latent.kv_rank > 0)
-      LatentSlots(config, list);
-    else if (config.compressed.q_rank > 0)
-      CompressedSlots(config, layer, list);
-    else
-      AttentionSlots(config, list);
-    if (config.indexer.heads > 0 && config.latent.kv_rank > 0 && !layer.shared_index) IndexerSlots(config, list);
-    if (config.post_norms) list.Norm("post_attention_norm", hidden);
-    if (config.pre_norms && !config.shared_norm) list.Norm("ffn_norm", hidden);
-    if (layer.experts)
-      ExpertSlots(config, layer, list);
-    else
-      FeedForwardSlots(config, list);
-    if (config.post_norms) list.Norm("post_ffw_norm", hidden);
+    if (layer.parts != Parts::kFeedForward) MixerSlots(config, layer, list);
+    if (layer.parts != Parts::kMixer) FeedForwardSlots(config, layer, list);
     list.EndLayer();
   }
   list.Root("output_norm", roots.output_norm, "weight", {hidden}, true, false, true);

@@ -1,6 +1,8 @@
 #include "describe/tensor_order.h"
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
 
 #include "base/error.h"
 #include "describe/arch/spec.h"
@@ -42,23 +44,85 @@ constexpr DeltaPart kDeltaParts[] = {
     {"ssm_conv1d.weight", false, false, true}, {"ssm_out.weight", true, false, false},
 };
 
+bool Folds(const ModelConfig& config) {
+  const ArchitectureSpec* spec = FindArchitecture(config.architecture);
+  return spec && spec->gguf_folds;
+}
+
+/// The numbers that rows of a tensor are multiplied with in a container that has multipliers in the weights.
+void Multiply(const ModelConfig& c, std::string_view part, TensorOrder& out) {
+  const Multipliers& m = c.multipliers;
+  const MambaConfig& s = c.mamba;
+  const int64_t inner = s.heads * s.head_dim, keys = s.groups * s.state;
+  int64_t cols = c.hidden;
+  if (part == "ssm_in.weight") {
+    for (auto [factor, rows] : {std::pair{m.mamba_gate, inner},
+                                {m.mamba_heads, inner},
+                                {m.mamba_keys, keys},
+                                {m.mamba_queries, keys},
+                                {m.mamba_step, s.heads}})
+      out.factors.insert(out.factors.end(), static_cast<size_t>(rows), static_cast<float>(m.mamba_in * factor));
+  } else {
+    struct Row {
+      std::string_view name;
+      double factor;
+      int64_t cols;
+    };
+    const Row rows[] = {{"token_embd.weight", c.embedding_scale, c.hidden},
+                        {"output.weight", c.logit_scale, c.hidden},
+                        {"attn_q.weight", m.attention_in, c.hidden},
+                        {"attn_k.weight", m.attention_in * m.keys, c.hidden},
+                        {"attn_k.bias", m.keys, c.n_kv_heads * c.head_dim},
+                        {"attn_v.weight", m.attention_in, c.hidden},
+                        {"attn_output.weight", m.attention_out, c.n_heads * c.head_dim},
+                        {"attn_output.bias", m.attention_out, c.hidden},
+                        {"ssm_out.weight", m.mamba_out, inner},
+                        {"ffn_gate.weight", m.ffn_gate, c.hidden},
+                        {"ffn_gate.bias", m.ffn_gate, c.feed_forward},
+                        {"ffn_down.weight", m.ffn_down, c.feed_forward},
+                        {"ffn_down.bias", m.ffn_down, c.hidden}};
+    const Row* row = std::find_if(std::begin(rows), std::end(rows), [&](const Row& r) { return r.name == part; });
+    if (row == std::end(rows)) return;
+    out.factors = {static_cast<float>(row->factor)};
+    cols = row->cols;
+  }
+  if (std::all_of(out.factors.begin(), out.factors.end(), [](float factor) { return factor == 1.0f; })) {
+    out.factors.clear();
+    return;
+  }
+  out.cols.resize(static_cast<size_t>(cols));
+  std::iota(out.cols.begin(), out.cols.end(), 0);
+}
+
 }  // namespace
 
 TensorOrders OrdersOf(const ModelConfig& config) {
-  return {config.rope_interleaved, config.delta.tiled};
+  const ModelConfig folded = Folded(config);
+  return {config.rope_interleaved, config.delta.tiled,
+          Folds(config) && folded.multipliers == config.multipliers &&
+              folded.embedding_scale == config.embedding_scale && folded.logit_scale == config.logit_scale};
+}
+
+ModelConfig Folded(ModelConfig config) {
+  if (!Folds(config)) return config;
+  config.multipliers = {};
+  config.embedding_scale = config.logit_scale = 1.0;
+  return config;
 }
 
 TensorOrders OrdersOf(std::string_view architecture, Container container) {
   const ArchitectureSpec* spec = FindArchitecture(architecture);
   ASSAY_CHECK(spec != nullptr);
-  if (container == Container::kGguf) return {spec->gguf_interleaved, spec->gguf_tiled_heads};
-  return {spec->hf_interleaved, false};
+  if (container == Container::kGguf) return {spec->gguf_interleaved, spec->gguf_tiled_heads, spec->gguf_folds};
+  return {spec->hf_interleaved, false, false};
 }
 
 TensorOrder OrderBetween(const ModelConfig& source, TensorOrders target, std::string_view canonical_name) {
   TensorOrder out;
-  if (!canonical_name.starts_with("blk.")) return out;
-  const size_t dot = canonical_name.find('.', 4);
+  const bool of_layer = canonical_name.starts_with("blk.");
+  const size_t dot = of_layer ? canonical_name.find('.', 4) : std::string_view::npos;
+  if (target.folded)
+    Multiply(source, dot == std::string_view::npos ? canonical_name : canonical_name.substr(dot + 1), out);
   if (dot == std::string_view::npos) return out;
   const std::string_view part = canonical_name.substr(dot + 1);
   // The turned part of a latent query stands apart, in the order of its files: GGUF has but one (DeepSeekToGguf).

@@ -1,6 +1,6 @@
 #pragma once
-// Rows and columns that the two containers keep in different orders. Weights are never reordered when a file is opened:
-// the model runs either order, and whoever converts a checkpoint applies the difference.
+// Rows and columns that the two containers keep in different orders, or times different numbers. Weights are never
+// changed when a file is opened: the model runs either, and whoever converts a checkpoint applies the difference.
 
 #include <cstdint>
 #include <string_view>
@@ -19,6 +19,8 @@ struct TensorOrders {
   /// Value heads of a gated delta net: those that share a key head are apart by the number of key heads (GGUF's
   /// qwen35); else they are neighbours.
   bool tiled_heads = false;
+  /// Multipliers are in the weights (GGUF's falcon-h1).
+  bool folded = false;
 };
 TensorOrders OrdersOf(const ModelConfig& config);
 /// Those that a container keeps for this architecture.
@@ -27,7 +29,12 @@ TensorOrders OrdersOf(std::string_view architecture, Container container);
 /// [row of the target] = row of the source, and the same for columns; empty: the same order. A vector is one row.
 struct TensorOrder {
   std::vector<int64_t> rows, cols;
+  /// On the rows of the target, one for all or one for each; empty: none. With them `cols` is never empty: codes cannot
+  /// go over as they are.
+  std::vector<float> factors = {};
 };
+/// What a GGUF says of the model: where it has multipliers in the weights, none.
+ModelConfig Folded(ModelConfig config);
 TensorOrder OrderBetween(const ModelConfig& source, TensorOrders target, std::string_view canonical_name);
 
 }  // namespace assay

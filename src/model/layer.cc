@@ -34,7 +34,7 @@ void Layer::Plan(const BatchShape& shape, Arena& arena) const {
   Scratch(arena, *this, shape);
   for (const Part* part : {&mixer_, &feed_forward_}) {
     Arena::Scope block(arena);
-    part->block->Plan(shape, arena);
+    if (part->block) part->block->Plan(shape, arena);
   }
 }
 
@@ -42,7 +42,7 @@ void Layer::Add(const Pass& pass, float* x, const NormWeights& post_norm, float*
   const int64_t hidden = config_.hidden;
   const Rows rows{x, hidden};
   if (!post_norm.weight.empty()) Normalize(pass, config_, post_norm, rows, pass.n(), rows);
-  if (config_.residual_scale != 1.0) Scale(pass, static_cast<float>(config_.residual_scale), hidden, rows);
+  Scale(pass, static_cast<float>(config_.residual_scale), pass.n(), hidden, rows);
   AddRows(pass, rows, hidden, {residual, hidden});
 }
 
@@ -66,19 +66,24 @@ void Layer::Run(const Pass& pass, float* residual) const {
     for (const Part* part : {&mixer_, &feed_forward_}) RunStreams(pass, scratch, *part, residual);
     return;
   }
-  const float* x = Input(pass, mixer_, residual, scratch.normed);
-  mixer_.block->Run(pass, x, scratch.mixed);
-  if (!config_.parallel) Add(pass, scratch.mixed, mixer_.post_norm, residual);
+  const bool together = config_.parallel && feed_forward_.block;
+  const float* x = residual;
+  if (mixer_.block) {
+    x = Input(pass, mixer_, residual, scratch.normed);
+    mixer_.block->Run(pass, x, scratch.mixed);
+    if (!together) Add(pass, scratch.mixed, mixer_.post_norm, residual);
+  }
+  if (!feed_forward_.block) return;
   if (!config_.shared_norm) x = Input(pass, feed_forward_, residual, scratch.normed);
   feed_forward_.block->Run(pass, x, scratch.fed);
-  if (config_.parallel) Add(pass, scratch.mixed, mixer_.post_norm, residual);
+  if (together) Add(pass, scratch.mixed, mixer_.post_norm, residual);
   Add(pass, scratch.fed, feed_forward_.post_norm, residual);
 }
 
 void Layer::VisitLinears(const LinearVisitor& visit) const {
   for (const Part* part : {&mixer_, &feed_forward_}) {
     if (part->mix) visit(part->mix->linear());
-    part->block->VisitLinears(visit);
+    if (part->block) part->block->VisitLinears(visit);
   }
 }
 

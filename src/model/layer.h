@@ -15,12 +15,13 @@ class Layer {
   /// residual [n, width of a row (ResidualWidth)], in place.
   void Run(const Pass& pass, float* residual) const;
   void VisitLinears(const LinearVisitor& visit) const;
+  /// That it has.
   const Block& block(Place place) const { return *(place == Place::kMixer ? mixer_ : feed_forward_).block; }
 
  private:
   /// One of the two blocks.
   struct Part {
-    BlockPointer block;
+    BlockPointer block;  // null: none
     NormWeights norm, post_norm;
     std::optional<HyperConnection> mix;
   };

@@ -63,7 +63,7 @@ std::string Arithmetic(const Json& json, const std::string& where) {
   if (!config.learned_positions) config.context = 0;
   bool dense = false, rotates = false;
   for (const LayerConfig& layer : config.layers) {
-    dense = dense || !layer.experts;
+    dense = dense || (!layer.experts && layer.parts != Parts::kMixer);
     rotates = rotates || (layer.rope && !layer.recurrent);
   }
   if (!dense) config.feed_forward = 0;
@@ -208,7 +208,8 @@ struct Walk {
 };
 
 TEST(ConfigRanges, EveryNumberOfAConfigurationHasOne) {
-  for (const char* name : {"gemma3", "deepseek_v4", "qwen3_next", "granite4_h", "glm_moe_dsa", "mistral"}) {
+  for (const char* name :
+       {"gemma3", "deepseek_v4", "qwen3_next", "granite4_h", "glm_moe_dsa", "mistral", "falcon_h1"}) {
     ModelConfig base = HfModelConfig(Golden().at("models").at(name).at("config"), nullptr, name);
     if (base.layers.empty()) SetAllLayers(base);
     int64_t numbers = 0;

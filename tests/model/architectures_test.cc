@@ -138,7 +138,8 @@ TEST_P(Architectures, DeployedArithmeticStaysNear) {
     const float* row = logits.data() + static_cast<int64_t>(t) * model->config().vocab;
     total += std::abs(row[expected.ids[t + 1]] - LogSumExp(row, model->config().vocab) - expected.logprobs[t]);
   }
-  const bool recurrent = model->config().delta.key_heads > 0 || model->config().mamba.heads > 0;
+  const ModelConfig& c = model->config();
+  const bool recurrent = c.delta.key_heads > 0 || c.mamba.heads > 0 || c.short_convolution > 0;
   const bool eight_bits = model->checkpoint().scheme().starts_with("fp8");  // activations have 4 bits of mantissa
   EXPECT_LT(total / static_cast<double>(expected.logprobs.size()), recurrent || eight_bits ? 0.25 : 0.1);
 }
@@ -263,6 +264,7 @@ TEST_P(Architectures, MemoryIsWhatThePlanSays) {
     int64_t expected = 0;
     for (int64_t i = 0; i < config.n_layers; ++i) {
       LayerConfig layer = config.Layer(i);
+      if (layer.parts == Parts::kFeedForward) continue;
       int64_t rows = layer.window > 0 ? layer.window - 1 + kStepTokens : capacity;
       int64_t width = config.latent.kv_rank > 0 ? config.latent.kv_rank + config.latent.rope_dim
                                                 : 2 * config.n_kv_heads * config.head_dim;
@@ -275,11 +277,15 @@ TEST_P(Architectures, MemoryIsWhatThePlanSays) {
         if (layer.compress > 0) expected += capacity / layer.compress * dim * element;
         continue;
       }
+      if (config.short_convolution > 0 && layer.recurrent) {
+        expected += 4 * config.hidden * (config.short_convolution - 1);
+        continue;
+      }
       const DeltaConfig& d = config.delta;
-      if (const MambaConfig& m = config.mamba; m.heads > 0 && layer.recurrent) {
+      if (const MambaConfig& m = config.mamba; m.heads > 0 && (layer.recurrent || layer.beside)) {
         expected +=
             4 * (m.heads * m.head_dim * m.state + (m.heads * m.head_dim + 2 * m.groups * m.state) * (m.kernel - 1));
-        continue;
+        if (layer.recurrent) continue;
       }
       expected += layer.recurrent ? 4 * (d.value_heads * d.key_dim * d.value_dim +
                                          (2 * d.key_heads * d.key_dim + d.value_heads * d.value_dim) * (d.kernel - 1))
@@ -394,6 +400,23 @@ TEST(Families, WhatIsNotRunIsRefused) {
       {"ernie4_5_moe", "/moe_norm_min", 0.1, ErrorKind::kUnsupported, "moe_norm_min 0.1; supported: up to 1e-6"},
       {"ernie4_5_moe", "/moe_layer_interval", 0, ErrorKind::kCorrupt, "moe_layer_interval: expected at least 1"},
       {"ernie4_5_moe", "/moe_layer_start_index", 2, ErrorKind::kCorrupt, "layers.1.mlp.gate_proj.weight is missing"},
+      {"lfm2", "/layer_types/1", "mamba", ErrorKind::kUnsupported, "layer 1 is \"mamba\"; supported: conv"},
+      {"lfm2", "/conv_bias", true, ErrorKind::kUnsupported, "conv_bias true is not supported"},
+      {"lfm2", "/conv_L_cache", 0, ErrorKind::kCorrupt, "conv_L_cache: expected at least 1, found 0"},
+      {"lfm2", "/block_multiple_of", 0, ErrorKind::kCorrupt, "a multiple of 0"},
+      {"lfm2_moe", "/num_dense_layers", 2, ErrorKind::kCorrupt, "layers.1.feed_forward.w1.weight is missing"},
+      {"falcon_h1", "/projectors_bias", true, ErrorKind::kUnsupported, "projectors_bias true is not supported"},
+      {"falcon_h1_norm", "/mamba_norm_before_gate", true, ErrorKind::kUnsupported, "mamba_norm_before_gate true"},
+      {"falcon_h1",
+       "/ssm_multipliers",
+       {1.0, 2.0},
+       ErrorKind::kCorrupt,
+       "ssm_multipliers: expected a list of 5 numbers"},
+      {"falcon_h1", "/key_multiplier", -1.0, ErrorKind::kCorrupt, "multiplier of keys: expected 0 to"},
+      {"nemotron_h", "/layers_block_type/1", "sliding_attention", ErrorKind::kUnsupported, "layer 1 is \"sliding_att"},
+      {"nemotron_h", "/layers_block_type/1", "full_attention", ErrorKind::kCorrupt, "1.mixer.q_proj.weight is missing"},
+      {"nemotron_h", "/use_bias", true, ErrorKind::kUnsupported, "use_bias true is not supported"},
+      {"nemotron_h_moe", "/moe_latent_size", 8, ErrorKind::kUnsupported, "moe_latent_size 8 is not supported"},
       {"seed_oss", "/attention_out_bias", true, ErrorKind::kCorrupt, "layers.0.self_attn.o_proj.bias is missing"},
       {"starcoder2", "/intermediate_size", nullptr, ErrorKind::kInvalid, "intermediate_size"},
       {"olmo3", "/sliding_window", nullptr, ErrorKind::kUnsupported, "\"sliding_attention\", but there is no window"},

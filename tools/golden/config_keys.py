@@ -58,7 +58,7 @@ ROUNDING = 1e-4  # of a score by which something is chosen
 
 # Richer than the models of tiny_models.py where a key would have nothing to act on; the released layout of DeepSeek V4 is left out.
 def cases():
-    special = ("_images", "_fp4", "_long", "_scaled", "_two_ropes", "_halves", "_epsilon", "_gelu", "_dynamic", "_vl_moe")
+    special = ("_images", "_fp4", "_norm", "_long", "_scaled", "_two_ropes", "_halves", "_epsilon", "_gelu", "_dynamic", "_vl_moe")
     out = {name: case for name, case in tiny_models.CASES.items() if not name.endswith(special)}
     config = tiny_models.config
     out["llama"] = ("LlamaForCausalLM", lambda: config("Llama"))
@@ -94,14 +94,20 @@ LEGACY = {"rope_theta": [5000.0], "partial_rotary_factor": [0.5], "rotary_pct": 
           "rms_norm_eps": [0.01], "norm_eps": [0.01], "attention_sink": [True], "per_layer_config": [{"0": {"rms_norm_eps": 0.5}}],
           "num_key_value_heads": [1, None], "intermediate_size": [40], "n_positions": [64], "n_inner": [40], "n_ctx": [64],
           "max_position_embeddings": [64], "original_max_position_embeddings": [16], "n_embd": [48], "mamba_d_ssm": [64],
-          "time_step_limit": [[0.0, 2.0]]}
+          "time_step_limit": [[0.0, 2.0]], "block_ff_dim": [60, None], "tie_embedding": [True, False, None], "full_attn_idxs": [[0]],
+          "hybrid_override_pattern": ["MM*-M", "M-*"], "mamba_n_groups": [1], "mamba_d_conv": [3], "mamba_conv_bias": [False],
+          "mamba_expand": [3], "mamba_dt_limit": [[0.0, 2.0]]}
 
 TEXTS = {"activation_function": ["gelu", "relu", "silu", "gelu_pytorch_tanh", "gelu_fast", "quick_gelu"],
          "hidden_act": ["gelu", "relu", "silu", "gelu_new", "gelu_pytorch_tanh", "relu2", "quick_gelu", "swish", "tanh"],
-         "hidden_activation": ["gelu", "silu", "relu", None],
+         "hidden_activation": ["gelu", "silu", "relu", None], "mlp_hidden_act": ["silu", "gelu"], "mamba_hidden_act": ["gelu", "relu"],
          "topk_method": ["greedy", "group_limited_greedy", "noaux_tc"], "scoring_func": ["softmax", "sigmoid", "sqrtsoftplus"],
          "position_embedding_type": ["rope", "nope", "absolute", None], "rope_type": [], "index_topk_pattern": ["FSFS"],
          "summary_type": ["mean"], "problem_type": ["regression"], "experts_implementation": ["eager"]}
+
+
+# Kinds of layers that few classes know, by one of them that a list has.
+OWN_KINDS = {"conv": {"conv", "full_attention", "linear_attention"}, "mlp": {"mlp", "moe", "full_attention"}}
 
 
 def listed(key, value, values):
@@ -113,6 +119,7 @@ def listed(key, value, values):
                                             {"dense", "sparse"}, {"full", "shared"},
                                             {"sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"})
                 if value[0] in group]
+        same += [group for mark, group in OWN_KINDS.items() if mark in value]
         turned = value[1:] + value[:1]
         return [turned] + [[kind] * len(value) for kind in sorted(set().union(*same))] + [None]
     if key == "no_rope_layers":
@@ -244,7 +251,7 @@ def weight(name, shape, shifted, others):
 
 def build(kind, config, name, others=0):
     model = getattr(transformers, kind)._from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
-    shifted = name.startswith(("gemma", "qwen3_5", "qwen3_next"))
+    shifted = tiny_models.stored_less_one(name)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
             parameter.copy_(weight(key, parameter.shape, shifted, others))
@@ -252,7 +259,7 @@ def build(kind, config, name, others=0):
             if "tid2eid" in key:
                 generator = torch.Generator().manual_seed(7)
                 buffer.copy_(torch.randint(0, config.n_routed_experts, buffer.shape, generator=generator))
-            if "e_score_correction" in key:
+            if "e_score_correction" in key or "expert_bias" in key:
                 buffer.copy_(weight(key, buffer.shape, False, others))
     return model
 
@@ -410,9 +417,12 @@ def table():
         idle = [key for key in defaults if key in row["idle"] - row["acts"]]
         source = inspect.getsource(sys.modules[row["class"].__module__])
         also = set(re.findall(r"""kwargs\.(?:get|pop|setdefault)\(\s*["'](\w+)["']""", source)) | row["acts"] - {"rope_scaling"}
+        also |= {field.name for field in dataclasses.fields(row["class"]) if isinstance(field.default, tuple)}
         also = sorted(key for key in also if key not in defaults and key not in row["class"].attribute_map and not key.endswith("_config"))
         fields = {field.name for field in dataclasses.fields(row["class"])}  # what the class sets first; other names win
         aliases = [f"{theirs}{':' if theirs in fields else '='}{ours}" for theirs, ours in row["class"].attribute_map.items()]
+        # Other names that the class takes as it is made win too.
+        aliases += [f"{theirs}={ours}" for ours, theirs in re.findall(r"""self\.(\w+) = kwargs\.pop\(\s*["'](\w+)["']""", source)]
         theta = row["class"].default_theta
         if isinstance(theta, (int, float)):
             defaults["rope_theta"] = defaults.get("rope_theta", theta)

@@ -4,9 +4,9 @@
   python tools/golden/jinja.py TEMPLATES_DIR tests/golden/jinja [--gguf MODEL.gguf] [--add]
 
 TEMPLATES_DIR holds *.jinja (ggml-org/llama.cpp models/templates at 10e97801, and from the source distribution of llama-cpp-python
-0.3.36 those of gpt-oss, GLM-4.6, GLM-4.7-Flash, Qwen3-Coder, DeepSeek-V3.1, SmolLM3, Granite 4.0, Mistral-Small-3.2, Apertus and
-MiniMax-M2; each template has its model's licence). --gguf adds that file's tokenizer.chat_template. --add keeps the templates that are
-there and renders those of TEMPLATES_DIR alone. Needs transformers, jinja2, and gguf for --gguf.
+0.3.36 those of gpt-oss, GLM-4.6, GLM-4.7-Flash, Qwen3-Coder, DeepSeek-V3.1, SmolLM3, Granite 4.0, Mistral-Small-3.2, Apertus,
+MiniMax-M2, LFM2, LFM2.5 and Nemotron; each template has its model's licence). --gguf adds that file's tokenizer.chat_template. --add keeps
+the templates that are there and renders those of TEMPLATES_DIR alone. Needs transformers, jinja2, and gguf for --gguf.
 """
 import argparse
 import datetime as real_datetime

@@ -52,6 +52,10 @@ def rope(theta=10000.0, **more):
 IMAGES = dict(image_token_index=3, image_token_id=3, boi_token_index=2, eoi_token_index=2, video_token_id=2, vision_start_token_id=2,
               vision_end_token_id=2)
 
+FALCON_MULTIPLIERS = dict(embedding_multiplier=3.0, lm_head_multiplier=0.4, key_multiplier=0.7, attention_in_multiplier=1.3,
+                          attention_out_multiplier=0.8, ssm_in_multiplier=1.2, ssm_out_multiplier=0.6, ssm_multipliers=[0.9, 1.1, 0.7, 1.4, 0.5],
+                          mlp_multipliers=[1.5, 0.6])
+
 CASES = {
     "qwen2": ("Qwen2ForCausalLM", lambda: config("Qwen2")),
     "qwen2_window": ("Qwen2ForCausalLM", lambda: config("Qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=1)),
@@ -205,6 +209,25 @@ CASES = {
         "Glm4MoeLite", num_hidden_layers=3, num_attention_heads=5, num_key_value_heads=5, n_routed_experts=8, num_experts_per_tok=3,
         moe_intermediate_size=16, n_shared_experts=1, kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=12,
         tie_word_embeddings=False, rope_parameters=rope(1e6))),
+    "lfm2": ("Lfm2ForCausalLM", lambda: config(
+        "Lfm2", drop=["rms_norm_eps"], norm_eps=1e-5, num_hidden_layers=3, block_multiple_of=20,
+        layer_types=["conv", "full_attention", "conv"])),
+    "lfm2_moe": ("Lfm2MoeForCausalLM", lambda: config(
+        "Lfm2Moe", drop=["rms_norm_eps"], norm_eps=1e-5, num_hidden_layers=3, num_dense_layers=1, num_experts=6, num_experts_per_tok=2,
+        moe_intermediate_size=16, layer_types=["conv", "full_attention", "conv"])),
+    "falcon_h1": ("FalconH1ForCausalLM", lambda: config(
+        "FalconH1", tie_word_embeddings=False, head_dim=16, mamba_d_ssm=48, mamba_n_heads=4, mamba_d_head=12, mamba_n_groups=2, mamba_d_state=8, **FALCON_MULTIPLIERS)),
+    "falcon_h1_norm": ("FalconH1ForCausalLM", lambda: config(
+        "FalconH1", mamba_d_ssm=None, mamba_n_heads=8, mamba_n_groups=1, mamba_d_state=16, mamba_rms_norm=True, mamba_norm_before_gate=False,
+        mlp_bias=True)),
+    "nemotron_h": ("NemotronHForCausalLM", lambda: config(
+        "NemotronH", drop=["rms_norm_eps", "num_hidden_layers"], head_dim=16, mamba_num_heads=4, mamba_head_dim=12, n_groups=2, ssm_state_size=8,
+        tie_word_embeddings=False, layers_block_type=["linear_attention", "mlp", "full_attention", "mlp", "linear_attention"])),
+    "nemotron_h_moe": ("NemotronHForCausalLM", lambda: config(
+        "NemotronH", drop=["rms_norm_eps", "num_hidden_layers"], head_dim=16, mamba_num_heads=4, mamba_head_dim=12, n_groups=1, ssm_state_size=8,
+        tie_word_embeddings=False, n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=16, moe_shared_expert_intermediate_size=24,
+        n_group=2, topk_group=1, routed_scaling_factor=2.5, layers_block_type=["linear_attention", "moe", "full_attention", "moe"])),
+    "nemotron": ("NemotronForCausalLM", lambda: config("Nemotron", drop=["rms_norm_eps"], norm_eps=1e-5, tie_word_embeddings=False)),
     # Keys that few models use.
     "gpt2_scaled": ("GPT2LMHeadModel", lambda: transformers.GPT2Config(
         vocab_size=VOCAB, n_positions=128, n_embd=30, n_layer=3, n_head=2, n_inner=40, bos_token_id=0, eos_token_id=1, activation_function="relu",
@@ -264,11 +287,16 @@ RELEASED_NAMES = {"DeepseekV4ForCausalLM": [("model.layers.", "layers."), ("mode
                                   ("model.hc_head.hc_", "hc_head_"), (".attn.norm.", ".attn.kv_norm.")]}
 
 
+def stored_less_one(name):
+    """Whether the weights of a model's norms are."""
+    return name.startswith(("gemma", "qwen3_5", "qwen3_next")) or name == "nemotron"
+
+
 def make(name):
     kind, build = CASES[name]
     torch.manual_seed(sum(map(ord, name)) + SEEDS.get(name, 0))
     model = getattr(transformers, kind)(build())
-    shifted = name.startswith(("gemma", "qwen3_5", "qwen3_next"))  # norms stored less one
+    shifted = stored_less_one(name)
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
             norm = "norm" in parameter_name or ".ln_" in parameter_name
@@ -279,7 +307,7 @@ def make(name):
         for buffer_name, buffer in model.named_buffers():
             if "tid2eid" in buffer_name:
                 buffer.copy_(torch.randint_like(buffer, model.config.n_routed_experts))
-            if "e_score_correction" in buffer_name:
+            if "e_score_correction" in buffer_name or "expert_bias" in buffer_name:
                 buffer.copy_(torch.randn_like(buffer) * 0.2)
     return model.to(torch.bfloat16)  # as stored; computed in float32
 

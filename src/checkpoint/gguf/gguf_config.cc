@@ -13,7 +13,7 @@
 namespace assay {
 namespace {
 
-/// Some writers give these per layer; a Llama has the same in all. `or_zero`: recurrent layers have 0.
+/// Some writers give these per layer; a Llama has the same in all. `or_zero`: layers without such a block have 0.
 int64_t PerLayer(const GgufKeys& file, const std::string& key, int64_t fallback, bool or_zero = false) {
   const GgufValue* value = file.Find(key);
   if (!value || value->type != GgufType::kArray) return file.Int(key, fallback);
@@ -150,7 +150,7 @@ void ReadSizes(const GgufFields& in, ModelConfig& config) {
   config.n_layers -= config.extra_layers;
   config.hidden = in.Int("embedding_length");
   config.context = in.Int("context_length");
-  config.feed_forward = PerLayer(file, p + "feed_forward_length", 0);
+  config.feed_forward = PerLayer(file, p + "feed_forward_length", 0, true);
   config.n_heads = PerLayer(file, p + "attention.head_count", 0);
   config.n_kv_heads = PerLayer(file, p + "attention.head_count_kv", config.n_heads, true);
   if (config.n_layers < 1 || config.n_layers > kMaxModelLayers)

@@ -42,20 +42,40 @@ void AddRope(GgufMetadata& out, const ModelConfig& config, const std::string& p)
   }
 }
 
+/// Of feed-forward blocks; where layers have none, readers know it by a 0.
+void AddWidths(GgufMetadata& out, const ModelConfig& config, const std::string& p) {
+  std::vector<int32_t> widths;
+  bool all = true;
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    const LayerConfig layer = config.Layer(i);
+    const bool has = layer.parts != Parts::kMixer;
+    all = all && has;
+    widths.push_back(has ? static_cast<int32_t>(layer.experts ? config.experts.feed_forward : config.feed_forward) : 0);
+  }
+  if (all)
+    out.AddUint32(p + "feed_forward_length", static_cast<uint64_t>(config.feed_forward));
+  else
+    out.AddInts(p + "feed_forward_length", widths);
+}
+
+bool HasAttention(const LayerConfig& layer) {
+  return !layer.recurrent && layer.parts != Parts::kFeedForward;
+}
+
 void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSpec& spec) {
   const std::string p = std::string(GgufName(spec)) + ".";
   const bool compressed = config.compressed.q_rank > 0;
   out.AddUint32(p + "block_count", static_cast<uint64_t>(config.n_layers));
   out.AddUint32(p + "context_length", static_cast<uint64_t>(config.context));
   out.AddUint32(p + "embedding_length", static_cast<uint64_t>(config.hidden));
-  out.AddUint32(p + "feed_forward_length", static_cast<uint64_t>(config.feed_forward));
+  AddWidths(out, config, p);
   out.AddUint32(p + "attention.head_count", static_cast<uint64_t>(config.n_heads));
   // Latent attention is one head of keys and values for all.
   const int64_t kv_heads = config.latent.kv_rank > 0 ? 1 : config.n_kv_heads;
-  if (config.mamba.heads > 0) {  // readers know recurrent layers by their zeros
+  if (spec.gguf_zero_heads) {  // readers know recurrent layers by them
     std::vector<int32_t> heads;
     for (int64_t i = 0; i < config.n_layers; ++i)
-      heads.push_back(config.Layer(i).recurrent ? 0 : static_cast<int32_t>(kv_heads));
+      heads.push_back(HasAttention(config.Layer(i)) ? static_cast<int32_t>(kv_heads) : 0);
     out.AddInts(p + "attention.head_count_kv", heads);
   } else {
     out.AddUint32(p + "attention.head_count_kv", static_cast<uint64_t>(kv_heads));

@@ -78,7 +78,7 @@ class GgufWriter : public CheckpointWriter {
     left_out_ = Joined(CacheScalesText(source), GgufLosses(source.config().generation));
     // What comes out of a GGUF says of itself how it differs.
     if (source.container() != Container::kGguf)
-      RequireSameModel(source.config(), metadata, tables, tensors_, out.string());
+      RequireSameModel(Folded(source.config()), metadata, tables, tensors_, out.string());
     if (!source.tokenizer().after_bos.empty())
       left_out_ =
           Joined(left_out_, fmt::format("GGUF states one token at most before a text: the {} that this tokenizer "

@@ -1,9 +1,6 @@
 // Granite 3: Llama with multipliers on embeddings, attention, what blocks add, and logits.
 
-#include <limits>
-
 #include "base/error.h"
-#include "base/python_json.h"
 #include "describe/arch/spec.h"
 
 namespace assay {
@@ -79,32 +76,10 @@ ArchitectureSpec Granite4Spec() {
 
 namespace {
 
-void MambaFromHf(const HfFields& in, ModelConfig& c) {
-  MambaConfig& m = c.mamba;
-  m.heads = in.Int("mamba_n_heads", 128);
-  m.groups = in.Int("mamba_n_groups", 1);
-  m.state = in.Int("mamba_d_state", 256);
-  m.kernel = in.Int("mamba_d_conv", 4);
-  const int64_t inner = in.Int("mamba_expand", 2) * c.hidden;
-  const bool stated = in.Has("mamba_d_head") && in.json["mamba_d_head"].is_number_integer();  // else "auto"
-  if (m.heads < 1 || inner < 1 || inner % m.heads != 0 || (stated && in.Int("mamba_d_head") * m.heads != inner))
-    Fail(ErrorKind::kCorrupt, "{}: {} heads of Mamba do not make {} channels", in.where, m.heads, inner);
-  m.head_dim = inner / m.heads;
-  if (!in.Bool("mamba_conv_bias", true) || in.Bool("mamba_proj_bias", false))
-    Fail(ErrorKind::kUnsupported, "{}: Mamba with mamba_conv_bias false or mamba_proj_bias true is not supported",
-         in.where);
-  if (!in.Has("time_step_limit")) return;
-  // The upper limit is infinite, which older files write as null or text.
-  const Json& limit = in.json["time_step_limit"];
-  if (!limit.is_array() || limit.size() != 2 || limit[0] != 0.0 ||
-      (limit[1].is_number() && !(limit[1].get<double>() > std::numeric_limits<double>::max())))
-    Fail(ErrorKind::kUnsupported, "{}: time_step_limit {} is not supported; supported: 0 to infinity", in.where,
-         DumpPythonJson(limit));
-}
-
 void HybridFromHf(const HfFields& in, ModelConfig& c) {
   GraniteSpec().from_hf(in, c);
-  MambaFromHf(in, c);
+  ReadMamba(in, c);
+  c.mamba.activation = c.activation;
   SetAllLayers(c);
   if (in.Has("layer_types"))
     ReadLayerTypes(in, c, 0);
@@ -128,28 +103,10 @@ void HybridFromHf(const HfFields& in, ModelConfig& c) {
 
 void HybridFromGguf(const GgufFields& in, ModelConfig& c) {
   GraniteSpec().from_gguf(in, c);
-  MambaConfig& m = c.mamba;
-  m.heads = in.Int("ssm.time_step_rank");
-  m.groups = in.Int("ssm.group_count");
-  m.state = in.Int("ssm.state_size");
-  m.kernel = in.Int("ssm.conv_kernel");
-  const int64_t inner = in.Int("ssm.inner_size");
-  if (m.heads < 1 || m.heads > 65536 || inner < 1 || inner % m.heads != 0)
-    Fail(ErrorKind::kCorrupt, "{}: metadata {}ssm.time_step_rank: {} heads do not make {} channels", in.file.where,
-         in.prefix, m.heads, inner);
-  m.head_dim = inner / m.heads;
-  const GgufValue* heads = in.file.Find(in.prefix + "attention.head_count_kv");
-  const bool listed = heads && heads->type == GgufType::kArray;
-  if (listed && static_cast<int64_t>(heads->count) < c.n_layers)
-    Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.head_count_kv: expected {} items", in.file.where, in.prefix,
-         c.n_layers);
+  ReadMamba(in, c);
+  ReadRecurrentLayers(in, c);
   c.experts.count = in.Int("expert_count", 0);
-  SetAllLayers(c);
-  for (int64_t i = 0; i < c.n_layers; ++i) {
-    LayerConfig& layer = c.layers[static_cast<size_t>(i)];
-    layer.recurrent = listed && heads->ItemInteger(static_cast<uint64_t>(i)) == 0;
-    layer.experts = c.experts.count > 0;
-  }
+  for (LayerConfig& layer : c.layers) layer.experts = c.experts.count > 0;
   if (c.experts.count == 0) return;
   c.experts.used = in.Int("expert_used_count");
   c.experts.feed_forward = c.feed_forward;
@@ -166,13 +123,9 @@ void HybridToGguf(const ModelConfig& c, const std::string& p, GgufMetadata& out)
          "GGUF's readers of granitehybrid expect state-space layers of twice the hidden size; this model has {} of {}",
          recurrent ? "channels" : "none", m.heads * m.head_dim);
   GraniteSpec().to_gguf(c, p, out);
-  auto number = [&](const char* key, int64_t value) { out.AddUint32(p + key, static_cast<uint64_t>(value)); };
-  number("ssm.conv_kernel", m.kernel);
-  number("ssm.inner_size", m.heads * m.head_dim);
-  number("ssm.state_size", m.state);
-  number("ssm.time_step_rank", m.heads);
-  number("ssm.group_count", m.groups);
-  if (c.experts.count > 0) number("expert_shared_feed_forward_length", c.experts.shared_feed_forward);
+  AddMamba(c, p, out);
+  if (c.experts.count > 0)
+    out.AddUint32(p + "expert_shared_feed_forward_length", static_cast<uint64_t>(c.experts.shared_feed_forward));
 }
 
 void HybridToHf(const ModelConfig& c, Json& out) {
@@ -185,14 +138,8 @@ void HybridToHf(const ModelConfig& c, Json& out) {
   out["num_local_experts"] = e.count;
   out["num_experts_per_tok"] = e.used;
   out["shared_intermediate_size"] = e.count > 0 ? e.shared_feed_forward : c.feed_forward;
-  out["mamba_n_heads"] = m.heads;
-  out["mamba_n_groups"] = m.groups;
-  out["mamba_d_state"] = m.state;
-  out["mamba_d_head"] = m.head_dim;
-  out["mamba_d_conv"] = m.kernel;
+  AddMamba(c, out);
   out["mamba_expand"] = m.heads * m.head_dim / c.hidden;
-  out["mamba_conv_bias"] = true;
-  out["mamba_proj_bias"] = false;
   out["position_embedding_type"] = c.Layer(0).rope ? "rope" : "nope";
   out["layer_types"] = Json::array();
   for (int64_t i = 0; i < c.n_layers; ++i) out["layer_types"].push_back(c.Layer(i).recurrent ? "mamba" : "attention");
@@ -207,6 +154,7 @@ ArchitectureSpec GraniteHybridSpec() {
   spec.classes = {"GraniteMoeHybridForCausalLM"};
   spec.model_types = {"granitemoehybrid"};
   spec.mixture = spec.dense_too = true;
+  spec.gguf_zero_heads = true;
   spec.hf = {
       {"ffn_gate", "shared_mlp.input_linear"},
       {"ffn_up", "shared_mlp.input_linear"},

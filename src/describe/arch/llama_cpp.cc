@@ -14,7 +14,7 @@ namespace {
 
 using enum EngineRow::Output;
 using enum EngineRow::Tables;
-constexpr auto kSilu = Activation::kSilu, kGeluTanh = Activation::kGeluTanh;
+constexpr auto kSilu = Activation::kSilu, kGeluTanh = Activation::kGeluTanh, kRelu2 = Activation::kRelu2;
 constexpr auto kNo = Presence::kNever, kMay = Presence::kOptional, kMust = Presence::kAlways;
 
 // clang-format off
@@ -62,6 +62,13 @@ constexpr std::array kRows = {
     EngineRow{"hunyuan-dense", kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
     EngineRow{"hunyuan-moe",   kSilu,      kMay,  kNo,   kNo,    kEither, true,  true,  kNone,        false, false},
     EngineRow{"minimax-m2",    kSilu,      kMay,  kNo,   kNo,    kOwn,    true,  false, kNone,        false, false},
+    EngineRow{"lfm2",          kSilu,      kMay,  kNo,   kNo,    kEither, false, false, kNone,        false, true},
+    EngineRow{"lfm2moe",       kSilu,      kMay,  kNo,   kNo,    kEither, false, false, kNone,        false, false},
+    EngineRow{"falcon-h1",     kSilu,      kMay,  kNo,   kMay,   kEither, true,  false, kNone,        false, false},
+    EngineRow{"nemotron_h",    kRelu2,     kMay,  kMay,  kMay,   kEither, true,  false, kNone,        false, false},
+    EngineRow{"nemotron_h_moe",
+                               kRelu2,     kMay,  kMay,  kNo,    kEither, true,  false, kNone,        false, false},
+    EngineRow{"nemotron",      kRelu2,     kMay,  kMay,  kMay,   kOwn,    false, false, kNone,        false, false},
 };
 // clang-format on
 

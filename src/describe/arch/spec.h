@@ -76,9 +76,13 @@ struct ArchitectureSpec {
   bool in_llama_cpp = true;                               // else no GGUF is read or written
   bool hf_interleaved = false, gguf_interleaved = false;  // ModelConfig::rope_interleaved of the container
   bool gguf_tiled_heads = false;                          // DeltaConfig::tiled of GGUF
+  bool gguf_folds = false;                                // GGUF has the multipliers in the weights (Folded)
+  bool gguf_zero_heads = false;                           // GGUF: layers without attention have 0 key-value heads
   ModuleRoots roots = {};
   std::vector<StoredName> hf = {}, gguf = {};                     // where they differ from Llama's and from ours
   std::vector<std::pair<const char*, const char*>> hf_keys = {};  // this model's key, Llama's key
+  void (*normalize)(Json&) =
+      nullptr;  // puts what config.json says in another way in these words, before anything is read
   bool (*fits)(const HfFields&) = nullptr;  // of descriptions of one class the first that fits its config.json is taken
   bool mixture = false;    // has experts; of descriptions with the same gguf_name the one that fits is taken
   bool dense_too = false;  // mixture: or has none
@@ -140,7 +144,17 @@ Json RopeObject(const HfFields& in);
 void ReadLayerTypes(const HfFields& in, ModelConfig& config, int64_t pattern);
 /// The same for GGUF (attention.sliding_window_pattern).
 void ReadWindowPattern(const GgufFields& in, ModelConfig& config, int64_t pattern);
-/// Its reverse: nothing where the readers' own pattern says the same.
+/// Mamba-2 in the words of Granite 4 and Falcon-H1, after the hidden size is known; biases of projections are refused.
+void ReadMamba(const HfFields& in, ModelConfig& config);
+void AddMamba(const ModelConfig& config, Json& out);
+/// The same in GGUF.
+void ReadMamba(const GgufFields& in, ModelConfig& config);
+void AddMamba(const ModelConfig& config, const std::string& prefix, GgufMetadata& out);
+/// Limits of the step of a state are 0 and infinity, else Error{kUnsupported}.
+void RefuseStepLimit(const HfFields& in, const char* key);
+/// GGUF: layers without key-value heads (gguf_zero_heads) are recurrent.
+void ReadRecurrentLayers(const GgufFields& in, ModelConfig& config);
+/// The reverse of ReadWindowPattern: nothing where the readers' own pattern says the same.
 void AddWindowPattern(const ModelConfig& config, const std::string& prefix, int64_t pattern, GgufMetadata& out);
 /// Puts the window on every layer that is not the last of `pattern`.
 void SetWindowPattern(ModelConfig& config, int64_t pattern);
@@ -200,5 +214,11 @@ ArchitectureSpec HunyuanDenseSpec();
 ArchitectureSpec HunyuanMoeSpec();
 ArchitectureSpec MiniMaxM2Spec();
 ArchitectureSpec Glm4MoeLiteSpec();
+ArchitectureSpec Lfm2Spec();
+ArchitectureSpec Lfm2MoeSpec();
+ArchitectureSpec FalconH1Spec();
+ArchitectureSpec NemotronHSpec();
+ArchitectureSpec NemotronHMoeSpec();
+ArchitectureSpec NemotronSpec();
 
 }  // namespace assay

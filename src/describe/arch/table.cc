@@ -9,14 +9,15 @@ namespace assay {
 
 std::span<const ArchitectureSpec> ArchitectureSpecs() {
   static const std::vector<ArchitectureSpec> kTable = {
-      LlamaSpec(),     Mistral3Spec(),    SmolLm3Spec(),   Qwen2Spec(),      Qwen3Spec(),         Gemma2Spec(),
-      Gemma3Spec(),    Phi3Spec(),        GraniteSpec(),   Granite4Spec(),   GraniteHybridSpec(), Glm4Spec(),
-      CommandRSpec(),  Cohere2Spec(),     Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),       Qwen2MoeSpec(),
-      Qwen3MoeSpec(),  GptOssSpec(),      Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),    GlmDsaSpec(),
-      DeepSeek4Spec(), BitNetSpec(),      Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),     SeedOssSpec(),
-      GlmSpec(),       Glm4MoeSpec(),     Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),    GraniteMoeSpec(),
-      Olmo2Spec(),     Olmo3Spec(),       Exaone4Spec(),   ApertusSpec(),    HunyuanDenseSpec(),  HunyuanMoeSpec(),
-      MiniMaxM2Spec(), Glm4MoeLiteSpec(),
+      LlamaSpec(),        Mistral3Spec(),    SmolLm3Spec(),   Qwen2Spec(),      Qwen3Spec(),         Gemma2Spec(),
+      Gemma3Spec(),       Phi3Spec(),        GraniteSpec(),   Granite4Spec(),   GraniteHybridSpec(), Glm4Spec(),
+      CommandRSpec(),     Cohere2Spec(),     Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),       Qwen2MoeSpec(),
+      Qwen3MoeSpec(),     GptOssSpec(),      Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),    GlmDsaSpec(),
+      DeepSeek4Spec(),    BitNetSpec(),      Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),     SeedOssSpec(),
+      GlmSpec(),          Glm4MoeSpec(),     Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),    GraniteMoeSpec(),
+      Olmo2Spec(),        Olmo3Spec(),       Exaone4Spec(),   ApertusSpec(),    HunyuanDenseSpec(),  HunyuanMoeSpec(),
+      MiniMaxM2Spec(),    Glm4MoeLiteSpec(), Lfm2Spec(),      Lfm2MoeSpec(),    FalconH1Spec(),      NemotronHSpec(),
+      NemotronHMoeSpec(), NemotronSpec(),
   };
   return kTable;
 }
@@ -152,6 +153,17 @@ void ReadWindowPattern(const GgufFields& in, ModelConfig& config, int64_t patter
   for (int64_t i = 0; i < config.n_layers; ++i)
     config.layers[static_cast<size_t>(i)].window =
         value->ItemInteger(static_cast<uint64_t>(i)) ? config.sliding_window : 0;
+}
+
+void ReadRecurrentLayers(const GgufFields& in, ModelConfig& config) {
+  SetAllLayers(config);
+  const GgufValue* heads = in.file.Find(in.prefix + "attention.head_count_kv");
+  if (!heads || heads->type != GgufType::kArray) return;
+  if (static_cast<int64_t>(heads->count) < config.n_layers)
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}attention.head_count_kv: expected {} items", in.file.where, in.prefix,
+         config.n_layers);
+  for (int64_t i = 0; i < config.n_layers; ++i)
+    config.layers[static_cast<size_t>(i)].recurrent = heads->ItemInteger(static_cast<uint64_t>(i)) == 0;
 }
 
 void AddWindowPattern(const ModelConfig& config, const std::string& prefix, int64_t pattern, GgufMetadata& out) {

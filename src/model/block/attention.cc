@@ -73,7 +73,7 @@ GroupedAttention::GroupedAttention(const BlockContext& context, const WeightRead
 AttendOptions GroupedAttention::Options() const {
   const ModelConfig& c = config_;
   AttendOptions options{index_, layer_, kKeys, kValues, c.n_heads, c.n_kv_heads, c.head_dim};
-  options.scores.scale = ScoreScale(c, layer_, c.head_dim);
+  options.scores.scale = ScoreScale(c, layer_, c.head_dim) * static_cast<float>(c.multipliers.keys);
   options.scores.softcap = static_cast<float>(c.attention_softcap);
   options.scores.sinks = sinks_.empty() ? nullptr : sinks_.data();
   return options;

@@ -64,9 +64,10 @@ Experts::Experts(const BlockContext& context, const WeightReader& reader) : conf
   correction_ = reader.ReadOptionalVector("exp_probs_b.bias", e.count);
   if (context.layer.hashed) by_token_ = reader.ReadTable("ffn_gate_tid2eid.weight", c.vocab, e.used);
   experts_.reserve(static_cast<size_t>(e.count));
-  for (int64_t i = 0; i < e.count; ++i) experts_.emplace_back(c, reader, "." + std::to_string(i), e.feed_forward, true);
+  for (int64_t i = 0; i < e.count; ++i)
+    experts_.emplace_back(c, reader, "." + std::to_string(i), e.feed_forward, c.gated);
   if (e.shared_feed_forward == 0) return;
-  shared_.emplace(c, reader, "_shexp", e.shared_feed_forward, true);
+  shared_.emplace(c, reader, "_shexp", e.shared_feed_forward, c.gated);
   if (e.shared_gate) shared_gate_ = reader.ReadTable("ffn_gate_inp_shexp.weight", 1, c.hidden);
 }
 

@@ -36,12 +36,14 @@ void FeedForward::Run(const Pass& pass, const Scratch& scratch, const float* x, 
     Multiply(pass, in, n, {{gate_, gate}, {up_, up}});
   else
     Multiply(pass, in, n, {{up_, gate}});
+  Scale(pass, static_cast<float>(config_->multipliers.ffn_gate), n, width_, gate);
   if (config_->activation == Activation::kXielu)
     ActivateXielu(pass, xielu_, gate, gate_.present() ? up : Rows{}, n, width_, gate);
   else
     Activate(pass, *config_, gate, gate_.present() ? up : Rows{}, n, width_, gate);
   if (!sub_norm_.weight.empty()) Normalize(pass, *config_, sub_norm_, gate, n, gate);
   Multiply(pass, gate, n, {{down_, {out, config_->hidden}}});
+  Scale(pass, static_cast<float>(config_->multipliers.ffn_down), n, config_->hidden, {out, config_->hidden});
 }
 
 void FeedForward::VisitLinears(const LinearVisitor& visit) const {

@@ -44,7 +44,8 @@ bool Ranking::SeesAll(int64_t position) const {
 void Ranking::Choose(const Pass& pass, int64_t layer, int plane, const Scratch& scratch) const {
   const IndexerConfig& x = config_.indexer;
   const int64_t n = pass.n();
-  Scale(pass, 1.0f / std::sqrt(static_cast<float>(x.heads * x.head_dim)), x.heads, {scratch.weights, x.heads});
+  Scale(pass, 1.0f / std::sqrt(static_cast<float>(x.heads * x.head_dim)), pass.n(), x.heads,
+        {scratch.weights, x.heads});
   const int64_t longest = Indexed(compress_, *std::max_element(pass.positions.begin(), pass.positions.end()));
   if (longest <= x.top_k) return;
   int32_t* chosen = pass.shared.chosen;

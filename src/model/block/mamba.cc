@@ -1,6 +1,7 @@
-// Mamba-2 (Dao & Gu 2024, arXiv 2405.21060), as Granite 4 uses it: a short convolution over time, then a state per head
+// Mamba-2 (Dao & Gu 2024, arXiv 2405.21060): a short convolution over time, then a state per head
 // that decays by a step of its own at each token.
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/block/operations.h"
@@ -38,14 +39,17 @@ class Mamba : public Block {
         : in(arena.Floats(shape.n * block.sizes_.in)), answers(arena.Floats(shape.n * block.sizes_.inner)) {}
     float *in, *answers;
   };
+  void ScaleParts(const Pass& pass, Rows in) const;
   void Advance(const Pass& pass, ConstRows in, Rows answers) const;
+  void Gate(const Pass& pass, Rows gate, Rows answers) const;
 
   const ModelConfig& config_;
   int64_t index_;
   Sizes sizes_;
   Linear in_, out_;
   Vector convolution_;  // [channels, kernel]
-  Vector convolution_bias_, dt_, a_, d_, norm_;
+  Vector convolution_bias_, dt_, a_, d_;
+  Vector norm_;  // or empty
 };
 
 Mamba::Mamba(const BlockContext& context, const WeightReader& reader)
@@ -57,8 +61,21 @@ Mamba::Mamba(const BlockContext& context, const WeightReader& reader)
   dt_ = reader.ReadVector("ssm_dt.bias", m.heads);
   a_ = reader.ReadVector("ssm_a.weight", m.heads);
   d_ = reader.ReadVector("ssm_d.weight", m.heads);
-  norm_ = reader.ReadVector("ssm_norm.weight", sizes_.inner);
+  if (m.norm) norm_ = reader.ReadVector("ssm_norm.weight", sizes_.inner);
   out_ = reader.ReadLinear("ssm_out", config_.hidden, sizes_.inner);
+}
+
+void Mamba::ScaleParts(const Pass& pass, Rows in) const {
+  const Multipliers& m = config_.multipliers;
+  int64_t at = 0;
+  for (auto [factor, width] : {std::pair{m.mamba_gate, sizes_.inner},
+                               {m.mamba_heads, sizes_.inner},
+                               {m.mamba_keys, sizes_.keys},
+                               {m.mamba_queries, sizes_.keys},
+                               {m.mamba_step, config_.mamba.heads}}) {
+    Scale(pass, static_cast<float>(factor), pass.n(), width, in.From(at));
+    at += width;
+  }
 }
 
 // One token after the other, within a sequence; heads side by side.
@@ -72,7 +89,7 @@ void Mamba::Advance(const Pass& pass, ConstRows in, Rows answers) const {
         const float* mixed = in[t] + sizes_.inner;
         const float* x = mixed + h * m.head_dim;
         const float* k = mixed + sizes_.inner + h / (m.heads / m.groups) * m.state;
-        const float step = Softplus(mixed[sizes_.channels + h] + dt_[head]);
+        const float step = std::max(Softplus(mixed[sizes_.channels + h] + dt_[head]), static_cast<float>(m.step_min));
         float* to = answers[t] + h * m.head_dim;
         StateStep(state, k + sizes_.keys, k, x, std::exp(a_[head] * step), step, m.state, m.head_dim, to);
         for (int64_t e = 0; e < m.head_dim; ++e) to[e] += d_[head] * x[e];
@@ -81,23 +98,31 @@ void Mamba::Advance(const Pass& pass, ConstRows in, Rows answers) const {
   });
 }
 
+// The gate, then the norm of each group.
+void Mamba::Gate(const Pass& pass, Rows gate, Rows answers) const {
+  const int64_t inner = sizes_.inner, group = inner / config_.mamba.groups;
+  pass.pool.For(pass.n(), 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t t = begin; t < end; ++t) {
+      SiluMul(gate[t], answers[t], inner, gate[t]);
+      if (norm_.empty()) std::copy_n(gate[t], inner, answers[t]);
+      for (int64_t g = 0; g < std::ssize(norm_); g += group)
+        RmsNorm(gate[t] + g, norm_.data() + g, group, static_cast<float>(config_.rms_epsilon), answers[t] + g);
+    }
+  });
+}
+
 void Mamba::Run(const Pass& pass, const float* x, float* out) const {
   const ModelConfig& c = config_;
   Arena::Scope scope(pass.arena);
   const Scratch scratch(pass.arena, *this, pass.shape);
-  const int64_t n = pass.n(), inner = sizes_.inner, group = inner / c.mamba.groups;
+  const int64_t n = pass.n(), inner = sizes_.inner;
   const Rows in{scratch.in, sizes_.in}, mixed = in.From(inner), answers{scratch.answers, inner};
   Multiply(pass, {x, c.hidden}, n, {{in_, in}});
+  ScaleParts(pass, in);
   Convolve(pass, index_, sizes_.states, convolution_, convolution_bias_, sizes_.channels, c.mamba.kernel, mixed);
-  Activate(pass, c, mixed, {}, n, sizes_.channels, mixed);
+  Activate(pass, c.mamba.activation, mixed, n, sizes_.channels, mixed);
   Advance(pass, in, answers);
-  pass.pool.For(n, 8, [&](int64_t begin, int64_t end, int) {
-    for (int64_t t = begin; t < end; ++t) {
-      SiluMul(in[t], answers[t], inner, in[t]);
-      for (int64_t g = 0; g < inner; g += group)
-        RmsNorm(in[t] + g, norm_.data() + g, group, static_cast<float>(c.rms_epsilon), answers[t] + g);
-    }
-  });
+  Gate(pass, in, answers);
   Multiply(pass, answers, n, {{out_, {out, c.hidden}}});
 }
 

@@ -53,9 +53,8 @@ void MulEach(const float* gate, const float* up, int64_t n, float* out, F f) {
   for (int64_t i = 0; i < n; ++i) out[i] = up ? f(gate[i]) * up[i] : f(gate[i]);
 }
 
-void ActivateRow(const ModelConfig& config, const float* gate, const float* up, int64_t n, float* out) {
-  const auto limit = static_cast<float>(config.swiglu_limit);
-  switch (config.activation) {
+void ActivateRow(Activation activation, float limit, const float* gate, const float* up, int64_t n, float* out) {
+  switch (activation) {
     case Activation::kSilu:
       if (up) return SiluMul(gate, up, n, out);
       return MulEach(gate, nullptr, n, out, [](float x) { return x * Sigmoid(x); });
@@ -156,7 +155,9 @@ void Rotate(const Pass& pass, Rotation rotation, Heads heads, Rows x) {
 
 void Activate(const Pass& pass, const ModelConfig& config, ConstRows gate, ConstRows up, int64_t n, int64_t width,
               Rows out) {
-  EachRow(pass, n, 4, [&](int64_t t) { ActivateRow(config, gate[t], up.data ? up[t] : nullptr, width, out[t]); });
+  const auto limit = static_cast<float>(config.swiglu_limit);
+  EachRow(pass, n, 4,
+          [&](int64_t t) { ActivateRow(config.activation, limit, gate[t], up.data ? up[t] : nullptr, width, out[t]); });
 }
 
 void ActivateXielu(const Pass& pass, const Xielu& xielu, ConstRows gate, ConstRows up, int64_t n, int64_t width,
@@ -170,8 +171,13 @@ void ActivateXielu(const Pass& pass, const Xielu& xielu, ConstRows gate, ConstRo
   });
 }
 
-void Scale(const Pass& pass, float factor, int64_t width, Rows x) {
-  EachRow(pass, pass.n(), 16, [&](int64_t t) {
+void Activate(const Pass& pass, Activation activation, ConstRows x, int64_t n, int64_t width, Rows out) {
+  EachRow(pass, n, 4, [&](int64_t t) { ActivateRow(activation, 0.0f, x[t], nullptr, width, out[t]); });
+}
+
+void Scale(const Pass& pass, float factor, int64_t n, int64_t width, Rows x) {
+  if (factor == 1.0f) return;
+  EachRow(pass, n, 16, [&](int64_t t) {
     for (int64_t i = 0; i < width; ++i) x[t][i] *= factor;
   });
 }
@@ -182,6 +188,12 @@ void CopyRows(const Pass& pass, ConstRows from, int64_t n, int64_t width, Rows t
 
 void AddRows(const Pass& pass, ConstRows x, int64_t width, Rows sum) {
   EachRow(pass, pass.n(), 16, [&](int64_t t) { AddTo(sum[t], x[t], width); });
+}
+
+void MultiplyRows(const Pass& pass, ConstRows x, int64_t width, Rows product) {
+  EachRow(pass, pass.n(), 16, [&](int64_t t) {
+    for (int64_t i = 0; i < width; ++i) product[t][i] *= x[t][i];
+  });
 }
 
 void Convolve(const Pass& pass, int64_t layer, int64_t history, const Vector& weights, const Vector& bias,

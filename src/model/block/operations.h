@@ -49,6 +49,8 @@ void Rotate(const Pass& pass, Rotation rotation, Heads heads, Rows x);
 /// out [n, width] = f(gate) · up with the activation of the configuration; up.data null: 1; out may be gate.
 void Activate(const Pass& pass, const ModelConfig& config, ConstRows gate, ConstRows up, int64_t n, int64_t width,
               Rows out);
+/// out [n, width] = f(x) with an activation that has no limit; out may be x.
+void Activate(const Pass& pass, Activation activation, ConstRows x, int64_t n, int64_t width, Rows out);
 
 /// xIELU (Huang and Schlag 2024, arXiv 2411.13010): positive · x² + beta · x above 0, below it
 /// negative · (exp(min(x, epsilon)) - 1 - x) + beta · x.
@@ -59,11 +61,15 @@ struct Xielu {
 void ActivateXielu(const Pass& pass, const Xielu& xielu, ConstRows gate, ConstRows up, int64_t n, int64_t width,
                    Rows out);
 
-void Scale(const Pass& pass, float factor, int64_t width, Rows x);
+/// x [n, width] *= factor.
+void Scale(const Pass& pass, float factor, int64_t n, int64_t width, Rows x);
 /// to [n, width] = from.
 void CopyRows(const Pass& pass, ConstRows from, int64_t n, int64_t width, Rows to);
 /// sum [n, width] += x.
 void AddRows(const Pass& pass, ConstRows x, int64_t width, Rows sum);
+
+/// product [n, width] *= x.
+void MultiplyRows(const Pass& pass, ConstRows x, int64_t width, Rows product);
 
 /// A short convolution over the time of each sequence, in place: x [n, channels]. The last kernel - 1 inputs lie
 /// `history` floats behind the beginning of the layer's state.

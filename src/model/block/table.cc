@@ -14,6 +14,8 @@ LayerCache CompressedCache(C, L);
 LayerCache DeltaCache(C, L);
 LayerCache LatentCache(C, L);
 LayerCache MambaCache(C, L);
+LayerCache ShortConvCache(C, L);
+LayerCache SideBySideCache(C, L);
 BlockPointer LoadAttention(const BlockContext&, const WeightReader&);
 BlockPointer LoadCompressed(const BlockContext&, const WeightReader&);
 BlockPointer LoadDelta(const BlockContext&, const WeightReader&);
@@ -21,12 +23,23 @@ BlockPointer LoadExperts(const BlockContext&, const WeightReader&);
 BlockPointer LoadFeedForward(const BlockContext&, const WeightReader&);
 BlockPointer LoadLatent(const BlockContext&, const WeightReader&);
 BlockPointer LoadMamba(const BlockContext&, const WeightReader&);
+BlockPointer LoadShortConv(const BlockContext&, const WeightReader&);
+BlockPointer LoadSideBySide(const BlockContext&, const WeightReader&);
 
 namespace {
 
+BlockPointer LoadNothing(const BlockContext&, const WeightReader&) {
+  return nullptr;
+}
+
 // The first that serves a layer is taken.
 constexpr BlockKind kKinds[] = {
+    {"none", Place::kMixer, [](C, L l) { return l.parts == Parts::kFeedForward; }, nullptr, LoadNothing},
+    {"none", Place::kFeedForward, [](C, L l) { return l.parts == Parts::kMixer; }, nullptr, LoadNothing},
+    {"side_by_side", Place::kMixer, [](C, L l) { return l.beside; }, SideBySideCache, LoadSideBySide},
     {"mamba", Place::kMixer, [](C c, L l) { return l.recurrent && c.mamba.heads > 0; }, MambaCache, LoadMamba},
+    {"short_conv", Place::kMixer, [](C c, L l) { return l.recurrent && c.short_convolution > 0; }, ShortConvCache,
+     LoadShortConv},
     {"delta", Place::kMixer, [](C, L l) { return l.recurrent; }, DeltaCache, LoadDelta},
     {"latent", Place::kMixer, [](C c, L) { return c.latent.kv_rank > 0; }, LatentCache, LoadLatent},
     {"compressed", Place::kMixer, [](C c, L) { return c.compressed.q_rank > 0; }, CompressedCache, LoadCompressed},

@@ -48,8 +48,8 @@ struct BlockKind {
   std::string_view name;
   Place place;
   bool (*serves)(const ModelConfig&, const LayerConfig&);
-  LayerCache (*cache)(const ModelConfig&, const LayerConfig&);  // of mixers; null: it keeps nothing
-  BlockPointer (*load)(const BlockContext&, const WeightReader&);
+  LayerCache (*cache)(const ModelConfig&, const LayerConfig&);     // of mixers; null: it keeps nothing
+  BlockPointer (*load)(const BlockContext&, const WeightReader&);  // null: the layer has no such block
 };
 
 using BlockTable = std::span<const BlockKind>;
