@@ -91,8 +91,8 @@ class MadeUpBlock : public testing::Test {
   }
   const std::vector<BlockKind> kinds_ = KindsWithOneMore();
   const CacheFormat& format_ = DefaultCacheFormat(Arithmetic::kReference);
-  const Model model_{std::make_shared<MadeUpCheckpoint>(), {Arithmetic::kReference, ""}, kinds_};
   ThreadPool pool_{2};
+  const Model model_{std::make_shared<MadeUpCheckpoint>(), {Arithmetic::kReference, ""}, kinds_, pool_};
   Workspace workspace_;
   std::vector<float> means_;
 };
