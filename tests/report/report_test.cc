@@ -343,7 +343,7 @@ TEST(Samples, EveryViewCountsAnswersAndShowsTheOneThatFlips) {
     EXPECT_THAT(view, HasSubstr("187/200"));
     EXPECT_THAT(view, HasSubstr("188/200"));
     EXPECT_THAT(view, HasSubstr("1 lost, 0 gained on balance of 50"));
-    EXPECT_THAT(view, HasSubstr("Noise: greedy answers have none: 5 examples asked again gave the same tokens."));
+    EXPECT_THAT(view, HasSubstr("Noise: greedy answers have none: 5 examples asked again gave the same answers."));
   }
   ExpectSafe(html);
   EXPECT_THAT(html, HasSubstr("4 and 3 of 4 samples pass; sample 4"));
