@@ -99,8 +99,8 @@ struct Judgement {
   double mid_p = 1, exact_p = 1;            // one-sided McNemar on examples, of several samples by their balance
   CrackTest crack_test = CrackTest::kMidP;  // decides "cracks"
   double cracks_p = 1, holds_p = 1;         // one-sided, against "no worse" and "worse by the margin or more"
-  double adjusted_cracks_p = 1;             // Tarone-Holm over the slices; all examples: cracks_p
-  double adjusted_holds_p = 1;              // Holm over the slices, and not below that of all examples
+  double adjusted_cracks_p = 1;  // Tarone-Holm over the slices, raised where many flip (judge.cc); all: cracks_p
+  double adjusted_holds_p = 1;   // Holm over the slices, and not below that of all examples
   /// Posterior, shown beside the tests, decides nothing. Only of single answers.
   std::optional<double> chance_worse, chance_beyond_margin;
   std::optional<double> detectable_drop;      // share: the smallest true drop that so many examples find in 4 of 5 runs
