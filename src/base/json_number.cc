@@ -1,6 +1,7 @@
 #include "base/json_number.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "base/error.h"
 
@@ -16,6 +17,12 @@ bool IsKept(const Json& value) {
 /// Of a JSON number: an integer's.
 bool IsDigits(std::string_view text) {
   return text.find_first_of(".eE") == std::string_view::npos;
+}
+
+/// f(its value), in the type that holds it.
+template <typename Function>
+auto WithInteger(const Json& value, const Function& f) {
+  return value.is_number_unsigned() ? f(value.get<uint64_t>()) : f(value.get<int64_t>());
 }
 
 std::string KeptText(const Json& value) {
@@ -42,7 +49,7 @@ Decimal NumberOf(const Json& value) {
   if (IsKept(value))
     text = KeptText(value);
   else
-    text = value.is_number_unsigned() ? std::to_string(value.get<uint64_t>()) : std::to_string(value.get<int64_t>());
+    text = WithInteger(value, [](auto integer) { return std::to_string(integer); });
   std::optional<Decimal> number = Decimal::Parse(text);
   ASSAY_CHECK(number.has_value());
   return *number;
@@ -73,6 +80,10 @@ int CompareNumbers(const Json& a, const Json& b) {
     double x = a.get<double>(), y = b.get<double>();
     return x < y ? -1 : x > y ? 1 : 0;
   }
+  if (a.is_number_integer() && b.is_number_integer())
+    return WithInteger(a, [&](auto x) {
+      return WithInteger(b, [&](auto y) { return std::cmp_less(x, y) ? -1 : std::cmp_less(y, x) ? 1 : 0; });
+    });
   int order = Decimal::Compare(NumberOf(a), NumberOf(b));
   return order < 0 ? -1 : order > 0 ? 1 : 0;
 }

@@ -118,6 +118,15 @@ TEST(JsonNumber, StrictParsingKeepsWhatNoDoubleHolds) {
   EXPECT_EQ(NumberOf(value["a"][0]).Text(), "123456789012345678901234567891");
   EXPECT_EQ(CompareNumbers(value["a"][0], ParseJson("123456789012345678901234567890", "", true)), 1);
   EXPECT_EQ(CompareNumbers(value["b"], Json(1)), 1);
+  // Integers of either sign at the ends of their types, against each other and against decimals.
+  const Json rising[] = {Json(INT64_MIN), Json(int64_t{-1}),       Json(uint64_t{0}),
+                         Json(INT64_MAX), Json(uint64_t{1} << 63), Json(UINT64_MAX)};
+  for (size_t i = 0; i < std::size(rising); ++i)
+    for (size_t j = 0; j < std::size(rising); ++j) {
+      EXPECT_EQ(CompareNumbers(rising[i], rising[j]), i < j ? -1 : i > j ? 1 : 0) << rising[i] << " " << rising[j];
+      EXPECT_EQ(CompareNumbers(rising[i], rising[j]), Decimal::Compare(NumberOf(rising[i]), NumberOf(rising[j])));
+    }
+  EXPECT_EQ(CompareNumbers(Json(int64_t{5}), Json(uint64_t{5})), 0);
   EXPECT_EQ(CompareNumbers(Json(100), Json(1e2)), 0);
   EXPECT_EQ(CompareNumbers(ParseJson("9007199254740993.0", "", true), Json(9007199254740993)), 0);
   EXPECT_TRUE(ParseJson(text, "")["a"][0].is_number_float());  // lax parsing rounds, as the engines do
