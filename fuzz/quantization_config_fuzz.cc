@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "checkpoint/hf/quantization.h"
+#include "checkpoint/hf/scheme/quantization.h"
 #include "checkpoint/joint_mutations.h"
 
 namespace {

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "checkpoint/hf/quantization.h"
-#include "checkpoint/hf_tensors.h"
+#include "checkpoint/hf/hf_tensors.h"
+#include "checkpoint/hf/scheme/quantization.h"
 #include "checkpoint/one_layer_llama.h"
 
 namespace {

@@ -10,7 +10,8 @@ root = pathlib.Path(__file__).resolve().parent.parent
 MAPS = (
     "src/kernel/table.cc",
     "src/checkpoint/gguf/gguf_types.cc",
-    "src/checkpoint/hf/",
+    "src/checkpoint/hf/scheme/",
+    "src/checkpoint/hf/packing/",
     "src/quantize/presets.cc",
     "src/quantize/gguf_mix.cc",
 )
@@ -18,7 +19,7 @@ MAPS = (
 COMPARES = {
     "src/kernel/table.cc": "a kernel's row names its format",
     "src/checkpoint/gguf/gguf_types.cc": "a GGUF type's row names its format",
-    "src/checkpoint/hf/fp8_write.cc": "a row of Model-Optimizer's algorithms names its format",
+    "src/checkpoint/hf/scheme/fp8_write.cc": "a row of Model-Optimizer's algorithms names its format",
 }
 # Names elsewhere.
 SPELLS = {

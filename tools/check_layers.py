@@ -41,6 +41,11 @@ for room, below in uses.items():
 for path in sorted((root / "src").rglob("*")):
     if path.suffix in (".h", ".cc") and len(path.read_text().splitlines()) > 800:
         problems.append(f"{path.relative_to(root)}: longer than 800 lines: split by concept")
+# A folder is seen at a glance, or is a plain list: a file for each architecture.
+for folder in sorted(p for p in (root / "src").rglob("*") if p.is_dir()):
+    files = sum(p.is_file() for p in folder.iterdir())
+    if files > 25 and folder != root / "src/describe/arch":
+        problems.append(f"{folder.relative_to(root)}: {files} files: split by concept, at most 25")
 # Pages name files that are there.
 for page in [*sorted((root / "docs").rglob("*.md")), root / "README.md", root / "SECURITY.md"]:
     for named in sorted(set(re.findall(r"`((?:[a-z_0-9]+/)+[a-z_0-9]+\.(?:cc|h|inc))`", page.read_text()))):

@@ -8,7 +8,7 @@
 #include "base/strings.h"
 #include "checkpoint/gguf/gguf_checkpoint.h"
 #include "checkpoint/gguf/gguf_config.h"
-#include "checkpoint/hf_checkpoint.h"
+#include "checkpoint/hf/hf_checkpoint.h"
 #include "checkpoint/model_files.h"
 #include "system/file.h"
 #include "system/threads.h"

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "checkpoint/gguf/gguf_types.h"
-#include "checkpoint/hf/writing.h"
+#include "checkpoint/hf/packing/writing.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/writer.h"
 #include "convert/convert.h"

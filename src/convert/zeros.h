@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "checkpoint/hf/writing.h"
+#include "checkpoint/hf/packing/writing.h"
 #include "format/format.h"
 #include "system/threads.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "checkpoint/hf/writing.h"
+#include "checkpoint/hf/packing/writing.h"
 #include "quantize/gguf_mix.h"
 
 namespace assay {

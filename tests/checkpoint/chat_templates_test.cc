@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/convert_for_test.h"
-#include "checkpoint/hf_chat_templates.h"
+#include "checkpoint/hf/hf_chat_templates.h"
 #include "system/file.h"
 
 namespace assay {

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "checkpoint/convert_for_test.h"
-#include "checkpoint/hf/writing.h"
+#include "checkpoint/hf/packing/writing.h"
 #include "format/bitsandbytes/nested_absmax.h"
 #include "number/bnb_dynamic8.h"
 

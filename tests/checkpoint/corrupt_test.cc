@@ -8,7 +8,7 @@
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/expect_error.h"
 #include "checkpoint/gguf/gguf_checkpoint.h"
-#include "checkpoint/hf_tensors.h"
+#include "checkpoint/hf/hf_tensors.h"
 #include "checkpoint/small_gguf.h"
 
 namespace assay {

@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "base/strings.h"
-#include "checkpoint/hf/quantization.h"
+#include "checkpoint/hf/scheme/quantization.h"
 #include "checkpoint/layout.h"
 #include "describe/hf_config.h"
 #include "describe/hf_wrapper.h"

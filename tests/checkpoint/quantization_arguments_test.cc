@@ -7,9 +7,9 @@
 #include "base/random.h"
 #include "base/strings.h"
 #include "checkpoint/expect_error.h"
-#include "checkpoint/hf/arguments.h"
-#include "checkpoint/hf/compressed_tensors.h"
-#include "checkpoint/hf/keys.h"
+#include "checkpoint/hf/packing/arguments.h"
+#include "checkpoint/hf/packing/keys.h"
+#include "checkpoint/hf/scheme/compressed_tensors.h"
 #include "checkpoint/joint_mutations.h"
 #include "checkpoint/one_layer_llama.h"
 

@@ -11,7 +11,7 @@
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/expect_error.h"
 #include "checkpoint/gguf/gguf_types.h"
-#include "checkpoint/hf/writing.h"
+#include "checkpoint/hf/packing/writing.h"
 #include "system/file.h"
 
 namespace assay {

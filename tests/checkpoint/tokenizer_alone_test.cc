@@ -7,7 +7,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/expect_error.h"
 #include "checkpoint/file_listing.h"
-#include "checkpoint/hf_checkpoint.h"
+#include "checkpoint/hf/hf_checkpoint.h"
 #include "checkpoint/small_gguf.h"
 #include "system/file.h"
 

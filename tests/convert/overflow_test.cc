@@ -6,7 +6,7 @@
 
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/expect_error.h"
-#include "checkpoint/hf/writing.h"
+#include "checkpoint/hf/packing/writing.h"
 #include "convert/convert.h"
 #include "convert/rewrite.h"
 

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "model/block/operations.h"
 #include "model/decoder.h"
 #include "model/model.h"
+#include "model/operations.h"
 #include "model/tiny_checkpoint.h"
 
 namespace assay {

@@ -430,7 +430,7 @@ def table():
     text = (f"// Made by tools/golden/config_keys.py --table with transformers {transformers.__version__}: model_type, what the class takes where a "
             "file\n// states nothing, the keys of the class that act on no logit, keys beyond its own that it takes, other names of keys\n"
             "// (: where the class's own goes before it).\n// clang-format off\n")
-    (ROOT / "src/describe/arch/config_classes.inc").write_text(text + "\n".join(lines) + "\n// clang-format on\n")
+    (ROOT / "src/describe/arch/config_classes.inc").write_text(text + "\n".join(lines) + "\n")
 
 
 def main():

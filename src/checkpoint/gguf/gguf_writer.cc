@@ -10,7 +10,7 @@
 #include "checkpoint/gguf/gguf_metadata.h"
 #include "checkpoint/gguf/gguf_scales.h"
 #include "checkpoint/gguf/gguf_types.h"
-#include "checkpoint/hf/cache_scales.h"
+#include "checkpoint/hf/packing/cache_scales.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/writer_base.h"
 #include "describe/arch/spec.h"

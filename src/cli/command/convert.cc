@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
-#include "checkpoint/hf/writing.h"
+#include "checkpoint/hf/packing/writing.h"
 #include "checkpoint/model_files.h"
 #include "cli/command.h"
 #include "cli/identity.h"

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
-#include "checkpoint/hf/cache_scales.h"
+#include "checkpoint/hf/packing/cache_scales.h"
 #include "checkpoint/layout.h"
 #include "cli/command.h"
 #include "cli/command/inspect_files.h"

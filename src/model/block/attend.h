@@ -1,7 +1,7 @@
 #pragma once
 // Keys and values into the cache, and attention to them.
 
-#include "model/block/operations.h"
+#include "model/operations.h"
 
 namespace assay {
 

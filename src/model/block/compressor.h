@@ -2,9 +2,9 @@
 // Entries that stand for a run of positions each: their keys, weighed element by element by a softmax over the run
 // (DeepSeek V4).
 
-#include "model/block/operations.h"
 #include "model/block/rope.h"
 #include "model/block/table.h"
+#include "model/operations.h"
 
 namespace assay {
 

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "model/block/operations.h"
+#include "model/operations.h"
 
 namespace assay {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 // down · f(gate · x, up · x): a dense feed-forward block, or one expert.
 
-#include "model/block/operations.h"
+#include "model/operations.h"
 
 namespace assay {
 

@@ -5,7 +5,7 @@
 //
 // A residual is [n, streams, hidden].
 
-#include "model/block/operations.h"
+#include "model/operations.h"
 
 namespace assay {
 

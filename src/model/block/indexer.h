@@ -3,7 +3,7 @@
 // every position, Σ_h w_h · max(0, q_h · k), and the best top_k are attended to. The published code also turns both
 // sides by a Hadamard matrix, for the sake of FP8: orthogonal, so no score depends on it.
 
-#include "model/block/operations.h"
+#include "model/operations.h"
 
 namespace assay {
 

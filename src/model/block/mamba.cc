@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/block/operations.h"
+#include "model/operations.h"
 
 namespace assay {
 namespace {

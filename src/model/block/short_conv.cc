@@ -1,7 +1,7 @@
 // A gated short convolution over time, as LFM2 has it: what comes in is gated, mixed with the last inputs of its
 // channel, and gated again.
 
-#include "model/block/operations.h"
+#include "model/operations.h"
 
 namespace assay {
 namespace {

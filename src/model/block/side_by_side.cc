@@ -1,7 +1,7 @@
 // Mamba and attention side by side, as in Falcon-H1: both read the same input, what they give back is added.
 
-#include "model/block/operations.h"
 #include "model/block/table.h"
+#include "model/operations.h"
 
 namespace assay {
 
