@@ -13,7 +13,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 std::vector<DifferingPrompt> Sample(const std::string& right = "") {
-  return {{"7", {{"user", "hi"}}, "one", "bf16", {{"two", {"q8_0", "q4_0"}, ""}, {"three", {"q2_k"}, right}}}};
+  return {{"7", {{"user", "hi"}}, {"one", "bf16"}, {{"two", {"q8_0", "q4_0"}, ""}, {"three", {"q2_k"}, right}}}};
 }
 
 std::string Replaced(std::string text, const std::string& from, const std::string& to) {

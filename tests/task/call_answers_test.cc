@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <map>
 
 #include "dialect/call/call_syntax.h"
 #include "dialect/fence.h"
+#include "processor_time.h"
 #include "task/check/pattern.h"
 #include "task_testing.h"
 
@@ -75,27 +75,21 @@ std::string Repeated(std::string_view part, std::string_view head = "", std::str
   return text.append(tail);
 }
 
-double Seconds(const std::function<void()>& work) {
-  auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-// Milliseconds where the time is linear, minutes where it is not; the machine may be busy and the build checked.
+// Milliseconds where the time is linear, minutes where it is not; the build may be checked.
 constexpr double kSoon = 20;
-#ifdef __SANITIZE_ADDRESS__
-constexpr size_t kHostile = 10'000;
-#else
-constexpr size_t kHostile = 100'000;
-#endif
+constexpr size_t kHostile = kSanitized ? 10'000 : 100'000;
 
 TEST(Work, PatternsAreBoundedInTotal) {
   auto result = [](const char* pattern, const std::string& text) { return Pattern(pattern, false, false).Match(text); };
   // Each start explodes: PCRE2's own limit is per start.
-  EXPECT_LT(Seconds([&] { EXPECT_EQ(result("(a+)+$", std::string(157, 'a') + "!"), PatternResult::kLimit); }), kSoon);
+  EXPECT_LT(ProcessorSeconds([&] { EXPECT_EQ(result("(a+)+$", std::string(157, 'a') + "!"), PatternResult::kLimit); }),
+            kSoon);
   // Each start scans the rest.
-  EXPECT_LT(Seconds([&] { EXPECT_EQ(result("[a-z]+\\d", Repeated("a")), PatternResult::kLimit); }), kSoon);
-  EXPECT_LT(Seconds([&] { EXPECT_NE(result("(a*)\\1b", Repeated("a")), PatternResult::kMatch); }), kSoon);
-  EXPECT_LT(Seconds([&] { EXPECT_NE(result("(a*)*(\\1x)*b", Repeated("a", "", "c")), PatternResult::kMatch); }), kSoon);
+  EXPECT_LT(ProcessorSeconds([&] { EXPECT_EQ(result("[a-z]+\\d", Repeated("a")), PatternResult::kLimit); }), kSoon);
+  EXPECT_LT(ProcessorSeconds([&] { EXPECT_NE(result("(a*)\\1b", Repeated("a")), PatternResult::kMatch); }), kSoon);
+  EXPECT_LT(
+      ProcessorSeconds([&] { EXPECT_NE(result("(a*)*(\\1x)*b", Repeated("a", "", "c")), PatternResult::kMatch); }),
+      kSoon);
   // What is not hostile is found in a long text.
   std::string text = Repeated("the total of it ", "", "Total: 5");
   EXPECT_EQ(result("(?i)total:\\s*\\d+", text), PatternResult::kMatch);
@@ -112,7 +106,7 @@ TEST(Work, OneCheckHasOneBudget) {
   for (const Json& spec :
        {Json{{"type", "json_value"}, {"value", {{"$set", value}}}}, Json{{"type", "json_value"}, {"value", value}},
         Json{{"type", "json_schema"}, {"schema", {{"items", {{"pattern", "^(a+)+$"}}}}}}})
-    EXPECT_LT(Seconds([&] { EXPECT_EQ(Try(spec, "[" + list + "]").failure, "undecided") << spec; }), kSoon);
+    EXPECT_LT(ProcessorSeconds([&] { EXPECT_EQ(Try(spec, "[" + list + "]").failure, "undecided") << spec; }), kSoon);
   // Calls, each compared with each.
   Json calls = Json::array();
   std::string made;
@@ -125,7 +119,7 @@ TEST(Work, OneCheckHasOneBudget) {
         Json::object({{"ordered", true}, {"allow_extra_calls", true}})}) {
     Json spec = {{"type", "tool_calls"}, {"calls", calls}};
     spec.update(members);
-    EXPECT_LT(Seconds([&] {
+    EXPECT_LT(ProcessorSeconds([&] {
                 CheckResult result = Try(spec, "[" + made + "]");
                 EXPECT_EQ(result.failure, "undecided") << spec;
                 EXPECT_FALSE(result.detail.empty()) << spec;
@@ -142,7 +136,7 @@ TEST(Work, OneCheckHasOneBudget) {
     sets = {{"$set", set}};
     answer = "[" + items + "]";
   }
-  EXPECT_LT(Seconds([&] {
+  EXPECT_LT(ProcessorSeconds([&] {
               EXPECT_EQ(Try(Json{{"type", "json_value"}, {"value", sets}}, answer).failure, "undecided");
             }),
             kSoon);
@@ -219,21 +213,22 @@ TEST(Work, HostileAnswersAreReadInLinearTime) {
                            "<|\"|>"})
     for (const char* head : {"", "[", "<tool_call>\n<function=f>\n", "<tool_call>\n<function=f>\n<parameter=a>"}) {
       std::string text = Repeated(part, head, "", kHostile);
-      EXPECT_LT(Seconds([&] { Try(calls, text, example); }), kSoon) << head << part;
+      EXPECT_LT(ProcessorSeconds([&] { Try(calls, text, example); }), kSoon) << head << part;
     }
   // So long that a search of the rest for each value or section would take minutes.
   std::string values = Repeated("<parameter=a></tool_call></parameter>", "<tool_call>\n<function=f>\n", "", 4 * kLong),
               sections = Repeated("<tool_call>{\"name\":\"directly_answer\"}", "", "", 4 * kLong);
-  EXPECT_LT(Seconds([&] { EXPECT_EQ(Try(calls, values, example).failure, "malformed call"); }), kSoon);
-  EXPECT_LT(Seconds([&] { EXPECT_EQ(Try(calls, sections, example).failure, ""); }), kSoon);
+  EXPECT_LT(ProcessorSeconds([&] { EXPECT_EQ(Try(calls, values, example).failure, "malformed call"); }), kSoon);
+  EXPECT_LT(ProcessorSeconds([&] { EXPECT_EQ(Try(calls, sections, example).failure, ""); }), kSoon);
   for (const char* spec :
        {R"({"type":"json_value","value":{"a":1}})", R"({"type":"json_schema","schema":{"uniqueItems":true}})"})
     for (const std::string& text : {Repeated("1,", "[", "1]"), Repeated("[],", "[", "1]"),
                                     Repeated("{\"a\":", "{\"a\":", "1"), Repeated("```json\n")})
-      EXPECT_LT(Seconds([&] { Try(spec, text); }), kSoon);
+      EXPECT_LT(ProcessorSeconds([&] { Try(spec, text); }), kSoon);
   std::string keys = "{\"a\":1";
   for (int i = 0; keys.size() < kLong; ++i) keys += ",\"k" + std::to_string(i) + "\":0";
-  EXPECT_LT(Seconds([&] { EXPECT_EQ(Try(R"({"type":"json_value","value":{"a":1}})", keys + "}").failure, "extra"); }),
+  EXPECT_LT(ProcessorSeconds(
+                [&] { EXPECT_EQ(Try(R"({"type":"json_value","value":{"a":1}})", keys + "}").failure, "extra"); }),
             kSoon);
 }
 

@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ctime>
 #include <thread>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "base/strings.h"
+#include "processor_time.h"
 #include "system/file.h"
 #include "text/split_regex.h"
 #include "text/unicode.h"
@@ -175,9 +175,7 @@ TEST(Tokenizer, LongWordsAreNotQuadratic) {
       auto seconds = [&](size_t bytes) {
         std::string text;
         while (text.size() < bytes) text += unit;
-        std::clock_t begin = std::clock();  // processor time: other programs do not count
-        ids += tokenizer->Encode(text, true).size();
-        return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+        return ProcessorSeconds([&] { ids += tokenizer->Encode(text, true).size(); });
       };
       double small = seconds(50'000), large = seconds(400'000);
       if (Trim(unit) == unit) {
