@@ -200,7 +200,7 @@ void JudgeUnlabelled(const RunRecord& baseline, const RunRecord& candidate, cons
   found.errors = static_cast<int64_t>(pairs.excluded.size());
   // A gain of one answer in eight would make up for an example that is lost whole.
   if (comparison.all.sampled())
-    found.obstacles.push_back("examples are answered several times (--samples), prompts once");
+    found.obstacles.emplace_back("examples are answered several times (--samples), prompts once");
   std::unordered_set<std::string> asked;
   Together together, prompts;
   for (const ExamplePair& pair : comparison.pairs) {

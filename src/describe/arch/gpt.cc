@@ -111,7 +111,7 @@ ArchitectureSpec GptNeoXSpec() {
   spec.from_gguf = [](const GgufFields& in, ModelConfig& c) { c.parallel = in.Bool("use_parallel_residual", true); };
   spec.as_made = [](const GgufFields&, ModelConfig& c, std::vector<std::string>& differences) {
     c.activation = Activation::kGelu;
-    differences.push_back(
+    differences.emplace_back(
         "llama.cpp runs gptneox with the tanh approximation of GELU; most are made with the exact one");
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {

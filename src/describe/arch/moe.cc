@@ -183,7 +183,7 @@ ArchitectureSpec GptOssSpec() {
   spec.as_made = [](const GgufFields&, ModelConfig& c, std::vector<std::string>& differences) {
     if (c.rope_scaling.kind != RopeScaling::Kind::kYarn) return;
     c.rope_scaling.truncate = false;
-    differences.push_back("llama.cpp begins and ends YaRN's ramp at whole dimensions; gpt-oss is made without that");
+    differences.emplace_back("llama.cpp begins and ends YaRN's ramp at whole dimensions; gpt-oss is made without that");
   };
   spec.to_gguf = [](const ModelConfig& c, const std::string& p, GgufMetadata& out) {
     AddWindowPattern(c, p, 2, out);

@@ -241,7 +241,7 @@ ArchitectureSpec NemotronHSpec() {
   spec.to_gguf = ToGguf;
   spec.as_made = [](const GgufFields&, ModelConfig& c, std::vector<std::string>& differences) {
     c.mamba.step_min = 0.001;
-    differences.push_back("llama.cpp takes the steps of Mamba as they come; the maker's are 0.001 at least");
+    differences.emplace_back("llama.cpp takes the steps of Mamba as they come; the maker's are 0.001 at least");
   };
   return spec;
 }
