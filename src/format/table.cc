@@ -216,7 +216,7 @@ constexpr auto kFormats = [] {
   auto rows = JoinRows(kRows, kGgufFormats, kIntegerFormats, kCyclicFormats);
   for (Format& format : rows) {
     format.exact = IsExact(format);
-    format.grid = GridOf(format);
+    if (!format.grid) format.grid = GridOf(format);  // a row may state its own
     format.no_grid = WhyNoGrid(format);
   }
   return rows;
