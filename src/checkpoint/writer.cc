@@ -33,6 +33,13 @@ void WriteCursor::Accept(size_t tensor, int64_t row_begin, int64_t n_rows, size_
   row_ += n_rows;
 }
 
+void WriteCursor::ContinueAt(size_t tensor, int64_t row) {
+  const bool end = tensor == tensors_.size();
+  ASSAY_CHECK(end ? row == 0 && tensor > 0 : row >= 0 && row < tensors_[tensor].rows);
+  tensor_ = end ? tensor - 1 : tensor;
+  row_ = end ? tensors_.back().rows : row;
+}
+
 bool WriteCursor::AllDone() const {
   return tensors_.empty() || (tensor_ + 1 == tensors_.size() && TensorDone());
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Writing a checkpoint: tensors come in order and in pieces of rows, nothing is visible before Commit().
-// GGUF: files, Hugging Face: a folder, by system/output.h.
+// GGUF: files, Hugging Face: a folder, by system/output.h. What was written can be left unfinished, and be continued by
+// another writer of the same tensors.
 
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +30,12 @@ struct OutputTensor {
   std::vector<int32_t> column_group = {};  // [cols] of formats with activation order; none: in order
 };
 
+/// A file that has not its name yet, and how long it will be.
+struct UnfinishedFile {
+  std::filesystem::path path;
+  uint64_t bytes = 0;
+};
+
 class CheckpointWriter {
  public:
   /// Takes configuration, tokenizer, chat template and (same container) metadata from `source`, which outlives it.
@@ -51,6 +58,17 @@ class CheckpointWriter {
                          std::span<const std::byte> scales) = 0;
   /// Before that tensor's first rows, for formats with has_global and tensors with second_scale.
   virtual void SetGlobal(size_t tensor, float global_scale, float global_divisor) = 0;
+  /// Before any rows, of an output that is continued (rules.left): those before `row` of tensors[tensor]
+  /// (tensors.size(): all) came to the writer before, which held none. Call SetGlobal for the tensors before it again.
+  virtual void ContinueAt(size_t tensor, int64_t row) = 0;
+  /// Whether rows came that are not in the files yet: matrices that are turned wait for their last row.
+  virtual bool HoldsRows() const { return false; }
+  /// What is in the files is on the disk. Not while rows are written.
+  virtual void Flush() = 0;
+  /// Whether the files outlive a writer, or a process, that ends before Commit; at first only continued ones do.
+  virtual void Leave(bool leaves) = 0;
+  /// The files of the weights; in folders that have not their names yet, those.
+  virtual std::vector<UnfinishedFile> unfinished() const = 0;
   /// Everything becomes visible. Throws when rows are missing, or rules.unchanged were changed.
   virtual void Commit() = 0;
   /// What the container rounds a tensor's float scales to ("F16", "BF16"); "": it keeps float32, or there are none.

@@ -17,6 +17,7 @@ class WriteCursor {
  public:
   explicit WriteCursor(const std::vector<OutputTensor>& tensors) : tensors_(tensors) {}
   void Accept(size_t tensor, int64_t row_begin, int64_t n_rows, size_t codes_bytes, size_t scales_bytes);
+  void ContinueAt(size_t tensor, int64_t row);
   bool TensorDone() const { return row_ == tensors_[tensor_].rows; }
   bool AllDone() const;
 

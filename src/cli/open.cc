@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
+#include "convert/journal.h"
 #include "system/build_id.h"
 #include "system/file.h"
 
@@ -91,6 +92,8 @@ void AddOutputFlags(CommandLine& command, OutputFlags& flags) {
 }
 
 void NoteLeft(const fs::path& out, const CommonFlags& flags) {
+  std::error_code ignored;
+  if (fs::exists(OutputJournal::NameOf(out), ignored)) return;  // it is told whether that is continued
   for (const fs::path& left : LeftBeside(out.has_filename() ? out : out.parent_path()))
     Note(flags, fmt::format("{}: seems to be left by a process that was killed", left.string()));
 }

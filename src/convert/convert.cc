@@ -6,8 +6,6 @@
 #include <limits>
 #include <map>
 #include <numeric>
-#include <span>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -15,56 +13,32 @@
 #include "checkpoint/writer.h"
 #include "convert/finite.h"
 #include "convert/row_sums.h"
+#include "convert/stream.h"
 #include "convert/zeros.h"
 #include "describe/tensor_order.h"
 #include "quantize/choose.h"
-#include "system/file.h"
 #include "system/machine.h"
 
 namespace assay {
 namespace {
 
-constexpr int64_t kPieceFloats = int64_t{4} << 20;  // weights that are encoded between two writes
-constexpr int64_t kGrainFloats = 8192;              // weights that one worker takes: they stay in its cache
-
-// The smallest number of rows that are whole blocks together.
-int64_t RowStep(const Format& format, int64_t rows, int64_t cols) {
-  if (format.cyclic) return std::max<int64_t>(1, rows);
-  return format.flat ? format.scale_weights / std::gcd<int64_t>(format.scale_weights, cols) : format.block_rows;
-}
-
-int64_t RowsPerPiece(const Format& format, int64_t rows, int64_t cols) {
-  int64_t step = RowStep(format, rows, cols);
-  return std::max<int64_t>(1, kPieceFloats / cols / step) * step;
-}
-
-struct Job {
-  const Tensor* source;
-  OutputTensor output;
-  TensorOrder order;
+/// What is known of a job beside what it makes.
+struct Facts {
   std::string stored;            // the tensor of a Hugging Face file that it is a part of; empty: it is a whole one
   bool turned = false;           // it was decoded to be turned: its format says nothing about the file
   std::string group;             // of tensors that share a global scale; empty: it has none
   std::string_view scale_dtype;  // of the container's float scales, see CheckpointWriter
-  float global_scale = 1.0f, global_divisor = 1.0f;
+  bool keeps_codes = false;
 };
 
 // Rows that are in the output's format already are taken over: any encoder could only lose.
-bool KeepsCodes(const Job& job) {
+bool KeepsCodes(const StreamJob& job) {
   const Tensor& source = *job.source;
   const Format& format = *source.format;
   return &format == job.output.format && source.stored_as.empty() && !format.flat && !format.choose_global &&
          format.block_rows == 1 && source.global_scale == source.global_divisor && source.column_group == nullptr &&
          job.order.cols.empty();
 }
-
-// Rows of one tensor, encoded: what is written while the next are encoded.
-struct Piece {
-  size_t tensor = 0;
-  int64_t begin = 0, rows = 0;
-  std::vector<std::byte> codes_room, scales_room;  // they grow only: new bytes would be cleared for nothing
-  std::span<std::byte> codes, scales;
-};
 
 class Conversion {
  public:
@@ -77,10 +51,8 @@ class Conversion {
         progress_(progress),
         scratch_(static_cast<size_t>(pool.threads())) {}
   void Plan();
-  void GroupByGlobal();
-  void ChooseGlobal(const std::string& group);
   /// Before any weight is read: what is in the way of the output is found here.
-  std::unique_ptr<CheckpointWriter> Begin(const std::filesystem::path& out) const;
+  StreamOutput Begin(const std::filesystem::path& out) const;
   void Write(const std::filesystem::path& out, QuantRecord& record);
 
  private:
@@ -88,36 +60,36 @@ class Conversion {
     std::vector<float> rows, decoded;
   };
 
-  const Format& UnquantizedFormat(const Job& job) const;
-  std::string PlaceOf(const Job& job, int64_t row) const;
-  float ReadRows(const Job& job, const PackedView& source, int64_t begin, int64_t n, float* rows) const;
+  const Format& UnquantizedFormat(const StreamJob& job, const Facts& facts) const;
+  std::string PlaceOf(size_t index, int64_t row) const;
+  float ReadRows(size_t index, const PackedView& source, int64_t begin, int64_t n, float* rows) const;
   float* RowsOf(int worker, int64_t n_floats);
-  MatrixStatistics Statistics(const Job& job);
+  MatrixStatistics Statistics(const StreamJob& job);
+  void GroupByGlobal();
+  void ChooseGlobal(size_t index);
   void CheckZeros();
-  void KeepRows(const Job& job, const PackedView& view, Piece& piece, int64_t first, int64_t n) const;
-  void EncodePiece(const Job& job, const PackedView& source, Piece& piece, std::vector<double>& errors,
-                   std::vector<double>& energies, CheckpointWriter& writer);
-  void WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report);
-  void WritePending(CheckpointWriter& writer);
+  void Keep(const StreamJob& job, const PackedView& source, RowBlock& block, int64_t first, int64_t n) const;
+  void Make(size_t index, const PackedView& source, RowBlock& block, int64_t first, int64_t n, int worker);
+  TensorQuantization Report(size_t index) const;
 
   const Checkpoint& source_;
   const Preset& preset_;
   const ConvertOptions& options_;
   ThreadPool& pool_;
   Progress& progress_;
-  std::vector<Job> jobs_;
-  std::map<std::string, std::vector<Job*>> groups_;  // those whose global scale is not chosen
-  std::vector<Scratch> scratch_;                     // of each worker
-  Piece current_, pending_;                          // pending_ without rows: nothing to write
+  std::vector<StreamJob> jobs_;
+  std::vector<Facts> facts_;                           // of each job
+  std::map<std::string, std::vector<size_t>> groups_;  // jobs whose global scale is not chosen
+  std::vector<Scratch> scratch_;                       // of each worker
 };
 
-const Format& Conversion::UnquantizedFormat(const Job& job) const {
+const Format& Conversion::UnquantizedFormat(const StreamJob& job, const Facts& facts) const {
   const Tensor& tensor = *job.source;
   if (tensor.format->integers) return TableFormat(preset_.info().container);
   // GGUF keeps vectors in float32 (its readers expect that); Hugging Face files have one dtype for all that is not
   // quantized.
   if (preset_.info().container == Container::kGguf) return F32Format();
-  if (source_.container() == Container::kHuggingFace && IsPlain(*tensor.format) && !job.turned) return *tensor.format;
+  if (source_.container() == Container::kHuggingFace && IsPlain(*tensor.format) && !facts.turned) return *tensor.format;
   const Tensor* embedding = source_.Find("token_embd.weight");
   return embedding && IsPlain(*embedding->format) ? *embedding->format : Bf16Format();
 }
@@ -126,43 +98,51 @@ void Conversion::Plan() {
   const ModelConfig& config = source_.config();
   const TensorOrders orders = OrdersOf(config.architecture, preset_.info().container);
   const std::vector<const Format*> formats = ChooseFormats(preset_, source_);
-  std::unordered_map<std::string, TensorSlot> slots;
-  for (TensorSlot& slot : TensorSlots(config)) slots.emplace(slot.name, std::move(slot));
   for (size_t i = 0; i < formats.size(); ++i) {
     const Tensor& tensor = source_.tensors()[i];
     if (IsRopeTable(tensor.name)) continue;
-    Job job;
+    const TensorSlot& slot = *source_.layout().Find(tensor.name);
+    StreamJob& job = jobs_.emplace_back();
+    Facts& facts = facts_.emplace_back();
     job.source = &tensor;
     job.output = {tensor.name, formats[i], tensor.rows, tensor.cols, tensor.shape};
-    const TensorSlot& slot = slots.at(tensor.name);
-    if (slot.in_hf.rows > 0) job.stored = slot.hugging_face;
-    job.turned = slot.in_hf.turned;
-    if (!job.output.format) job.output.format = &UnquantizedFormat(job);
-    if (!job.output.format->encode_rows)
+    if (slot.in_hf.rows > 0) facts.stored = slot.hugging_face;
+    facts.turned = slot.in_hf.turned;
+    if (!job.output.format) job.output.format = &UnquantizedFormat(job, facts);
+    const Format& format = *job.output.format;
+    if (!format.encode_rows)
       Fail(ErrorKind::kUnsupported, "{}: tensor {}: format {} can be read but not written", source_.path().string(),
-           tensor.source_name, job.output.format->name);
-    job.output.second_scale = job.output.format->choose_global && !job.output.format->has_global;
+           tensor.source_name, format.name);
+    job.has_global = format.choose_global != nullptr;
+    job.output.second_scale = job.has_global && !format.has_global;
     job.order = OrderBetween(config, orders, tensor.name);
-    jobs_.push_back(std::move(job));
+    facts.keeps_codes = KeepsCodes(job);
+    const size_t index = jobs_.size() - 1;
+    if (job.has_global) job.prepare = [this, index] { ChooseGlobal(index); };
+    job.make = [this, index](const PackedView& from, RowBlock& block, int64_t first, int64_t n, int worker) {
+      Make(index, from, block, first, n, worker);
+    };
   }
+  GroupByGlobal();
 }
 
 /// File, tensor and row of the source.
-std::string Conversion::PlaceOf(const Job& job, int64_t row) const {
+std::string Conversion::PlaceOf(size_t index, int64_t row) const {
+  const StreamJob& job = jobs_[index];
   return fmt::format("{}: tensor {}: row {}{}", source_.path().string(), job.source->source_name,
                      job.order.rows.empty() ? row : job.order.rows[static_cast<size_t>(row)],
-                     job.stored == job.source->source_name ? " of its part " + job.source->name : "");
+                     facts_[index].stored == job.source->source_name ? " of its part " + job.source->name : "");
 }
 
 /// The largest magnitude of the rows, all of which are finite.
-float Conversion::ReadRows(const Job& job, const PackedView& source, int64_t begin, int64_t n, float* rows) const {
-  const int64_t cols = job.output.cols;
+float Conversion::ReadRows(size_t index, const PackedView& source, int64_t begin, int64_t n, float* rows) const {
+  const int64_t cols = jobs_[index].output.cols;
   float largest = 0;
   for (int64_t r = begin; r < begin + n; ++r, rows += cols) {
-    DecodeInOrder(source, job.order, r, rows);
+    DecodeInOrder(source, jobs_[index].order, r, rows);
     const float of_row = LargestMagnitude(rows, cols);
     if (!std::isfinite(of_row))
-      Fail(ErrorKind::kCorrupt, "{} has a NaN or an infinity, which no quantized format holds", PlaceOf(job, r));
+      Fail(ErrorKind::kCorrupt, "{} has a NaN or an infinity, which no quantized format holds", PlaceOf(index, r));
     largest = std::max(largest, of_row);
   }
   return largest;
@@ -174,11 +154,11 @@ float* Conversion::RowsOf(int worker, int64_t n_floats) {
   return rows.data();
 }
 
-MatrixStatistics Conversion::Statistics(const Job& job) {
+MatrixStatistics Conversion::Statistics(const StreamJob& job) {
   const LoadedTensor source = job.source->Load(pool_);
   const int64_t cols = job.output.cols, n_rows = job.output.rows;
   std::vector<float> largest(static_cast<size_t>(n_rows)), sums(static_cast<size_t>(n_rows));
-  pool_.For(n_rows, std::max<int64_t>(1, kGrainFloats / cols), [&](int64_t from, int64_t to, int worker) {
+  pool_.For(n_rows, std::max<int64_t>(1, kGrainWeights / cols), [&](int64_t from, int64_t to, int worker) {
     float* row = RowsOf(worker, cols);
     for (int64_t r = from; r < to; ++r) {
       DecodeInOrder(source.view, job.order, r, row);  // whether it is finite is seen when it is encoded
@@ -194,28 +174,32 @@ MatrixStatistics Conversion::Statistics(const Job& job) {
 void Conversion::GroupByGlobal() {
   // Engines fuse q, k, v and gate, up into one matrix each, and some files have fused others: the parts must share one
   // global scale (the largest magnitude decides).
-  for (Job& job : jobs_) {
-    if (!job.output.format->choose_global) continue;
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    const StreamJob& job = jobs_[i];
+    if (!job.has_global) continue;
     std::string group = job.output.name;
-    if (!job.stored.empty() && preset_.info().container == Container::kHuggingFace) {
-      group = job.stored;
+    if (!facts_[i].stored.empty() && preset_.info().container == Container::kHuggingFace) {
+      group = facts_[i].stored;
     } else if (!job.output.format->own_global) {
       for (const char* part : {"attn_q.", "attn_k.", "attn_v."}) ReplaceAll(group, part, "attn_qkv.");
       for (const char* part : {"ffn_gate.", "ffn_up."}) ReplaceAll(group, part, "ffn_gate_up.");
     }
-    groups_[group].push_back(&job);
-    job.group = std::move(group);
+    groups_[group].push_back(i);
+    facts_[i].group = std::move(group);
   }
 }
 
 // Just before the first member is encoded: its rows are still in the processor's cache then.
-void Conversion::ChooseGlobal(const std::string& group) {
-  const auto found = groups_.find(group);
+void Conversion::ChooseGlobal(size_t index) {
+  const auto found = groups_.find(facts_[index].group);
   if (found == groups_.end()) return;
   std::vector<MatrixStatistics> parts;
-  for (Job* job : found->second) parts.push_back(Statistics(*job));
+  for (size_t i : found->second) parts.push_back(Statistics(jobs_[i]));
   const MatrixStatistics shared = SharedStatistics(parts);
-  for (Job* job : found->second) job->output.format->choose_global(shared, &job->global_scale, &job->global_divisor);
+  for (size_t i : found->second) {
+    StreamJob& job = jobs_[i];
+    job.output.format->choose_global(shared, &job.written.global_scale, &job.written.global_divisor);
+  }
   groups_.erase(found);
   if (progress_.Cancelled()) throw Interrupted();
 }
@@ -225,158 +209,121 @@ void Conversion::ChooseGlobal(const std::string& group) {
 void Conversion::CheckZeros() {
   if (options_.hf_container.empty()) return;
   const std::unique_ptr<HfContainer> container = CreateHfContainer(options_.hf_container, {});
-  for (const Job& job : jobs_) {
+  progress_.Begin("look at zeros", jobs_.size(), "tensors");
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    const StreamJob& job = jobs_[i];
     const Format& format = *job.output.format;
+    progress_.Advance(1);
     if (format.scale_bytes != sizeof(ScaleAndZero) || format.flat || format.block_rows > 1) continue;
     const LoadedTensor source = job.source->Load(pool_);
     RequireZeros(*container, format, job.output.rows, job.output.cols, job.source->source_name, pool_,
                  [&](int64_t row, std::byte* codes, std::byte* scales) {
                    std::vector<float> values(static_cast<size_t>(job.output.cols));
-                   ReadRows(job, source.view, row, 1, values.data());
+                   ReadRows(i, source.view, row, 1, values.data());
                    format.encode_rows(values.data(), 1, job.output.cols, nullptr, 1.0f, 1.0f, codes, scales);
                  });
     if (progress_.Cancelled()) throw Interrupted();
   }
+  progress_.End();
 }
 
-void Conversion::KeepRows(const Job& job, const PackedView& view, Piece& piece, int64_t first, int64_t n) const {
-  const int64_t codes = CodesBytes(*view.format, 1, view.cols), scales = ScalesBytes(*view.format, 1, view.cols);
+void Conversion::Keep(const StreamJob& job, const PackedView& source, RowBlock& block, int64_t first, int64_t n) const {
+  const int64_t codes = CodesBytes(*source.format, 1, source.cols),
+                scales = ScalesBytes(*source.format, 1, source.cols);
   for (int64_t r = first; r < first + n; ++r) {
-    const int64_t at = piece.begin + r;
+    const int64_t at = block.begin + r;
     const int64_t from = job.order.rows.empty() ? at : job.order.rows[static_cast<size_t>(at)];
-    std::memcpy(piece.codes.data() + r * codes, view.codes + from * codes, static_cast<size_t>(codes));
-    if (scales > 0)
-      std::memcpy(piece.scales.data() + r * scales, view.scales + from * scales, static_cast<size_t>(scales));
+    std::memcpy(block.CodesAt(r), source.codes + from * codes, static_cast<size_t>(codes));
+    if (scales > 0) std::memcpy(block.ScalesAt(r), source.scales + from * scales, static_cast<size_t>(scales));
   }
 }
 
-// Everything that happens to a few rows happens at once, while they are in the processor's cache; writing the last
-// piece is one of the tasks.
-void Conversion::EncodePiece(const Job& job, const PackedView& source, Piece& piece, std::vector<double>& errors,
-                             std::vector<double>& energies, CheckpointWriter& writer) {
+// Everything that happens to a few rows happens at once, while they are in the processor's cache.
+void Conversion::Make(size_t index, const PackedView& source, RowBlock& block, int64_t first, int64_t n, int worker) {
+  const StreamJob& job = jobs_[index];
+  const Facts& facts = facts_[index];
   const Format& format = *job.output.format;
-  const int64_t cols = job.output.cols, step = RowStep(format, piece.rows, cols);
-  const int64_t grain = std::max<int64_t>(1, kGrainFloats / cols / step) * step;
-  const auto part = [](std::vector<std::byte>& room, int64_t bytes) {
-    if (room.size() < static_cast<size_t>(bytes)) room.resize(static_cast<size_t>(bytes));
-    return std::span(room).first(static_cast<size_t>(bytes));
-  };
-  piece.codes = part(piece.codes_room, CodesBytes(format, piece.rows, cols));
-  piece.scales = part(piece.scales_room, ScalesBytes(format, piece.rows, cols));
-  PackedView packed;
-  packed.format = &format;
-  packed.rows = piece.rows;
-  packed.cols = cols;
-  packed.codes = piece.codes.data();
-  packed.scales = piece.scales.empty() ? nullptr : piece.scales.data();
-  packed.global_scale = job.global_scale;
-  packed.global_divisor = job.global_divisor;
-  const bool keeps = KeepsCodes(job);
-  auto encode = [&](int64_t first, int worker) {
-    const int64_t n = std::min(grain, piece.rows - first);
-    float* rows = RowsOf(worker, n * cols);
-    const float largest = ReadRows(job, source, piece.begin + first, n, rows);
-    if (keeps) return KeepRows(job, source, piece, first, n);
-    std::byte* scales = piece.scales.empty() ? nullptr : piece.scales.data() + ScalesBytes(format, first, cols);
-    format.encode_rows(rows, n, cols, nullptr, job.global_scale, job.global_divisor,
-                       piece.codes.data() + CodesBytes(format, first, cols), scales);
-    if (!job.scale_dtype.empty())
-      RoundScales(job.scale_dtype, format.scale_bytes, scales, ScalesBytes(format, n, cols));
-    for (int64_t r = 0; r < n; ++r)
-      if (!HoldsRow(packed, first + r, rows + r * cols, largest))
-        FailOverflow(format, rows + r * cols, cols, PlaceOf(job, piece.begin + first + r));
-    if (!options_.measure_error) return;
-    std::vector<float>& decoded = scratch_[static_cast<size_t>(worker)].decoded;
-    decoded.resize(static_cast<size_t>(cols));
-    for (int64_t r = 0; r < n; ++r) {
-      format.decode_row(packed, first + r, decoded.data());
-      const auto at = static_cast<size_t>(piece.begin + first + r);
-      AddSquares(decoded.data(), rows + r * cols, cols, &errors[at], &energies[at]);
-    }
-  };
-  pool_.For((piece.rows + grain - 1) / grain + 1, 1, [&](int64_t from, int64_t to, int worker) {
-    for (int64_t task = from; task < to; ++task) {
-      if (task == 0)
-        WritePending(writer);
-      else
-        encode((task - 1) * grain, worker);
-    }
-  });
-}
-
-void Conversion::WritePending(CheckpointWriter& writer) {
-  if (pending_.rows == 0) return;
-  const Job& job = jobs_[pending_.tensor];
-  if (pending_.begin == 0 && job.output.format->choose_global)
-    writer.SetGlobal(pending_.tensor, job.global_scale, job.global_divisor);
-  writer.WriteRows(pending_.tensor, pending_.begin, pending_.rows, pending_.codes, pending_.scales);
-  pending_.rows = 0;
-}
-
-void Conversion::WriteTensor(size_t index, CheckpointWriter& writer, TensorQuantization& report) {
-  const Job& job = jobs_[index];
-  const LoadedTensor source = job.source->Load(pool_);
-  ChooseGlobal(job.group);
-  const Format& format = *job.output.format;
-  const int64_t cols = job.output.cols, n_rows = job.output.rows, rows_per_piece = RowsPerPiece(format, n_rows, cols);
-  std::vector<double> errors(static_cast<size_t>(n_rows)), energies(static_cast<size_t>(n_rows));
-  for (int64_t begin = 0; begin < n_rows; begin += rows_per_piece) {
-    current_.tensor = index;
-    current_.begin = begin;
-    current_.rows = std::min(rows_per_piece, n_rows - begin);
-    EncodePiece(job, source.view, current_, errors, energies, writer);
-    std::swap(current_, pending_);
-    progress_.Advance(static_cast<uint64_t>(pending_.rows * cols) * 4);
-    if (progress_.Cancelled()) throw Interrupted();
+  const int64_t cols = job.output.cols;
+  float* rows = RowsOf(worker, n * cols);
+  const float largest = ReadRows(index, source, block.begin + first, n, rows);
+  if (facts.keeps_codes) return Keep(job, source, block, first, n);
+  format.encode_rows(rows, n, cols, nullptr, job.written.global_scale, job.written.global_divisor, block.CodesAt(first),
+                     block.ScalesAt(first));
+  if (!facts.scale_dtype.empty())
+    RoundScales(facts.scale_dtype, format.scale_bytes, block.ScalesAt(first), ScalesBytes(format, n, cols));
+  for (int64_t r = 0; r < n; ++r)
+    if (!HoldsRow(block.packed, first + r, rows + r * cols, largest))
+      FailOverflow(format, rows + r * cols, cols, PlaceOf(index, block.begin + first + r));
+  if (!options_.measure_error) return;
+  std::vector<float>& decoded = scratch_[static_cast<size_t>(worker)].decoded;
+  decoded.resize(static_cast<size_t>(cols));
+  for (int64_t r = 0; r < n; ++r) {
+    format.decode_row(block.packed, first + r, decoded.data());
+    const auto at = static_cast<size_t>(first + r);
+    AddSquares(decoded.data(), rows + r * cols, cols, &block.errors[at], &block.energies[at]);
   }
-  ReleasePages({source.view.codes, static_cast<size_t>(job.source->codes_bytes())});
-  const double squared_error = std::accumulate(errors.begin(), errors.end(), 0.0);
-  const double squared_source = std::accumulate(energies.begin(), energies.end(), 0.0);
-  double count = static_cast<double>(n_rows) * static_cast<double>(cols);
+}
+
+TensorQuantization Conversion::Report(size_t index) const {
+  const StreamJob& job = jobs_[index];
+  const Format& format = *job.output.format;
+  const int64_t rows = job.output.rows, cols = job.output.cols;
+  const double squared_error = job.written.squared_error, squared_source = job.written.squared_source;
+  TensorQuantization report;
   report.name = job.output.name;
   report.shape = job.output.shape;
   report.from = job.source->format_name();
   report.to = format.name;
-  report.method = KeepsCodes(job) ? "kept" : "rtn";
-  report.bytes = static_cast<uint64_t>(CodesBytes(format, n_rows, cols) + ScalesBytes(format, n_rows, cols));
-  if (options_.measure_error || KeepsCodes(job)) {
-    report.rmse = std::sqrt(squared_error / count);
+  report.method = facts_[index].keeps_codes ? "kept" : "rtn";
+  report.bytes = static_cast<uint64_t>(CodesBytes(format, rows, cols) + ScalesBytes(format, rows, cols));
+  if (options_.measure_error || facts_[index].keeps_codes) {
+    report.rmse = std::sqrt(squared_error / (static_cast<double>(rows) * static_cast<double>(cols)));
     report.relative_error = squared_source > 0 ? std::sqrt(squared_error / squared_source) : 0;
   } else {
     report.rmse = report.relative_error = std::numeric_limits<double>::quiet_NaN();
   }
+  return report;
 }
 
-std::unique_ptr<CheckpointWriter> Conversion::Begin(const std::filesystem::path& out) const {
+StreamOutput Conversion::Begin(const std::filesystem::path& out) const {
   std::vector<OutputTensor> outputs;
-  for (const Job& job : jobs_) outputs.push_back(job.output);
-  return CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
-                                  options_.shard_bytes, options_.hf_container, options_.rules);
+  for (const StreamJob& job : jobs_) outputs.push_back(job.output);
+  const Json settings = {{"command", "quantize"},
+                         {"to", preset_.info().name},
+                         {"container", options_.hf_container},
+                         {"shard_bytes", options_.shard_bytes},
+                         {"error", options_.measure_error}};
+  return {out,
+          source_,
+          settings,
+          jobs_,
+          options_.rules,
+          [&](const OutputRules& rules) {
+            return CheckpointWriter::Create(preset_.info().container, out, source_, preset_.info().name, outputs,
+                                            options_.shard_bytes, options_.hf_container, rules);
+          },
+          options_.tell};
 }
 
 void Conversion::Write(const std::filesystem::path& out, QuantRecord& record) {
-  const std::unique_ptr<CheckpointWriter> writer = Begin(out);
-  uint64_t total = 0;
-  for (const Job& job : jobs_) total += static_cast<uint64_t>(job.output.rows * job.output.cols) * 4;
-  progress_.Begin(fmt::format("quantize to {}", preset_.info().name), total, "bytes");
-  GroupByGlobal();
-  CheckZeros();
-  record.tensors.resize(jobs_.size());
-  for (size_t i = 0; i < jobs_.size(); ++i) {
-    jobs_[i].scale_dtype = jobs_[i].output.format->scale_bytes >= 4 ? writer->scale_dtype(i) : "";
-    WriteTensor(i, *writer, record.tensors[i]);
-  }
-  WritePending(*writer);
-  if (std::string text = writer->left_out(); !text.empty()) record.notes.push_back(std::move(text));
+  StreamOutput output = Begin(out);
+  CheckpointWriter& writer = output.writer();
+  for (size_t i = 0; i < jobs_.size(); ++i)
+    facts_[i].scale_dtype = jobs_[i].output.format->scale_bytes >= 4 ? writer.scale_dtype(i) : "";
+  const std::string what = fmt::format("quantize to {}", preset_.info().name);
+  if (!output.continued()) CheckZeros();
+  output.Stream(jobs_, {what, "bytes", sizeof(float)}, pool_, progress_);
+  for (size_t i = 0; i < jobs_.size(); ++i) record.tensors.push_back(Report(i));
+  if (std::string text = writer.left_out(); !text.empty()) record.notes.push_back(std::move(text));
   if (!source_.drafts().empty()) record.notes.push_back(source_.drafts() + " are left out");
-  writer->Commit();
-  record.output = writer->first_file().string();
-  const std::filesystem::path file = writer->first_file();
+  const std::filesystem::path file = writer.first_file();
+  record.output = file.string();
   record.result.name = (file.has_filename() ? file : file.parent_path()).filename().string();
   record.result.architecture = source_.config().architecture;
   record.result.format = preset_.info().name;
-  record.result.bits_per_weight = writer->bits_per_weight();
-  record.result.file_bytes = writer->total_bytes();
+  record.result.bits_per_weight = writer.bits_per_weight();
+  record.result.file_bytes = writer.total_bytes();
+  output.Commit();
   progress_.End();
 }
 

@@ -3,7 +3,9 @@
 // room for them, in another layout where that changes no weight, and as plain floats where it has not.
 
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
@@ -18,6 +20,7 @@ struct RewriteTarget {
   const Format* plain = &Bf16Format();  // what a matrix becomes that the target has no codes for; null: an error
   uint64_t shard_bytes = 0;             // of one file; 0: CheckpointWriter's
   OutputRules rules = {};               // what may be replaced
+  std::function<void(std::string_view)> tell = {};  // of ConvertOptions
 };
 
 /// Methods in the record: "kept" (the same codes), "rewritten" (other codes or layout for the same weights), "plain"

@@ -58,6 +58,15 @@ GrowingFile::GrowingFile(const fs::path& target, const OutputRules& rules, std::
   fd_ = OpenLocked(part_);
 }
 
+GrowingFile::GrowingFile(const fs::path& part, std::string_view ours) : part_(part), fd_(OpenLocked(part)) {
+  const std::string text = IsOwn(fd_, false) ? Text() : "?";
+  if (text.substr(0, ours.size()) == ours.substr(0, text.size())) return;
+  ::close(fd_);
+  fd_ = -1;
+  Fail(ErrorKind::kInvalid, "{}, needed here, is something else; move it away, or give the output another name",
+       part.string());
+}
+
 GrowingFile::~GrowingFile() {
   if (fd_ >= 0) ::close(fd_);
 }
@@ -89,9 +98,21 @@ void GrowingFile::Append(std::string_view text) {
   WriteAll(fd_, std::as_bytes(std::span(text)), part_);
 }
 
-void GrowingFile::Finish() {
+void GrowingFile::Flush() {
   ASSAY_CHECK(fd_ >= 0);
-  if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", part_, errno);
+  FlushFile(fd_, part_);
+}
+
+void GrowingFile::Discard() {
+  ASSAY_CHECK(fd_ >= 0);
+  ::unlink(part_.c_str());
+  ::close(fd_);
+  fd_ = -1;
+}
+
+void GrowingFile::Finish() {
+  ASSAY_CHECK(fd_ >= 0 && !target_.empty());
+  Flush();
   RequireUnchanged(unchanged_);
   // Renamed while locked, so that no other writer takes the finished file for a part of its own.
   const std::string taken = GiveName(part_, target_, replaces_);

@@ -15,6 +15,9 @@ class GrowingFile {
   /// Opens or creates TARGET.part and locks it; a second writer gets Error{kResource}. Throws Error{kInvalid} when the
   /// rules do not let `target` be written, or TARGET.part is something else than a file that begins as `ours` do.
   GrowingFile(const std::filesystem::path& target, const OutputRules& rules, std::string_view ours);
+  /// Opens or creates `part` itself, which never gets another name: Discard is its end, not Finish. Of an older one
+  /// Error{kInvalid} unless this user made it and it begins as `ours`.
+  GrowingFile(const std::filesystem::path& part, std::string_view ours);
   ~GrowingFile();
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
@@ -27,8 +30,12 @@ class GrowingFile {
   /// Copies it to TARGET.part.stale (or the next free name of that kind), which is returned, and begins anew.
   std::filesystem::path SetAside();
   void Append(std::string_view text);
+  /// What was appended is on the disk.
+  void Flush();
   /// Flushes to the disk and gives it its name.
   void Finish();
+  /// Removes it.
+  void Discard();
 
  private:
   std::filesystem::path target_, part_;

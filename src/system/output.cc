@@ -98,6 +98,28 @@ void MarkInScratch(const fs::path& path) {
     if (Contains(folder, path)) marks.emplace_back(path);
 }
 
+Claim ClaimFor(const fs::path& target, const OutputRules& rules, bool folder) {
+  for (const std::string& name : rules.left) {
+    if (!IsUnfinishedOf(name, target)) continue;
+    RefuseSource(target.parent_path() / name, rules, "the output would be written on");
+    return ClaimLeft(name, target, folder);
+  }
+  return ClaimBeside(target, folder);
+}
+
+bool IsLeft(const Claim& claim, const OutputRules& rules) {
+  return std::find(rules.left.begin(), rules.left.end(), claim.path.filename()) != rules.left.end();
+}
+
+/// The names in the folder of `path` are on the disk. Folders that cannot be opened or flushed are the system's affair.
+void FlushFolder(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
 }  // namespace
 
 bool CheckOutput(const fs::path& path, const OutputRules& rules) {
@@ -130,7 +152,8 @@ std::string GiveName(const fs::path& part, const fs::path& path, bool replaces) 
 
 AtomicFile::AtomicFile(const fs::path& path, const OutputRules& rules) : path_(path), unchanged_(rules.unchanged) {
   replaces_ = CheckOutput(path, rules);
-  Claim claim = ClaimBeside(path, false);
+  Claim claim = ClaimFor(path, rules, false);
+  leaves_ = IsLeft(claim, rules);
   part_ = std::move(claim.path);
   fd_ = claim.fd;
   mark_ = std::move(claim.mark);
@@ -138,8 +161,14 @@ AtomicFile::AtomicFile(const fs::path& path, const OutputRules& rules) : path_(p
 
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
-  ::unlink(part_.c_str());
+  if (!leaves_) ::unlink(part_.c_str());
   Close();
+}
+
+void AtomicFile::Leave(bool leaves) {
+  if (fd_ < 0) return;
+  leaves_ = leaves;
+  if (!unfinished_) mark_ = leaves ? UnfinishedMark() : UnfinishedMark(part_);
 }
 
 void AtomicFile::Close() {
@@ -166,7 +195,13 @@ void AtomicFile::Extend(uint64_t size) {
 }
 
 void AtomicFile::Flush() {
-  if (::fsync(fd_) != 0 && errno != EINVAL) FailErrno("flush", path_, errno);
+  FlushFile(fd_, path_);
+  if (!name_flushed_ && !unfinished_) FlushFolder(part_);
+  name_flushed_ = true;
+}
+
+void AtomicFile::FlushUnchanged() {
+  FlushFile(fd_, path_);
   RequireUnchanged(unchanged_);
 }
 
@@ -182,12 +217,12 @@ void AtomicFile::Rename() {
 }
 
 void AtomicFile::Commit() {
-  Flush();
+  FlushUnchanged();
   Rename();
 }
 
 void CommitTogether(std::span<AtomicFile* const> files) {
-  for (AtomicFile* file : files) file->Flush();
+  for (AtomicFile* file : files) file->FlushUnchanged();
   if (files.empty()) return;
   AtomicFile& first = *files.front();
   fs::path aside;
@@ -244,7 +279,8 @@ OutputFolder::OutputFolder(const fs::path& out, const OutputRules& rules, std::s
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(out_))
       if (!IsFolder(entry.path())) RefuseSource(entry.path(), rules, "the output would take the place of");
   }
-  Claim claim = ClaimBeside(out_, true);
+  Claim claim = ClaimFor(out_, rules, true);
+  left_ = leaves_ = IsLeft(claim, rules);
   part_ = std::move(claim.path);
   fd_ = claim.fd;
   marks_.push_back(std::move(claim.mark));
@@ -253,21 +289,37 @@ OutputFolder::OutputFolder(const fs::path& out, const OutputRules& rules, std::s
 OutputFolder::~OutputFolder() {
   if (fd_ < 0) return;
   std::error_code ignored;
-  fs::remove_all(part_, ignored);
+  if (!leaves_) fs::remove_all(part_, ignored);
   ::close(fd_);
 }
 
 std::unique_ptr<AtomicFile> OutputFolder::Create(const std::string& name) {
+  return Open(name, true);
+}
+
+std::unique_ptr<AtomicFile> OutputFolder::Continue(const std::string& name) {
+  return Open(name, false);
+}
+
+std::unique_ptr<AtomicFile> OutputFolder::Open(const std::string& name, bool anew) {
   const fs::path path = part_ / name;
   const SignalsHeld held;
   for (fs::path folder = path.parent_path(); folder != part_ && !IsFolder(folder);) {
     ASSAY_CHECK(folder.parent_path() == part_);  // deeper ones are not needed
     MakeFolder(folder);
-    marks_.emplace_back(folder);
+    if (!leaves_) marks_.emplace_back(folder);
   }
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (left_ && anew) ::unlink(path.c_str());
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (fd < 0 && errno == EEXIST && left_) {
+    fd = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && !IsOwn(fd, false)) {
+      ::close(fd);
+      Fail(ErrorKind::kInvalid, "{}: is not what this program left for this user; move it away", path.string());
+    }
+  }
   if (fd < 0) FailErrno("be written", out_ / name, errno);
-  marks_.emplace_back(path);
+  if (!leaves_) marks_.emplace_back(path);
   names_.insert(name);
   ++*unfinished_;
   return std::unique_ptr<AtomicFile>(new AtomicFile(Claim{path, fd}, unfinished_));
@@ -277,6 +329,30 @@ void OutputFolder::Write(const std::string& name, std::string_view text) {
   const std::unique_ptr<AtomicFile> file = Create(name);
   file->Write(text);
   file->Commit();
+}
+
+void OutputFolder::Flush() {
+  FlushFile(fd_, part_);
+  FlushFolder(part_);
+}
+
+void OutputFolder::Leave(bool leaves) {
+  if (fd_ < 0) return;
+  leaves_ = leaves;
+  marks_.clear();
+  if (leaves) return;
+  marks_.emplace_back(part_);
+  for (const std::string& name : names_)
+    for (fs::path path = part_ / name; path != part_; path = path.parent_path()) marks_.emplace_back(path);
+}
+
+/// What an earlier process wrote and this one did not.
+void OutputFolder::RemoveStrays() const {
+  std::vector<fs::path> strays;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(part_))
+    if (!IsFolder(entry.path()) && !names_.contains(entry.path().lexically_relative(part_).generic_string()))
+      strays.push_back(entry.path());
+  for (const fs::path& path : strays) ::unlink(path.c_str());
 }
 
 /// What is in the old folder beside the files that are written: folders before what they hold.
@@ -349,6 +425,7 @@ void OutputFolder::Commit() {
     marks_.clear();
   };
   RequireUnchanged(unchanged_);
+  if (left_) RemoveStrays();
   MarkInScratch(out_);
   for (const std::string& name : names_)
     for (fs::path path = out_ / name; path != out_; path = path.parent_path()) MarkInScratch(path);

@@ -25,6 +25,8 @@ struct OutputRules {
   std::vector<FileState> unchanged{};  // what an output was made from: as it was, or the output gets no name
   /// Whether a file that begins so was written by this program and may be written anew without `force`.
   std::function<bool(std::string_view)> ours{};
+  /// Names of unfinished files and folders of an earlier process, beside the output, that are written on.
+  std::vector<std::string> left{};
 };
 
 /// Throws Error naming `path` when the rules do not let it be written. True: a file is there and will be replaced.
@@ -34,10 +36,11 @@ bool CheckOutput(const std::filesystem::path& path, const OutputRules& rules);
 /// Renames `part` to `path`; what came to be there meanwhile is replaced with `replaces` only, else this says so.
 std::string GiveName(const std::filesystem::path& part, const std::filesystem::path& path, bool replaces);
 
-/// A file that has its name once it is whole. Without Commit() nothing is left.
+/// A file that has its name once it is whole. Without Commit() or Leave() nothing is left.
 class AtomicFile {
  public:
-  /// Throws as CheckOutput and ClaimBeside do: before anything is written.
+  /// Throws as CheckOutput and ClaimBeside do: before anything is written. One of rules.left still holds what was
+  /// written to it, and stays unless Leave(false) says otherwise; Write begins at its first byte.
   explicit AtomicFile(const std::filesystem::path& path, const OutputRules& rules = {.force = true});
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
@@ -50,6 +53,12 @@ class AtomicFile {
   void Extend(uint64_t size);
   uint64_t position() const { return position_; }
   const std::filesystem::path& path() const { return path_; }
+  /// Its name while it is unfinished.
+  const std::filesystem::path& part() const { return part_; }
+  /// What was written is on the disk, and so is the name that it has now.
+  void Flush();
+  /// From now on a process that ends leaves it unfinished (false: removes it), for rules.left of another.
+  void Leave(bool leaves);
   /// Flushes to the disk and gives it its name. A file of that name that came meanwhile is replaced with `force` only.
   void Commit();
 
@@ -58,11 +67,11 @@ class AtomicFile {
   friend void CommitTogether(std::span<AtomicFile* const> files);
   AtomicFile(Claim in_folder, std::shared_ptr<size_t> unfinished)
       : path_(std::move(in_folder.path)), part_(path_), fd_(in_folder.fd), unfinished_(std::move(unfinished)) {}
-  void Flush();
+  void FlushUnchanged();
   void Rename();
   void Close();
   std::filesystem::path path_, part_;  // the same in an OutputFolder
-  bool replaces_ = false;
+  bool replaces_ = false, leaves_ = false, name_flushed_ = false;
   std::vector<FileState> unchanged_;
   int fd_ = -1;
   UnfinishedMark mark_;
@@ -77,7 +86,7 @@ void CommitTogether(std::span<AtomicFile* const> files);
 /// Replaces what is there: for folders of our own.
 void WriteFileAtomically(const std::filesystem::path& path, std::string_view text);
 
-/// A folder that has its name once it is whole. Without Commit() nothing is left.
+/// A folder that has its name once it is whole. Without Commit() or Leave() nothing is left.
 /// With `force` it takes the place of a folder that has `must_have` in it; other files of that folder stay in it.
 class OutputFolder {
  public:
@@ -91,12 +100,22 @@ class OutputFolder {
 
   /// `name` may lie in a folder. Commit it before the folder.
   std::unique_ptr<AtomicFile> Create(const std::string& name);
+  /// The same, but in one of rules.left the file still holds what was written to it, where there is one.
+  std::unique_ptr<AtomicFile> Continue(const std::string& name);
   void Write(const std::string& name, std::string_view text);
   /// Call once all names are known and before the long work: throws what Commit would find.
   void CheckKept();
+  /// Its name while it is unfinished.
+  const std::filesystem::path& part() const { return part_; }
+  /// Its names, and the one that it has now, are on the disk.
+  void Flush();
+  /// As AtomicFile::Leave, for all that is in it.
+  void Leave(bool leaves);
   void Commit();
 
  private:
+  std::unique_ptr<AtomicFile> Open(const std::string& name, bool anew);
+  void RemoveStrays() const;
   std::vector<std::filesystem::path> Kept() const;
   void Keep(const std::vector<std::filesystem::path>& kept) const;
   void RemoveOld(const std::filesystem::path& old, const std::vector<std::filesystem::path>& kept) const;
@@ -105,7 +124,7 @@ class OutputFolder {
   std::string must_have_;
   std::function<bool(const std::string&)> belongs_;
   std::vector<FileState> unchanged_;
-  bool replaces_ = false;
+  bool replaces_ = false, left_ = false, leaves_ = false;  // left_: by an earlier process
   int fd_ = -1;
   std::vector<UnfinishedMark> marks_;
   std::set<std::string> names_;                                       // of files, relative

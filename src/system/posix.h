@@ -1,6 +1,7 @@
 #pragma once
 // What the files of this room share that call the system.
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +19,18 @@ namespace assay {
 [[noreturn]] inline void FailErrno(std::string_view doing, const std::filesystem::path& path, int error) {
   Fail(error == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "{}: cannot {}: {}", path.string(), doing,
        std::strerror(error));
+}
+
+/// Whether this user made it and nothing else leads to it: in a folder that others may write to, names prove nothing.
+inline bool IsOwn(int fd, bool folder) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && info.st_uid == ::geteuid() &&
+         (folder ? S_ISDIR(info.st_mode) : S_ISREG(info.st_mode) && info.st_nlink == 1);
+}
+
+/// What was written is on the disk. Errors name `path`.
+inline void FlushFile(int fd, const std::filesystem::path& path) {
+  if (::fsync(fd) != 0 && errno != EINVAL) FailErrno("flush", path, errno);
 }
 
 /// At `offset`; -1: where the file is. Errors name `path`.

@@ -123,6 +123,13 @@ void ForEachUnfinished(const fs::path& target, Visit visit) {
   }
 }
 
+void RequireNoWriter(const fs::path& target) {
+  ForEachUnfinished(target, [&](const fs::path& path, Writer writer) {
+    if (writer == Writer::kActive)
+      Fail(ErrorKind::kResource, "{}: another process is writing it ({})", target.string(), path.filename().string());
+  });
+}
+
 }  // namespace
 
 SignalsHeld::SignalsHeld() {
@@ -184,10 +191,7 @@ void RemoveUnfinished() noexcept {
 
 Claim ClaimBeside(const fs::path& target, bool folder) {
   const FolderLock lock(target);
-  ForEachUnfinished(target, [&](const fs::path& path, Writer writer) {
-    if (writer == Writer::kActive)
-      Fail(ErrorKind::kResource, "{}: another process is writing it ({})", target.string(), path.filename().string());
-  });
+  RequireNoWriter(target);
   const std::string stem = StemOf(target);
   for (;;) {
     Claim claim;
@@ -205,6 +209,45 @@ Claim ClaimBeside(const fs::path& target, bool folder) {
     claim.mark = UnfinishedMark(claim.path);
     ::flock(claim.fd, LOCK_EX | LOCK_NB);  // new, so it is free; without locks there is nothing to wait for
     return claim;
+  }
+}
+
+bool IsUnfinishedOf(const std::string& name, const fs::path& target) {
+  return IsUnfinished(name, StemOf(target));
+}
+
+Claim ClaimLeft(const std::string& name, const fs::path& target, bool folder) {
+  ASSAY_CHECK(IsUnfinishedOf(name, target));
+  fs::path left = target;
+  left.replace_filename(name);
+  const FolderLock lock(target);
+  RequireNoWriter(target);
+  Claim claim;
+  claim.path = left;
+  claim.fd = ::open(left.c_str(), (folder ? O_RDONLY | O_DIRECTORY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (claim.fd < 0) FailErrno("be written", left, errno);
+  if (!IsOwn(claim.fd, folder)) {
+    ::close(claim.fd);
+    Fail(ErrorKind::kInvalid, "{}: is not what this program left for this user; move it away", left.string());
+  }
+  ::flock(claim.fd, LOCK_EX | LOCK_NB);
+  return claim;
+}
+
+void RemoveLeft(const std::string& name, const fs::path& target) {
+  constexpr size_t kAfterStem = kRandomChars + kEnd.size() + 1;
+  if (name.size() <= kAfterStem) return;
+  fs::path of = target;
+  of.replace_filename(name.substr(0, name.size() - kAfterStem));
+  if (!IsUnfinishedOf(name, of)) return;
+  std::error_code ignored;
+  try {
+    fs::path left = target;
+    left.replace_filename(name);
+    const Claim claim = ClaimLeft(name, of, fs::is_directory(fs::symlink_status(left, ignored)));
+    fs::remove_all(left, ignored);
+    ::close(claim.fd);
+  } catch (const Error&) {  // gone already, or none of ours
   }
 }
 

@@ -53,6 +53,16 @@ struct Claim {
 /// this one) is writing to that target, Error{kIo, kNotFound} when the folder does not take it.
 Claim ClaimBeside(const std::filesystem::path& target, bool folder);
 
+/// Whether `name` is of that kind, for that target.
+bool IsUnfinishedOf(const std::string& name, const std::filesystem::path& target);
+
+/// Takes over what a process that is gone left beside `target` under a name of that kind: locked, and not marked.
+/// Throws Error as it does, Error{kInvalid} for what this user did not make or has a second name.
+Claim ClaimLeft(const std::string& name, const std::filesystem::path& target, bool folder);
+
+/// Removes it; what ClaimLeft would refuse stays. `name` may be of any target in the folder of `target`.
+void RemoveLeft(const std::string& name, const std::filesystem::path& target);
+
 /// A name of that kind that is free.
 std::filesystem::path FreeNameBeside(const std::filesystem::path& target);
 

@@ -124,7 +124,8 @@ inline void OpenAndDecode(const LooseContainer& container) {
   auto quantization = ParseHfQuantization({{"quantization_config", container.config}}, sidecars, "config.json");
   if (!quantization) quantization = RecognizeHfQuantization(std::span(&file, 1), "config.json");
   if (quantization) quantization->description();
-  const HfTensors tensors = AssembleHfTensors(config, quantization.get(), std::span(&file, 1), container.name);
+  const HfTensors tensors =
+      AssembleHfTensors(config, Layout(config), quantization.get(), std::span(&file, 1), container.name);
   for (const Tensor& tensor : tensors.tensors) {
     std::vector<float> row(static_cast<size_t>(tensor.cols));
     const LoadedTensor loaded = tensor.LoadRows(0, tensor.rows);

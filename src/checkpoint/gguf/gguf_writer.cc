@@ -132,6 +132,22 @@ class GgufWriter : public CheckpointWriter {
     place = scale;
   }
 
+  void ContinueAt(size_t tensor, int64_t row) override { cursor_.ContinueAt(tensor, row); }
+
+  void Flush() override {
+    for (const Shard& shard : shards_) shard.file->Flush();
+  }
+
+  void Leave(bool leaves) override {
+    for (const Shard& shard : shards_) shard.file->Leave(leaves);
+  }
+
+  std::vector<UnfinishedFile> unfinished() const override {
+    std::vector<UnfinishedFile> files;
+    for (const Shard& shard : shards_) files.push_back({shard.file->part(), shard.data_begin + shard.data_bytes});
+    return files;
+  }
+
   void Commit() override {
     ASSAY_CHECK(cursor_.AllDone());
     for (const SideTensor& side : side_tensors_) WriteAt(side.place, 0, std::as_bytes(std::span(side.values)));

@@ -19,6 +19,9 @@ class StoredPlainWriter {
   void Rows(const TensorSlot& slot, const Format& format, const std::vector<int64_t>& stored, int64_t begin, int64_t n,
             std::span<const std::byte> codes, const HfSink& sink);
 
+  /// Whether rows came that the sink has not got yet.
+  bool HoldsRows() const { return !slices_.empty(); }
+
  private:
   void Transposed(const TensorSlot& slot, size_t width, const std::vector<int64_t>& stored, int64_t begin, int64_t n,
                   std::span<const std::byte> codes, const HfSink& sink);

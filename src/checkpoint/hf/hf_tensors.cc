@@ -34,16 +34,17 @@ bool IsDraft(const ModelConfig& config, std::string_view name) {
 
 class Assembler {
  public:
-  Assembler(const ModelConfig& config, const HfQuantization* quantization, std::span<const SafetensorsFile> files,
-            std::string_view where)
+  Assembler(const ModelConfig& config, const Layout& layout, const HfQuantization* quantization,
+            std::span<const SafetensorsFile> files, std::string_view where)
       : config_(config),
+        layout_(layout),
         quantization_(quantization),
         held_(std::make_unique<HfSource>(files, where)),
         source_(*held_) {}
 
   HfTensors Run() {
     HfTensors out;
-    for (const TensorSlot& slot : HfSlots(config_)) Place(slot, out.tensors);
+    for (const TensorSlot& slot : layout_.in_hf()) Place(slot, out.tensors);
     CheckTiedHead();
     if (quantization_) quantization_->Finish(source_);
     source_.ForUnused([&](const SafetensorsTensor& tensor) {
@@ -128,6 +129,7 @@ class Assembler {
   }
 
   const ModelConfig& config_;
+  const Layout& layout_;
   const HfQuantization* quantization_;
   std::unique_ptr<HfSource> held_;
   HfSource& source_;
@@ -135,9 +137,9 @@ class Assembler {
 
 }  // namespace
 
-HfTensors AssembleHfTensors(const ModelConfig& config, const HfQuantization* quantization,
+HfTensors AssembleHfTensors(const ModelConfig& config, const Layout& layout, const HfQuantization* quantization,
                             std::span<const SafetensorsFile> files, std::string_view where) {
-  return Assembler(config, quantization, files, where).Run();
+  return Assembler(config, layout, quantization, files, where).Run();
 }
 
 }  // namespace assay

@@ -83,7 +83,7 @@ class HfWriter : public CheckpointWriter {
            uint64_t shard_bytes, std::string_view container, const OutputRules& rules)
       : out_(out), tensors_(tensors), cursor_(tensors_), layout_(source.layout()) {
     dtype_ = TorchDtype(*EmbeddingFormat());
-    PlanStored(source.config());
+    PlanStored();
     ChooseContainer(container, source.fp8_cache() && !CacheScalesOf(source.side_scales()).empty());
     CheckModules();
     PlanCacheScales(source);
@@ -129,6 +129,27 @@ class HfWriter : public CheckpointWriter {
     module.global_divisor = global_divisor;
   }
 
+  // A module of which a part is there is begun again, which writes the same.
+  void ContinueAt(size_t tensor, int64_t row) override { cursor_.ContinueAt(tensor, row); }
+
+  bool HoldsRows() const override { return plain_.HoldsRows() || (container_ && container_->HoldsRows()); }
+
+  void Flush() override {
+    for (const Shard& shard : shards_) shard.file->Flush();
+    folder_->Flush();
+  }
+
+  void Leave(bool leaves) override {
+    for (const Shard& shard : shards_) shard.file->Leave(leaves);
+    folder_->Leave(leaves);
+  }
+
+  std::vector<UnfinishedFile> unfinished() const override {
+    std::vector<UnfinishedFile> files;
+    for (const Shard& shard : shards_) files.push_back({shard.file->part(), shard.bytes});
+    return files;
+  }
+
   void Commit() override {
     ASSAY_CHECK(cursor_.AllDone());
     for (Shard& shard : shards_) shard.file->Commit();
@@ -171,17 +192,17 @@ class HfWriter : public CheckpointWriter {
   }
 
   /// The files' tensors, in the order in which the first of their parts will come.
-  void PlanStored(const ModelConfig& config) {
-    std::unordered_map<std::string, TensorSlot> files;
-    for (TensorSlot& slot : HfSlots(config)) files.emplace(slot.hugging_face, std::move(slot));
-    std::unordered_map<std::string, size_t> at;
+  void PlanStored() {
+    std::unordered_map<std::string_view, const TensorSlot*> files;
+    for (const TensorSlot& slot : layout_.in_hf()) files.emplace(slot.hugging_face, &slot);
+    std::unordered_map<std::string_view, size_t> at;
     for (const OutputTensor& tensor : tensors_) {
       if (tensor.name == "rope_freqs.weight")
         Fail(ErrorKind::kInvalid, "{}: rope_freqs.weight belongs to GGUF only", out_.string());
       const TensorSlot& slot = *layout_.Find(tensor.name);
       auto [found, fresh] = at.emplace(slot.hugging_face, stored_.size());
       stored_of_.push_back(found->second);
-      if (fresh) stored_.push_back(MakeStored(files.at(slot.hugging_face), tensor));
+      if (fresh) stored_.push_back(MakeStored(*files.at(slot.hugging_face), tensor));
       const HfModule& module = stored_[found->second].module;
       if (module.format != tensor.format)
         Fail(ErrorKind::kUnsupported,
@@ -335,7 +356,7 @@ class HfWriter : public CheckpointWriter {
         map[part.name] = shard.name;
       }
       total_bytes_ += shard.bytes;
-      shard.file = folder_->Create(shard.name);
+      shard.file = folder_->Continue(shard.name);
       shard.file->Write(head);
       shard.file->Extend(shard.bytes);
     }

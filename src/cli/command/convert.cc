@@ -89,6 +89,7 @@ std::function<int()> AddConvert(CommandLine& command, CommonFlags& flags) {
     ThreadPool pool(flags.threads);
     auto progress = MakeProgress(flags);
     target.rules = rules;
+    target.tell = [&flags](std::string_view line) { Note(flags, line); };
     QuantRecord record = RewriteCheckpoint(*source, target, out, pool, *progress);
     auto result = Checkpoint::Open(record.output);
     NoteDifferences(*result, record, flags);

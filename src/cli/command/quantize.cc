@@ -84,6 +84,7 @@ std::function<int()> AddQuantize(CommandLine& command, CommonFlags& flags) {
     options.measure_error = !o->no_error;
     options.shard_bytes = o->output.shard_bytes;
     options.rules = rules;
+    options.tell = [&flags](std::string_view line) { Note(flags, line); };
     QuantRecord record = ConvertCheckpoint(*source, preset, out, options, pool, *progress);
     // Some folders have to be unpacked whole to be opened, and none differs.
     if (flags.json || preset.info().container == Container::kGguf) {

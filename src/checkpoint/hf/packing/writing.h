@@ -59,8 +59,8 @@ class HfContainer {
                     std::span<const std::byte> scales, const HfSink& sink) = 0;
   /// quantization_config. `plain` are the linear modules that are not quantized.
   virtual Json Config(const std::vector<HfModule>& modules, const std::vector<std::string>& plain) const = 0;
-  /// Whether the rows of a module are held until all are there.
-  virtual bool HoldsMatrices() const { return false; }
+  /// Whether rows came of which the sink has not got everything yet.
+  virtual bool HoldsRows() const { return false; }
 };
 
 /// `name`: "compressed-tensors", "gptq", … Throws Error{kInvalid} with the names there are.
@@ -99,6 +99,7 @@ class MatrixCollector {
   const Matrix* Add(const HfModule& module, int64_t begin, int64_t n, std::span<const std::byte> codes,
                     std::span<const std::byte> scales);
   void Drop(const HfModule& module) { matrices_.erase(module.name); }
+  bool empty() const { return matrices_.empty(); }
 
  private:
   std::map<std::string, Matrix> matrices_;

@@ -12,6 +12,6 @@ namespace assay {
 /// Takes them out of `files` and returns how many they were. A bias belongs to a module that has a weight and has the
 /// weight's first dimension; the class has those that are required (ReadBias in hf_config.cc). Others are left: they
 /// are weights, or errors.
-size_t LeaveZeroBiases(const ModelConfig& config, std::vector<SafetensorsFile>& files);
+size_t LeaveZeroBiases(const Layout& layout, std::vector<SafetensorsFile>& files);
 
 }  // namespace assay

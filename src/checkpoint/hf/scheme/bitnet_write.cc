@@ -26,6 +26,7 @@ class BitNetWriter : public HfContainer {
     sink(module.name + ".weight", 0, out);
     collector_.Drop(module);
   }
+  bool HoldsRows() const override { return !collector_.empty(); }
   Json Config(const std::vector<HfModule>&, const std::vector<std::string>& plain) const override {
     Json out;
     out["linear_class"] = "bitlinear";

@@ -29,7 +29,7 @@ class BitsandbytesWriter : public HfContainer {
   void Rows(const HfModule& module, int64_t begin, int64_t n, std::span<const std::byte> codes,
             std::span<const std::byte> scales, const HfSink& sink) override;
   Json Config(const std::vector<HfModule>& modules, const std::vector<std::string>& plain) const override;
-  bool HoldsMatrices() const override { return false; }
+  bool HoldsRows() const override { return !scales_.empty(); }
 
  private:
   std::string StateText(const HfModule& module, float offset) const;

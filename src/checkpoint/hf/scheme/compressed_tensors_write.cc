@@ -130,6 +130,7 @@ class CompressedTensorsWriter : public HfContainer {
   void Begin(const HfModule& module, const HfSink& sink) override;
   void Rows(const HfModule& module, int64_t begin, int64_t n, std::span<const std::byte> codes,
             std::span<const std::byte> scales, const HfSink& sink) override;
+  bool HoldsRows() const override { return !zeros_.empty(); }
   Json Config(const std::vector<HfModule>& modules, const std::vector<std::string>& plain) const override;
 
  private:

@@ -52,7 +52,7 @@ void SchemeJson(const Format& format, Json& out) {
 
 class Collecting : public HfContainer {
  public:
-  bool HoldsMatrices() const override { return true; }
+  bool HoldsRows() const override { return !collector_.empty(); }
   std::string_view ScaleDtype(const HfModule& module) const override {
     return module.scale_dtype.empty() ? "F16" : module.scale_dtype;
   }

@@ -29,7 +29,7 @@ class HqqWriter : public HfContainer {
     return kind && kind->weight_only() && kind->group != 0 && kind->block_rows == 1 && !kind->column_group &&
            FindHqqPacking(kind->bits);
   }
-  bool HoldsMatrices() const override { return true; }
+  bool HoldsRows() const override { return !collector_.empty(); }
   std::string_view ScaleDtype(const HfModule& module) const override {
     return module.scale_dtype.empty() ? dtype_ : module.scale_dtype;
   }
