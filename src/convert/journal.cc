@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kBegins = "{\"assay_journal\":";
 constexpr int kVersion = 1;
 constexpr size_t kHashChars = 16;
+constexpr const char* kDamaged = "its journal is damaged";
 
 std::string HashOf(std::string_view line) {
   return HashHex(line).substr(0, kHashChars);
@@ -69,7 +70,7 @@ OutputJournal::OutputJournal(const fs::path& out, const OutputIdentity& identity
   try {
     Read();
   } catch (const std::exception&) {  // lines that hash as they should and say what no journal says
-    why_anew_ = "its journal is damaged";
+    why_anew_ = kDamaged;
   }
   leaves_ = why_anew_.empty() && written_.any();
   if (!leaves_) Drop(std::move(why_anew_));
@@ -96,7 +97,10 @@ void OutputJournal::Read() {
     const size_t hash = line.rfind(' ');
     if (end == text.npos || hash == line.npos || line.substr(hash + 1) != HashOf(line.substr(0, hash))) {
       // The plug was pulled while the last one was written: those before it are whole.
-      if (first || (end != text.npos && end + 1 < text.size())) why_anew_ = "its journal is damaged";
+      if (first)
+        why_anew_ = "its journal is damaged, so that it stays";
+      else if (end != text.npos && end + 1 < text.size())
+        why_anew_ = kDamaged;
       file_->Keep(at);
       return;
     }
@@ -137,7 +141,7 @@ void OutputJournal::ReadRows(const Json& line) {
     next.tensors.push_back({tensor.at(0), tensor.at(1), tensor.at(2), tensor.at(3)});
   if (std::pair(next.tensor, next.row) <= std::pair(written_.tensor, written_.row) ||
       next.tensors.size() != next.tensor + (next.row > 0))
-    why_anew_ = "its journal is damaged";
+    why_anew_ = kDamaged;
   written_ = std::move(next);
 }
 

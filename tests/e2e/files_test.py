@@ -266,15 +266,48 @@ class Files(unittest.TestCase):
                 self.assertIn(self.fingerprint(out), prints)
                 if out == "m":
                     self.assertEqual((self.path / "m/notes").read_text(), PRECIOUS)
-            left = [p for p in self.path.iterdir() if p.name.startswith(out + ".") and p.name.endswith(".part")]
+            left = [p.name for p in self.path.iterdir() if p.name.startswith(out + ".") and p.name.endswith(".part")]
             if left:
                 again = self.ok("quantize", DEMO, "--to", formats[0], "-o", out, "--force")
-                self.assertIn("left by a process that was killed", again.stderr)
+                self.assertRegex(again.stderr, "continued at|begun anew|left by a process that was killed" if len(left) > 1 else "")
+            # Nothing but what was killed before its journal began.
+            self.assertFalse((self.path / (out + ".journal.part")).exists())
 
     def fingerprint(self, model):
         return json.loads(self.ok("inspect", model, "--json").stdout)["fingerprint"]
 
-    def test_signals_leave_nothing(self):
+    def test_killed_outputs_are_continued(self):
+        """kill -9 in the middle of the rows: the same command goes on, to the same bytes."""
+        for out, name in (("o.gguf", "q2_k"), ("f", "nf4")):
+            self.quantize("whole", name)
+            whole = self.hashes("whole")
+            continued = 0
+            for _ in range(20):
+                child = subprocess.Popen([ASSAY, "quantize", str(DEMO), "--to", name, "-o", out, "--threads", "1", "-q"], cwd=self.path, env=self.env)
+                journal = self.path / (out + ".journal.part")
+                while child.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 2):
+                    pass
+                child.kill()
+                child.wait()
+                if journal.exists():
+                    again = self.ok("quantize", DEMO, "--to", name, "-o", out)
+                    continued += "continued at tensor" in again.stderr
+                self.assertEqual(self.hashes(out), whole)
+                self.assertEqual([p.name for p in self.path.iterdir() if p.name.endswith(".part")], [])
+                self.remove(out)
+                if continued == 2:
+                    break
+            self.assertEqual(continued, 2)
+            self.remove("whole")
+
+    def hashes(self, out):
+        path = self.path / out
+        return [(str(p.relative_to(path)), sha(p)) for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else sha(path)
+
+    def remove(self, out):
+        shutil.rmtree(self.path / out) if (self.path / out).is_dir() else (self.path / out).unlink()
+
+    def test_signals_leave_what_is_continued(self):
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
             for out, name in (("o.gguf", "q2_k"), ("f", "fp8")):
                 child = subprocess.Popen([ASSAY, "quantize", str(DEMO), "--to", name, "-o", out, "--threads", "1", "-q"], cwd=self.path, env=self.env,
@@ -285,9 +318,16 @@ class Files(unittest.TestCase):
                 child.send_signal(number)
                 error = child.communicate()[1]
                 if child.returncode == 0:
-                    shutil.rmtree(self.path / out, ignore_errors=True) if out == "f" else (self.path / out).unlink()
+                    self.remove(out)
                     continue
                 self.assertEqual(child.returncode, 130, error)
+                left = {p.name for p in self.path.iterdir()} - {"t.jsonl"}
+                self.assertFalse((self.path / out).exists())
+                self.assertIn(len(left), (0, 2), left)  # before the first rows: nothing
+                if left:
+                    self.assertIn(out + ".journal.part", left)
+                    self.assertIn("continued at tensor", self.ok("quantize", DEMO, "--to", name, "-o", out).stderr)
+                    self.remove(out)
                 self.assertEqual([p.name for p in self.path.iterdir()], ["t.jsonl"])
 
     def test_pipe_that_nobody_reads(self):
