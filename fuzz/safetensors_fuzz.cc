@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     try {
       const Json json = {{"quantization_config", ParseJson(text, "config")}};
       auto quantization = ParseHfQuantization(json, {}, "config");
-      HfTensors tensors = AssembleHfTensors(config, Layout(config), quantization.get(), std::span(&file, 1), "fuzz");
+      HfTensors tensors = AssembleHfTensors(config, HfSlots(config), quantization.get(), std::span(&file, 1), "fuzz");
       float row[32];
       ThreadPool pool(1);
       for (const Tensor& tensor : tensors.tensors) {

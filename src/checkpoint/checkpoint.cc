@@ -140,6 +140,11 @@ void Checkpoint::SortTensors() {
             [](const Tensor& a, const Tensor& b) { return ListedBefore(a.name, b.name); });
 }
 
+const std::vector<TensorSlot>& Checkpoint::hf_slots() const {
+  std::call_once(hf_slots_once_, [this] { hf_slots_ = HfSlots(config_); });
+  return hf_slots_;
+}
+
 const Layout& Checkpoint::layout() const {
   std::call_once(layout_once_, [this] { layout_ = std::make_unique<const Layout>(config_); });
   return *layout_;

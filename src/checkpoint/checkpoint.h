@@ -51,6 +51,8 @@ class Checkpoint {
   const std::vector<Tensor>& tensors() const { return tensors_; }
   /// Which tensors the model has and where files have them, by its configuration.
   const Layout& layout() const;
+  /// HfSlots of its configuration, for whoever reads or writes a Hugging Face folder of it: built once, as layout() is.
+  const std::vector<TensorSlot>& hf_slots() const;
   const Tensor* Find(std::string_view name) const;
   /// Throws Error{kCorrupt} naming the file and the tensor.
   const Tensor& Get(std::string_view name) const;
@@ -105,6 +107,8 @@ class Checkpoint {
  private:
   mutable std::once_flag layout_once_;
   mutable std::unique_ptr<const Layout> layout_;
+  mutable std::once_flag hf_slots_once_;
+  mutable std::vector<TensorSlot> hf_slots_;
   mutable std::once_flag fingerprint_once_;
   mutable std::string fingerprint_;
 };

@@ -5,7 +5,6 @@
 #include <array>
 #include <map>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "describe/arch/spec.h"
@@ -524,20 +523,6 @@ const TensorSlot* Layout::Find(std::string_view name) const {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
-const std::vector<TensorSlot>& Layout::in_hf() const {
-  std::call_once(in_hf_once_, [this] {
-    std::unordered_set<std::string_view> there;
-    for (const TensorSlot& slot : slots_) {
-      if (!there.insert(slot.hugging_face).second) continue;
-      TensorSlot& stored = in_hf_.emplace_back(slot);
-      stored.shape = slot.in_hf.ShapeAround(slot.shape);
-      // Quantization schemes target torch.nn.Linear, which neither transposed nor three-dimensional weights are.
-      if (slot.in_hf.transposed || stored.shape.size() != 2) stored.linear = false;
-    }
-  });
-  return in_hf_;
-}
-
 bool ListedBefore(std::string_view a, std::string_view b) {
   auto digit = [](char c) { return c >= '0' && c <= '9'; };
   for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
@@ -556,6 +541,21 @@ bool ListedBefore(std::string_view a, std::string_view b) {
     if (x != y) return x < y;
   }
   return a.size() < b.size();
+}
+
+std::vector<TensorSlot> HfSlots(const ModelConfig& config) {
+  std::vector<TensorSlot> out;
+  std::unordered_map<std::string, size_t> at;
+  for (TensorSlot& slot : TensorSlots(config)) {
+    auto [found, fresh] = at.emplace(slot.hugging_face, out.size());
+    if (!fresh) continue;
+    const StoredPlace& place = slot.in_hf;
+    slot.shape = place.ShapeAround(std::move(slot.shape));
+    // Quantization schemes target torch.nn.Linear, which neither transposed nor three-dimensional weights are.
+    if (place.transposed || slot.shape.size() != 2) slot.linear = false;
+    out.push_back(std::move(slot));
+  }
+  return out;
 }
 
 std::string ShapeText(const std::vector<int64_t>& shape) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -56,7 +55,7 @@ enum class StoredValue : uint8_t {
 struct TensorSlot {
   std::string name;            // canonical: "blk.0.attn_q.weight"
   std::string hugging_face;    // "model.layers.0.self_attn.q_proj.weight": the tensor of the file
-  std::vector<int64_t> shape;  // [out, in] or [n]; of Layout::in_hf also [slices, out, in]
+  std::vector<int64_t> shape;  // [out, in] or [n]; of HfSlots also [slices, out, in]
   bool required = true;        // biases are not
   bool linear = false;         // torch.nn.Linear: what Hugging Face's quantization schemes target
   StoredPlace in_hf = {}, in_gguf = {};
@@ -78,20 +77,19 @@ class Layout {
   const std::vector<TensorSlot>& slots() const { return slots_; }
   /// By its canonical name; null: there is none.
   const TensorSlot* Find(std::string_view name) const;
-  /// The tensors of a Hugging Face checkpoint: slots() with those that share a stored tensor as one (canonical name:
-  /// that of their first with ".weight" → its own; shapes as the file has them). What AssembleHfTensors puts together
-  /// and SplitStored takes apart. Any thread may ask.
-  const std::vector<TensorSlot>& in_hf() const;
 
  private:
   std::vector<TensorSlot> slots_;
   std::unordered_map<std::string_view, const TensorSlot*> by_name_;
-  mutable std::once_flag in_hf_once_;
-  mutable std::vector<TensorSlot> in_hf_;
 };
 
 /// The order in which tensors are listed: by name, numbers as numbers, so that blk.2 comes before blk.10.
 bool ListedBefore(std::string_view a, std::string_view b);
+
+/// The tensors of a Hugging Face checkpoint: `TensorSlots` with those that share a stored tensor as one (canonical
+/// name: that of their first with ".weight" → its own; shapes as the file has them). What AssembleHfTensors puts
+/// together and SplitStored takes apart.
+std::vector<TensorSlot> HfSlots(const ModelConfig& config);
 
 /// "[64, 128]".
 std::string ShapeText(const std::vector<int64_t>& shape);

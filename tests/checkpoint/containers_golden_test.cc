@@ -44,7 +44,7 @@ struct Golden {
     for (const auto& [name, sidecar] : facts["sidecars"].items()) sidecars[name] = sidecar;
     auto quantization = ParseHfQuantization(json, sidecars, "config");
     if (!quantization) quantization = RecognizeHfQuantization(std::span(&file, 1), "config");
-    return AssembleHfTensors(config, Layout(config), quantization.get(), std::span(&file, 1), "golden");
+    return AssembleHfTensors(config, HfSlots(config), quantization.get(), std::span(&file, 1), "golden");
   }
 };
 

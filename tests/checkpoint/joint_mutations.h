@@ -125,7 +125,7 @@ inline void OpenAndDecode(const LooseContainer& container) {
   if (!quantization) quantization = RecognizeHfQuantization(std::span(&file, 1), "config.json");
   if (quantization) quantization->description();
   const HfTensors tensors =
-      AssembleHfTensors(config, Layout(config), quantization.get(), std::span(&file, 1), container.name);
+      AssembleHfTensors(config, HfSlots(config), quantization.get(), std::span(&file, 1), container.name);
   for (const Tensor& tensor : tensors.tensors) {
     std::vector<float> row(static_cast<size_t>(tensor.cols));
     const LoadedTensor loaded = tensor.LoadRows(0, tensor.rows);

@@ -53,8 +53,7 @@ TEST(PublishedConfigs, DeepSeekV4HasTheTensorsOfItsRelease) {
   EXPECT_EQ(config.rope_scaling.attention_factor, 1.0);
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, int> count;  // by name, numbers as N
-  const Layout layout(config);
-  for (const TensorSlot& slot : layout.in_hf()) {
+  for (const TensorSlot& slot : HfSlots(config)) {
     shapes[slot.hugging_face] = slot.shape;
     std::string family;
     for (const std::string& part : Split(slot.hugging_face, '.'))

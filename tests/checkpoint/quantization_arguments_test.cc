@@ -238,7 +238,7 @@ std::vector<float> DecodedUp(const LooseContainer& container) {
   for (const LooseTensor& t : container.tensors) file.tensors.push_back({t.name, t.dtype, t.shape, t.data});
   const ModelConfig config = OneLayerLlama();
   auto quantization = ParseHfQuantization({{"quantization_config", container.config}}, {}, "config.json");
-  const HfTensors tensors = AssembleHfTensors(config, Layout(config), quantization.get(), std::span(&file, 1), "int8");
+  const HfTensors tensors = AssembleHfTensors(config, HfSlots(config), quantization.get(), std::span(&file, 1), "int8");
   for (const Tensor& tensor : tensors.tensors) {
     if (tensor.source_name != "model.layers.0.mlp.up_proj.weight") continue;
     std::vector<float> out(32 * 32);

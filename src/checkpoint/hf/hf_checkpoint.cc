@@ -149,7 +149,7 @@ class HfCheckpoint : public Checkpoint {
       for (const SafetensorsTensor& tensor : file.tensors)
         config_.fused_experts = config_.fused_experts || tensor.name.ends_with(".experts.gate_up_proj");
     LeaveBiases(files);
-    assembled_ = AssembleHfTensors(config_, layout(), quantization.get(), files, folder.string());
+    assembled_ = AssembleHfTensors(config_, hf_slots(), quantization.get(), files, folder.string());
     tensors_ = std::move(assembled_.tensors);
     LeaveDrafts(assembled_.drafts, assembled_.draft_bytes);
     SplitStored(layout(), container_, tensors_, folder.string());
@@ -232,7 +232,7 @@ class HfCheckpoint : public Checkpoint {
   }
 
   void LeaveBiases(std::vector<SafetensorsFile>& files) {
-    if (const size_t n = LeaveZeroBiases(layout(), files); n > 0)
+    if (const size_t n = LeaveZeroBiases(hf_slots(), files); n > 0)
       SayUnread(fmt::format("all-zero biases that {} does not have, left out: {}", config_.architecture, n));
   }
 

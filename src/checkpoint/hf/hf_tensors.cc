@@ -34,17 +34,17 @@ bool IsDraft(const ModelConfig& config, std::string_view name) {
 
 class Assembler {
  public:
-  Assembler(const ModelConfig& config, const Layout& layout, const HfQuantization* quantization,
+  Assembler(const ModelConfig& config, std::span<const TensorSlot> slots, const HfQuantization* quantization,
             std::span<const SafetensorsFile> files, std::string_view where)
       : config_(config),
-        layout_(layout),
+        slots_(slots),
         quantization_(quantization),
         held_(std::make_unique<HfSource>(files, where)),
         source_(*held_) {}
 
   HfTensors Run() {
     HfTensors out;
-    for (const TensorSlot& slot : layout_.in_hf()) Place(slot, out.tensors);
+    for (const TensorSlot& slot : slots_) Place(slot, out.tensors);
     CheckTiedHead();
     if (quantization_) quantization_->Finish(source_);
     source_.ForUnused([&](const SafetensorsTensor& tensor) {
@@ -129,7 +129,7 @@ class Assembler {
   }
 
   const ModelConfig& config_;
-  const Layout& layout_;
+  std::span<const TensorSlot> slots_;
   const HfQuantization* quantization_;
   std::unique_ptr<HfSource> held_;
   HfSource& source_;
@@ -137,9 +137,10 @@ class Assembler {
 
 }  // namespace
 
-HfTensors AssembleHfTensors(const ModelConfig& config, const Layout& layout, const HfQuantization* quantization,
-                            std::span<const SafetensorsFile> files, std::string_view where) {
-  return Assembler(config, layout, quantization, files, where).Run();
+HfTensors AssembleHfTensors(const ModelConfig& config, std::span<const TensorSlot> slots,
+                            const HfQuantization* quantization, std::span<const SafetensorsFile> files,
+                            std::string_view where) {
+  return Assembler(config, slots, quantization, files, where).Run();
 }
 
 }  // namespace assay

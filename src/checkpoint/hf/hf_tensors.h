@@ -16,16 +16,17 @@
 namespace assay {
 
 struct HfTensors {
-  std::vector<Tensor> tensors;                            // names of Layout::in_hf; SplitStored makes them canonical
+  std::vector<Tensor> tensors;                            // names of HfSlots; SplitStored makes them canonical
   std::unique_ptr<const HfSource> source;                 // what planes are made from
   std::map<std::string, std::vector<float>> side_scales;  // HfSource::side_scales
   uint64_t drafts = 0, draft_bytes = 0;                   // tensors of layers that draft further tokens
 };
 
-/// Finds every tensor that `config`, whose layout it is, expects, under its Hugging Face name, in the form that
+/// Finds every tensor that `config`, whose HfSlots are `slots`, expects, under its Hugging Face name, in the form that
 /// `quantization` says (null: nothing is quantized). Throws Error for missing and unknown tensors and for every
 /// contradiction. `where` names the folder. `files` outlive the result.
-HfTensors AssembleHfTensors(const ModelConfig& config, const Layout& layout, const HfQuantization* quantization,
-                            std::span<const SafetensorsFile> files, std::string_view where);
+HfTensors AssembleHfTensors(const ModelConfig& config, std::span<const TensorSlot> slots,
+                            const HfQuantization* quantization, std::span<const SafetensorsFile> files,
+                            std::string_view where);
 
 }  // namespace assay

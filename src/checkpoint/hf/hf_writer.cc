@@ -83,7 +83,7 @@ class HfWriter : public CheckpointWriter {
            uint64_t shard_bytes, std::string_view container, const OutputRules& rules)
       : out_(out), tensors_(tensors), cursor_(tensors_), layout_(source.layout()) {
     dtype_ = TorchDtype(*EmbeddingFormat());
-    PlanStored();
+    PlanStored(source.hf_slots());
     ChooseContainer(container, source.fp8_cache() && !CacheScalesOf(source.side_scales()).empty());
     CheckModules();
     PlanCacheScales(source);
@@ -192,9 +192,9 @@ class HfWriter : public CheckpointWriter {
   }
 
   /// The files' tensors, in the order in which the first of their parts will come.
-  void PlanStored() {
+  void PlanStored(const std::vector<TensorSlot>& slots) {
     std::unordered_map<std::string_view, const TensorSlot*> files;
-    for (const TensorSlot& slot : layout_.in_hf()) files.emplace(slot.hugging_face, &slot);
+    for (const TensorSlot& slot : slots) files.emplace(slot.hugging_face, &slot);
     std::unordered_map<std::string_view, size_t> at;
     for (const OutputTensor& tensor : tensors_) {
       if (tensor.name == "rope_freqs.weight")

@@ -25,10 +25,10 @@ bool AllZeros(const SafetensorsTensor& tensor) {
 
 }  // namespace
 
-size_t LeaveZeroBiases(const Layout& layout, std::vector<SafetensorsFile>& files) {
+size_t LeaveZeroBiases(std::span<const TensorSlot> slots, std::vector<SafetensorsFile>& files) {
   std::unordered_map<std::string, int64_t> expected;  // biases that modules could have, and their length
   std::unordered_set<std::string> weights;            // what the class has
-  for (const TensorSlot& slot : layout.in_hf()) {
+  for (const TensorSlot& slot : slots) {
     if (slot.hugging_face.ends_with(kWeight) && slot.shape.size() <= 2)
       expected.emplace(slot.hugging_face.substr(0, slot.hugging_face.size() - kWeight.size()) + std::string(kBias),
                        slot.shape[0]);
