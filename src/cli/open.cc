@@ -92,18 +92,16 @@ void AddOutputFlags(CommandLine& command, OutputFlags& flags) {
 }
 
 void NoteLeft(const fs::path& out, const CommonFlags& flags) {
-  std::error_code ignored;
-  if (fs::exists(OutputJournal::NameOf(out), ignored)) return;  // it is told whether that is continued
   for (const fs::path& left : LeftBeside(out.has_filename() ? out : out.parent_path()))
     Note(flags, fmt::format("{}: seems to be left by a process that was killed", left.string()));
 }
 
 OutputRules RulesFor(const std::string& out, bool force, const CommonFlags& flags) {
-  NoteLeft(out, flags);
+  std::error_code ignored;
+  if (!fs::exists(OutputJournal::NameOf(out), ignored)) NoteLeft(out, flags);  // else it is told what becomes of it
   OutputRules rules;
   rules.force = force;
   if (force) return rules;
-  std::error_code ignored;
   const fs::file_status status = fs::symlink_status(out, ignored);
   const bool taken = fs::exists(status) && !(fs::is_directory(status) && fs::is_empty(out, ignored));
   fs::path found = taken ? fs::path(out) : fs::path();
