@@ -90,32 +90,38 @@ OutputJournal::~OutputJournal() {
 
 void OutputJournal::Read() {
   const std::string text = file_->Text();
-  bool first = true;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = text.find('\n', at);
-    const std::string_view line = std::string_view(text).substr(at, end == text.npos ? text.npos : end - at);
-    const size_t hash = line.rfind(' ');
-    if (end == text.npos || hash == line.npos || line.substr(hash + 1) != HashOf(line.substr(0, hash))) {
-      // The plug was pulled while the last one was written: those before it are whole.
-      if (first)
+  size_t at = 0;
+  for (size_t end; (end = text.find('\n', at)) != text.npos; at = end + 1) {
+    if (!ReadLine(std::string_view(text).substr(at, end - at), at == 0)) {
+      if (at == 0)
         why_anew_ = "its journal is damaged, so that it stays";
-      else if (end != text.npos && end + 1 < text.size())
+      else if (end + 1 < text.size())
         why_anew_ = kDamaged;
-      file_->Keep(at);
-      return;
+      break;  // the plug was pulled while the last one was written: those before it are whole
     }
-    const Json json = ParseJson(line.substr(0, hash), "journal");
-    first ? ReadHeader(json) : ReadRows(json);
-    if (!why_anew_.empty()) return;
-    first = false;
-    at = end + 1;
+    if (!why_anew_.empty()) break;
   }
-  file_->Keep(text.size());
+  if (why_anew_.empty()) file_->Keep(at);
+  if (text.find('\n') >= text.size() - 1) why_anew_.clear();  // no row was there yet
+}
+
+/// False where it does not hash as it says.
+bool OutputJournal::ReadLine(std::string_view line, bool first) {
+  const size_t hash = line.rfind(' ');
+  if (hash == line.npos || line.substr(hash + 1) != HashOf(line.substr(0, hash))) return false;
+  const Json json = ParseJson(line.substr(0, hash), "journal");
+  first ? ReadHeader(json) : ReadRows(json);
+  return true;
 }
 
 void OutputJournal::ReadHeader(const Json& header) {
+  if (header.at("output") != out_.filename().string()) {
+    why_anew_ = "its journal is of another output";
+    return;
+  }
   std::set<std::string> names;
-  for (const Json& file : header.at("files")) {
+  files_ = header.at("files");
+  for (const Json& file : files_) {
     const fs::path name = file.at(0).get<std::string>(), path = out_.parent_path() / name;
     names.insert(name.begin()->string());
     std::error_code error;
@@ -147,19 +153,26 @@ void OutputJournal::ReadRows(const Json& line) {
 
 void OutputJournal::Begin(const CheckpointWriter& writer) {
   begun_ = true;
+  if (written_.any() && FilesJson(writer) != files_)
+    Fail(ErrorKind::kInvalid, "{}: is of other files than {} has; remove it", file_->part().string(), out_.string());
   if (written_.any()) return;
   for (const std::string& name : useless_) RemoveLeft(name, out_);
   if (!file_) file_.emplace(NameOf(out_), kBegins);
   file_->Keep(0);
-  Json files = Json::array();
-  for (const UnfinishedFile& file : writer.unfinished())
-    files.push_back({file.path.lexically_relative(out_.parent_path()).generic_string(), file.bytes});
   Append({{"assay_journal", kVersion},
           {"maker", MakerJson()},
           {"source", SourceJson(identity_.source)},
           {"settings", identity_.settings},
           {"plan", identity_.plan},
-          {"files", std::move(files)}});
+          {"output", out_.filename().string()},
+          {"files", FilesJson(writer)}});
+}
+
+Json OutputJournal::FilesJson(const CheckpointWriter& writer) const {
+  Json files = Json::array();
+  for (const UnfinishedFile& file : writer.unfinished())
+    files.push_back({file.path.lexically_relative(out_.parent_path()).generic_string(), file.bytes});
+  return files;
 }
 
 void OutputJournal::Save(const WrittenRows& rows) {

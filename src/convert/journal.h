@@ -68,13 +68,16 @@ class OutputJournal {
 
  private:
   void Read();
+  bool ReadLine(std::string_view line, bool first);
   void ReadHeader(const Json& header);
   void ReadRows(const Json& line);
   void Append(const Json& line);
+  Json FilesJson(const CheckpointWriter& writer) const;
 
   std::filesystem::path out_;
   OutputIdentity identity_;
   std::optional<GrowingFile> file_;
+  Json files_;  // names and lengths, of what was read
   std::vector<std::string> left_, useless_;
   WrittenRows written_;
   std::string why_anew_;

@@ -148,7 +148,9 @@ class Resume : public testing::Test {
       EXPECT_EQ(last.told.size(), sittings > 1 ? 1u : 0u) << testing::PrintToString(last.told);
     }
     EXPECT_GT(sittings, 1);
-    if (end == ".gguf") EXPECT_EQ(made, whole.made) << "something was made twice";
+    if (end == ".gguf") {
+      EXPECT_EQ(made, whole.made) << "something was made twice";
+    }
     std::map<std::string, std::string> a = Hashes(folder_.path(), "a"), b;
     for (auto& [name, hash] : Hashes(folder_.path(), "b")) b["a" + name.substr(1)] = hash;
     EXPECT_GT(a.size(), 0u);
@@ -277,7 +279,9 @@ TEST_P(BegunAnew, IsToldAndWhole) {
   EXPECT_EQ(again.made, fresh.made);
   EXPECT_EQ(HashHex(ReadFile(At("o.gguf"))), HashHex(ReadFile(At("p.gguf"))));
   // Whose part it is, nobody knows.
-  if (c.name == std::string("header")) EXPECT_TRUE(fs::remove(old));
+  if (c.name == std::string("header")) {
+    EXPECT_TRUE(fs::remove(old));
+  }
   ExpectNothingLeft();
 }
 
@@ -413,6 +417,20 @@ TEST_F(Resume, ErrorsLeaveNothing) {
   const Write write = Quantize(model, "fp8");
   EXPECT_FALSE(Sit(write, At("o"), 3).done);
   ExpectError(ErrorKind::kCorrupt, "has a NaN", [&] { Sit(write, At("o"), kNever); });
+  ExpectNothingLeft();
+}
+
+/// A copy of a journal is of no use to another output, and does the first no harm.
+TEST_F(Resume, EachOutputHasItsOwn) {
+  EXPECT_FALSE(Sit(Quantize(Model(), "q8_0"), At("o.gguf"), 3).done);
+  fs::copy_file(Journal("o.gguf"), Journal("p.gguf"));
+  const Sitting other = Sit(Quantize(Model(), "q8_0"), At("p.gguf"), kNever);
+  EXPECT_TRUE(other.done);
+  ASSERT_EQ(other.told.size(), 1u);
+  EXPECT_THAT(other.told[0], HasSubstr("its journal is of another output"));
+  const Sitting first = Sit(Quantize(Model(), "q8_0"), At("o.gguf"), kNever);
+  EXPECT_EQ(first.made + 3, other.made);
+  EXPECT_EQ(HashHex(ReadFile(At("o.gguf"))), HashHex(ReadFile(At("p.gguf"))));
   ExpectNothingLeft();
 }
 
