@@ -341,7 +341,7 @@ INSTANTIATE_TEST_SUITE_P(
         Anew{"shorter", [](auto&, auto&, const fs::path& part) { fs::resize_file(part, fs::file_size(part) / 2); },
              "is not what its journal says"},
         Anew{"gone", [](auto&, auto&, const fs::path& part) { fs::remove(part); }, "is not what its journal says"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& c) { return c.param.name; });
 
 /// The plug was pulled while the last line was written.
 TEST_F(Resume, CutLinesAreAsGoodAsNone) {
