@@ -90,7 +90,7 @@ TEST(Overflow, IsAnErrorThatNamesTensorAndRow) {
     auto source = Checkpoint::Open(ModelWith(scratch.path() / "m", kUp, 3 * 256 + 5, c.value));
     for (const bool measure : {true, false}) {
       const fs::path out = scratch.path() / fmt::format("{}{}{}.gguf", c.preset, c.container, measure);
-      ExpectError(ErrorKind::kUnsupported, std::string("tensor ") + kUp + ": row 3 has weights up to ",
+      ExpectError(ErrorKind::kUnsupported, fmt::format("tensor {}: row 3 has weights up to ", kUp),
                   [&] { Convert(*source, c.preset, out, measure, c.container); });
       EXPECT_FALSE(fs::exists(out));
     }
@@ -184,7 +184,7 @@ TEST(Rewriting, ChecksWhatItWrites) {
   auto source = Checkpoint::Open(ModelWith(scratch.path() / "m", kUp, 3 * 256 + 5, 1e6f));
   Convert(*source, "nf4", scratch.path() / "nf4", false);
   auto nf4 = Checkpoint::Open(scratch.path() / "nf4");
-  ExpectError(ErrorKind::kUnsupported, std::string("tensor ") + kUp + ": row 3 has weights up to ",
+  ExpectError(ErrorKind::kUnsupported, fmt::format("tensor {}: row 3 has weights up to ", kUp),
               [&] { RewriteCheckpoint(*nf4, target, scratch.path() / "out.gguf", pool, SilentProgress()); });
   EXPECT_FALSE(fs::exists(scratch.path() / "out.gguf"));
   // A NaN of the source is named as such.
