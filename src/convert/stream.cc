@@ -193,9 +193,10 @@ StreamOutput::StreamOutput(const fs::path& out, const Checkpoint& source, Json s
   if (!journal_->why_anew().empty())
     tell(fmt::format("{}: an interrupted command left a part of it that cannot be continued: {}; it is begun anew",
                      out.string(), journal_->why_anew()));
-  if (continued() && part)
-    tell(fmt::format("{}: continued at tensor {}, row {} of {}", out.string(), part->output.name, written.row,
-                     part->output.rows));
+  if (!continued()) return;
+  tell(part ? fmt::format("{}: continued at tensor {}, row {} of {}", out.string(), part->output.name, written.row,
+                          part->output.rows)
+            : fmt::format("{}: continued: all rows are there", out.string()));
 }
 
 void StreamOutput::Stream(std::vector<StreamJob>& jobs, const Words& words, ThreadPool& pool, Progress& progress) {

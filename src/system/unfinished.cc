@@ -130,6 +130,14 @@ void RequireNoWriter(const fs::path& target) {
   });
 }
 
+int OpenLeft(const fs::path& left, bool folder) {
+  const int fd = ::open(left.c_str(), (folder ? O_RDONLY | O_DIRECTORY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) FailErrno("be written", left, errno);
+  if (IsOwn(fd, folder)) return fd;
+  ::close(fd);
+  Fail(ErrorKind::kInvalid, "{}: is not what this program left for this user; move it away", left.string());
+}
+
 }  // namespace
 
 SignalsHeld::SignalsHeld() {
@@ -222,31 +230,21 @@ Claim ClaimLeft(const std::string& name, const fs::path& target, bool folder) {
   left.replace_filename(name);
   const FolderLock lock(target);
   RequireNoWriter(target);
-  Claim claim;
-  claim.path = left;
-  claim.fd = ::open(left.c_str(), (folder ? O_RDONLY | O_DIRECTORY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (claim.fd < 0) FailErrno("be written", left, errno);
-  if (!IsOwn(claim.fd, folder)) {
-    ::close(claim.fd);
-    Fail(ErrorKind::kInvalid, "{}: is not what this program left for this user; move it away", left.string());
-  }
+  Claim claim{left, OpenLeft(left, folder)};
   ::flock(claim.fd, LOCK_EX | LOCK_NB);
   return claim;
 }
 
 void RemoveLeft(const std::string& name, const fs::path& target) {
-  constexpr size_t kAfterStem = kRandomChars + kEnd.size() + 1;
-  if (name.size() <= kAfterStem) return;
-  fs::path of = target;
-  of.replace_filename(name.substr(0, name.size() - kAfterStem));
-  if (!IsUnfinishedOf(name, of)) return;
+  constexpr size_t kAfterStem = kRandomChars + kEnd.size();
+  if (name.size() <= kAfterStem || !IsUnfinished(name, name.substr(0, name.size() - kAfterStem))) return;
+  fs::path left = target;
+  left.replace_filename(name);
   std::error_code ignored;
   try {
-    fs::path left = target;
-    left.replace_filename(name);
-    const Claim claim = ClaimLeft(name, of, fs::is_directory(fs::symlink_status(left, ignored)));
-    fs::remove_all(left, ignored);
-    ::close(claim.fd);
+    const int fd = OpenLeft(left, fs::is_directory(fs::symlink_status(left, ignored)));
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) fs::remove_all(left, ignored);
+    ::close(fd);
   } catch (const Error&) {  // gone already, or none of ours
   }
 }

@@ -60,7 +60,7 @@ bool IsUnfinishedOf(const std::string& name, const std::filesystem::path& target
 /// Throws Error as it does, Error{kInvalid} for what this user did not make or has a second name.
 Claim ClaimLeft(const std::string& name, const std::filesystem::path& target, bool folder);
 
-/// Removes it; what ClaimLeft would refuse stays. `name` may be of any target in the folder of `target`.
+/// Removes what has a name of that kind, of any target, beside `target`; what others write or made stays.
 void RemoveLeft(const std::string& name, const std::filesystem::path& target);
 
 /// A name of that kind that is free.
