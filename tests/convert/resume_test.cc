@@ -214,12 +214,12 @@ TEST_F(Resume, TransposedExperts) {
 
 TEST_F(Resume, RewritingIntoGguf) {
   Sit(Quantize(LongModel(), "int4-g32", "gptq"), At("gptq"), kNever);
-  ExpectTheSame(Convert(At("gptq"), "gguf"), 1, ".gguf");
+  ExpectTheSame(Convert(At("gptq"), "gguf"), 6, ".gguf");
 }
 
 TEST_F(Resume, RewritingIntoFolders) {
   Sit(Quantize(LongModel(), "q4_0"), At("m.gguf"), kNever);
-  ExpectTheSame(Convert(At("m.gguf"), "compressed-tensors"), 2);
+  ExpectTheSame(Convert(At("m.gguf"), "compressed-tensors"), 6);
 }
 
 TEST_F(Resume, SaysWhere) {

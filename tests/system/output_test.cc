@@ -354,6 +354,76 @@ TEST_F(Outputs, GrowingFilesGoOnAndSpareOthers) {
   EXPECT_EQ(ReadFile(path_ / "aside.part.stale2"), "{ 1");
 }
 
+/// What is left on purpose outlives its writer, and is written on by another, for the same name alone.
+TEST_F(Outputs, UnfinishedFilesAreWrittenOn) {
+  std::string name;
+  {
+    AtomicFile file(path_ / "x", {});
+    file.Write("hello world");
+    file.Flush();
+    file.Leave(true);
+    name = file.part().filename();
+  }
+  EXPECT_EQ(Left({name}), "");
+  OutputRules rules;
+  rules.left = {name};
+  { AtomicFile other(path_ / "y", rules); }
+  {
+    AtomicFile file(path_ / "x", rules);
+    EXPECT_EQ(file.part().filename(), name);
+    EXPECT_THAT(Refusal([&] { AtomicFile(path_ / "x", rules); }), HasSubstr("another process is writing it"));
+  }
+  EXPECT_EQ(Left({name}), "") << "it stays until it is said otherwise";
+  AtomicFile file(path_ / "x", rules);
+  file.Write("HE");
+  file.Commit();
+  EXPECT_EQ(ReadFile(path_ / "x"), "HEllo world");
+  EXPECT_EQ(Left({"x"}), "");
+  EXPECT_THAT(Refusal([&] { AtomicFile(path_ / "y", {.left = {"y.abcdefgh.part"}}); }), HasSubstr("y.abcdefgh.part"));
+}
+
+TEST_F(Outputs, UnfinishedFoldersAreWrittenOn) {
+  std::string name;
+  {
+    OutputFolder folder = ModelFolder(path_ / "m", {});
+    folder.Write("old.txt", "of the first writer only");
+    folder.Write("config.json", "a longer text");
+    const std::unique_ptr<AtomicFile> file = folder.Continue("0.weights");
+    file->Write("hello");
+    file->Leave(true);
+    folder.Flush();
+    folder.Leave(true);
+    name = folder.part().filename();
+  }
+  EXPECT_EQ(Left({name}), "");
+  OutputRules rules;
+  rules.left = {name};
+  OutputFolder folder = ModelFolder(path_ / "m", rules);
+  folder.Write("config.json", "a text");
+  const std::unique_ptr<AtomicFile> file = folder.Continue("0.weights");
+  file->Write("HE");
+  file->Commit();
+  folder.Commit();
+  EXPECT_EQ(ReadFile(path_ / "m/0.weights"), "HEllo");
+  EXPECT_EQ(ReadFile(path_ / "m/config.json"), "a text");
+  EXPECT_FALSE(fs::exists(path_ / "m/old.txt"));
+  EXPECT_EQ(Left({"m"}), "");
+}
+
+TEST_F(Outputs, OnlyWhatNobodyWritesIsRemoved) {
+  Put(path_ / "x.abcdefgh.part", "left");
+  Put(path_ / "x.part", "precious");
+  Put(path_ / "x.second22.part", "two names");
+  fs::create_hard_link(path_ / "x.second22.part", path_ / "mine");
+  AtomicFile active(path_ / "z", {});
+  for (const std::string name : {std::string("x.abcdefgh.part"), std::string("x.part"), std::string("x.second22.part"),
+                                 std::string("mine"), active.part().filename().string()})
+    RemoveLeft(name, path_ / "x");
+  EXPECT_EQ(Left({"x.part", "x.second22.part", "mine", active.part().filename()}), "");
+  EXPECT_TRUE(fs::exists(active.part()));
+  EXPECT_TRUE(fs::exists(path_ / "x.part") && fs::exists(path_ / "x.second22.part") && fs::exists(path_ / "mine"));
+}
+
 TEST_F(Outputs, ChangesOfFilesAreSeen) {
   const fs::path file = path_ / "x";
   const auto put = [&] {
