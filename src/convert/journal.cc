@@ -157,7 +157,11 @@ void OutputJournal::Begin(const CheckpointWriter& writer) {
     Fail(ErrorKind::kInvalid, "{}: is of other files than {} has; remove it", file_->part().string(), out_.string());
   if (written_.any()) return;
   for (const std::string& name : useless_) RemoveLeft(name, out_);
-  if (!file_) file_.emplace(NameOf(out_), kBegins);
+  {
+    const SignalsHeld held;
+    if (!file_) file_.emplace(NameOf(out_), kBegins);
+    Leave(false);
+  }
   file_->Keep(0);
   Append({{"assay_journal", kVersion},
           {"maker", MakerJson()},
@@ -192,8 +196,14 @@ void OutputJournal::Append(const Json& line) {
   file_->Append(fmt::format("{} {}\n", text, HashOf(text)));
 }
 
+void OutputJournal::Leave(bool leaves) {
+  leaves_ = leaves;
+  mark_ = leaves ? UnfinishedMark() : UnfinishedMark(file_->part());
+}
+
 void OutputJournal::Finish() {
   leaves_ = false;
+  mark_.Release();
   if (file_) file_->Discard();
   file_.reset();
 }

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "checkpoint/writer.h"
 #include "system/growing_file.h"
+#include "system/unfinished.h"
 
 namespace assay {
 
@@ -62,7 +63,7 @@ class OutputJournal {
   /// Adds what must be on the disk already, and has it there when this returns. `rows` goes on from the last.
   void Save(const WrittenRows& rows);
   /// Whether it outlives this process; at first only what was continued does.
-  void Leave(bool leaves) { leaves_ = leaves; }
+  void Leave(bool leaves);
   /// The output has its name.
   void Finish();
 
@@ -82,6 +83,7 @@ class OutputJournal {
   WrittenRows written_;
   std::string why_anew_;
   bool begun_ = false, leaves_ = false;
+  UnfinishedMark mark_;  // while it does not outlive this process
 };
 
 }  // namespace assay

@@ -131,8 +131,11 @@ class WritingStage {
     writer_.Flush();
     journal_->Save(rows);
     saved_ = whole_;
-    writer_.Leave(true);
-    journal_->Leave(true);
+    {
+      const SignalsHeld held;  // one without the other is of no use
+      writer_.Leave(true);
+      journal_->Leave(true);
+    }
     next_save_ = Now() + std::max(kSaveEvery_s, (Now() - begin) / kSaveShare);
   }
 

@@ -416,8 +416,8 @@ TEST_F(Outputs, OnlyWhatNobodyWritesIsRemoved) {
   Put(path_ / "x.second22.part", "two names");
   fs::create_hard_link(path_ / "x.second22.part", path_ / "mine");
   AtomicFile active(path_ / "z", {});
-  for (const std::string name : {std::string("x.abcdefgh.part"), std::string("x.part"), std::string("x.second22.part"),
-                                 std::string("mine"), active.part().filename().string()})
+  for (const std::string& name : {std::string("x.abcdefgh.part"), std::string("x.part"), std::string("x.second22.part"),
+                                  std::string("mine"), active.part().filename().string()})
     RemoveLeft(name, path_ / "x");
   EXPECT_EQ(Left({"x.part", "x.second22.part", "mine", active.part().filename()}), "");
   EXPECT_TRUE(fs::exists(active.part()));
