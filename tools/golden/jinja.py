@@ -5,7 +5,7 @@
 
 TEMPLATES_DIR holds *.jinja (ggml-org/llama.cpp models/templates at 10e97801, and from the source distribution of llama-cpp-python
 0.3.36 those of gpt-oss, GLM-4.6, GLM-4.7-Flash, Qwen3-Coder, DeepSeek-V3.1, SmolLM3, Granite 4.0, Mistral-Small-3.2, Apertus,
-MiniMax-M2, LFM2, LFM2.5 and Nemotron; each template has its model's licence). --gguf adds that file's tokenizer.chat_template. --add keeps
+MiniMax-M2, LFM2, LFM2.5, Nemotron and Gemma 4; each template has its model's licence). --gguf adds that file's tokenizer.chat_template. --add keeps
 the templates that are there and renders those of TEMPLATES_DIR alone. Needs transformers, jinja2, and gguf for --gguf.
 """
 import argparse
@@ -77,7 +77,9 @@ def main():
     templates = []
     if args.add:
         before = json.loads((out / "templates.json").read_text())
-        assert before["provenance"] == provenance and before["conversations"] == CONVERSATIONS
+        assert before["conversations"] == CONVERSATIONS
+        if provenance not in before["provenance"]:
+            provenance = f"{before['provenance']}; and {provenance}"
         templates = [template for template in before["templates"] if template["name"] not in sources]
     for name, source in sources.items():
         expected = []
