@@ -27,6 +27,13 @@ int64_t LayersWithExperts(C c) {
   return std::count_if(c.layers.begin(), c.layers.end(), [](const LayerConfig& layer) { return layer.experts; });
 }
 
+/// The largest that a layer has of its own; 0: none has.
+int64_t LargestOf(C c, int64_t LayerConfig::*of) {
+  int64_t largest = 0;
+  for (const LayerConfig& layer : c.layers) largest = std::max(largest, layer.*of);
+  return largest;
+}
+
 struct Whole {
   const char* what;
   int64_t (*of)(C);
@@ -77,6 +84,10 @@ constexpr Whole kWhole[] = {
     {"groups of Mamba's heads", [](C c) { return c.mamba.groups; }, 0, kMaxModelHeads},
     {"convolution of Mamba", [](C c) { return c.mamba.kernel; }, 0, 64},
     {"short convolution", [](C c) { return c.short_convolution; }, 0, 64},
+    {"elements of a layer's own embedding", [](C c) { return c.per_layer_input; }, 0, kMaxModelHeads},
+    {"rotated elements in layers with a window", [](C c) { return c.rope_local_dim; }, 0, kMaxModelHeads},
+    {"pairs that turn", [](C c) { return c.rope_scaling.turned; }, 0, kMaxModelHeads},
+    {"pairs that turn in layers with a window", [](C c) { return c.rope_local_scaling.turned; }, 0, kMaxModelHeads},
 };
 
 struct Real {
@@ -143,6 +154,16 @@ constexpr Product kProducts[] = {
        return std::array<int64_t, 4>{c.n_heads, c.head_dim, 1, 1};
      },
      kMaxWidth},
+    {"width of all queries of a layer",
+     [](C c) {
+       return std::array<int64_t, 4>{c.n_heads, LargestOf(c, &LayerConfig::head_dim), 1, 1};
+     },
+     kMaxWidth},
+    {"elements of all layers' own embeddings",
+     [](C c) {
+       return std::array<int64_t, 4>{c.n_layers, c.per_layer_input, 1, 1};
+     },
+     kMaxWidth},
     {"width of all latent queries",
      [](C c) {
        return std::array<int64_t, 4>{c.n_heads, c.latent.nope_dim + c.latent.kv_rank + c.latent.rope_dim, 1, 1};
@@ -195,8 +216,9 @@ constexpr Product kProducts[] = {
      kMaxWidth},
     {"memory of a sequence",
      [](C c) {
-       const int64_t row =
-           std::max({c.n_kv_heads * c.head_dim, c.latent.kv_rank + c.latent.rope_dim, c.indexer.head_dim});
+       const int64_t heads = std::max(c.n_kv_heads, LargestOf(c, &LayerConfig::kv_heads));
+       const int64_t row = std::max({heads * std::max(c.head_dim, LargestOf(c, &LayerConfig::head_dim)),
+                                     c.latent.kv_rank + c.latent.rope_dim, c.indexer.head_dim});
        return std::array<int64_t, 4>{c.n_layers, c.context, row, 1};
      },
      kMaxCache},
@@ -223,6 +245,10 @@ void CheckRanges(C c, std::string_view where) {
     InRange(layer.window, 0, kMaxModelContext, "window of a layer", where);
     InRange(layer.compress, 0, kMaxModelHeads, "positions of a compressed entry", where);
     InRange(layer.attention_scale, 0.0, 1e15, "attention scale of a layer", where);
+    InRange(layer.head_dim, 0, kMaxModelHeads, "head size of a layer", where);
+    InRange(layer.kv_heads, 0, kMaxModelHeads, "key-value heads of a layer", where);
+    InRange(layer.feed_forward, 0, kMaxWidth, "feed-forward size of a layer", where);
+    InRange(layer.kv_back, 0, kMaxModelLayers, "layers back to the keys and values of a layer", where);
   }
   for (const Product& row : kProducts) {
     int64_t product = 1;
@@ -312,6 +338,28 @@ void CheckCompressed(C config, std::string_view where) {
   InRange(config.hyper.iterations, 1, 1000, "iterations of hyper-connections", where);
 }
 
+/// What layers have of their own: heads, rotations, and keys and values of a layer before them.
+void CheckLayers(C config, std::string_view where) {
+  for (size_t i = 0; i < config.layers.size(); ++i) {
+    const LayerConfig& layer = config.layers[i];
+    if (layer.kv_heads > 0) Multiple(config.n_heads, layer.kv_heads, "attention heads", "key-value heads", where);
+    const bool attends = !layer.recurrent && layer.parts != Parts::kFeedForward && config.latent.kv_rank == 0 &&
+                         config.compressed.q_rank == 0;
+    if (attends && layer.rope && !config.learned_positions && config.RotaryDim(layer) > config.HeadDim(layer))
+      Fail(ErrorKind::kCorrupt, "{}: layer {}: {} elements of a head are rotated, which has {}", where, i,
+           config.RotaryDim(layer), config.HeadDim(layer));
+    if (layer.kv_back == 0) continue;
+    if (layer.kv_back > static_cast<int64_t>(i))
+      Fail(ErrorKind::kCorrupt, "{}: layer {} attends to keys and values {} layers before it", where, i, layer.kv_back);
+    const LayerConfig& owner = config.layers[i - static_cast<size_t>(layer.kv_back)];
+    if (owner.kv_back > 0 || owner.recurrent || owner.parts == Parts::kFeedForward || owner.window != layer.window ||
+        owner.chunked != layer.chunked || owner.local_rope != layer.local_rope ||
+        config.HeadDim(owner) != config.HeadDim(layer) || config.KvHeads(owner) != config.KvHeads(layer))
+      Fail(ErrorKind::kCorrupt, "{}: layer {} attends to the keys and values of layer {}, which are of another kind",
+           where, i, static_cast<int64_t>(i) - layer.kv_back);
+  }
+}
+
 void CheckRope(C config, std::string_view where) {
   if (config.learned_positions) return;
   if (config.rotary_dim < 2 || config.rotary_dim > config.head_dim || config.rotary_dim % 2 != 0)
@@ -320,8 +368,16 @@ void CheckRope(C config, std::string_view where) {
   if (std::any_of(config.layers.begin(), config.layers.end(),
                   [](const LayerConfig& layer) { return layer.local_rope; }))
     InRange(config.rope_local_theta, 1.0, 1e15, "local RoPE base frequency", where);
+  if (config.rope_local_dim % 2 != 0)
+    Fail(ErrorKind::kCorrupt, "{}: rotary dimensions in layers with a window: expected an even number, found {}", where,
+         config.rope_local_dim);
+  for (auto [rope, dim] :
+       {std::pair{&config.rope_scaling, config.rotary_dim}, {&config.rope_local_scaling, config.LocalRotaryDim()}})
+    if (rope->turned > dim / 2)
+      Fail(ErrorKind::kCorrupt, "{}: {} pairs of {} rotated elements turn", where, rope->turned, dim);
   for (const RopeScaling* rope : {&config.rope_scaling, &config.rope_local_scaling}) {
-    if (rope->kind != RopeScaling::Kind::kNone && rope->kind != RopeScaling::Kind::kLinear)
+    using enum RopeScaling::Kind;
+    if (rope->kind != kNone && rope->kind != kLinear && rope->kind != kProportional)
       InRange(rope->original_context, 2, kMaxModelContext, "RoPE scaling's original context", where);
     if (rope->kind == RopeScaling::Kind::kLlama3 && rope->high_freq_factor < rope->low_freq_factor)
       Fail(ErrorKind::kCorrupt, "{}: RoPE scaling high_freq_factor {} should not be below low_freq_factor {}", where,
@@ -337,6 +393,7 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
   if (!config.layers.empty() && static_cast<int64_t>(config.layers.size()) != config.n_layers)
     Fail(ErrorKind::kCorrupt, "{}: {} layers are described, expected {}", where, config.layers.size(), config.n_layers);
   CheckRope(config, where);
+  CheckLayers(config, where);
   CheckExperts(config, where);
   CheckRecurrent(config, where);
   CheckLatent(config, where);

@@ -115,7 +115,7 @@ ModelConfig HfModelConfig(const Json& json, const Json& generation, std::string_
   const auto [spec, hf_class, model_type] = SpecOf(json, where);
   const ConfigClass* type = FindConfigClass(model_type);
   ASSAY_CHECK(type != nullptr);
-  RefuseForeignKeys(json, *type, where);
+  RefuseForeignKeys(json, *type, spec.layer_overrides, where);
   const Json config = NormalizedConfig(json, spec, *type);
   const HfFields in{config, where, hf_class};
   ModelConfig out;
@@ -176,6 +176,8 @@ Json RopeJson(const ModelConfig& config) {
     }
     case RopeScaling::Kind::kLinear:
       return {{"rope_type", "linear"}, {"factor", ShortFloat(rope.factor)}};
+    case RopeScaling::Kind::kProportional:  // of one kind of layers: the description says it
+      return nullptr;
     case RopeScaling::Kind::kDynamic:
       return {{"rope_type", "dynamic"}, {"factor", ShortFloat(rope.factor)}};
     case RopeScaling::Kind::kLlama3:

@@ -38,11 +38,29 @@ std::vector<float> ReadFactors(const Json& rope, const char* key, int64_t n, con
   return out;
 }
 
-/// `context` is that before scaling, too, where `rope` states none.
-RopeScaling ReadScaling(const Json& rope, int64_t context, const std::string& where) {
+/// The first `partial_rotary_factor` of the `dim` elements' pairs turn.
+RopeScaling ReadProportional(const Json& rope, int64_t dim, const std::string& where) {
+  RopeScaling out;
+  out.factor = JsonNumber(rope, "factor", where, 1.0);
+  const double part = JsonNumber(rope, "partial_rotary_factor", where, 1.0);
+  if (!(part >= 0.0 && part <= 1.0))
+    Fail(ErrorKind::kCorrupt, "{}: partial_rotary_factor: expected 0 to 1, found {}", where, part);
+  out.turned = static_cast<int64_t>(std::floor(part * static_cast<double>(dim) / 2));
+  out.kind = RopeScaling::Kind::kProportional;
+  if (out.turned < dim / 2) return out;
+  // All of them: a rotation that others have too.
+  out.kind = out.factor == 1.0 ? RopeScaling::Kind::kNone : RopeScaling::Kind::kLinear;
+  out.turned = 0;
+  return out;
+}
+
+/// `context` is that before scaling, too, where `rope` states none. `proportional`: the elements of a head of a class
+/// that knows that type; 0: of one that does not.
+RopeScaling ReadScaling(const Json& rope, int64_t context, int64_t proportional, const std::string& where) {
   RopeScaling out;
   const std::string type = TypeOf(rope, where);
   if (type == "default") return out;
+  if (type == "proportional" && proportional > 0) return ReadProportional(rope, proportional, where);
   constexpr std::string_view kTypes[] = {"linear", "dynamic", "llama3", "yarn", "longrope"};
   if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes))
     Fail(ErrorKind::kUnsupported, "{}: RoPE type {} is not supported; supported: default, {}", where, type,
@@ -111,7 +129,7 @@ void ReadOne(const HfFields& in, const ArchitectureSpec& spec, const Json& rope,
   Json object = rope;
   if (in.Has("original_max_position_embeddings"))
     object["original_max_position_embeddings"] = in.Int("original_max_position_embeddings");
-  out.rope_scaling = ReadScaling(object, out.context, place);
+  out.rope_scaling = ReadScaling(object, out.context, 0, place);
   double partial = JsonNumber(rope, "partial_rotary_factor", place,
                               in.Number("partial_rotary_factor", spec.partial_rotary > 0 ? spec.partial_rotary : 1.0));
   if (!(partial > 0.0 && partial <= 1.0))
@@ -168,21 +186,23 @@ std::pair<Json, Json> Kinds(const HfFields& in, const ArchitectureSpec& spec) {
 void ReadKinds(const HfFields& in, const ArchitectureSpec& spec, ModelConfig& out) {
   const auto [main, local] = Kinds(in, spec);
   if (out.rotary_dim == 0) out.rotary_dim = out.head_dim;
-  auto read = [&](const Json& rope, const ArchitectureSpec::RopeKind& kind, double& theta, RopeScaling& scaling) {
+  auto read = [&](const Json& rope, const ArchitectureSpec::RopeKind& kind, int64_t dim, double& theta,
+                  RopeScaling& scaling) {
     const std::string place = fmt::format("{}: rope_parameters: {}", in.where, kind.name);
     theta = JsonNumber(rope, "rope_theta", place, in.Number(kind.theta, theta));
-    scaling = ReadScaling(rope, out.context, place);
+    scaling = ReadScaling(rope, out.context, spec.proportional_rope ? dim : 0, place);
     scaling.truncate = true;  // the reference looks for it beside the kinds
     if (scaling.kind == RopeScaling::Kind::kLong)
       Fail(ErrorKind::kUnsupported, "{}: longrope for one kind of layers is not supported", place);
-    const double turned = static_cast<double>(out.head_dim) * JsonNumber(rope, "partial_rotary_factor", place, 1.0);
+    if (scaling.kind == RopeScaling::Kind::kProportional) return;
+    const auto whole = static_cast<double>(out.rope_local_dim > 0 ? dim : out.head_dim);
+    const double turned = whole * JsonNumber(rope, "partial_rotary_factor", place, 1.0);
     const bool counts = spec.partial_rotary > 0 || scaling.kind != RopeScaling::Kind::kNone;
-    if (counts && Has(rope, "partial_rotary_factor") && std::floor(turned) != static_cast<double>(out.rotary_dim))
-      Fail(ErrorKind::kUnsupported, "{}: partial_rotary_factor turns {} dimensions; expected {}", place, turned,
-           out.rotary_dim);
+    if (counts && Has(rope, "partial_rotary_factor") && std::floor(turned) != static_cast<double>(dim))
+      Fail(ErrorKind::kUnsupported, "{}: partial_rotary_factor turns {} dimensions; expected {}", place, turned, dim);
   };
-  read(main, spec.rope_main, out.rope_theta, out.rope_scaling);
-  read(local, spec.rope_local, out.rope_local_theta, out.rope_local_scaling);
+  read(main, spec.rope_main, out.rotary_dim, out.rope_theta, out.rope_scaling);
+  read(local, spec.rope_local, out.LocalRotaryDim(), out.rope_local_theta, out.rope_local_scaling);
 }
 
 }  // namespace

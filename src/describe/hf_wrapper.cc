@@ -14,6 +14,10 @@ namespace {
 const std::vector<HfWrapper>& Wrappers() {
   static const std::vector<HfWrapper> kTable = {
       {"Gemma3ForConditionalGeneration", "gemma3", "gemma3_text", {"vision_tower.", "multi_modal_projector."}},
+      {"Gemma4ForConditionalGeneration",
+       "gemma4",
+       "gemma4_text",
+       {"vision_tower.", "embed_vision.", "audio_tower.", "embed_audio."}},
       {"Llama4ForConditionalGeneration", "llama4", "llama4_text", {"vision_model.", "multi_modal_projector."}},
       {"Qwen3_5ForConditionalGeneration", "qwen3_5", "qwen3_5_text", {"visual."}},
       {"Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe", "qwen3_5_moe_text", {"visual."}},
@@ -50,6 +54,7 @@ struct TextClass {
 
 constexpr TextClass kTexts[] = {
     {"gemma3_text", "Gemma3ForCausalLM", "gemma3_text"},
+    {"gemma4_text", "Gemma4ForCausalLM", "gemma4_text"},
     {"llama4_text", "Llama4ForCausalLM", "llama4_text"},
     {"qwen3_5_text", "Qwen3_5ForCausalLM", "qwen3_5_text"},
     {"qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text"},

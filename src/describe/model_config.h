@@ -12,13 +12,14 @@
 namespace assay {
 
 struct RopeScaling {
-  enum class Kind { kNone, kLinear, kLlama3, kYarn, kLong, kDynamic } kind = Kind::kNone;
+  enum class Kind { kNone, kLinear, kLlama3, kYarn, kLong, kDynamic, kProportional } kind = Kind::kNone;
   double factor = 1.0;
   int64_t original_context = 0;
   double low_freq_factor = 1.0, high_freq_factor = 4.0;              // llama3
   double beta_fast = 32.0, beta_slow = 1.0, attention_factor = 0.0;  // yarn; attention_factor 0: 0.1 ln(factor) + 1
   double mscale_all_dim = 0.0;  // yarn of DeepSeek: what attention_scale has taken in
   bool truncate = true;         // yarn: the ramp begins and ends at whole dimensions
+  int64_t turned = 0;           // proportional: the first pairs of a head, which turn; the others stand still
   bool operator==(const RopeScaling&) const = default;
 };
 
@@ -65,6 +66,9 @@ struct LayerConfig {
   Parts parts = Parts::kBoth;
   bool beside = false;        // Mamba and attention side by side
   bool shared_index = false;  // attends to the positions that an earlier layer's indexer chose (GLM-5)
+  int64_t head_dim = 0, kv_heads = 0, feed_forward = 0;  // 0: the model's
+  int64_t kv_back = 0;           // attends to the keys and values of the layer so many before it; 0: to its own
+  bool keys_are_values = false;  // values are the keys as they are projected
   bool operator==(const LayerConfig&) const = default;
 };
 
@@ -82,6 +86,7 @@ struct ExpertConfig {
   int64_t groups = 1, groups_used = 1;     // experts are chosen from the best groups
   bool group_top2 = false;                 // a group is as good as its two best experts, else as its best
   double scale = 1.0;                      // on the scores, last
+  bool beside_dense = false;               // a dense block stands beside them, each between norms of its own (Gemma 4)
   bool operator==(const ExpertConfig&) const = default;
 };
 
@@ -160,6 +165,7 @@ struct ModelConfig {
       rope_factors;  // [rotary_dim / 2] divide the frequencies; empty: none. Only when rope_scaling cannot say it
   std::vector<float> rope_long_factors;  // [rotary_dim / 2] the same beyond rope_scaling.original_context (longrope)
   double rope_local_theta = 0.0;         // of layers with local_rope
+  int64_t rope_local_dim = 0;            // the rotary_dim of the same; 0: rotary_dim
   RopeScaling rope_local_scaling;        // of the same
   int64_t sliding_window = 0;            // of the layers that have one; 0: none
   bool tied_output = false;              // output.weight is token_embd.weight
@@ -179,6 +185,7 @@ struct ModelConfig {
   bool gated = true;               // gate and up; else up alone
   Activation activation = Activation::kSilu;
   QkNorm qk_norm = QkNorm::kNone;
+  bool value_norm = false;  // RMS over each head of the values, without a weight
   Presence qkv_bias = Presence::kNever, o_bias = Presence::kNever, mlp_bias = Presence::kNever;
   Presence output_bias = Presence::kNever;
   double embedding_scale = 1.0, residual_scale = 1.0, logit_scale = 1.0;
@@ -197,6 +204,8 @@ struct ModelConfig {
   MambaConfig mamba;
   Multipliers multipliers;
   int64_t short_convolution = 0;  // positions that the recurrent layers of LFM2 see; 0: those are of another kind
+  int64_t per_layer_input = 0;    // elements of a token's embedding that each layer has of its own (Gemma 4); 0: none
+  bool layer_scale = false;       // what leaves a layer may be multiplied with a number of the layer's
 
   const LayerConfig Layer(int64_t i) const {
     if (!layers.empty()) return layers[static_cast<size_t>(i)];
@@ -204,10 +213,19 @@ struct ModelConfig {
     layer.window = sliding_window;
     return layer;
   }
+  int64_t HeadDim(const LayerConfig& layer) const { return layer.head_dim > 0 ? layer.head_dim : head_dim; }
+  int64_t KvHeads(const LayerConfig& layer) const { return layer.kv_heads > 0 ? layer.kv_heads : n_kv_heads; }
+  int64_t FeedForward(const LayerConfig& layer) const {
+    return layer.feed_forward > 0 ? layer.feed_forward : feed_forward;
+  }
+  /// Rotated elements of a head.
+  int64_t RotaryDim(const LayerConfig& layer) const { return layer.local_rope ? LocalRotaryDim() : rotary_dim; }
+  int64_t LocalRotaryDim() const { return rope_local_dim > 0 ? rope_local_dim : rotary_dim; }
 
   // How the container stores it.
   int64_t extra_layers = 0;    // behind the last: drafts of further tokens, not read
   bool fused_experts = false;  // Hugging Face: one three-dimensional tensor for all experts of a layer
+  bool gguf_gate_up = false;   // GGUF: one tensor for gate and up of all experts of a layer
 
   // Defaults for generation, from generation_config.json or the GGUF's metadata.
   std::vector<int32_t> stop_tokens;  // every id that ends an answer (eos, eot, eom)
@@ -216,11 +234,11 @@ struct ModelConfig {
 
 // All of them, for the fingerprint.
 ASSAY_FIELDS(RopeScaling, kind, factor, original_context, low_freq_factor, high_freq_factor, beta_fast, beta_slow,
-             attention_factor, mscale_all_dim, truncate)
+             attention_factor, mscale_all_dim, truncate, turned)
 ASSAY_FIELDS(LayerConfig, window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed,
-             recurrent, parts, beside, shared_index)
+             recurrent, parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values)
 ASSAY_FIELDS(ExpertConfig, count, used, feed_forward, shared_feed_forward, shared_gate, sigmoid, sqrt_softplus,
-             renormalize, weigh_input, bias, correction, groups, groups_used, group_top2, scale)
+             renormalize, weigh_input, bias, correction, groups, groups_used, group_top2, scale, beside_dense)
 ASSAY_FIELDS(LatentConfig, q_rank, kv_rank, nope_dim, rope_dim, value_dim, epsilon)
 ASSAY_FIELDS(IndexerConfig, heads, head_dim, top_k, interleaved)
 ASSAY_FIELDS(CompressedConfig, q_rank, rope_dim, groups, group_rank)
@@ -231,11 +249,12 @@ ASSAY_FIELDS(Multipliers, attention_in, attention_out, keys, mamba_in, mamba_out
              mamba_queries, mamba_step, ffn_gate, ffn_down)
 ASSAY_FIELDS(ModelConfig, architecture, name, n_layers, hidden, n_heads, n_kv_heads, head_dim, feed_forward, vocab,
              context, rms_epsilon, rope_theta, rotary_dim, rope_interleaved, rope_scaling, rope_factors,
-             rope_long_factors, rope_local_theta, rope_local_scaling, sliding_window, tied_output, layers, norm,
-             norm_bias, parallel, shared_norm, pre_norms, post_norms, sub_norms, learned_positions, sinks, output_gate,
-             gated, activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale,
-             logit_scale, attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
-             temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba, multipliers,
-             short_convolution, extra_layers, fused_experts, stop_tokens, generation)
+             rope_long_factors, rope_local_theta, rope_local_dim, rope_local_scaling, sliding_window, tied_output,
+             layers, norm, norm_bias, parallel, shared_norm, pre_norms, post_norms, sub_norms, learned_positions, sinks,
+             output_gate, gated, activation, qk_norm, value_norm, qkv_bias, o_bias, mlp_bias, output_bias,
+             embedding_scale, residual_scale, logit_scale, attention_scale, attention_softcap, logit_softcap,
+             temperature_scale, temperature_floor, temperature_rotated, swiglu_limit, experts, latent, indexer,
+             compressed, hyper, delta, mamba, multipliers, short_convolution, per_layer_input, layer_scale,
+             extra_layers, fused_experts, gguf_gate_up, stop_tokens, generation)
 
 }  // namespace assay

@@ -42,12 +42,13 @@ class Facts {
   void Model(const ModelConfig& c) {
     const auto& [architecture, name, n_layers, hidden, n_heads, n_kv_heads, head_dim, feed_forward, vocab, context,
                  rms_epsilon, rope_theta, rotary_dim, rope_interleaved, rope_scaling, rope_factors, rope_long_factors,
-                 rope_local_theta, rope_local_scaling, sliding_window, tied_output, layers, norm, norm_bias, parallel,
-                 shared_norm, pre_norms, post_norms, sub_norms, learned_positions, sinks, output_gate, gated,
-                 activation, qk_norm, qkv_bias, o_bias, mlp_bias, output_bias, embedding_scale, residual_scale,
-                 logit_scale, attention_scale, attention_softcap, logit_softcap, temperature_scale, temperature_floor,
-                 temperature_rotated, swiglu_limit, experts, latent, indexer, compressed, hyper, delta, mamba,
-                 multipliers, short_convolution, extra_layers, fused_experts, stop_tokens, generation] = c;
+                 rope_local_theta, rope_local_dim, rope_local_scaling, sliding_window, tied_output, layers, norm,
+                 norm_bias, parallel, shared_norm, pre_norms, post_norms, sub_norms, learned_positions, sinks,
+                 output_gate, gated, activation, qk_norm, value_norm, qkv_bias, o_bias, mlp_bias, output_bias,
+                 embedding_scale, residual_scale, logit_scale, attention_scale, attention_softcap, logit_softcap,
+                 temperature_scale, temperature_floor, temperature_rotated, swiglu_limit, experts, latent, indexer,
+                 compressed, hyper, delta, mamba, multipliers, short_convolution, per_layer_input, layer_scale,
+                 extra_layers, fused_experts, gguf_gate_up, stop_tokens, generation] = c;
     bool any_dense = false, any_experts = false, any_rope = false, any_local = false, any_attention = false;
     for (int64_t i = 0; i < n_layers; ++i) {
       const LayerConfig layer = c.Layer(i);
@@ -85,6 +86,7 @@ class Facts {
       Flag("sinks", sinks);
       Flag("output gate", output_gate);
       Choice("norm of queries and keys", fmt::format("of kind {}", static_cast<int>(qk_norm)));
+      Flag("norm of values", value_norm);
       Number("growth of queries with the position", temperature_scale);
       if (temperature_scale > 0) {
         Number("positions at which queries grow", temperature_floor);
@@ -94,20 +96,24 @@ class Facts {
     if (any_rope || any_local) Number("rotated elements", rotary_dim);
     if (any_rope) {
       Rope("", rope_theta, rope_scaling);
-      List("factor of the rotation",
-           rope_scaling.kind == RopeScaling::Kind::kLlama3 ? Llama3RopeFactors(c) : rope_factors);
+      List("factor of the rotation", RopeFactorsOf(c));
       List("factor of the long rotation", rope_long_factors);
     }
-    if (any_local) Rope(" in layers with a window", rope_local_theta, rope_local_scaling);
+    if (any_local) {
+      Number("rotated elements in layers with a window", c.LocalRotaryDim());
+      Rope(" in layers with a window", rope_local_theta, rope_local_scaling);
+    }
     Flag("gated feed-forward block", gated);
     Choice("activation", ActivationText(activation));
     if (activation == Activation::kClampedSilu || activation == Activation::kClampedSwiglu)
       Number("limit of the activation", swiglu_limit);
-    if (any_dense) Number("feed-forward size", feed_forward);
+    if (any_dense || experts.beside_dense) Number("feed-forward size", feed_forward);
     if (any_experts) Experts(experts);
     Number("short convolution", short_convolution);
+    Number("elements of a layer's own embedding", per_layer_input);
+    Flag("a scale of each layer", layer_scale);
     Parts(c);
-    for (int64_t i = 0; i < n_layers; ++i) Layer(i, c.Layer(i), context);
+    for (int64_t i = 0; i < n_layers; ++i) Layer(i, c.Layer(i), c);
   }
 
   static std::string ActivationText(Activation activation) {
@@ -138,7 +144,8 @@ class Facts {
 
   void Rope(const std::string& where, double theta, const RopeScaling& scaling) {
     const auto& [kind, factor, original_context, low_freq_factor, high_freq_factor, beta_fast, beta_slow,
-                 attention_factor, mscale_all_dim, truncate] = scaling;  // mscale_all_dim: in the scale of scores
+                 attention_factor, mscale_all_dim, truncate, turned] =
+        scaling;  // mscale_all_dim: in the scale of scores
     Number("base of the rotation" + where, theta);
     using Kind = RopeScaling::Kind;
     const bool linear = kind == Kind::kLinear && factor != 1.0, yarn = kind == Kind::kYarn;
@@ -161,7 +168,7 @@ class Facts {
 
   void Experts(const ExpertConfig& e) {
     const auto& [count, used, feed_forward, shared_feed_forward, shared_gate, sigmoid, sqrt_softplus, renormalize,
-                 weigh_input, bias, correction, groups, groups_used, group_top2, scale] = e;
+                 weigh_input, bias, correction, groups, groups_used, group_top2, scale, beside_dense] = e;
     Number("experts", count);
     Number("experts of a token", used);
     Number("size of an expert", feed_forward);
@@ -172,6 +179,7 @@ class Facts {
     Flag("weights on the input of experts", weigh_input);
     Flag("biases of experts", bias);
     Number("scale of the experts' weights", scale);
+    Flag("a dense block beside the experts", beside_dense);
     const bool grouped = groups > 1 && groups_used < groups;
     Number("groups of experts", grouped ? groups : 1);
     if (!grouped) return;
@@ -235,18 +243,19 @@ class Facts {
     Number("multiplier behind the feed-forward block", ffn_down);
   }
 
-  void Layer(int64_t i, const LayerConfig& layer, int64_t all) {
+  void Layer(int64_t i, const LayerConfig& layer, const ModelConfig& c) {
     const auto& [window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed, recurrent,
-                 parts, beside, shared_index] = layer;
+                 parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values] = layer;
     const std::string at = fmt::format("layer {}: ", i);
     Choice(at + "blocks", parts == Parts::kBoth ? "both" : parts == Parts::kMixer ? "mixer" : "feed-forward");
     Flag(at + "mixture of experts", experts);
     Flag(at + "recurrent", recurrent);
     Flag(at + "Mamba beside attention", beside);
     Flag(at + "experts by table", hashed);
+    if (feed_forward > 0) Number(at + "feed-forward size", feed_forward);
     if (recurrent || parts == Parts::kFeedForward) return;
     if (attention_scale != 0.0) Number(at + "scale of the scores", attention_scale);
-    const int64_t seen = window >= all ? 0 : window;
+    const int64_t seen = window >= c.context ? 0 : window;
     Number(at + "window", seen);
     if (seen > 0) Choice(at + "kind of window", chunked ? "chunks" : "sliding");
     Flag(at + "rotation", rope);
@@ -254,6 +263,10 @@ class Facts {
     Number(at + "positions of an entry", compress);
     Flag(at + "overlapping entries", overlapped);
     Flag(at + "another layer's indexer", shared_index);
+    if (head_dim > 0) Number(at + "head size", head_dim);
+    if (kv_heads > 0) Number(at + "key-value heads", kv_heads);
+    Number(at + "layers back to its keys and values", kv_back);
+    Flag(at + "keys are values", keys_are_values);
   }
 
   std::vector<std::pair<std::string, Fact>> list_;

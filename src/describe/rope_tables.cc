@@ -1,5 +1,6 @@
 #include "describe/rope_tables.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -31,6 +32,29 @@ std::vector<float> Llama3RopeFactors(const ModelConfig& config) {
     factors.push_back(static_cast<float>(factor));
   }
   return factors;
+}
+
+std::vector<float> RopeFactorsOf(const ModelConfig& config) {
+  const RopeScaling& rope = config.rope_scaling;
+  if (rope.kind == RopeScaling::Kind::kLlama3) return Llama3RopeFactors(config);
+  if (rope.kind != RopeScaling::Kind::kProportional) return config.rope_factors;
+  std::vector<float> factors(static_cast<size_t>(config.rotary_dim / 2), kStillFactor);
+  std::fill_n(factors.begin(), rope.turned, static_cast<float>(rope.factor));
+  return factors;
+}
+
+std::optional<RopeScaling> ProportionalScalingFromFactors(const std::vector<float>& factors) {
+  const auto still =
+      std::find_if(factors.begin(), factors.end(), [](float factor) { return factor >= kLeastStillFactor; });
+  if (still == factors.end()) return std::nullopt;
+  RopeScaling out;
+  out.kind = RopeScaling::Kind::kProportional;
+  out.turned = still - factors.begin();
+  if (out.turned > 0) out.factor = static_cast<double>(factors.front());
+  if (!std::all_of(factors.begin(), still, [&](float factor) { return factor == factors.front(); }) ||
+      !std::all_of(still, factors.end(), [](float factor) { return factor >= kLeastStillFactor; }))
+    return std::nullopt;
+  return out;
 }
 
 std::optional<RopeScaling> Llama3ScalingFromFactors(const ModelConfig& config, const std::vector<float>& factors) {

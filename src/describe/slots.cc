@@ -65,6 +65,10 @@ const std::vector<StoredName>& HfDefaults() {
       {"ssm_in", "mamba.in_proj"},
       {"ssm_d", "=mamba.D"},
       {"ssm_out", "linear_attn.out_proj"},
+      {"inp_gate", "per_layer_input_gate"},
+      {"proj", "per_layer_projection"},
+      {"post_norm", "post_per_layer_input_norm"},
+      {"layer_output_scale", "=layer_scalar"},
   };
   return kNames;
 }
@@ -122,8 +126,8 @@ class SlotList {
     layer_begin_ = slots_.size();
   }
 
-  void Norm(std::string_view part, int64_t n, bool unshifted = false) {
-    Add(part, "weight", {n}, true, false);
+  void Norm(std::string_view part, int64_t n, bool unshifted = false, bool required = true) {
+    Add(part, "weight", {n}, required, false);
     if (spec_->minus_one && !unshifted) slots_.back().hf_value = StoredValue::kLessOne;
     if (config_.norm_bias) Add(part, "bias", {n}, true, false);
   }
@@ -144,9 +148,9 @@ class SlotList {
     slot.in_gguf.metadata = gguf_key;
     slot.in_gguf.item = layer_;
   }
-  void Linear(std::string_view part, int64_t out, int64_t in, Presence bias = Presence::kNever) {
-    Add(part, "weight", {out, in}, true, true);
-    if (bias != Presence::kNever) Add(part, "bias", {out}, bias == Presence::kAlways, false);
+  void Linear(std::string_view part, int64_t out, int64_t in, Presence bias = Presence::kNever, bool required = true) {
+    Add(part, "weight", {out, in}, required, true);
+    if (bias != Presence::kNever) Add(part, "bias", {out}, required && bias == Presence::kAlways, false);
   }
   /// `flat`: Hugging Face has a dimension of size 1 between rows and columns.
   void Table(std::string_view part, int64_t rows, int64_t cols, bool flat = false) {
@@ -264,7 +268,8 @@ class SlotList {
     hf_order_[slot.in_hf.name] = theirs.order;
     const StoredName* gguf = FindName(spec_->gguf, part);
     if (!gguf) gguf = FindName(GgufDefaults(), part);
-    slot.in_gguf.name = Suffixed(block, gguf ? gguf->stored : part, suffix, expert);
+    const bool both = config_.gguf_gate_up && (part == "expert_gate" || part == "expert_up");
+    slot.in_gguf.name = Suffixed(block, both ? "ffn_gate_up_exps" : gguf ? gguf->stored : part, suffix, expert);
     gguf_order_[slot.in_gguf.name] = gguf ? gguf->order : StoredName::Order::kConcatenated;
     if (expert >= 0) {
       if (theirs.stored.find("{}") == std::string_view::npos) {
@@ -288,14 +293,15 @@ class SlotList {
   size_t layer_begin_ = 0;
 };
 
-void AttentionSlots(const ModelConfig& c, SlotList& list) {
-  const int64_t q = c.n_heads * c.head_dim, kv = c.n_kv_heads * c.head_dim;
+void AttentionSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
+  const int64_t head_dim = c.HeadDim(layer), q = c.n_heads * head_dim, kv = c.KvHeads(layer) * head_dim;
+  const bool own = layer.kv_back == 0;  // files have keys and values of the others too, which nobody reads
   list.Linear("attn_q", c.output_gate ? 2 * q : q, c.hidden, c.qkv_bias);
-  list.Linear("attn_k", kv, c.hidden, c.qkv_bias);
-  list.Linear("attn_v", kv, c.hidden, c.qkv_bias);
+  list.Linear("attn_k", kv, c.hidden, c.qkv_bias, own);
+  if (!layer.keys_are_values) list.Linear("attn_v", kv, c.hidden, c.qkv_bias, own);
   if (c.qk_norm == QkNorm::kHead || c.qk_norm == QkNorm::kRotatedHead) {
-    list.Norm("attn_q_norm", c.head_dim);
-    list.Norm("attn_k_norm", c.head_dim);
+    list.Norm("attn_q_norm", head_dim);
+    list.Norm("attn_k_norm", head_dim, false, own);
   } else if (c.qk_norm == QkNorm::kWhole) {
     list.Norm("attn_q_norm", q);
     list.Norm("attn_k_norm", kv);
@@ -412,17 +418,18 @@ void ShortConvSlots(const ModelConfig& c, SlotList& list) {
   list.Linear("shortconv.out_proj", c.hidden, c.hidden);
 }
 
-void DenseSlots(const ModelConfig& c, SlotList& list) {
-  if (c.gated) list.Linear("ffn_gate", c.feed_forward, c.hidden, c.mlp_bias);
-  list.Linear("ffn_up", c.feed_forward, c.hidden, c.mlp_bias);
+void DenseSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
+  const int64_t width = c.FeedForward(layer);
+  if (c.gated) list.Linear("ffn_gate", width, c.hidden, c.mlp_bias);
+  list.Linear("ffn_up", width, c.hidden, c.mlp_bias);
   if (c.activation == Activation::kXielu) {
     list.Parameter("ffn_xielu", "alpha_p", "xielu.alpha_p", false);
     list.Parameter("ffn_xielu", "alpha_n", "xielu.alpha_n", false);
     list.Parameter("ffn_xielu", "beta", "xielu.beta", true);
     list.Parameter("ffn_xielu", "eps", "xielu.eps", true);
   }
-  if (c.sub_norms) list.Norm("ffn_sub_norm", c.feed_forward);
-  list.Linear("ffn_down", c.hidden, c.feed_forward, c.mlp_bias);
+  if (c.sub_norms) list.Norm("ffn_sub_norm", width);
+  list.Linear("ffn_down", c.hidden, width, c.mlp_bias);
 }
 
 void ExpertSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
@@ -459,18 +466,33 @@ void MixerSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) 
   else if (c.compressed.q_rank > 0)
     CompressedSlots(c, layer, list);
   else
-    AttentionSlots(c, list);
+    AttentionSlots(c, layer, list);
   if (c.indexer.heads > 0 && c.latent.kv_rank > 0 && !layer.shared_index) IndexerSlots(c, list);
   if (c.post_norms) list.Norm("post_attention_norm", c.hidden);
 }
 
 void FeedForwardSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
   if (c.pre_norms && !c.shared_norm) list.Norm("ffn_norm", c.hidden);
-  if (layer.experts)
-    ExpertSlots(c, layer, list);
-  else
-    DenseSlots(c, list);
+  if (!layer.experts || c.experts.beside_dense) DenseSlots(c, layer, list);
+  if (layer.experts && c.experts.beside_dense) {
+    list.Norm("post_ffw_norm_1", c.hidden);
+    list.Norm("pre_ffw_norm_2", c.hidden);
+    list.Vector("ffn_gate_inp_scale", "weight", c.hidden);
+    list.Vector("ffn_down_exps_scale", "weight", c.experts.count, false);
+    list.Norm("post_ffw_norm_2", c.hidden);
+  }
+  if (layer.experts) ExpertSlots(c, layer, list);
   if (c.post_norms) list.Norm("post_ffw_norm", c.hidden);
+}
+
+/// What a layer takes of each token beside the residual, and the number that it leaves with.
+void EndSlots(const ModelConfig& c, SlotList& list) {
+  if (c.per_layer_input > 0) {
+    list.Linear("inp_gate", c.per_layer_input, c.hidden);
+    list.Linear("proj", c.hidden, c.per_layer_input);
+    list.Norm("post_norm", c.hidden);
+  }
+  if (c.layer_scale) list.Vector("layer_output_scale", "weight", 1, false);
 }
 
 }  // namespace
@@ -483,12 +505,19 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
   SlotList list(config);
   list.Root("token_embd", roots.embedding, "weight", {config.vocab, hidden}, true);
   if (config.learned_positions) list.Root("position_embd", roots.positions, "weight", {config.context, hidden}, true);
+  if (const int64_t width = config.n_layers * config.per_layer_input; width > 0) {
+    list.Root("per_layer_token_embd", "model.embed_tokens_per_layer", "weight", {config.vocab, width}, true);
+    list.Root("per_layer_model_proj", "model.per_layer_model_projection", "weight", {width, hidden}, true, true);
+    list.Root("per_layer_proj_norm", "model.per_layer_projection_norm", "weight", {config.per_layer_input}, true, false,
+              true);
+  }
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const LayerConfig layer = config.Layer(i);
     list.BeginLayer(i);
     if (config.hyper.streams > 0) HyperSlots(config, list);
     if (layer.parts != Parts::kFeedForward) MixerSlots(config, layer, list);
     if (layer.parts != Parts::kMixer) FeedForwardSlots(config, layer, list);
+    EndSlots(config, list);
     list.EndLayer();
   }
   list.Root("output_norm", roots.output_norm, "weight", {hidden}, true, false, true);

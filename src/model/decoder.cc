@@ -41,6 +41,7 @@ Decoder::Decoder(const ModelConfig& config, const WeightReader& reader, BlockTab
   const ModelConfig& c = config;
   embedding_ = reader.ReadMatrix("token_embd.weight", c.vocab, c.hidden);
   if (c.learned_positions) positions_ = reader.ReadMatrix("position_embd.weight", c.context, c.hidden);
+  if (c.per_layer_input > 0) per_layer_.emplace(c, reader);
   layers_.reserve(static_cast<size_t>(c.n_layers));
   for (int64_t i = 0; i < c.n_layers; ++i)
     layers_.emplace_back(BlockContext{c, ropes_, i, c.Layer(i)}, reader.OfLayer(i), kinds);
@@ -54,6 +55,7 @@ Decoder::Decoder(const ModelConfig& config, const WeightReader& reader, BlockTab
   }
   for (const Layer& layer : layers_)
     layer.VisitLinears([&](const Linear& each) { prepared_bytes_ = std::max(prepared_bytes_, PreparedBytes(each)); });
+  if (per_layer_) prepared_bytes_ = std::max(prepared_bytes_, PreparedBytes(per_layer_->linear()));
 }
 
 Decoder::HeadScratch::HeadScratch(Arena& arena, const Decoder& decoder, const BatchShape& shape)
@@ -97,6 +99,7 @@ void Decoder::Run(std::span<const BatchToken> batch, Workspace& workspace, Threa
   const Pass pass = Begin(batch, workspace, pool, hooks, arena);
   float* residual = arena.Floats(pass.n() * residual_width());
   Embed(pass.batch, pass.positions, pool, residual);
+  if (per_layer_) per_layer_->Fill(pass, residual);
   for (const Layer& layer : layers_) layer.Run(pass, residual);
   Head(pass, residual, logits);
   Advance(batch);
@@ -111,6 +114,12 @@ void Decoder::RunLayer(int64_t index, std::span<const BatchToken> batch, Workspa
   Arena arena;
   Pass pass = Begin(batch, workspace, pool, hooks, arena);
   pass.shared.chosen = KeepChosen(config_, pass.shape, carried);
+  if (per_layer_) {  // made anew: kept for all layers it would be larger than the residual
+    Arena::Scope scope(arena);
+    float* embedded = arena.Floats(pass.n() * residual_width());
+    Embed(pass.batch, pass.positions, pool, embedded);
+    per_layer_->Fill(pass, embedded);
+  }
   layers_[static_cast<size_t>(index)].Run(pass, residual);
 }
 
@@ -175,6 +184,7 @@ void Decoder::Head(const Pass& pass, const float* residual, float* logits) const
 }
 
 void Decoder::VisitLinears(const LinearVisitor& visit) const {
+  if (per_layer_) visit(per_layer_->linear());
   for (const Layer& layer : layers_) layer.VisitLinears(visit);
   if (output_mix_) visit(output_mix_->linear());
   visit(output_);

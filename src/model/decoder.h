@@ -59,6 +59,7 @@ class Decoder {
   const ModelConfig& config_;
   RopeAngles ropes_;
   PackedView embedding_, positions_;  // [vocab, hidden], [context, hidden]
+  std::optional<PerLayerEmbedding> per_layer_;
   std::vector<Layer> layers_;
   NormWeights output_norm_;
   std::optional<HyperConnection> output_mix_;

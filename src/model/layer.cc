@@ -10,13 +10,19 @@ int64_t ResidualWidth(const ModelConfig& config) {
 
 Layer::Layer(const BlockContext& context, const WeightReader& reader, BlockTable kinds) : config_(context.config) {
   auto load = [&](Place place, const char* norm, const char* post_norm, const char* mix, Part& part) {
-    part.norm = reader.ReadNorm(norm, config_.hidden);
+    // Parts that stand side by side have norms of their own.
+    const bool inside = place == Place::kFeedForward && context.layer.experts && config_.experts.beside_dense;
+    part.normed = config_.pre_norms && !inside;
+    if (part.normed) part.norm = reader.ReadNorm(norm, config_.hidden);
     part.post_norm = reader.ReadNorm(post_norm, config_.hidden);
     if (config_.hyper.streams > 0) part.mix.emplace(config_, reader, mix, false);
     part.block = KindOf(kinds, place, config_, context.layer).load(context, reader);
   };
   load(Place::kMixer, "attn_norm", "post_attention_norm", "hc_attn", mixer_);
   load(Place::kFeedForward, "ffn_norm", "post_ffw_norm", "hc_ffn", feed_forward_);
+  if (config_.per_layer_input > 0) own_input_.emplace(config_, reader, context.index);
+  if (!config_.layer_scale) return;
+  if (const Vector scale = reader.ReadOptionalVector("layer_output_scale.weight", 1); !scale.empty()) scale_ = scale[0];
 }
 
 Layer::Scratch::Scratch(Arena& arena, const Layer& layer, const BatchShape& shape) {
@@ -36,6 +42,7 @@ void Layer::Plan(const BatchShape& shape, Arena& arena) const {
     Arena::Scope block(arena);
     if (part->block) part->block->Plan(shape, arena);
   }
+  if (own_input_) own_input_->Plan(shape, arena);
 }
 
 void Layer::Add(const Pass& pass, float* x, const NormWeights& post_norm, float* residual) const {
@@ -47,7 +54,7 @@ void Layer::Add(const Pass& pass, float* x, const NormWeights& post_norm, float*
 }
 
 const float* Layer::Input(const Pass& pass, const Part& part, const float* x, float* normed) const {
-  if (!config_.pre_norms) return x;
+  if (!part.normed) return x;
   const int64_t hidden = config_.hidden;
   Normalize(pass, config_, part.norm, {x, hidden}, pass.n(), {normed, hidden});
   return normed;
@@ -61,7 +68,12 @@ void Layer::RunStreams(const Pass& pass, const Scratch& scratch, const Part& par
 
 void Layer::Run(const Pass& pass, float* residual) const {
   Arena::Scope scope(pass.arena);
-  const Scratch scratch(pass.arena, *this, pass.shape);
+  RunBlocks(pass, Scratch(pass.arena, *this, pass.shape), residual);
+  if (own_input_) own_input_->Run(pass, residual);
+  if (scale_ != 1.0f) Scale(pass, scale_, pass.n(), config_.hidden, {residual, config_.hidden});
+}
+
+void Layer::RunBlocks(const Pass& pass, const Scratch& scratch, float* residual) const {
   if (scratch.mix) {
     for (const Part* part : {&mixer_, &feed_forward_}) RunStreams(pass, scratch, *part, residual);
     return;
@@ -85,6 +97,7 @@ void Layer::VisitLinears(const LinearVisitor& visit) const {
     if (part->mix) visit(part->mix->linear());
     if (part->block) part->block->VisitLinears(visit);
   }
+  if (own_input_) own_input_->VisitLinears(visit);
 }
 
 }  // namespace assay

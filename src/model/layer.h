@@ -5,6 +5,7 @@
 
 #include "model/block/hyper_connections.h"
 #include "model/block/table.h"
+#include "model/per_layer_input.h"
 
 namespace assay {
 
@@ -22,6 +23,7 @@ class Layer {
   /// One of the two blocks.
   struct Part {
     BlockPointer block;  // null: none
+    bool normed = true;  // reads the norm of the residual; else the residual
     NormWeights norm, post_norm;
     std::optional<HyperConnection> mix;
   };
@@ -33,11 +35,14 @@ class Layer {
   };
   /// What a block reads: x [n, hidden] itself, or normed, where it puts the norm of x.
   const float* Input(const Pass& pass, const Part& part, const float* x, float* normed) const;
+  void RunBlocks(const Pass& pass, const Scratch& scratch, float* residual) const;
   void RunStreams(const Pass& pass, const Scratch& scratch, const Part& part, float* residual) const;
   void Add(const Pass& pass, float* x, const NormWeights& post_norm, float* residual) const;
 
   const ModelConfig& config_;
   Part mixer_, feed_forward_;
+  std::optional<PerLayerInput> own_input_;
+  float scale_ = 1.0f;  // of what leaves the layer
 };
 
 /// Floats of a token in the residual: hidden, of each stream.

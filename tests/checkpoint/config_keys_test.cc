@@ -63,7 +63,7 @@ std::string Arithmetic(const Json& json, const std::string& where) {
   if (!config.learned_positions) config.context = 0;
   bool dense = false, rotates = false;
   for (const LayerConfig& layer : config.layers) {
-    dense = dense || (!layer.experts && layer.parts != Parts::kMixer);
+    dense = dense || ((!layer.experts || config.experts.beside_dense) && layer.parts != Parts::kMixer);
     rotates = rotates || (layer.rope && !layer.recurrent);
   }
   if (!dense) config.feed_forward = 0;
@@ -178,6 +178,25 @@ TEST(ConfigClasses, SlidingLayersHaveAWindow) {
   }
 }
 
+// transformers writes the heads of Gemma 4's layers one by one, Google's files name the two kinds.
+TEST(ConfigClasses, HeadsOfLayersComeInTwoSpellings) {
+  Json config = Golden().at("models").at("gemma4_moe").at("config");
+  const std::string by_layer = Arithmetic(config, "config.json");
+  const ModelConfig read = HfModelConfig(config, nullptr, "config.json");
+  EXPECT_EQ(read.HeadDim(read.Layer(0)), 16);
+  EXPECT_EQ(read.KvHeads(read.Layer(0)), 2);
+  EXPECT_EQ(read.HeadDim(read.Layer(2)), 32);
+  EXPECT_EQ(read.KvHeads(read.Layer(2)), 1);
+  config.erase("per_layer_config");
+  EXPECT_NE(Arithmetic(config, "config.json"), by_layer);  // the class's own head size
+  config["global_head_dim"] = 32;
+  config["num_global_key_value_heads"] = 1;
+  EXPECT_EQ(Arithmetic(config, "config.json"), by_layer);
+  config["per_layer_config"] = {{"2", {{"sliding_window", 4}}}};
+  ExpectError(ErrorKind::kUnsupported, "config.json: per_layer_config: 2: sliding_window of a single layer",
+              [&] { HfModelConfig(config, nullptr, "config.json"); });
+}
+
 // Visits every number of a configuration up to the defaults for generation; false: no more.
 struct Walk {
   int64_t at, seen = 0;
@@ -209,7 +228,7 @@ struct Walk {
 
 TEST(ConfigRanges, EveryNumberOfAConfigurationHasOne) {
   for (const char* name :
-       {"gemma3", "deepseek_v4", "qwen3_next", "granite4_h", "glm_moe_dsa", "mistral", "falcon_h1"}) {
+       {"gemma3", "gemma4", "deepseek_v4", "qwen3_next", "granite4_h", "glm_moe_dsa", "mistral", "falcon_h1"}) {
     ModelConfig base = HfModelConfig(Golden().at("models").at(name).at("config"), nullptr, name);
     if (base.layers.empty()) SetAllLayers(base);
     int64_t numbers = 0;

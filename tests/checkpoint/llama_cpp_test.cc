@@ -93,6 +93,18 @@ TEST(LlamaCpp, AnotherModelIsNotWritten) {
        {{"/rope_parameters/full_attention/rope_type", "yarn"},
         {"/rope_parameters/full_attention/attention_factor", 1.3}},
        "attention_factor of YaRN to layers with a window"},
+      {"gemma4", {{"/hidden_activation", "gelu"}}, "activation GELU (tanh), not GELU (error function)"},
+      {"gemma4",
+       {{"/rope_parameters/sliding_attention/rope_type", "linear"}, {"/rope_parameters/sliding_attention/factor", 2.0}},
+       "scaling of the rotation in layers with a window"},
+      {"gemma4",
+       {{"/rope_parameters/full_attention",
+         {{"rope_type", "yarn"},
+          {"rope_theta", 1e6},
+          {"factor", 4.0},
+          {"attention_factor", 1.3},
+          {"original_max_position_embeddings", 32}}}},
+       "attention_factor of YaRN to layers with a window"},
       {"gpt_oss", {{"/swiglu_limit", 3.0}}, "limit of the activation 7, not 3"},
       {"qwen2_moe", {}, "wants an output apart from the embedding"},
       {"qwen3_moe", {{"/norm_topk_prob", false}}, "weights of experts made to add up to 1, not as scored"},
@@ -157,6 +169,19 @@ TEST(LlamaCpp, DeployedIsTheEngineAndReferenceTheMaker) {
   auto qwen2 = through("qwen2", {});
   EXPECT_TRUE(qwen2->differences().empty());
   EXPECT_EQ(&qwen2->as_made(), &qwen2->config());
+}
+
+// Gemma 4's last layers; which layer they belong to is not in the file.
+TEST(LlamaCpp, SharesTheKeysOfTheLastTwoLayersThatHaveSome) {
+  TempFolder scratch;
+  ModelConfig config = Checkpoint::Open(Changed("gemma4", {}, scratch.path()))->config();
+  const EngineRow& engine = EngineOf("gemma4");
+  EXPECT_EQ(WhyNotLoaded(engine, config, {"rope_freqs.weight"}), std::vector<std::string>());
+  EXPECT_EQ(WhyNotLoaded(engine, config, {}), std::vector<std::string>{"wants rope_freqs.weight"});
+  ASSERT_EQ(config.layers[5].kv_back, 2);
+  config.layers[5].kv_back = 4;
+  EXPECT_EQ(WhyNotLoaded(engine, config, {"rope_freqs.weight"}),
+            std::vector<std::string>{"takes the keys and values of layer 3 for layer 5, which has those of layer 1"});
 }
 
 TEST(LlamaCpp, WhatLoadsIsWritten) {

@@ -264,10 +264,10 @@ TEST_P(Architectures, MemoryIsWhatThePlanSays) {
     int64_t expected = 0;
     for (int64_t i = 0; i < config.n_layers; ++i) {
       LayerConfig layer = config.Layer(i);
-      if (layer.parts == Parts::kFeedForward) continue;
+      if (layer.parts == Parts::kFeedForward || layer.kv_back > 0) continue;
       int64_t rows = layer.window > 0 ? layer.window - 1 + kStepTokens : capacity;
       int64_t width = config.latent.kv_rank > 0 ? config.latent.kv_rank + config.latent.rope_dim
-                                                : 2 * config.n_kv_heads * config.head_dim;
+                                                : 2 * config.KvHeads(layer) * config.HeadDim(layer);
       if (config.indexer.heads > 0 && !layer.shared_index) width += config.indexer.head_dim;
       if (config.compressed.q_rank > 0) {
         // One head that is key and value; an entry for every run, and what the open one remembers.

@@ -56,7 +56,9 @@ INSTANTIATE_TEST_SUITE_P(Files, OfLlamaCpp,
                                          std::pair{"deepseek_v2_old_llama_cpp.gguf", "deepseek_v2"},
                                          std::pair{"deepseek_v4_fp4_llama_cpp.gguf", "deepseek_v4_fp4"},
                                          std::pair{"ministral3_llama_cpp.gguf", "ministral3"},
-                                         std::pair{"granite4_h_llama_cpp.gguf", "granite4_h"}),
+                                         std::pair{"granite4_h_llama_cpp.gguf", "granite4_h"},
+                                         std::pair{"gemma4_llama_cpp.gguf", "gemma4"},
+                                         std::pair{"gemma4_moe_llama_cpp.gguf", "gemma4_moe"}),
                          [](const auto& test) { return test.param.second; });
 
 // A GGUF made of an old one is as newer converters write it.

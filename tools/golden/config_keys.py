@@ -103,7 +103,7 @@ TEXTS = {"activation_function": ["gelu", "relu", "silu", "gelu_pytorch_tanh", "g
          "hidden_activation": ["gelu", "silu", "relu", None], "mlp_hidden_act": ["silu", "gelu"], "mamba_hidden_act": ["gelu", "relu"],
          "topk_method": ["greedy", "group_limited_greedy", "noaux_tc"], "scoring_func": ["softmax", "sigmoid", "sqrtsoftplus"],
          "position_embedding_type": ["rope", "nope", "absolute", None], "rope_type": [], "index_topk_pattern": ["FSFS"],
-         "summary_type": ["mean"], "problem_type": ["regression"], "experts_implementation": ["eager"]}
+         "use_bidirectional_attention": ["vision", "all"], "summary_type": ["mean"], "problem_type": ["regression"], "experts_implementation": ["eager"]}
 
 
 # Kinds of layers that few classes know, by one of them that a list has.
@@ -191,6 +191,8 @@ def ropes(config, labels):
 
 def changes(config, values):
     """Every change of a case's config.json: {key: value}, where ... removes."""
+    config = copy.copy(config)
+    config.allow_global_per_layer_attribute_access = True  # of Gemma 4's heads
     hints = {f.name: f for cls in type(config).__mro__ if dataclasses.is_dataclass(cls) for f in dataclasses.fields(cls)}
     keys = dict.fromkeys(list(hints) + list(values) + list(type(config).attribute_map) + list(LEGACY))
     out = []
@@ -218,6 +220,11 @@ def changes(config, values):
             if changed is ... or changed != values.get(key, ...) or type(changed) is not type(values.get(key)):
                 if {key: changed} not in out:
                     out.append({key: changed})
+    if "per_layer_config" in values:
+        own = values["per_layer_config"]
+        out += [{"per_layer_config": ...} | more for more in ({"global_head_dim": 24}, {"num_global_key_value_heads": 4}, {"head_dim": 12})]
+        out += [{"per_layer_config": own | {"0": {"head_dim": 12}}}, {"per_layer_config": {key: value | {"sliding_window": 6} for key, value in own.items()}},
+                {"per_layer_config": {key: {"head_dim": 24} for key in own}}, {"per_layer_config": {}}, {"per_layer_config": None}]
     layers = getattr(config, "num_hidden_layers", 0)
     if "layer_types" not in values:
         for kinds in (["sliding_attention"] * layers, (["full_attention", "sliding_attention"] * layers)[:layers]):
@@ -246,6 +253,8 @@ def weight(name, shape, shifted, others):
     out = torch.randn(shape, generator=generator) * scale
     if norm and name.endswith("weight") and (not shifted or "linear_attn.norm" in name):
         out += 1
+    if "router.scale" in name:
+        out *= 20
     return out.to(torch.bfloat16).float()
 
 
@@ -261,6 +270,8 @@ def build(kind, config, name, others=0):
                 buffer.copy_(torch.randint(0, config.n_routed_experts, buffer.shape, generator=generator))
             if "e_score_correction" in key or "expert_bias" in key:
                 buffer.copy_(weight(key, buffer.shape, False, others))
+            if "layer_scalar" in key:
+                buffer.copy_((1 + weight(key, buffer.shape, False, others)).to(torch.bfloat16))
     return model
 
 
@@ -403,6 +414,8 @@ def table():
         for change, effect in known["changes"]:
             if len(change) == 1 and effect != "error":
                 row["idle" if effect == "same" else "acts"] |= set(change)
+        if "per_layer_config" in known["config"]:  # by which other kinds of layers are errors
+            row["acts"].add("layer_types")
     for name, ours in TEXTS_OF_OTHERS.items():
         kind = getattr(transformers, name)
         classes[kind.model_type] = {"class": kind, "acts": classes[ours]["acts"] & {"head_dim"}, "idle": set()}

@@ -32,7 +32,7 @@ import transformers
 OUT = Path(__file__).resolve().parents[2] / "tests" / "golden" / "models"
 VOCAB, LENGTH, GREEDY = 272, 40, 12
 LONG = 700
-WITH_WINDOWS = ["cohere2", "deepseek_v4_fp4", "exaone4", "gemma2", "gemma3", "gpt_oss", "llama4", "mistral", "olmo3", "qwen2_window", "qwen3_5"]
+WITH_WINDOWS = ["cohere2", "deepseek_v4_fp4", "exaone4", "gemma2", "gemma3", "gemma4", "gpt_oss", "llama4", "mistral", "olmo3", "qwen2_window", "qwen3_5"]
 
 BASE = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             max_position_embeddings=128, bos_token_id=0, eos_token_id=1, pad_token_id=1, tie_word_embeddings=True, rms_norm_eps=1e-5)
@@ -66,6 +66,14 @@ CASES = {
                                                    layer_types=["sliding_attention", "sliding_attention", "full_attention"],
                                                    rope_parameters={"full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e6},
                                                                     "sliding_attention": rope()})),
+    "gemma4": ("Gemma4ForCausalLM", lambda: config(
+        "Gemma4Text", head_dim=8, global_head_dim=16, sliding_window=8, num_hidden_layers=6, num_kv_shared_layers=2, use_double_wide_mlp=True,
+        hidden_size_per_layer_input=8, vocab_size_per_layer_input=VOCAB, final_logit_softcapping=8.0,
+        layer_types=["sliding_attention", "full_attention"] * 3)),
+    "gemma4_moe": ("Gemma4ForCausalLM", lambda: config(
+        "Gemma4Text", head_dim=16, global_head_dim=32, num_global_key_value_heads=1, attention_k_eq_v=True, sliding_window=8, num_hidden_layers=3,
+        hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=6, top_k_experts=2, moe_intermediate_size=16,
+        layer_types=["sliding_attention", "sliding_attention", "full_attention"])),
     "mistral": ("MistralForCausalLM", lambda: config("Mistral", sliding_window=8, head_dim=16)),
     "smollm3": ("SmolLM3ForCausalLM", lambda: config("SmolLM3", num_hidden_layers=4, rope_parameters=rope(5000.0))),
     "phi3": ("Phi3ForCausalLM", lambda: config("Phi3", tie_word_embeddings=False, rope_parameters=rope(partial_rotary_factor=0.75),
@@ -262,6 +270,13 @@ CASES = {
                            layer_types=["sliding_attention", "full_attention"]).to_dict(),
         vision_config=dict(model_type="siglip_vision_model", hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
                            image_size=16, patch_size=8), mm_tokens_per_image=4, **IMAGES)),
+    "gemma4_images": ("Gemma4ForConditionalGeneration", lambda: transformers.Gemma4Config(
+        text_config=config("Gemma4Text", head_dim=8, global_head_dim=16, num_global_key_value_heads=1, attention_k_eq_v=True, sliding_window=8,
+                           hidden_size_per_layer_input=0, use_bidirectional_attention="vision", layer_types=["sliding_attention", "full_attention"],
+                           rope_parameters={"full_attention": {"rope_type": "proportional", "rope_theta": 1e6, "partial_rotary_factor": 0.5},
+                                            "sliding_attention": rope()}).to_dict(),
+        vision_config=dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2, head_dim=8,
+                           patch_size=4, position_embedding_size=16), **IMAGES)),
     "llama4_images": ("Llama4ForConditionalGeneration", lambda: transformers.Llama4Config(
         text_config=config("Llama4Text", num_local_experts=3, intermediate_size=16, intermediate_size_mlp=24, num_hidden_layers=2,
                            interleave_moe_layer_step=2, attention_chunk_size=16, floor_scale=8, attn_scale=0.3, head_dim=16,
@@ -289,7 +304,7 @@ RELEASED_NAMES = {"DeepseekV4ForCausalLM": [("model.layers.", "layers."), ("mode
 
 def stored_less_one(name):
     """Whether the weights of a model's norms are."""
-    return name.startswith(("gemma", "qwen3_5", "qwen3_next")) or name == "nemotron"
+    return name.startswith(("gemma2", "gemma3", "qwen3_5", "qwen3_next")) or name == "nemotron"
 
 
 def make(name):
@@ -304,11 +319,15 @@ def make(name):
             parameter.copy_(torch.randn_like(parameter) * scale)
             if norm and parameter_name.endswith("weight") and (not shifted or "linear_attn.norm" in parameter_name):
                 parameter.add_(1.0)
+            if "router.scale" in parameter_name:  # else all experts are nearly alike
+                parameter.mul_(20.0)
         for buffer_name, buffer in model.named_buffers():
             if "tid2eid" in buffer_name:
                 buffer.copy_(torch.randint_like(buffer, model.config.n_routed_experts))
             if "e_score_correction" in buffer_name or "expert_bias" in buffer_name:
                 buffer.copy_(torch.randn_like(buffer) * 0.2)
+            if "layer_scalar" in buffer_name:
+                buffer.copy_(1 + torch.randn_like(buffer) * 0.2)
     return model.to(torch.bfloat16)  # as stored; computed in float32
 
 
@@ -325,6 +344,17 @@ def save(model, folder, name):
         values = json.loads((folder / "config.json").read_text())
         values["rotary_dim"] = int(values["head_dim"] * values["rope_parameters"]["partial_rotary_factor"])
         values["rope_theta"] = values.pop("rope_parameters")["rope_theta"]
+        (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n")
+    if name == "gemma4":  # as Google publishes it: with keys and values that nobody reads
+        tensors = safetensors.torch.load_file(folder / "model.safetensors")
+        for layer, dim in ((4, 8), (5, 16)):
+            for part, shape in (("k_proj", (2 * dim, 32)), ("v_proj", (2 * dim, 32)), ("k_norm", (dim,))):
+                tensors[f"model.layers.{layer}.self_attn.{part}.weight"] = torch.randn(shape).bfloat16()
+        safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    if name == "gemma4_moe":  # as Google publishes it
+        values = json.loads((folder / "config.json").read_text())
+        own = values.pop("per_layer_config")["2"]
+        values |= {"global_head_dim": own["head_dim"], "num_global_key_value_heads": own["num_key_value_heads"]}
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n")
     if CASES[name][0] not in RELEASED_NAMES:
         return

@@ -184,6 +184,8 @@ GgufCheckpoint::GgufCheckpoint(std::filesystem::path path, std::vector<GgufFile>
          head.where);
   const bool tied = std::none_of(files_.begin(), files_.end(),
                                  [](const GgufFile& file) { return file.FindTensor("output.weight") != nullptr; });
+  for (size_t i = 1; i < files_.size(); ++i)
+    for (const GgufTensor& tensor : files_[i].tensors) files_.front().elsewhere.insert(tensor.name);
   GgufModel model = ReadGgufModel(head, ReadRopeTables(files_), tied);
   config_ = std::move(model.config);
   as_made_ = std::move(model.as_made);

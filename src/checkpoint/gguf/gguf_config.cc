@@ -14,7 +14,9 @@ namespace assay {
 namespace {
 
 /// Some writers give these per layer; a Llama has the same in all. `or_zero`: layers without such a block have 0.
-int64_t PerLayer(const GgufKeys& file, const std::string& key, int64_t fallback, bool or_zero = false) {
+/// `differ`: the architecture's description reads them; the first is that of the model.
+int64_t PerLayer(const GgufKeys& file, const std::string& key, int64_t fallback, bool or_zero = false,
+                 bool differ = false) {
   const GgufValue* value = file.Find(key);
   if (!value || value->type != GgufType::kArray) return file.Int(key, fallback);
   bool integers = value->element != GgufType::kString && value->element != GgufType::kArray &&
@@ -22,7 +24,7 @@ int64_t PerLayer(const GgufKeys& file, const std::string& key, int64_t fallback,
                   value->element != GgufType::kBool;
   if (!integers || value->count == 0) Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected integers", file.where, key);
   int64_t found = value->ItemInteger(0);
-  for (uint64_t i = 1; i < value->count; ++i) {
+  for (uint64_t i = 1; i < value->count && !differ; ++i) {
     const int64_t item = value->ItemInteger(i);
     if (or_zero && found == 0) found = item;
     if (item != found && !(or_zero && item == 0))
@@ -138,7 +140,7 @@ void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
 
 namespace {
 
-void ReadSizes(const GgufFields& in, ModelConfig& config) {
+void ReadSizes(const GgufFields& in, bool layers_differ, ModelConfig& config) {
   const GgufKeys& file = in.file;
   const std::string& p = in.prefix;
   config.n_layers = in.Int("block_count");
@@ -150,9 +152,9 @@ void ReadSizes(const GgufFields& in, ModelConfig& config) {
   config.n_layers -= config.extra_layers;
   config.hidden = in.Int("embedding_length");
   config.context = in.Int("context_length");
-  config.feed_forward = PerLayer(file, p + "feed_forward_length", 0, true);
+  config.feed_forward = PerLayer(file, p + "feed_forward_length", 0, true, layers_differ);
   config.n_heads = PerLayer(file, p + "attention.head_count", 0);
-  config.n_kv_heads = PerLayer(file, p + "attention.head_count_kv", config.n_heads, true);
+  config.n_kv_heads = PerLayer(file, p + "attention.head_count_kv", config.n_heads, true, layers_differ);
   if (config.n_layers < 1 || config.n_layers > kMaxModelLayers)
     Fail(ErrorKind::kCorrupt, "{}: layers: expected 1 to {}, found {}", file.where, kMaxModelLayers, config.n_layers);
   if (config.n_heads < 1)
@@ -182,9 +184,12 @@ void RefuseUnsupported(const GgufFields& in, const ModelConfig& config) {
       in.Number("rope.freq_base_swa", 0.0) != config.rope_theta)
     Fail(ErrorKind::kUnsupported, "{}: metadata {}rope.freq_base_swa {}: layers with a window that rotate otherwise",
          in.file.where, in.prefix, in.Number("rope.freq_base_swa", 0.0));
-  for (auto [key, expected] : {std::pair{"attention.key_length_swa", config.head_dim},
-                               {"attention.value_length_swa", config.head_dim},
-                               {"rope.dimension_count_swa", config.rotary_dim}})
+  LayerConfig windowed;
+  for (int64_t i = config.n_layers; i-- > 0;)
+    if (config.Layer(i).window > 0) windowed = config.Layer(i);
+  for (auto [key, expected] : {std::pair{"attention.key_length_swa", config.HeadDim(windowed)},
+                               {"attention.value_length_swa", config.HeadDim(windowed)},
+                               {"rope.dimension_count_swa", config.RotaryDim(windowed)}})
     if (in.Int(key, expected) != expected)
       Fail(ErrorKind::kUnsupported, "{}: metadata {}{} {}: layers with a window that differ from the others ({})",
            in.file.where, in.prefix, key, in.Int(key), expected);
@@ -201,9 +206,15 @@ void CheckFactors(const GgufFile& file, std::string_view name, const std::vector
 void ApplyRopeTables(const GgufFile& file, const RopeTables& tables, const std::string& p, ModelConfig& config) {
   const int64_t half = config.rotary_dim / 2;
   if (!tables.freqs.empty()) {
-    CheckFactors(file, "rope_freqs.weight", tables.freqs, half);
+    const std::optional<RopeScaling> proportional = ProportionalScalingFromFactors(tables.freqs);
+    if (proportional && config.rope_scaling.kind == RopeScaling::Kind::kNone &&
+        static_cast<int64_t>(tables.freqs.size()) == half)
+      config.rope_scaling = *proportional;
+    else
+      CheckFactors(file, "rope_freqs.weight", tables.freqs, half);
     bool all_one = std::all_of(tables.freqs.begin(), tables.freqs.end(), [](float f) { return f == 1.0f; });
     std::optional<RopeScaling> llama3;
+    if (config.rope_scaling.kind == RopeScaling::Kind::kProportional) all_one = true;
     if (config.rope_scaling.kind == RopeScaling::Kind::kNone) llama3 = Llama3ScalingFromFactors(config, tables.freqs);
     if (llama3 && !all_one)
       config.rope_scaling = *llama3;
@@ -244,7 +255,7 @@ GgufModel ReadGgufModel(const GgufFile& file, const RopeTables& tables, bool tie
   config.delta.tiled = spec->gguf_tiled_heads;
   if (spec->wire) spec->wire(config);
   const std::string& p = in.prefix;
-  ReadSizes(in, config);
+  ReadSizes(in, spec->gguf_layers_differ, config);
   config.sliding_window = 0;  // descriptions of architectures that llama.cpp runs with one read it
   config.tied_output = tied;
   config.rope_scaling = ReadRopeScaling(file, p, config.context);

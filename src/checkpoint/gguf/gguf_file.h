@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "describe/gguf_keys.h"
@@ -30,9 +31,10 @@ struct GgufFile : GgufKeys {
   std::vector<GgufTensor> tensors;  // in file order
   uint64_t file_bytes = 0;
   std::unordered_map<std::string_view, size_t> tensor_index;  // by name
+  std::unordered_set<std::string_view> elsewhere;  // tensors of the other files of its set, where it is the first
 
   const GgufTensor* FindTensor(std::string_view name) const;
-  bool HasTensor(std::string_view name) const override { return FindTensor(name) != nullptr; }
+  bool HasTensor(std::string_view name) const override { return FindTensor(name) || elsewhere.contains(name); }
 
   /// Parses and checks everything; `bytes` must outlive the result. Throws Error{kCorrupt|kUnsupported}.
   static GgufFile Parse(std::span<const std::byte> bytes, std::string where);

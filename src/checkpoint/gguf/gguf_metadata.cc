@@ -21,6 +21,7 @@ void AddRope(GgufMetadata& out, const ModelConfig& config, const std::string& p)
     case RopeScaling::Kind::kNone:
     case RopeScaling::Kind::kDynamic:  // nothing up to the context
     case RopeScaling::Kind::kLlama3:   // a tensor
+    case RopeScaling::Kind::kProportional:
       return;
     case RopeScaling::Kind::kLinear:
       out.AddString(p + "rope.scaling.type", "linear");
@@ -45,12 +46,14 @@ void AddRope(GgufMetadata& out, const ModelConfig& config, const std::string& p)
 /// Of feed-forward blocks; where layers have none, readers know it by a 0.
 void AddWidths(GgufMetadata& out, const ModelConfig& config, const std::string& p) {
   std::vector<int32_t> widths;
+  const bool beside = config.experts.beside_dense;
   bool all = true;
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const LayerConfig layer = config.Layer(i);
     const bool has = layer.parts != Parts::kMixer;
-    all = all && has;
-    widths.push_back(has ? static_cast<int32_t>(layer.experts ? config.experts.feed_forward : config.feed_forward) : 0);
+    all = all && has && layer.feed_forward == 0;
+    const int64_t width = layer.experts && !beside ? config.experts.feed_forward : config.FeedForward(layer);
+    widths.push_back(has ? static_cast<int32_t>(width) : 0);
   }
   if (all)
     out.AddUint32(p + "feed_forward_length", static_cast<uint64_t>(config.feed_forward));
@@ -72,11 +75,15 @@ void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSp
   out.AddUint32(p + "attention.head_count", static_cast<uint64_t>(config.n_heads));
   // Latent attention is one head of keys and values for all.
   const int64_t kv_heads = config.latent.kv_rank > 0 ? 1 : config.n_kv_heads;
-  if (spec.gguf_zero_heads) {  // readers know recurrent layers by them
-    std::vector<int32_t> heads;
-    for (int64_t i = 0; i < config.n_layers; ++i)
-      heads.push_back(HasAttention(config.Layer(i)) ? static_cast<int32_t>(kv_heads) : 0);
-    out.AddInts(p + "attention.head_count_kv", heads);
+  std::vector<int32_t> layers;
+  bool differ = false;
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    const LayerConfig layer = config.Layer(i);
+    layers.push_back(HasAttention(layer) ? static_cast<int32_t>(config.KvHeads(layer)) : 0);
+    differ = differ || layer.kv_heads > 0;
+  }
+  if (spec.gguf_zero_heads || differ) {  // readers know recurrent layers by the former
+    out.AddInts(p + "attention.head_count_kv", layers);
   } else {
     out.AddUint32(p + "attention.head_count_kv", static_cast<uint64_t>(kv_heads));
   }

@@ -13,6 +13,7 @@
 #include "checkpoint/hf/packing/cache_scales.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/writer_base.h"
+#include "describe/arch/llama_cpp.h"
 #include "describe/arch/spec.h"
 #include "describe/generation_files.h"
 #include "describe/model_facts.h"
@@ -243,17 +244,25 @@ class GgufWriter : public CheckpointWriter {
     }
     for (auto& [stored, values] : inputs)
       side_tensors_.push_back({GgufInputScaleName(plan_.stored[stored].name), std::move(values)});
+    for (const SideTensor& side : side_tensors_)
+      for (const OutputTensor& stored : plan_.stored)
+        if (stored.name == side.name)  // Gemma 4's experts
+          Fail(ErrorKind::kUnsupported, "tensor {}: GGUF has one place for the model's own scales and for NVFP4's",
+               side.name);
   }
 
-  /// The llama3 scaling of RoPE and the factors of longrope have no metadata: GGUF keeps them as tensors.
+  /// The llama3 and the proportional scaling of RoPE and the factors of longrope have no metadata: GGUF keeps them as
+  /// tensors.
   RopeTables AddRopeTables(const ModelConfig& config) {
     RopeTables tables;
     if (config.rope_scaling.kind == RopeScaling::Kind::kLong) {
       tables.long_factors = config.rope_long_factors;
       tables.short_factors = config.rope_factors;
     } else {
-      tables.freqs =
-          config.rope_scaling.kind == RopeScaling::Kind::kLlama3 ? Llama3RopeFactors(config) : config.rope_factors;
+      tables.freqs = RopeFactorsOf(config);
+      const std::string_view engine = GgufName(*FindArchitecture(config.architecture));
+      if (tables.freqs.empty() && EngineOf(engine).tables == EngineRow::Tables::kFreqsAlways)
+        tables.freqs.assign(static_cast<size_t>(config.rotary_dim / 2), 1.0f);
     }
     for (const OutputTensor& tensor : tensors_)
       if (IsRopeTable(tensor.name)) return tables;

@@ -22,9 +22,16 @@ constexpr std::string_view kSizes[] = {"vocab_size", "hidden_size", "intermediat
                                        "n_embd",     "n_layer",     "num_attention_heads", "n_head"};
 
 /// Keys of every class: what the model is, and the rotation in old and new words.
-constexpr std::string_view kEverywhere[] = {
-    "architectures", "model_type",      "_name_or_path",         "num_nextn_predict_layers",        "rope_theta",
-    "rope_scaling",  "rope_parameters", "partial_rotary_factor", "original_max_position_embeddings"};
+constexpr std::string_view kEverywhere[] = {"architectures",
+                                            "model_type",
+                                            "_name_or_path",
+                                            "num_nextn_predict_layers",
+                                            "rope_theta",
+                                            "rope_scaling",
+                                            "rope_parameters",
+                                            "partial_rotary_factor",
+                                            "original_max_position_embeddings",
+                                            "per_layer_config"};
 
 /// Keys that say nothing about the arithmetic: of the hub, of training, of the library, of other rooms here.
 constexpr std::string_view kDescriptive[] = {"transformers_version",
@@ -63,8 +70,11 @@ struct ForeignKey {
   std::array<std::string_view, 2> neutral;  // as JSON, beside null
 };
 constexpr ForeignKey kForeign[] = {
-    {"per_layer_config", {"{}", "[]"}},     {"use_bidirectional_attention", {"false", ""}},
-    {"add_cross_attention", {"false", ""}}, {"is_encoder_decoder", {"false", ""}},
+    {"per_layer_config", {"{}", "[]"}},
+    {"use_bidirectional_attention", {"false", "\"vision\""}},  // of images alone
+
+    {"add_cross_attention", {"false", ""}},
+    {"is_encoder_decoder", {"false", ""}},
     {"pruned_heads", {"{}", "[]"}},
 };
 
@@ -120,10 +130,11 @@ Json CompleteConfig(const Json& config, const ConfigClass& type, bool sizes) {
   return out;
 }
 
-void RefuseForeignKeys(const Json& config, const ConfigClass& type, std::string_view where) {
+void RefuseForeignKeys(const Json& config, const ConfigClass& type, bool layer_overrides, std::string_view where) {
   for (const ForeignKey& foreign : kForeign) {
     auto it = config.find(foreign.key);
     if (it == config.end() || it->is_null() || Contains(type.idle, foreign.key)) continue;
+    if (layer_overrides && foreign.key == std::string_view("per_layer_config")) continue;
     const std::string found = DumpJson(*it);
     if (!Contains(foreign.neutral, found))
       Fail(ErrorKind::kUnsupported, "{}: {} {} is not supported; supported: {}", where, foreign.key,

@@ -33,7 +33,8 @@ Json CompleteConfig(const Json& config, const ConfigClass& type, bool sizes);
 
 /// Keys that would change what the model computes in a way that no architecture here has: Error{kUnsupported} naming
 /// key and value.
-void RefuseForeignKeys(const Json& config, const ConfigClass& type, std::string_view where);
+/// `layer_overrides`: the architecture reads per_layer_config.
+void RefuseForeignKeys(const Json& config, const ConfigClass& type, bool layer_overrides, std::string_view where);
 
 /// Keys that neither the class nor this program knows, in the file's order; none of those that only describe.
 std::vector<std::string> UnknownKeys(const Json& config, const ConfigClass& type);

@@ -34,6 +34,7 @@ constexpr std::array kRows = {
     EngineRow{"qwen35moe",     kSilu,      kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, false},
     EngineRow{"gemma2",        kGeluTanh,  kMay,  kNo,   kNo,    kTied,   true,  false, kNone,        false, true},
     EngineRow{"gemma3",        kGeluTanh,  kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, true},
+    EngineRow{"gemma4",        kGeluTanh,  kNo,   kNo,   kNo,    kEither, true,  false, kFreqsAlways, false, true},
     EngineRow{"phi3",          kSilu,      kMay,  kNo,   kNo,    kEither, false, false, kLong,        false, false},
     EngineRow{"glm4",          kSilu,      kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, false},
     EngineRow{"command-r",     kSilu,      kMay,  kNo,   kNo,    kTied,   false, false, kNone,        false, false},
@@ -79,6 +80,7 @@ bool Loads(const EngineRow& row, std::string_view table, bool longrope) {
     case kNone:
       return false;
     case kFreqs:
+    case kFreqsAlways:
       return table == "rope_freqs.weight";
     case kFreqsOrLong:
       return (table == "rope_freqs.weight") != longrope;
@@ -102,6 +104,25 @@ void WhyNotLatent(const ModelConfig& c, std::vector<std::string>& why) {
   for (int64_t i = 0; i < c.n_layers && e.count > 0; ++i)
     if (c.Layer(i).experts && e.shared_feed_forward == 0)
       return why.push_back("wants an expert that every token passes");
+}
+
+/// Layers that keep no keys and values take those of the last two that do: with a window, those of the last but one.
+void WhyNotSharedKeys(const ModelConfig& c, std::vector<std::string>& why) {
+  int64_t own = 0, windows = 0;
+  for (int64_t i = 0; i < c.n_layers; ++i) {
+    own += c.Layer(i).kv_back == 0;
+    windows += c.Layer(i).window > 0;
+  }
+  if (own < 2) why.push_back("wants two layers with keys and values at least");
+  if (windows == 0) why.push_back("wants layers with a window");
+  for (int64_t i = 0; i < c.n_layers; ++i) {
+    const LayerConfig layer = c.Layer(i);
+    const int64_t owner = own - (layer.window > 0 ? 2 : 1);
+    if (layer.kv_back > 0 && i - layer.kv_back != owner)
+      return why.push_back(
+          fmt::format("takes the keys and values of layer {} for layer {}, which has those of layer {}", owner, i,
+                      i - layer.kv_back));
+  }
 }
 
 void WhyNotExperts(const ModelConfig& c, std::vector<std::string>& why) {
@@ -159,9 +180,11 @@ std::vector<std::string> WhyNotLoaded(const EngineRow& row, const ModelConfig& c
   if (row.name == "gemma2" && (c.attention_softcap == 0 || c.logit_softcap == 0))
     why.push_back("divides by the caps of scores and logits; this model has none (the answer is not a number)");
   const RopeScaling& rope = c.rope_scaling;
-  if (row.name == "gemma3" && rope.kind == RopeScaling::Kind::kYarn && c.sliding_window > 0 &&
+  if ((row.name == "gemma3" || row.name == "gemma4") && rope.kind == RopeScaling::Kind::kYarn && c.sliding_window > 0 &&
       rope.attention_factor > 0 && std::abs(rope.attention_factor - DefaultYarnAttention(rope.factor)) > 1e-6)
     why.push_back("applies an attention_factor of YaRN to layers with a window too");
+  if (row.tables == kFreqsAlways && tables.empty()) why.push_back("wants rope_freqs.weight");
+  if (row.name == "gemma4") WhyNotSharedKeys(c, why);
   if (row.name == "llama4" && c.sliding_window == 0) why.push_back("stops at a llama4 without chunks of attention");
   WhyNotLatent(c, why);
   WhyNotExperts(c, why);

@@ -24,6 +24,7 @@ struct EngineRow {
     kFreqs,        // rope_freqs.weight
     kFreqsOrLong,  // or, where rope.scaling.type is longrope, the two of longrope
     kLong,         // those two only
+    kFreqsAlways,  // rope_freqs.weight, without which it loads nothing
   } tables;
   bool yarn_betas;  // takes YaRN's beta_fast and beta_slow from the file; else 32 and 1
   bool windows;     // has them; else every position is seen, whatever the file says

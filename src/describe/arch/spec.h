@@ -62,6 +62,8 @@ struct GgufFields {
   bool Has(std::string_view key) const { return file.Find(prefix + std::string(key)) != nullptr; }
   int64_t Int(std::string_view key) const { return file.Int(prefix + std::string(key)); }
   int64_t Int(std::string_view key, int64_t fallback) const { return file.Int(prefix + std::string(key), fallback); }
+  /// Of a layer: its item of an array, or the one number for all.
+  int64_t OfLayer(std::string_view key, int64_t layer, int64_t fallback) const;
   double Number(std::string_view key, double fallback) const {
     return file.Number(prefix + std::string(key), fallback);
   }
@@ -78,6 +80,8 @@ struct ArchitectureSpec {
   bool gguf_tiled_heads = false;                          // DeltaConfig::tiled of GGUF
   bool gguf_folds = false;                                // GGUF has the multipliers in the weights (Folded)
   bool gguf_zero_heads = false;                           // GGUF: layers without attention have 0 key-value heads
+  bool gguf_layers_differ = false;  // GGUF: in key-value heads and feed-forward sizes, which the description reads
+  bool layer_overrides = false;     // Hugging Face: reads per_layer_config
   ModuleRoots roots = {};
   std::vector<StoredName> hf = {}, gguf = {};                     // where they differ from Llama's and from ours
   std::vector<std::pair<const char*, const char*>> hf_keys = {};  // this model's key, Llama's key
@@ -98,6 +102,7 @@ struct ArchitectureSpec {
   };
   RopeKind rope_main = {}, rope_local = {};
   const char* rope_default = nullptr;  // rope_parameters of a file that states no rotation
+  bool proportional_rope = false;      // RoPE of type proportional
   bool rope_flat = false;  // an object without these names is that of the main kind; the local one is not scaled
   /// The model_type of one of the classes.
   std::string_view TypeOf(std::string_view hf_class) const {
@@ -177,6 +182,7 @@ ArchitectureSpec Qwen2Spec();
 ArchitectureSpec Qwen3Spec();
 ArchitectureSpec Gemma2Spec();
 ArchitectureSpec Gemma3Spec();
+ArchitectureSpec Gemma4Spec();
 ArchitectureSpec Phi3Spec();
 ArchitectureSpec GraniteSpec();
 ArchitectureSpec Granite4Spec();

@@ -9,15 +9,15 @@ namespace assay {
 
 std::span<const ArchitectureSpec> ArchitectureSpecs() {
   static const std::vector<ArchitectureSpec> kTable = {
-      LlamaSpec(),        Mistral3Spec(),    SmolLm3Spec(),   Qwen2Spec(),      Qwen3Spec(),         Gemma2Spec(),
-      Gemma3Spec(),       Phi3Spec(),        GraniteSpec(),   Granite4Spec(),   GraniteHybridSpec(), Glm4Spec(),
-      CommandRSpec(),     Cohere2Spec(),     Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),       Qwen2MoeSpec(),
-      Qwen3MoeSpec(),     GptOssSpec(),      Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),    GlmDsaSpec(),
-      DeepSeek4Spec(),    BitNetSpec(),      Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),     SeedOssSpec(),
-      GlmSpec(),          Glm4MoeSpec(),     Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),    GraniteMoeSpec(),
-      Olmo2Spec(),        Olmo3Spec(),       Exaone4Spec(),   ApertusSpec(),    HunyuanDenseSpec(),  HunyuanMoeSpec(),
-      MiniMaxM2Spec(),    Glm4MoeLiteSpec(), Lfm2Spec(),      Lfm2MoeSpec(),    FalconH1Spec(),      NemotronHSpec(),
-      NemotronHMoeSpec(), NemotronSpec(),
+      LlamaSpec(),      Mistral3Spec(),     SmolLm3Spec(),     Qwen2Spec(),     Qwen3Spec(),      Gemma2Spec(),
+      Gemma3Spec(),     Gemma4Spec(),       Phi3Spec(),        GraniteSpec(),   Granite4Spec(),   GraniteHybridSpec(),
+      Glm4Spec(),       CommandRSpec(),     Cohere2Spec(),     Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),
+      Qwen2MoeSpec(),   Qwen3MoeSpec(),     GptOssSpec(),      Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),
+      GlmDsaSpec(),     DeepSeek4Spec(),    BitNetSpec(),      Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),
+      SeedOssSpec(),    GlmSpec(),          Glm4MoeSpec(),     Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),
+      GraniteMoeSpec(), Olmo2Spec(),        Olmo3Spec(),       Exaone4Spec(),   ApertusSpec(),    HunyuanDenseSpec(),
+      HunyuanMoeSpec(), MiniMaxM2Spec(),    Glm4MoeLiteSpec(), Lfm2Spec(),      Lfm2MoeSpec(),    FalconH1Spec(),
+      NemotronHSpec(),  NemotronHMoeSpec(), NemotronSpec(),
   };
   return kTable;
 }
@@ -61,6 +61,16 @@ bool HfFields::Has(const char* key) const {
 
 int64_t ReadWindow(const HfFields& in, int64_t fallback) {
   return in.Stated("sliding_window") ? in.Int("sliding_window", 0) : fallback;
+}
+
+int64_t GgufFields::OfLayer(std::string_view key, int64_t layer, int64_t fallback) const {
+  const std::string whole = prefix + std::string(key);
+  const GgufValue* value = file.Find(whole);
+  if (!value || value->type != GgufType::kArray) return file.Int(whole, fallback);
+  if (GgufTypeBytes(value->element) == 0 || static_cast<int64_t>(value->count) <= layer)
+    Fail(ErrorKind::kCorrupt, "{}: metadata {}: expected an item for each layer, found {}", file.where, whole,
+         value->count);
+  return value->ItemInteger(static_cast<uint64_t>(layer));
 }
 
 int64_t HfFields::Int(const char* key) const {

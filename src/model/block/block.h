@@ -33,7 +33,8 @@ struct BatchShape {
 struct SharedScratch {
   SharedScratch(Arena& arena, const ModelConfig& config, const BatchShape& shape, int64_t prepared_bytes);
   float* angles;        // [n, 2, rotary_dim / 2] cosines and sines of each position
-  float* local_angles;  // the same for layers with local_rope; null: there are none
+  float* local_angles;  // [n, 2, its rotary_dim / 2] the same for layers with local_rope; null: there are none
+  float* per_layer;     // [n, n_layers, per_layer_input] what layers take of the tokens themselves; null: nothing
   int32_t* chosen;      // [n, top_k] what the last indexer chose, where a token does not see all (indexer.h)
   std::byte* prepared;  // activations as kernels read them
   int64_t prepared_bytes;

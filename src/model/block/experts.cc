@@ -21,6 +21,7 @@ struct Guest {
   int64_t token;
   float weight;
 };
+using Guests = std::vector<std::vector<Guest>>;  // of each expert
 
 class Experts : public Block {
  public:
@@ -37,10 +38,25 @@ class Experts : public Block {
           in(arena.Floats(shape.n * block.config_.hidden)),
           result(arena.Floats(shape.n * block.config_.hidden)),
           inner(arena, shape.n,
-                std::max(block.config_.experts.feed_forward, block.config_.experts.shared_feed_forward)) {}
+                std::max({block.config_.experts.feed_forward, block.config_.experts.shared_feed_forward,
+                          block.beside_ ? block.beside_->width : 0})),
+          normed(block.beside_ ? arena.Floats(shape.n * block.config_.hidden) : nullptr),
+          sum(block.beside_ ? arena.Floats(shape.n * block.config_.hidden) : nullptr) {}
     float *scores, *in, *result;
     FeedForward::Scratch inner;
+    float *normed, *sum;  // beside a dense block
   };
+  /// A dense block beside the experts, and the norms of both: all three parts read the residual itself.
+  struct Beside {
+    int64_t width;
+    FeedForward dense;
+    NormWeights dense_norm, dense_post_norm, experts_norm, experts_post_norm;
+    Vector router_norm;   // [hidden]
+    Vector expert_scale;  // [count] on the experts' weights, or empty
+  };
+  void RunBeside(const Pass& pass, const Scratch& scratch, const float* x, float* out) const;
+  Guests Invite(const Pass& pass, const Scratch& scratch, const float* x) const;
+  void AddExperts(const Pass& pass, const Scratch& scratch, const Guests& guests, const float* x, float* out) const;
   void Score(float* scores) const;
   std::vector<int64_t> Allowed(const std::vector<float>& merit) const;
   void Choose(int32_t token, float* scores, std::vector<Route>& out) const;
@@ -55,6 +71,7 @@ class Experts : public Block {
   std::vector<FeedForward> experts_;
   std::optional<FeedForward> shared_;
   Vector shared_gate_;  // [hidden] or empty
+  std::optional<Beside> beside_;
 };
 
 Experts::Experts(const BlockContext& context, const WeightReader& reader) : config_(context.config) {
@@ -66,6 +83,16 @@ Experts::Experts(const BlockContext& context, const WeightReader& reader) : conf
   experts_.reserve(static_cast<size_t>(e.count));
   for (int64_t i = 0; i < e.count; ++i)
     experts_.emplace_back(c, reader, "." + std::to_string(i), e.feed_forward, c.gated);
+  if (e.beside_dense) {
+    const int64_t width = c.FeedForward(context.layer);
+    beside_.emplace(Beside{width, FeedForward(c, reader, "", width, c.gated), reader.ReadNorm("ffn_norm", c.hidden),
+                           reader.ReadNorm("post_ffw_norm_1", c.hidden), reader.ReadNorm("pre_ffw_norm_2", c.hidden),
+                           reader.ReadNorm("post_ffw_norm_2", c.hidden),
+                           reader.ReadVector("ffn_gate_inp_scale.weight", c.hidden),
+                           reader.ReadOptionalVector("ffn_down_exps_scale.weight", e.count)});
+    const float scale = 1.0f / std::sqrt(static_cast<float>(c.hidden));
+    for (float& weight : beside_->router_norm) weight *= scale;
+  }
   if (e.shared_feed_forward == 0) return;
   shared_.emplace(c, reader, "_shexp", e.shared_feed_forward, c.gated);
   if (e.shared_gate) shared_gate_ = reader.ReadTable("ffn_gate_inp_shexp.weight", 1, c.hidden);
@@ -126,6 +153,8 @@ void Experts::Choose(int32_t token, float* scores, std::vector<Route>& out) cons
   out.clear();
   for (int64_t i : order) {
     float weight = e.renormalize ? scores[i] / sum : scores[i];
+    const bool scaled = beside_ && !beside_->expert_scale.empty();
+    if (scaled) weight *= beside_->expert_scale[static_cast<size_t>(i)];
     out.push_back({i, weight * static_cast<float>(e.scale)});
   }
 }
@@ -176,33 +205,62 @@ void Experts::RunExpert(const Pass& pass, const Scratch& scratch, const FeedForw
   });
 }
 
-// Tokens are grouped by expert; experts go by their number, so a token's sum has an order of its own whatever stands
-// beside it.
-void Experts::Run(const Pass& pass, const float* x, float* out) const {
+// Each expert's tokens. x [n, hidden]: what the router reads.
+Guests Experts::Invite(const Pass& pass, const Scratch& scratch, const float* x) const {
   const int64_t n = pass.n(), count = config_.experts.count;
-  Arena::Scope scope(pass.arena);
-  const Scratch scratch(pass.arena, *this, pass.shape);
   Multiply(pass, {x, config_.hidden}, n, {{router_, {scratch.scores, count}}});
-  std::vector<std::vector<Guest>> guests(static_cast<size_t>(count));
+  Guests guests(static_cast<size_t>(count));
   std::vector<Route> routes;
   for (int64_t t = 0; t < n; ++t) {
     Choose(pass.token(t).id, scratch.scores + t * count, routes);
     for (const Route& route : routes) guests[static_cast<size_t>(route.expert)].push_back({t, route.weight});
   }
-  RunShared(pass, scratch, x, out);
+  return guests;
+}
+
+// Adds to out [n, hidden] what the experts make of x [n, hidden]. Tokens are grouped by expert; experts go by their
+// number, so a token's sum has an order of its own whatever stands beside it.
+void Experts::AddExperts(const Pass& pass, const Scratch& scratch, const Guests& guests, const float* x,
+                         float* out) const {
   // A table of tokens may name an expert twice: scratch is for n at a time.
   for (size_t i = 0; i < guests.size(); ++i)
     for (std::span<const Guest> rest = guests[i]; !rest.empty();) {
-      const size_t some = std::min(rest.size(), static_cast<size_t>(n));
+      const size_t some = std::min(rest.size(), static_cast<size_t>(pass.n()));
       RunExpert(pass, scratch, experts_[i], rest.first(some), x, out);
       rest = rest.subspan(some);
     }
+}
+
+void Experts::Run(const Pass& pass, const float* x, float* out) const {
+  Arena::Scope scope(pass.arena);
+  const Scratch scratch(pass.arena, *this, pass.shape);
+  if (beside_) return RunBeside(pass, scratch, x, out);
+  const Guests guests = Invite(pass, scratch, x);
+  RunShared(pass, scratch, x, out);
+  AddExperts(pass, scratch, guests, x, out);
+}
+
+void Experts::RunBeside(const Pass& pass, const Scratch& scratch, const float* x, float* out) const {
+  const int64_t n = pass.n(), hidden = config_.hidden;
+  const ConstRows in{x, hidden};
+  const Rows normed{scratch.normed, hidden}, sum{scratch.sum, hidden}, result{out, hidden};
+  NormalizeRms(pass, config_.rms_epsilon, beside_->router_norm, in, n, normed);
+  const Guests guests = Invite(pass, scratch, scratch.normed);
+  Normalize(pass, config_, beside_->experts_norm, in, n, normed);
+  std::fill_n(scratch.sum, n * hidden, 0.0f);
+  AddExperts(pass, scratch, guests, scratch.normed, scratch.sum);
+  Normalize(pass, config_, beside_->experts_post_norm, sum, n, sum);
+  Normalize(pass, config_, beside_->dense_norm, in, n, normed);
+  beside_->dense.Run(pass, scratch.inner, scratch.normed, n, out);
+  Normalize(pass, config_, beside_->dense_post_norm, result, n, result);
+  AddRows(pass, sum, hidden, result);
 }
 
 void Experts::VisitLinears(const LinearVisitor& visit) const {
   visit(router_);
   for (const FeedForward& expert : experts_) expert.VisitLinears(visit);
   if (shared_) shared_->VisitLinears(visit);
+  if (beside_) beside_->dense.VisitLinears(visit);
 }
 
 }  // namespace

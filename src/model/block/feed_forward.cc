@@ -55,8 +55,8 @@ namespace {
 
 class DenseBlock : public Block {
  public:
-  DenseBlock(const ModelConfig& config, const WeightReader& reader)
-      : width_(config.feed_forward), feed_forward_(config, reader, "", width_, config.gated) {
+  DenseBlock(const ModelConfig& config, const LayerConfig& layer, const WeightReader& reader)
+      : width_(config.FeedForward(layer)), feed_forward_(config, reader, "", width_, config.gated) {
     feed_forward_.ReadSubNorm(reader);
   }
   void Plan(const BatchShape& shape, Arena& arena) const override { FeedForward::Scratch(arena, shape.n, width_); }
@@ -74,7 +74,7 @@ class DenseBlock : public Block {
 }  // namespace
 
 BlockPointer LoadFeedForward(const BlockContext& context, const WeightReader& reader) {
-  return std::make_unique<DenseBlock>(context.config, reader);
+  return std::make_unique<DenseBlock>(context.config, context.layer, reader);
 }
 
 }  // namespace assay

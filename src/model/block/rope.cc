@@ -10,7 +10,7 @@
 namespace assay {
 
 RopeTable::RopeTable(const ModelConfig& config, Kind kind) {
-  int64_t dim = config.rotary_dim;
+  int64_t dim = kind == Kind::kLocal ? config.LocalRotaryDim() : config.rotary_dim;
   auto half = static_cast<size_t>(dim / 2);
   frequencies_.resize(half);
   auto base = static_cast<float>(kind == Kind::kLocal ? config.rope_local_theta : config.rope_theta);
@@ -25,6 +25,9 @@ RopeTable::RopeTable(const ModelConfig& config, Kind kind) {
     case RopeScaling::Kind::kLong:
       magnitude_ = static_cast<float>(scaling.attention_factor);
       break;
+    case RopeScaling::Kind::kProportional:
+      std::fill(frequencies_.begin() + scaling.turned, frequencies_.end(), 0.0f);
+      [[fallthrough]];
     case RopeScaling::Kind::kLinear:
       for (float& f : frequencies_) f = static_cast<float>(f / factor);
       break;
@@ -92,11 +95,11 @@ RopeAngles::RopeAngles(const ModelConfig& config) : main_(config, RopeTable::Kin
 }
 
 void RopeAngles::Angles(const Pass& pass) const {
-  const int64_t half = main_.half();
   pass.pool.For(pass.n(), 16, [&](int64_t begin, int64_t end, int) {
     for (int64_t t = begin; t < end; ++t) {
       const RopeTable& rope = pass.sequence(t).long_rope() ? *long_ : main_;
       auto fill = [&](const RopeTable& table, float* angles) {
+        const int64_t half = table.half();
         table.Angles(pass.position(t), angles + t * 2 * half, angles + (t * 2 + 1) * half);
       };
       fill(rope, pass.shared.angles);
