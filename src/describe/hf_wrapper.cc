@@ -18,6 +18,10 @@ const std::vector<HfWrapper>& Wrappers() {
        "gemma4",
        "gemma4_text",
        {"vision_tower.", "embed_vision.", "audio_tower.", "embed_audio."}},
+      {"Gemma4UnifiedForConditionalGeneration",
+       "gemma4_unified",
+       "gemma4_unified_text",
+       {"vision_embedder.", "embed_vision.", "audio_embedder.", "embed_audio."}},
       {"Llama4ForConditionalGeneration", "llama4", "llama4_text", {"vision_model.", "multi_modal_projector."}},
       {"Qwen3_5ForConditionalGeneration", "qwen3_5", "qwen3_5_text", {"visual."}},
       {"Qwen3_5MoeForConditionalGeneration", "qwen3_5_moe", "qwen3_5_moe_text", {"visual."}},
@@ -55,6 +59,7 @@ struct TextClass {
 constexpr TextClass kTexts[] = {
     {"gemma3_text", "Gemma3ForCausalLM", "gemma3_text"},
     {"gemma4_text", "Gemma4ForCausalLM", "gemma4_text"},
+    {"gemma4_unified_text", "Gemma4ForCausalLM", "gemma4_text", R"({"hidden_size_per_layer_input": 0})"},
     {"llama4_text", "Llama4ForCausalLM", "llama4_text"},
     {"qwen3_5_text", "Qwen3_5ForCausalLM", "qwen3_5_text"},
     {"qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", "qwen3_5_moe_text"},

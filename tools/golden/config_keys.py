@@ -402,7 +402,8 @@ def case(name, assay=None):
 
 
 # Language models inside of others whose configuration has a class of its own, and the class of ours that computes the same.
-TEXTS_OF_OTHERS = {"Qwen2VLTextConfig": "qwen2", "Qwen2_5_VLTextConfig": "qwen2", "Qwen3VLTextConfig": "qwen3", "Qwen3VLMoeTextConfig": "qwen3_moe"}
+TEXTS_OF_OTHERS = {"Qwen2VLTextConfig": "qwen2", "Qwen2_5_VLTextConfig": "qwen2", "Qwen3VLTextConfig": "qwen3", "Qwen3VLMoeTextConfig": "qwen3_moe",
+                   "Gemma4UnifiedTextConfig": "gemma4_moe"}
 
 
 def table():

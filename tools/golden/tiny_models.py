@@ -277,6 +277,10 @@ CASES = {
                                             "sliding_attention": rope()}).to_dict(),
         vision_config=dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2, head_dim=8,
                            patch_size=4, position_embedding_size=16), **IMAGES)),
+    "gemma4_unified_images": ("Gemma4UnifiedForConditionalGeneration", lambda: transformers.Gemma4UnifiedConfig(
+        text_config=config("Gemma4UnifiedText", head_dim=8, global_head_dim=16, sliding_window=8, num_hidden_layers=3, num_kv_shared_layers=1,
+                           layer_types=["sliding_attention", "full_attention", "full_attention"]).to_dict(),
+        vision_config=dict(patch_size=4, pooling_kernel_size=1, mm_embed_dim=16, mm_posemb_size=16, output_proj_dims=16), **IMAGES)),
     "llama4_images": ("Llama4ForConditionalGeneration", lambda: transformers.Llama4Config(
         text_config=config("Llama4Text", num_local_experts=3, intermediate_size=16, intermediate_size_mlp=24, num_hidden_layers=2,
                            interleave_moe_layer_step=2, attention_chunk_size=16, floor_scale=8, attn_scale=0.3, head_dim=16,
