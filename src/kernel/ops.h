@@ -3,6 +3,7 @@
 // whatever else is computed beside it. Each dispatches once to the widest instruction set of Cpu(); the scalar path is
 // the reference (ops_ref.cc).
 
+#include <cstddef>
 #include <cstdint>
 
 namespace assay {
@@ -41,11 +42,26 @@ void Softcap(float* x, int64_t n, float cap);
 void Rope(float* x, int64_t n_heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine,
           bool interleaved);
 
-/// Keys or values of one layer of one sequence: [n_positions, n_kv_heads * head_dim], float32 or IEEE half.
+/// Keys or values of one layer of one sequence: [n_positions, n_kv_heads * head_dim], float32 or IEEE half. One after
+/// the other, or in pages; the bits of what is computed from them are the same.
 struct CacheView {
-  const void* data = nullptr;
+  const void* data = nullptr;  // the first; of rows in pages: null
   bool half = false;
-  int64_t stride = 0;  // elements from one position to the next
+  int64_t stride = 0;                       // elements from one position to the next
+  const std::byte* const* pages = nullptr;  // position p is in page p >> page_shift
+  int64_t offset = 0;                       // bytes from the beginning of a page to its first row
+  int page_shift = 62;                      // log2 of the rows of a page
+  /// Where position p is.
+  const std::byte* Row(int64_t p) const {
+    const int64_t bytes = half ? 2 : 4;
+    const std::byte* first = pages ? pages[p >> page_shift] + offset : static_cast<const std::byte*>(data);
+    return first + (p & ((int64_t{1} << page_shift) - 1)) * stride * bytes;
+  }
+  /// Positions of [p, end) that are in the page of p.
+  int64_t Together(int64_t p, int64_t end) const {
+    const int64_t next = ((p >> page_shift) + 1) << page_shift;
+    return (next < end ? next : end) - p;
+  }
 };
 
 /// How scores become weights.

@@ -455,6 +455,61 @@ TEST_P(Ops, HeadsTogetherGiveTheBitsOfOneAlone) {
   }
 }
 
+// The rows of a view in pages of 2^shift rows, each page somewhere else, behind `kOffset` bytes of something.
+struct Pages {
+  static constexpr int64_t kOffset = 64;
+  std::vector<std::vector<std::byte>> memory;
+  std::vector<const std::byte*> data;
+  CacheView view;
+  Pages(const CacheView& whole, int64_t rows, int shift) : view(whole) {
+    const int64_t row_bytes = whole.stride * (whole.half ? 2 : 4), page = int64_t{1} << shift;
+    for (int64_t first = 0; first < rows; first += page) {
+      std::vector<std::byte>& here =
+          memory.emplace_back(static_cast<size_t>(kOffset + page * row_bytes), std::byte{255});
+      std::memcpy(here.data() + kOffset, static_cast<const std::byte*>(whole.data) + first * row_bytes,
+                  static_cast<size_t>(std::min(page, rows - first) * row_bytes));
+    }
+    for (const std::vector<std::byte>& each : memory) data.push_back(each.data());
+    view.data = nullptr;
+    view.pages = data.data();
+    view.offset = kOffset;
+    view.page_shift = shift;
+  }
+};
+
+TEST_P(Ops, PagesGiveTheBitsOfRowsTogether) {
+  constexpr int64_t kPositions = 75;
+  for (int64_t head_dim : {8, 20, 64, 80, 128}) {
+    const int64_t stride = 2 * head_dim;
+    const Cache keys = MakeCache(kPositions * stride, 5), values = MakeCache(kPositions * stride, 6);
+    for (int64_t n_heads : {1, 2, 5}) {
+      const std::vector<float> q = RandomActivations(n_heads * head_dim, 7), sinks = RandomActivations(n_heads, 8),
+                               weights = RandomActivations(n_heads, 9);
+      std::vector<float> scores(static_cast<size_t>(n_heads * kPositions)), together(q.size()), apart(q.size());
+      AttentionOptions options(0.1f);
+      options.softcap = n_heads == 2 ? 3.0f : 0.0f;
+      options.sinks = n_heads == 5 ? sinks.data() : nullptr;
+      for (int shift : {0, 1, 2, 3, 5, 8}) {
+        for (bool half : {false, true}) {
+          const CacheView k = keys.View(half, stride), v = values.View(half, stride);
+          const Pages key_pages(k, kPositions, shift), value_pages(v, kPositions, shift);
+          for (auto [first, last] : {std::pair<int64_t, int64_t>{0, 0}, {0, 7}, {0, 8}, {1, 14}, {31, 33}, {0, 74}}) {
+            AttendHeads(q.data(), n_heads, k, v, head_dim, head_dim, first, last, options, scores.data(),
+                        together.data());
+            AttendHeads(q.data(), n_heads, key_pages.view, value_pages.view, head_dim, head_dim, first, last, options,
+                        scores.data(), apart.data());
+            ASSERT_EQ(together, apart) << head_dim << " " << n_heads << " " << shift << " " << first << " " << last;
+            std::vector<float> whole(static_cast<size_t>(last - first + 1)), parts(whole.size());
+            IndexScores(q.data(), weights.data(), n_heads, k, head_dim, first, last + 1, whole.data());
+            IndexScores(q.data(), weights.data(), n_heads, key_pages.view, head_dim, first, last + 1, parts.data());
+            ASSERT_EQ(whole, parts) << head_dim << " " << n_heads << " " << shift << " " << first << " " << last;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_P(Ops, IndexScores) {
   for (int64_t head_dim : {8, 16, 20, 128}) {
     constexpr int64_t kPositions = 150;

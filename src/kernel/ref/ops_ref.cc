@@ -10,9 +10,10 @@
 namespace assay::ref {
 namespace {
 
-float CacheValue(const CacheView& cache, int64_t index) {
-  return cache.half ? DecodeF16(static_cast<const uint16_t*>(cache.data)[index])
-                    : static_cast<const float*>(cache.data)[index];
+float CacheValue(const CacheView& cache, int64_t position, int64_t element) {
+  const std::byte* row = cache.Row(position);
+  return cache.half ? DecodeF16(reinterpret_cast<const uint16_t*>(row)[element])
+                    : reinterpret_cast<const float*>(row)[element];
 }
 
 }  // namespace
@@ -137,9 +138,8 @@ void AttendHead(const float* q, const CacheView& keys, const CacheView& values, 
   int64_t n = last - first + 1;
   float largest = -std::numeric_limits<float>::infinity();
   for (int64_t i = 0; i < n; ++i) {
-    int64_t at = (first + i) * keys.stride + head_offset;
     float dot = 0;
-    for (int64_t d = 0; d < head_dim; ++d) dot += q[d] * CacheValue(keys, at + d);
+    for (int64_t d = 0; d < head_dim; ++d) dot += q[d] * CacheValue(keys, first + i, head_offset + d);
     scores[i] = dot * options.scale;
   }
   if (options.softcap > 0) Softcap(scores, n, options.softcap);
@@ -154,10 +154,8 @@ void AttendHead(const float* q, const CacheView& keys, const CacheView& values, 
     sum += scores[i];
   }
   for (int64_t d = 0; d < head_dim; ++d) out[d] = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    int64_t at = (first + i) * values.stride + head_offset;
-    for (int64_t d = 0; d < head_dim; ++d) out[d] += scores[i] * CacheValue(values, at + d);
-  }
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t d = 0; d < head_dim; ++d) out[d] += scores[i] * CacheValue(values, first + i, head_offset + d);
   float inverse = 1.0f / sum;
   for (int64_t d = 0; d < head_dim; ++d) out[d] *= inverse;
 }
@@ -179,7 +177,7 @@ void IndexScores(const float* q, const float* weights, int64_t n_heads, const Ca
     float sum = 0;
     for (int64_t h = 0; h < n_heads; ++h) {
       float dot = 0;
-      for (int64_t d = 0; d < head_dim; ++d) dot += q[h * head_dim + d] * CacheValue(keys, i * keys.stride + d);
+      for (int64_t d = 0; d < head_dim; ++d) dot += q[h * head_dim + d] * CacheValue(keys, i, d);
       sum += weights[h] * (dot < 0 ? 0.0f : dot);
     }
     out[i - begin] = sum;
