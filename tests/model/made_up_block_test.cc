@@ -131,14 +131,17 @@ TEST_F(MadeUpBlock, KeepsWhatItsRowSays) {
   const LayerCache& cache = sequence.layer(1);
   EXPECT_EQ(cache.rows, kWindow - 1 + kStepTokens);
   EXPECT_EQ(cache.planes[1].rows, kCapacity / 3);
-  // Keys and values of the first layer, then a window, the sums and the state.
-  const int64_t first = 2 * kCapacity * 128 * 4, second = (kWindow - 1 + kStepTokens + kCapacity / 3 + 1) * 256 * 4;
-  EXPECT_EQ(sequence.bytes(), first + second);
-  EXPECT_EQ(PlanCache(model_.config(), format_, kCapacity, kinds_).bytes, first + second);
+  // Keys and values of the first layer in pages, of which 600 positions take three; then a window, the sums (no page
+  // has a whole number of them) and the state.
+  const int64_t page = 2 * kPagePositions * 128 * 4, second = (kWindow - 1 + kStepTokens + kCapacity / 3 + 1) * 256 * 4;
+  EXPECT_EQ(sequence.bytes(), second);
+  EXPECT_EQ(sequence.PagesToTake(kCapacity), 3);
+  EXPECT_EQ(PlanCache(model_.config(), format_, kCapacity, kinds_).bytes, 3 * page + second);
   // The window moves, the other plane does not.
   Run(sequence, 0, 400);
   Run(sequence, 400, 600);
   EXPECT_EQ(sequence.base(1), 400 - kWindow + 1);
+  EXPECT_EQ(sequence.bytes(), 3 * page + second);
   EXPECT_EQ(sequence.Restorable(500), 0) << "a state cannot be taken back";
 }
 

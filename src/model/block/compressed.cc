@@ -131,7 +131,11 @@ int64_t CompressedAttention::Gather(const Pass& pass, int64_t t, std::byte* rows
     return window + top_k;
   }
   const int64_t entries = Indexed(layer_.compress, position);
-  std::memcpy(rows, sequence.Row(index_, kEntries, 0), static_cast<size_t>(entries * bytes));
+  for (int64_t row = 0; row < entries;) {
+    const int64_t together = sequence.Together(index_, kEntries, row, entries);
+    std::memcpy(rows + row * bytes, sequence.Row(index_, kEntries, row), static_cast<size_t>(together * bytes));
+    row += together;
+  }
   return window + entries;
 }
 

@@ -21,8 +21,9 @@ using BlockPointer = std::unique_ptr<const Block>;
 struct CachePlane {
   int64_t width = 0;   // elements of a row
   int64_t every = 0;   // 0: each position has a row, until a window leaves it behind; else as many have one together
-  int64_t rows = 0;    // that there is room for (PlanCache)
-  int64_t offset = 0;  // bytes from the beginning (PlanCache)
+  int64_t rows = 0;    // that there is room for, in a page where they are kept in pages (PlanCache)
+  int64_t offset = 0;  // bytes from the beginning of a page, or of what has a fixed size (PlanCache)
+  bool paged = false;  // (PlanCache)
 };
 
 /// All that a layer keeps of a sequence.
