@@ -6,9 +6,12 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
+#include <string>
 
 #include "base/error.h"
 
@@ -94,8 +97,25 @@ bool ResetPeakMemory() {
   return out.good();
 }
 
-uint64_t PhysicalMemoryBytes() {
-  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
+uint64_t MemoryLimitBytes() {
+  uint64_t limit = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
+  // Of a group and of all that it is in; a file that says "max" has no number.
+  auto consider = [&](const std::filesystem::path& root, const std::filesystem::path& group, const char* file) {
+    for (std::filesystem::path at = group.relative_path();; at = at.parent_path()) {
+      std::ifstream in(root / at / file);
+      if (uint64_t bytes = 0; in >> bytes) limit = std::min(limit, bytes);
+      if (at.empty()) return;
+    }
+  };
+  std::ifstream groups("/proc/self/cgroup");  // HIERARCHY:CONTROLLERS:PATH
+  for (std::string line; std::getline(groups, line);) {
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
+    if (controllers.empty()) consider("/sys/fs/cgroup", path, "memory.max");
+    if (controllers == "memory") consider("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes");
+  }
+  return limit;
 }
 
 double Now() {

@@ -27,7 +27,9 @@ std::string CpuFeatureText(const CpuFeatures& features);
 /// allows.
 uint64_t PeakMemoryBytes();
 bool ResetPeakMemory();
-uint64_t PhysicalMemoryBytes();
+/// That this process may have: the machine's memory, or the limit of its control groups (containers) where that is
+/// less.
+uint64_t MemoryLimitBytes();
 
 /// Seconds on a monotonic clock.
 double Now();
