@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "dialect/call/call_syntax.h"
+#include "engine/memory.h"
 #include "engine/scheduler.h"
 
 namespace assay {
@@ -49,6 +50,11 @@ std::string Engine::Refusal(std::span<const int32_t> prompt, int64_t max_tokens)
   return length == 0 ? "the prompt has no tokens" : "";
 }
 
+int64_t Engine::CacheBudget(int64_t most_positions) const {
+  if (options_.cache_bytes > 0) return options_.cache_bytes;
+  return std::max(DefaultCacheBytes(*model_), PlanCache(model_->config(), model_->arithmetic(), most_positions).bytes);
+}
+
 void Engine::Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                       Progress& progress) {
   auto report = [&](size_t index, const Answer& answer) {
@@ -57,31 +63,42 @@ void Engine::Generate(std::span<const Request> requests, const std::function<voi
   };
   std::vector<std::vector<int32_t>> prompts;
   std::vector<size_t> order;  // prompts sorted, so that neighbours begin alike
+  int64_t most_positions = 0;
+  auto refuse = [&](size_t i, std::string why) {
+    Answer refused;
+    refused.finish = "error";
+    refused.error = std::move(why);
+    refused.prompt_tokens = std::ssize(prompts[i]);
+    report(i, refused);
+  };
   for (size_t i = 0; i < requests.size(); ++i) {
     const Request& request = requests[i];
     std::vector<int32_t>& prompt = prompts.emplace_back();
-    Answer refused;
-    refused.finish = "error";
+    std::string refusal;
     try {
       prompt = request.prompt ? request.prompt->ids : Prepare(request.question).ids;
-      refused.error = Refusal(prompt, request.sampling.max_tokens);
+      refusal = Refusal(prompt, request.sampling.max_tokens);
     } catch (const Error& error) {
-      refused.error = error.what();
+      refusal = error.what();
     }
-    refused.prompt_tokens = std::ssize(prompt);
-    if (refused.error.empty())
-      order.push_back(i);
-    else
-      report(i, refused);
+    if (!refusal.empty()) {
+      refuse(i, std::move(refusal));
+      continue;
+    }
+    order.push_back(i);
+    most_positions = std::max(most_positions, std::ssize(prompt) + request.sampling.max_tokens);
   }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return prompts[a] < prompts[b]; });
   Scheduler scheduler(*model_, *tokenizer_, rules_, pool_, workspace_,
-                      {options_.batch_size, options_.batch_tokens, options_.cache_bytes});
+                      {options_.batch_size, options_.batch_tokens, CacheBudget(most_positions)});
   std::unordered_map<Scheduler::Id, size_t> indices;
   for (size_t i : order) {
     const Request& request = requests[i];
-    indices.emplace(
-        scheduler.Submit({std::move(prompts[i]), request.sampling, request.top_logprobs, bool(request.stream)}), i);
+    try {
+      indices.emplace(scheduler.Submit({prompts[i], request.sampling, request.top_logprobs, bool(request.stream)}), i);
+    } catch (const Error& error) {
+      refuse(i, error.what());
+    }
   }
   while (!scheduler.idle()) {
     for (const Scheduler::Event& event : scheduler.Step()) {

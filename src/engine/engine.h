@@ -20,7 +20,7 @@ struct EngineOptions {
   int batch_size = 8;          // sequences that decode together
   int64_t batch_tokens = 256;  // most tokens of one step
   int64_t context = 0;         // most tokens of one sequence; 0: the model's
-  int64_t cache_bytes = 0;     // of what sequences that decode together remember; 0: no limit
+  int64_t cache_bytes = 0;     // most of what sequences remember; 0: DefaultCacheBytes, more where a request needs it
   PromptOptions prompt;
 };
 
@@ -41,7 +41,8 @@ class Engine : public Backend, public Scorer {
   std::string CallSyntax() const override;
   void SetClock(int64_t now_s) override { prompts_->set_now(now_s); }
   Scorer* scorer() override { return this; }
-  /// A request that does not fit the context gets Answer::error; nothing is truncated in silence.
+  /// A request that does not fit the context, or the memory it is allowed, gets Answer::error; nothing is truncated in
+  /// silence.
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override;
 
@@ -63,6 +64,7 @@ class Engine : public Backend, public Scorer {
  private:
   /// Why a prompt cannot be answered; empty: it can.
   std::string Refusal(std::span<const int32_t> prompt, int64_t max_tokens) const;
+  int64_t CacheBudget(int64_t most_positions) const;
   /// What is wrong with a prompt's tokens; empty: nothing. A tokenizer may know tokens that the model has no row for.
   std::string UnknownToken(std::span<const int32_t> ids) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "system/file.h"
+#include "system/machine.h"
 
 namespace assay {
 namespace {
@@ -26,6 +27,13 @@ MemoryUse SumOfPlanes(const Model& model, Count count) {
 }
 
 }  // namespace
+
+int64_t DefaultCacheBytes(const Model& model) {
+  const auto all = static_cast<int64_t>(MemoryLimitBytes());
+  const auto weights =
+      static_cast<int64_t>(SumOfPlanes(model, [](std::span<const std::byte> plane) { return plane.size(); }).weights());
+  return std::max((all - weights) / 4, all / 16);
+}
 
 MemoryUse PlanMemory(const Model& model, int64_t context, int64_t batch_tokens, int threads) {
   MemoryUse plan = SumOfPlanes(model, [](std::span<const std::byte> plane) { return plane.size(); });

@@ -15,6 +15,10 @@ struct MemoryUse {
   uint64_t total() const { return weights() + kv_cache + scratch; }
 };
 
+/// What sequences of a model may remember on this machine unless told otherwise: a quarter of the memory that its
+/// weights leave, and never less than a sixteenth of it all.
+int64_t DefaultCacheBytes(const Model& model);
+
 /// For one sequence of `context` tokens that is read `batch_tokens` (at most kStepTokens) at a time.
 MemoryUse PlanMemory(const Model& model, int64_t context, int64_t batch_tokens, int threads);
 

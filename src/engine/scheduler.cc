@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
+#include <unordered_set>
+#include <utility>
 
 #include "base/error.h"
 #include "kernel/ops.h"
@@ -11,13 +14,7 @@
 namespace assay {
 namespace {
 
-constexpr size_t kPrefixWorthSharing = 8;  // tokens: below, copying costs about what computing does
-
-size_t CommonPrefix(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
-  const size_t n = std::min(a.size(), b.size());
-  return static_cast<size_t>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
-                             a.begin());
-}
+constexpr size_t kPrefixWorthSharing = 8;  // tokens: for fewer nobody waits
 
 int64_t Positions(const TokenRequest& request) {
   return static_cast<int64_t>(request.prompt.size()) + request.sampling.max_tokens;
@@ -61,10 +58,10 @@ std::string RawText(const Tokenizer& tokenizer, const Answer& answer) {
 
 }  // namespace
 
-/// Room for a sequence. What it remembers outlives its request, for those that begin alike.
+/// Room for a sequence.
 struct Scheduler::Slot {
-  Cached cache;
-  bool active = false;
+  std::unique_ptr<Sequence> sequence;  // null: no request
+  std::vector<int32_t> tokens;         // that the sequence holds
   Id id = 0;
   TokenRequest request;
   size_t fed = 0;     // tokens of the prompt that are in the sequence
@@ -84,35 +81,36 @@ Scheduler::Scheduler(const Model& model, const Tokenizer& tokenizer, const Logit
       pool_(pool),
       workspace_(workspace),
       options_(options),
-      slots_(static_cast<size_t>(std::max(1, options.sequences))) {}
+      slots_(static_cast<size_t>(std::max(1, options.sequences))),
+      page_bytes_(PlanCache(model.config(), model.arithmetic(), 1).page_bytes) {}
 
 Scheduler::~Scheduler() = default;
 
 Scheduler::Id Scheduler::Submit(TokenRequest request) {
   ASSAY_CHECK(!request.prompt.empty());
+  const CachePlan plan = PlanCache(model_.config(), model_.arithmetic(), Positions(request));
+  if (options_.cache_bytes > 0 && plan.bytes > options_.cache_bytes)
+    Fail(ErrorKind::kResource,
+         "a prompt of {} tokens and {} to generate need {} bytes of cache memory ({} pages of {}, {} of fixed size), "
+         "{} are allowed",
+         request.prompt.size(), request.sampling.max_tokens, plan.bytes, plan.pages, plan.page_bytes, plan.fixed_bytes,
+         options_.cache_bytes);
   waiting_.push_back({next_id_, std::move(request)});
   return next_id_++;
 }
 
 bool Scheduler::Cancel(Id id) {
   for (Slot& slot : slots_)
-    if (slot.active && slot.id == id) {
-      slot.active = false;
+    if (slot.sequence && slot.id == id) {
+      Release(slot);
       return true;
     }
   return std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == id; }) > 0;
 }
 
 bool Scheduler::idle() const {
-  return waiting_.empty() && std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.active; });
-}
-
-int64_t Scheduler::bytes() const {
-  int64_t bytes = static_cast<int64_t>(logits_.size() * sizeof(float));
-  if (prefix_.sequence) bytes += prefix_.sequence->bytes();
-  for (const Slot& slot : slots_)
-    if (slot.cache.sequence) bytes += slot.cache.sequence->bytes();
-  return bytes;
+  return waiting_.empty() &&
+         std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return bool(slot.sequence); });
 }
 
 std::vector<Scheduler::Event> Scheduler::Step() {
@@ -126,49 +124,29 @@ std::vector<Scheduler::Event> Scheduler::Step() {
   model_.Forward(batch_, workspace_, pool_, logits_.data());
   for (size_t i = 0; i < owners_.size(); ++i) Accept(*owners_[i], logits_.data() + static_cast<int64_t>(i) * vocab);
   for (Slot& slot : slots_)
-    if (slot.active && slot.shared > 0 && slot.fed == slot.shared) KeepPrefix(slot);
+    if (slot.sequence && slot.shared > 0 && slot.fed == slot.shared) KeepPrefix(slot);
   return std::move(events_);
 }
 
 /// In the order they came, but for those that wait for a beginning that is being read. One that lacks memory holds up
 /// those behind it: they would take what is freed for it.
 void Scheduler::Admit() {
-  for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
-    const auto slot = std::find_if(slots_.begin(), slots_.end(), [](const Slot& each) { return !each.active; });
+  for (size_t i = 0; i < waiting_.size();) {
+    const auto slot = std::find_if(slots_.begin(), slots_.end(), [](const Slot& each) { return !each.sequence; });
     if (slot == slots_.end()) return;
-    if (WaitsForPrefix(waiting->request)) {
-      ++waiting;
-      continue;
-    }
-    if (!MakeRoom(waiting->request)) return;
-    Waiting admitted = std::move(*waiting);
-    waiting = waiting_.erase(waiting);
-    Start(*slot, std::move(admitted));
+    if (WaitsForPrefix(waiting_[i].request))
+      ++i;
+    else if (!Start(*slot, i))
+      return;
   }
 }
 
 bool Scheduler::WaitsForPrefix(const TokenRequest& request) const {
   const bool long_rope = LongRope(Positions(request));
   return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-    return slot.active && slot.shared > slot.fed && slot.cache.sequence->long_rope() == long_rope &&
+    return slot.sequence && slot.shared > slot.fed && slot.sequence->long_rope() == long_rope &&
            CommonPrefix(slot.request.prompt, request.prompt) >= slot.shared;
   });
-}
-
-/// Lets go of what ended requests remember, as far as needed. A request alone always has room.
-bool Scheduler::MakeRoom(const TokenRequest& request) {
-  if (options_.cache_bytes <= 0) return true;
-  const int64_t needed = PlanCache(model_.config(), model_.arithmetic(), Positions(request)).bytes;
-  auto fits = [&] {
-    return bytes() - static_cast<int64_t>(logits_.size() * sizeof(float)) + needed <= options_.cache_bytes;
-  };
-  bool alone = true;
-  for (Slot& slot : slots_) {
-    alone = alone && !slot.active;
-    if (!slot.active && !fits()) slot.cache = {};
-  }
-  if (!fits()) prefix_ = {};
-  return alone || fits();
 }
 
 /// The second set of rotation factors (longrope) is a request's own matter, not that of what ran before it in the slot.
@@ -177,23 +155,51 @@ bool Scheduler::LongRope(int64_t positions) const {
   return !config.rope_long_factors.empty() && positions > config.rope_scaling.original_context;
 }
 
-/// What holds most of the prompt's beginning, and how much. The last token is always computed anew: its logits are
-/// needed.
-const Scheduler::Cached* Scheduler::LongestPrefix(const std::vector<int32_t>& prompt, bool long_rope,
-                                                  size_t* length) const {
-  const Cached* best = nullptr;
-  *length = 0;
-  auto consider = [&](const Cached& cached) {
-    if (!cached.sequence || cached.sequence->long_rope() != long_rope) return;
-    const size_t common = std::min(CommonPrefix(cached.tokens, prompt), prompt.size() - 1);
-    const auto usable = static_cast<size_t>(cached.sequence->Restorable(static_cast<int64_t>(common)));
-    if (usable <= *length) return;
-    best = &cached;
-    *length = usable;
-  };
-  consider(prefix_);
-  for (const Slot& slot : slots_) consider(slot.cache);
+/// Of what ended requests remember and running ones.
+Prefixes::Match Scheduler::Longest(const std::vector<int32_t>& prompt, bool long_rope) {
+  Prefixes::Match best = prefixes_.Longest(prompt, long_rope);
+  for (const Slot& slot : slots_) {
+    if (!slot.sequence || slot.sequence->long_rope() != long_rope) continue;
+    const auto common = static_cast<int64_t>(std::min(CommonPrefix(slot.tokens, prompt), prompt.size() - 1));
+    if (const int64_t usable = slot.sequence->Restorable(common); usable > best.length)
+      best = {slot.sequence.get(), usable};
+  }
   return best;
+}
+
+int64_t Scheduler::CacheBytes() const {
+  int64_t bytes = pages_.pages() * page_bytes_ + prefixes_.fixed_bytes();
+  for (const Slot& slot : slots_)
+    if (slot.sequence) bytes += slot.sequence->plan().fixed_bytes;
+  return bytes;
+}
+
+/// What running requests may still take.
+int64_t Scheduler::PromisedPages() const {
+  int64_t pages = 0;
+  for (const Slot& slot : slots_)
+    if (slot.sequence) pages += slot.sequence->PagesToTake(Positions(slot.request));
+  return pages;
+}
+
+bool Scheduler::Exceeds(int64_t more_bytes) const {
+  return options_.cache_bytes > 0 && CacheBytes() + PromisedPages() * page_bytes_ + more_bytes > options_.cache_bytes;
+}
+
+/// Whether there is room for so many bytes beside what runs and the pages taken over, were all else let go.
+bool Scheduler::CanFit(const Prefixes::Match& match, int64_t bytes) const {
+  if (options_.cache_bytes <= 0) return true;
+  std::unordered_set<const std::byte*> pages;
+  auto add = [&](const Sequence& sequence, int64_t count) {
+    for (const Page& page : std::span(sequence.pages()).first(static_cast<size_t>(count))) pages.insert(page.get());
+  };
+  for (const Slot& slot : slots_) {
+    if (!slot.sequence) continue;
+    add(*slot.sequence, std::ssize(slot.sequence->pages()));
+    bytes += slot.sequence->plan().fixed_bytes;
+  }
+  if (match.sequence && page_bytes_ > 0) add(*match.sequence, match.length / kPagePositions);
+  return bytes + (std::ssize(pages) + PromisedPages()) * page_bytes_ <= options_.cache_bytes;
 }
 
 /// How many tokens all waiting requests that begin like this one have in common with it; 0: none does.
@@ -208,47 +214,54 @@ size_t Scheduler::SharedWithWaiting(const TokenRequest& request) const {
   return shared;
 }
 
-void Scheduler::Start(Slot& slot, Waiting waiting) {
-  const int64_t positions = Positions(waiting.request);
-  const bool long_rope = LongRope(positions);
-  size_t length = 0;
-  const Cached* best = LongestPrefix(waiting.request.prompt, long_rope, &length);
-  std::unique_ptr<Sequence>& sequence = slot.cache.sequence;
-  if (!sequence || sequence->capacity() < positions || sequence->long_rope() != long_rope) {
-    auto fresh = std::make_unique<Sequence>(model_.config(), model_.arithmetic(), positions);
-    if (best) fresh->CopyPrefix(*best->sequence, static_cast<int64_t>(length));
-    sequence = std::move(fresh);
-  } else if (best) {
-    sequence->CopyPrefix(*best->sequence, static_cast<int64_t>(length));
-  } else {
-    sequence->Truncate(0);
-  }
-  slot.id = waiting.id;
-  slot.request = std::move(waiting.request);
+/// The request at `index` of those that wait. False: there is no room for it now; a request alone always has room.
+bool Scheduler::Start(Slot& slot, size_t index) {
+  const int64_t positions = Positions(waiting_[index].request);
+  const Prefixes::Match match = Longest(waiting_[index].request.prompt, LongRope(positions));
+  const CachePlan plan = PlanCache(model_.config(), model_.arithmetic(), positions);
+  const int64_t shared_pages = page_bytes_ > 0 ? match.length / kPagePositions : 0;
+  const int64_t needed = plan.fixed_bytes + (plan.pages - shared_pages) * page_bytes_;
+  if (!CanFit(match, needed)) return false;
+  while (Exceeds(needed) && prefixes_.LetGo(match.sequence)) continue;
+  slot.sequence = std::make_unique<Sequence>(model_.config(), model_.arithmetic(), positions, pages_);
+  if (match.sequence) slot.sequence->CopyPrefix(*match.sequence, match.length);
+  slot.id = waiting_[index].id;
+  slot.request = std::move(waiting_[index].request);
+  waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
   const std::vector<int32_t>& prompt = slot.request.prompt;
-  slot.cache.tokens.assign(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(length));
-  slot.fed = length;
+  slot.tokens.assign(prompt.begin(), prompt.begin() + match.length);
+  slot.fed = static_cast<size_t>(match.length);
   const size_t shared = SharedWithWaiting(slot.request);
-  slot.shared = shared > length ? shared : 0;
+  slot.shared = shared > slot.fed ? shared : 0;
   slot.next = -1;
   slot.sampler.emplace(ToSamplerOptions(slot.request.sampling), &rules_);
   slot.answer = Answer{};
   slot.answer.prompt_tokens = static_cast<int64_t>(prompt.size());
   slot.text.clear();
   slot.streamed = 0;
-  slot.active = true;
+  while (Exceeds(0) && prefixes_.LetGo()) continue;  // of what was taken over, too
+  return true;
 }
 
-/// A copy, because the sequence goes on: a state cannot be taken back, nor what a window leaves behind.
+/// What it remembers stays, for those that begin alike.
+void Scheduler::Release(Slot& slot) {
+  prefixes_.Keep(std::move(slot.tokens), std::move(slot.sequence));
+}
+
+/// A copy of what has a fixed size, because the sequence goes on: a state cannot be taken back, nor what a window
+/// leaves behind. Pages can be shared at any time.
 void Scheduler::KeepPrefix(Slot& slot) {
-  const Sequence& sequence = *slot.cache.sequence;
-  const auto length = static_cast<int64_t>(slot.shared);
+  const auto length = static_cast<int64_t>(std::exchange(slot.shared, 0));
+  const Sequence& sequence = *slot.sequence;
+  if (sequence.plan().fixed_bytes == 0) return;
   // The capacity is what tells which rotation a sequence has.
-  prefix_.sequence = std::make_unique<Sequence>(model_.config(), model_.arithmetic(),
-                                                sequence.long_rope() ? sequence.capacity() : length);
-  prefix_.sequence->CopyPrefix(sequence, length);
-  prefix_.tokens.assign(slot.request.prompt.begin(), slot.request.prompt.begin() + length);
-  slot.shared = 0;
+  const int64_t capacity = sequence.long_rope() ? sequence.capacity() : length;
+  const int64_t needed = PlanCache(model_.config(), model_.arithmetic(), capacity).fixed_bytes;
+  while (Exceeds(needed) && prefixes_.LetGo()) continue;
+  if (Exceeds(needed)) return;  // each reads it for itself
+  auto prefix = std::make_unique<Sequence>(model_.config(), model_.arithmetic(), capacity, pages_);
+  prefix->CopyPrefix(sequence, length);
+  prefixes_.Keep({slot.tokens.begin(), slot.tokens.begin() + length}, std::move(prefix));
 }
 
 /// Fills batch_ and owners_.
@@ -257,27 +270,30 @@ void Scheduler::Collect() {
   owners_.clear();
   std::vector<Slot*> reading;
   for (Slot& slot : slots_) {
-    if (!slot.active) continue;
+    if (!slot.sequence) continue;
     if (slot.next < 0) {
       reading.push_back(&slot);
       continue;
     }
-    batch_.push_back({slot.next, slot.cache.sequence.get(), true});
-    slot.cache.tokens.push_back(slot.next);
+    batch_.push_back({slot.next, slot.sequence.get(), true});
+    slot.tokens.push_back(slot.next);
     owners_.push_back(&slot);
   }
   auto left = [](const Slot& slot) { return (slot.shared > 0 ? slot.shared : slot.request.prompt.size()) - slot.fed; };
-  // The shortest first: what they leave of their share goes to the others.
-  std::stable_sort(reading.begin(), reading.end(), [&](const Slot* a, const Slot* b) { return left(*a) < left(*b); });
   auto room = static_cast<size_t>(std::max<int64_t>(1, options_.step_tokens - static_cast<int64_t>(batch_.size())));
+  // The shortest first: what they leave of their share goes to the others. Where there is not a token for each, the
+  // oldest first, so that none waits for all that come after it.
+  std::sort(reading.begin(), reading.end(), [&, scarce = room < reading.size()](const Slot* a, const Slot* b) {
+    return !scarce && left(*a) != left(*b) ? left(*a) < left(*b) : a->id < b->id;
+  });
   for (size_t i = 0; i < reading.size() && room > 0; ++i) {
     Slot& slot = *reading[i];
     const size_t count = std::min(left(slot), std::max<size_t>(1, room / (reading.size() - i)));
     room -= count;
     for (const size_t end = slot.fed + count; slot.fed < end; ++slot.fed) {
       const bool last = slot.fed + 1 == slot.request.prompt.size();
-      batch_.push_back({slot.request.prompt[slot.fed], slot.cache.sequence.get(), last});
-      slot.cache.tokens.push_back(slot.request.prompt[slot.fed]);
+      batch_.push_back({slot.request.prompt[slot.fed], slot.sequence.get(), last});
+      slot.tokens.push_back(slot.request.prompt[slot.fed]);
       if (last) owners_.push_back(&slot);
     }
   }
@@ -333,7 +349,7 @@ void Scheduler::Finish(Slot& slot, const char* reason) {
   answer.text = slot.text;
   answer.raw = RawText(tokenizer_, answer);
   answer.answer_tokens = static_cast<int64_t>(answer.ids.size());
-  slot.active = false;
+  Release(slot);
   events_.push_back({slot.id, "", std::move(answer)});
 }
 

@@ -4,7 +4,10 @@
 //
 // Fair: requests are admitted in the order they came; in a step every answer that is being written gets its token, and
 // prompts that are being read share the rest of it evenly. Of prompts that begin alike one reads the beginning, the
-// others wait for it and take over a copy.
+// others wait for it and share its pages.
+//
+// What sequences remember stays within a budget. A request is admitted when there is room for all that it may come to,
+// so that it never has to stop; what ended requests remember makes way for it, longest unused first.
 
 #include <cstdint>
 #include <deque>
@@ -13,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/prefixes.h"
 #include "model/logit_rules.h"
 #include "model/model.h"
 #include "model/sampling.h"
@@ -24,7 +28,7 @@ namespace assay {
 struct SchedulerOptions {
   int sequences = 8;          // most that run together
   int64_t step_tokens = 256;  // most tokens of a step
-  int64_t cache_bytes = 0;    // of what sequences remember, where more than one runs; 0: no limit
+  int64_t cache_bytes = 0;    // most of what sequences remember; 0: no limit
 };
 
 /// What is to be answered, as a model sees it.
@@ -51,6 +55,7 @@ class Scheduler {
             Workspace& workspace, const SchedulerOptions& options);
   ~Scheduler();
 
+  /// Throws Error{kResource} when it would not fit into the budget alone.
   Id Submit(TokenRequest request);
   /// No more events of it. False: it was answered or cancelled before, or never submitted.
   bool Cancel(Id id);
@@ -59,25 +64,26 @@ class Scheduler {
   /// Nothing is waiting or running.
   bool idle() const;
   /// Of caches and logits now.
-  int64_t bytes() const;
+  int64_t bytes() const { return CacheBytes() + static_cast<int64_t>(logits_.size() * sizeof(float)); }
+  /// Where its sequences take their pages.
+  const PagePool& pages() const { return pages_; }
 
  private:
   struct Waiting {
     Id id;
     TokenRequest request;
   };
-  /// Tokens whose keys, values and states a sequence holds.
-  struct Cached {
-    std::unique_ptr<Sequence> sequence;
-    std::vector<int32_t> tokens;
-  };
   struct Slot;
 
   void Admit();
-  void Start(Slot& slot, Waiting waiting);
-  bool MakeRoom(const TokenRequest& request);
+  bool Start(Slot& slot, size_t index);
+  void Release(Slot& slot);
   bool LongRope(int64_t positions) const;
-  const Cached* LongestPrefix(const std::vector<int32_t>& prompt, bool long_rope, size_t* length) const;
+  Prefixes::Match Longest(const std::vector<int32_t>& prompt, bool long_rope);
+  bool CanFit(const Prefixes::Match& match, int64_t bytes) const;
+  bool Exceeds(int64_t more_bytes) const;
+  int64_t CacheBytes() const;
+  int64_t PromisedPages() const;
   size_t SharedWithWaiting(const TokenRequest& request) const;
   bool WaitsForPrefix(const TokenRequest& request) const;
   void KeepPrefix(Slot& slot);
@@ -95,7 +101,9 @@ class Scheduler {
   Id next_id_ = 1;
   std::deque<Waiting> waiting_;  // as they came
   std::vector<Slot> slots_;
-  Cached prefix_;  // the last beginning that several requests had in common
+  PagePool pages_;
+  int64_t page_bytes_;
+  Prefixes prefixes_;
   std::vector<BatchToken> batch_;
   std::vector<Slot*> owners_;  // of the tokens of the batch that want logits
   std::vector<float> logits_;

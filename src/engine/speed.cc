@@ -40,6 +40,7 @@ std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const S
     }
   };
   std::vector<BenchRow> rows;
+  int64_t cache_bytes = 0;
   progress.Begin("speed", static_cast<uint64_t>(2 * (options.repetitions + 1)), "runs");
   auto measure = [&](const char* prefix, int64_t tokens, auto&& run) {
     if (tokens <= 0) return;
@@ -50,6 +51,7 @@ std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const S
       double start = Now();
       run();
       if (i > 0) row.tokens_per_s.push_back(static_cast<double>(tokens) / (Now() - start));
+      cache_bytes = std::max(cache_bytes, sequence.bytes());
       progress.Advance(1);
       if (progress.Cancelled()) throw Interrupted();
     }
@@ -60,7 +62,7 @@ std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const S
   progress.End();
   if (used) {
     *used = ResidentWeights(model);
-    used->kv_cache = static_cast<uint64_t>(sequence.bytes());
+    used->kv_cache = static_cast<uint64_t>(cache_bytes);
     used->scratch = static_cast<uint64_t>(workspace.bytes());
   }
   return rows;

@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 #include "engine/divergence.h"
+#include "engine/memory.h"
 #include "model/tiny_checkpoint.h"
+#include "system/machine.h"
 #include "task/finish.h"
 
 namespace assay {
@@ -124,6 +126,34 @@ TEST(Engine, ScoreAgreesWithGeneration) {
   ASSERT_GE(greedy.size(), answer.ids.size());
   greedy.resize(answer.ids.size());
   EXPECT_EQ(greedy, answer.ids);
+}
+
+TEST(Engine, WhatTakesTooMuchMemoryIsAnErrorOfThatRequestAlone) {
+  auto model = TinyModel("f32", Arithmetic::kReference);
+  ThreadPool pool(1);
+  std::vector<Request> requests(2);
+  for (Request& request : requests) request.sampling.max_tokens = 4;
+  requests[0].question = std::string(200, 'a');  // a page, as the other
+  requests[1].question = "b";
+  const CachePlan page = PlanCache(model->config(), model->arithmetic(), 256);
+  EngineOptions options;
+  options.cache_bytes = page.bytes;
+  Engine enough(model, pool, options);
+  for (const Answer& answer : AnswerAll(enough, requests)) EXPECT_EQ(answer.error, "");
+  options.cache_bytes = page.bytes - 1;
+  Engine less(model, pool, options);
+  for (const Answer& answer : AnswerAll(less, requests)) {
+    EXPECT_EQ(answer.finish, "error");
+    EXPECT_GE(answer.prompt_tokens, 1);
+    EXPECT_NE(answer.error.find(fmt::format("need {0} bytes of cache memory (1 pages of {0}, 0 of fixed size), {1} are "
+                                            "allowed",
+                                            page.bytes, page.bytes - 1)),
+              std::string::npos)
+        << answer.error;
+  }
+  // Without a limit of the user's there is room for any.
+  EXPECT_GE(DefaultCacheBytes(*model), int64_t{1} << 26);
+  EXPECT_LT(DefaultCacheBytes(*model), static_cast<int64_t>(MemoryLimitBytes()));
 }
 
 TEST(Engine, WhatDoesNotFitIsAnErrorOfThatRequestAlone) {

@@ -4,13 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "engine/speed.h"
 
 namespace assay {
 namespace {
 
 TEST(Memory, WhatWasPlannedIsWhatIsUsed) {
-  auto checkpoint = Checkpoint::Open(std::string(ASSAY_SOURCE) + "/examples/demo");
+  auto checkpoint = Checkpoint::Open(std::filesystem::path(ASSAY_SOURCE) / "examples/demo");
   ThreadPool pool(2);
   for (Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kDeployed}) {
     auto model = Model::Load(checkpoint, {arithmetic, ""});
