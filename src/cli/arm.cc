@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "checkpoint/model_files.h"
 #include "cli/identity.h"
+#include "cli/ranges.h"
 #include "evidence/noise.h"
 #include "record/json_fields.h"
 #include "system/machine.h"
@@ -132,6 +133,17 @@ std::vector<FileState> Cache::files() const {
   if (folder_.empty()) return {};
   const std::string results = (folder_ / kResults).string();
   return StatesOf(std::vector<std::filesystem::path>{results, results + "-wal", results + "-shm"});
+}
+
+void AddBatchFlags(CommandLine& command, EngineOptions& options) {
+  command.Option("--batch", options.batch_size, "examples that decode together")
+      .ShowDefault()
+      .Within(IntegerBetween(1, 256));
+  command
+      .Option("--cache-memory", options.cache_bytes,
+              "most memory for what the model remembers of examples, such as 500MB or 4GB (default: a quarter of what "
+              "its weights leave of this machine's)")
+      .Within(SizeBetween(1, int64_t{1} << 50));
 }
 
 LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,

@@ -58,6 +58,9 @@ struct LoadedArm {
   std::unique_ptr<Backend> backend;
   const ModelIdentity& identity() const { return origin.model; }
 };
+/// --batch, --cache-memory: no answer depends on them.
+void AddBatchFlags(CommandLine& command, EngineOptions& options);
+
 /// A model in files, run by this program's engine.
 /// `before` sees the opened files before the model is made of them.
 LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,

@@ -67,12 +67,13 @@ class Commands(unittest.TestCase):
             self.assertIn(text, result.stderr)
 
     def test_check_is_deterministic(self):
-        """Verdicts are the same bytes with one or two threads, any batch size, cached or not, restarted or not."""
+        """Verdicts are the same bytes with one or two threads, any batch size and memory, cached or not, restarted or not."""
         seen = set()
-        for threads, batch, cache in ((1, 1, "a"), (2, 8, "b"), (2, 3, "c"), (1, 8, "b")):
+        # 8 MiB: the whole context of one example.
+        for threads, batch, cache, memory in ((1, 1, "a", "8MiB"), (2, 8, "b", "1GB"), (2, 3, "c", "9MB"), (1, 8, "b", "8MiB")):
             os.environ["ASSAY_CACHE"] = str(self.path / cache)
             out = self.json("check", DEMO, "--task", TASK, "--text", TEXT, "--context", 256, "--chunks", 4, "--to", "q4_0,q2_k,int8-w8a8",
-                            "--threads", threads, "--batch", batch, "--no-speed", codes=(0, 3, 4))
+                            "--threads", threads, "--batch", batch, "--cache-memory", memory, "--no-speed", codes=(0, 3, 4))
             seen.add(json.dumps(out["verdicts"], sort_keys=True))
         self.assertEqual(len(seen), 1)
         self.assertTrue((self.path / "assay-report.html").read_text().startswith("<!"))
@@ -480,7 +481,7 @@ class Commands(unittest.TestCase):
                 self.assertIn(f"{option}: expected a ", run(command, option).stderr)
                 self.assertIn(f"{option}: expected one value, found 2", run(command, option, least, option, least).stderr)
                 seen.add(option)
-        for option in ("--threads", "--seed", "--shard", "--margin", "--batch", "--context", "--top-p", "--limit", "--repetitions"):
+        for option in ("--threads", "--seed", "--shard", "--margin", "--batch", "--cache-memory", "--context", "--top-p", "--limit", "--repetitions"):
             self.assertIn(option, seen)
         # Base ten, whatever it begins with; sizes have units.
         self.assertEqual({r["test"] for r in self.json("bench", DEMO, "-p", "010", "-n", "0", "-r", "1")["rows"]}, {"pp10"})

@@ -348,9 +348,7 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
   AddPromptFlags(command, o->prompt_flags);
   AddTaskSamplingFlags(command, o->sampling);
   command.Switch("--noise", o->noise, "ask the baseline a second time with other seeds: what flips by chance alone");
-  command.Option("--batch", o->engine.batch_size, "examples that decode together")
-      .ShowDefault()
-      .Within(IntegerBetween(1, 256));
+  AddBatchFlags(command, o->engine);
   command.Switch("--no-cache", o->no_cache, "measure everything anew");
   AddForce(command, o->force);
   command.Switch("--no-speed", o->no_speed, "do not measure speed and memory");

@@ -8,7 +8,6 @@
 #include "cli/arm.h"
 #include "cli/command.h"
 #include "cli/prompt_flags.h"
-#include "cli/ranges.h"
 #include "cli/summary.h"
 #include "cli/verdict.h"
 
@@ -28,9 +27,7 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
   command.Option("-o,--output", o->out, "where to save the run (default: MODEL.TASK.run.jsonl in this folder)");
   AddPromptFlags(command, o->prompt_flags);
   AddTaskSamplingFlags(command, o->sampling);
-  command.Option("--batch", o->engine.batch_size, "examples that decode together")
-      .ShowDefault()
-      .Within(IntegerBetween(1, 256));
+  AddBatchFlags(command, o->engine);
   command.Switch("--no-cache", o->no_cache, "answer anew even what the cache knows");
   AddForce(command, o->force);
   AddModelFlags(command, o->model_flags);
