@@ -54,7 +54,13 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Compari
   };
   differ("task", a.task_hash, b.task_hash);
   if (a.can.tokenize && b.can.tokenize) differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
-  if (a.can.render && b.can.render) differ("chat template", a.template_hash, b.template_hash);
+  if (a.can.render && b.can.render)
+    differ("chat template", a.template_hash, b.template_hash);
+  else if (!a.template_hash.empty() && !b.template_hash.empty() && a.template_hash != b.template_hash)
+    comparison.notes.push_back(
+        fmt::format("the chat templates are not the same text ({} and {}): the models may have "
+                    "been asked differently",
+                    Short(a.template_hash), Short(b.template_hash)));
   if (a.sampling != b.sampling)
     comparison.obstacles.push_back(
         fmt::format("different sampling: {} and {}", DumpJson(a.sampling), DumpJson(b.sampling)));
@@ -277,6 +283,25 @@ int64_t FewestToHold(double margin, double level) {
   return n;
 }
 
+/// Calls that a server's parser left in the text: its fault, not the model's.
+void NoteCallsInText(Comparison& comparison, bool baseline) {
+  int64_t left = 0, fail_so = 0, pass_so = 0;
+  for (const ExamplePair& pair : comparison.pairs)
+    for (const SamplePair& sample : pair.samples) {
+      const ExampleResult& result = baseline ? *sample.baseline : *sample.candidate;
+      left += result.call_left_in_text;
+      fail_so += result.call_left_in_text && result.pass && !result.pass_as_delivered;
+      pass_so += result.call_left_in_text && !result.pass && result.pass_as_delivered;
+    }
+  if (left > 0)
+    comparison.notes.push_back(fmt::format(
+        "the server of the {} left calls in the text of {} answer{}: its tool-call parser is off, or does not know the "
+        "model's syntax. They are judged as the model wrote them; as delivered {} of the passes would fail and {} of "
+        "the "
+        "failures would pass",
+        baseline ? "baseline" : "candidate", left, left == 1 ? "" : "s", fail_so, pass_so));
+}
+
 void AddNotes(Comparison& comparison) {
   if (!comparison.excluded.empty())
     comparison.notes.push_back("left out of both models because one of them had an error: " +
@@ -297,6 +322,8 @@ void AddNotes(Comparison& comparison) {
         fmt::format("{} answer{} of the candidate repeat{} the same words without end, {} of the "
                     "baseline",
                     endless_after, endless_after == 1 ? "" : "s", endless_after == 1 ? "s" : "", endless_before));
+  NoteCallsInText(comparison, true);
+  NoteCallsInText(comparison, false);
   const Judgement& all = comparison.all;
   if (all.clustered)
     comparison.notes.push_back(fmt::format(

@@ -11,6 +11,7 @@ struct Capabilities {
   bool seeds = true;          // draws the same again with the same seed
   bool same_bits = true;      // answers the same request the same way, whatever else it is asked
   bool holds_schema = false;  // holds an answer to the response schema while it is written
+  bool reads_calls = false;   // takes calls out of an answer's text itself
   bool operator==(const Capabilities&) const = default;
 };
 

@@ -6,10 +6,23 @@
 
 namespace assay {
 
+void Members(auto& json, MaybeConst<ServedSpeed> auto& speed) {
+  json.Member("answers", speed.answers);
+  json.Member("concurrency", speed.concurrency);
+  json.Member("first_token_p50_s", speed.first_token_p50_s);
+  json.Member("first_token_p90_s", speed.first_token_p90_s);
+  json.Member("first_token_p99_s", speed.first_token_p99_s);
+  json.Member("tokens_per_s_p50", speed.tokens_per_s_p50);
+  json.Member("tokens_per_s_p10", speed.tokens_per_s_p10);
+  json.Member("tokens_per_s_p1", speed.tokens_per_s_p1);
+  json.Member("total_tokens_per_s", speed.total_tokens_per_s);
+}
+
 void Members(auto& json, MaybeConst<ArmCost> auto& cost) {
   json.Member("prefill_tokens_per_s", cost.prefill_tokens_per_s);
   json.Member("decode_tokens_per_s", cost.decode_tokens_per_s);
   json.Member("peak_memory_bytes", cost.peak_memory_bytes);
+  json.Optional("served", cost.served);
 }
 
 void Members(auto& json, MaybeConst<ArmQuality> auto& quality) {

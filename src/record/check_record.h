@@ -14,10 +14,20 @@ namespace assay {
 
 inline constexpr int kCheckRecordVersion = 1;
 
+/// How fast a server gave the answers of a check, as its clients see it: other work it had, and the network, count.
+struct ServedSpeed {
+  int64_t answers = 0, concurrency = 0;                                        // requests that were in flight at most
+  double first_token_p50_s = 0, first_token_p90_s = 0, first_token_p99_s = 0;  // from the request to its first token
+  // Of one answer, from its first token on; the slowest tenth and hundredth are below the others.
+  double tokens_per_s_p50 = 0, tokens_per_s_p10 = 0, tokens_per_s_p1 = 0;
+  double total_tokens_per_s = 0;  // of all answers together
+};
+
 /// What an arm costs to run. Zero: not measured.
 struct ArmCost {
   double prefill_tokens_per_s = 0, decode_tokens_per_s = 0;
   uint64_t peak_memory_bytes = 0;
+  std::optional<ServedSpeed> served;  // of a server; never measured as the others are
 };
 
 /// Quality of an arm on a general text. Empty: not measured; NaN: the model's predictions are no numbers; infinite: it

@@ -26,6 +26,7 @@ void Members(auto& json, MaybeConst<Capabilities> auto& can) {
   json.Optional("seeds", can.seeds, usual.seeds);
   json.Optional("same_bits", can.same_bits, usual.same_bits);
   json.Optional("holds_schema", can.holds_schema, usual.holds_schema);
+  json.Optional("reads_calls", can.reads_calls, usual.reads_calls);
 }
 
 void Members(auto& json, MaybeConst<RunHeader> auto& header) {
@@ -53,6 +54,7 @@ void Members(auto& json, MaybeConst<RunHeader> auto& header) {
   json.Member("started", header.started);
   json.Optional("answers_from", header.answers_from);
   json.Optional("can", header.can);
+  json.Optional("server", header.server);
 }
 
 void Members(auto& json, MaybeConst<CheckResult> auto& check) {
@@ -81,6 +83,8 @@ void Members(auto& json, MaybeConst<ExampleResult> auto& result) {
   json.Optional("error", result.error);
   json.Member("pass", result.pass);
   json.Required("checks", result.checks);
+  json.Optional("call_left_in_text", result.call_left_in_text);
+  json.Optional("pass_as_delivered", result.pass_as_delivered);
 }
 
 /// Inside another record; a file of its own has a line for each part.

@@ -52,6 +52,7 @@ struct RunHeader {
   /// and the arithmetic were is then not known. Empty: it asked.
   std::string answers_from;
   Capabilities can;  // of whatever answered
+  Json server;       // that answered, and what it was found to be and to do (remote/probe.h); null: no server
 };
 
 struct CheckResult {
@@ -78,6 +79,9 @@ struct ExampleResult {
   std::string error;            // not empty: the example is excluded pairwise and reported, it is not a failure
   bool pass = false;
   std::vector<CheckResult> checks;
+  /// A server whose parser should have taken a call out of the answer's text left it there: the checks above read it as
+  /// the model wrote it, `pass_as_delivered` is what passes where only the server's own calls count.
+  bool call_left_in_text = false, pass_as_delivered = false;
   /// Class of the first failing check; empty on a pass.
   std::string failure() const;
 };

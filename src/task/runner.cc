@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "dialect/call/call_syntax.h"
 #include "dialect/reasoning.h"
 #include "task/finish.h"
 #include "task/message.h"
@@ -54,6 +55,22 @@ bool NoSeedMatters(const Sampling& sampling) {
 
 Sampling SamplingOf(const Example& example, const Sampling& defaults) {
   return SamplingFromJson(example.sampling, defaults, "sampling of " + example.id);
+}
+
+/// Whether the text holds a call that the server's parser should have taken out of it, and what would pass without it.
+void ScoreAsDelivered(const Example& example, const AnswerView& view, ExampleResult& result) {
+  const bool asked = std::any_of(example.expect.begin(), example.expect.end(),
+                                 [](const Check& check) { return check.body->reads_calls(); });
+  if (!asked || example.tools.is_null()) return;
+  if (ParseCalls(view.text, example.tools, view.call_syntax).calls.empty()) return;
+  result.call_left_in_text = result.pass_as_delivered = true;
+  AnswerView delivered = view;
+  delivered.text = delivered.raw = "-";  // to a check that looks for calls: words, and no call
+  for (size_t i = 0; i < example.expect.size(); ++i) {
+    const bool pass = example.expect[i].body->reads_calls() ? RunCheck(example.expect[i], delivered, example).pass
+                                                            : result.checks[i].pass;
+    result.pass_as_delivered = result.pass_as_delivered && pass;
+  }
 }
 
 class Run {
@@ -136,7 +153,7 @@ class Run {
   // One answer for `samples` of an example.
   void Pose(size_t i, std::vector<size_t> samples, const Request& request, const std::string& prompt_hash) {
     const std::vector<std::string>& remarks = request.prompt->remarks;
-    const AnswerContext context{call_syntax_, EndsInReasoning(request.prompt->text)};
+    const AnswerContext context{call_syntax_, EndsInReasoning(request.prompt->text), can_.reads_calls};
     std::string key = AnswerKey(header_, prompt_hash, request.sampling);
     if (cache_.get) {
       if (std::optional<Answer> answer = cache_.get(key); answer && answer->finish != "error") {
@@ -295,6 +312,7 @@ ExampleResult ScoreAnswer(const Example& example, const Answer& answer, const st
     result.checks.push_back(RunCheck(check, view, example));
     result.pass = result.pass && result.checks.back().pass;
   }
+  if (context.reads_calls && answer.tool_calls.is_null()) ScoreAsDelivered(example, view, result);
   return result;
 }
 

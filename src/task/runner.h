@@ -45,6 +45,7 @@ Question QuestionOf(const Example& example);
 struct AnswerContext {
   std::string call_syntax;    // Backend::CallSyntax
   bool in_reasoning = false;  // the prompt ended inside a block of reasoning
+  bool reads_calls = false;   // Capabilities::reads_calls: a call in the text is one that the backend missed
 };
 
 /// Runs all checks on one answer. An answer with finish "error" gets `error` and no checks.
