@@ -31,13 +31,14 @@ assay_room(quantize room_number room_format room_checkpoint)
 assay_room(task room_system room_schema room_text room_record room_dialect PkgConfig::PCRE2)
 # F6
 assay_room(engine room_system room_statistics room_text room_record room_dialect room_kernel room_checkpoint room_model room_task)
+assay_room(remote room_system room_statistics room_text room_record room_dialect room_task CURL::libcurl)
 # F7
 assay_room(convert room_system room_number room_statistics room_record room_format room_describe room_checkpoint room_quantize)
 # F8
 file(GLOB_RECURSE cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc)
 if(cli_sources)
   add_executable(assay ${cli_sources})
-  target_link_libraries(assay PRIVATE room_engine room_convert room_report CLI11::CLI11)
+  target_link_libraries(assay PRIVATE room_engine room_remote room_convert room_report CLI11::CLI11)
   target_compile_options(assay PRIVATE -Wconversion)
   assay_prefix(assay)
   target_compile_definitions(assay PRIVATE ASSAY_VERSION="${PROJECT_VERSION}")

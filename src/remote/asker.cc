@@ -1,0 +1,243 @@
+#include "remote/asker.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/strings.h"
+#include "dialect/answer_text.h"
+#include "system/machine.h"
+#include "task/message.h"
+#include "text/unicode.h"
+
+namespace assay {
+namespace {
+
+constexpr double kLookAround = 0.1;       // seconds between two looks at Cancelled
+constexpr double kLoading = 600;          // a server that loads its model is waited for so long
+constexpr uint64_t kBytesOfToken = 4096;  // of a stream: a chunk, and the longest token in it
+constexpr uint64_t kBytesOfRest = 1u << 20;
+constexpr uint64_t kMostFetched = 16u << 20;
+constexpr size_t kShortestKey = 6;  // shorter ones occur in any text
+
+/// What the body of an error says: OpenAI's, FastAPI's, or its text.
+std::string ErrorOf(const std::string& body) {
+  try {
+    const Json json = ParseJson(body, "error");
+    if (json.is_object()) {
+      for (const char* key : {"error", "detail", "message"})
+        if (auto it = json.find(key); it != json.end() && !it->is_null()) {
+          Answer answer;
+          SetError(*it, answer);
+          return answer.error.substr(answer.error.find(": ") + 2);
+        }
+    }
+  } catch (const Error&) {
+  }
+  return CutAt(ValidUtf8(Trim(body)), 300);
+}
+
+Fault FaultOf(long status) {
+  if (status == 429) return Fault::kBusy;
+  return status >= 500 ? Fault::kServerError : Fault::kRefused;
+}
+
+Fault FaultOf(Response::End end) {
+  switch (end) {
+    case Response::End::kUnreachable:
+      return Fault::kUnreachable;
+    case Response::End::kStalled:
+      return Fault::kStalled;
+    case Response::End::kTooLong:
+      return Fault::kTooLong;
+    default:
+      return Fault::kCut;
+  }
+}
+
+uint64_t SeedOfTime() {
+  return std::stoull(HashHex(std::to_string(Now())).substr(0, 15), nullptr, 16);
+}
+
+}  // namespace
+
+double WaitBeforeTry(const RetryPolicy& policy, int tried, std::optional<double> asked_s, Random& random) {
+  const double longest =
+      std::min(policy.most_s, policy.first_s * static_cast<double>(uint64_t{1} << std::min(tried - 1, 30)));
+  const double drawn = random.Uniform() * longest;
+  // Those that were told the same time are spread behind it.
+  return asked_s ? *asked_s + std::min(drawn, 0.1 * *asked_s + 0.1) : drawn;
+}
+
+Asker::Asker(const ServerAddress& address, const ServerAccess& access)
+    : address_(address),
+      access_(access),
+      exchanges_(access.key, access.patience, access.concurrency),
+      random_(SeedOfTime()) {}
+
+std::string Asker::WithoutKey(std::string text) const {
+  if (access_.key.size() >= kShortestKey) ReplaceAll(text, access_.key, "(the API key)");
+  return text;
+}
+
+void Asker::FailUnreachable(const std::string& why) const {
+  Fail(ErrorKind::kIo, "{}: the server cannot be reached: {}", address_.url, WithoutKey(why));
+}
+
+RemoteAnswer Asker::Read(CompletionReader& reader, const std::string& answers_as, Response&& response) const {
+  RemoteAnswer reading;
+  if (response.end == Response::End::kWhole && response.status / 100 != 2) {
+    const std::string said = ErrorOf(response.body);
+    reading =
+        Faulty(FaultOf(response.status), fmt::format("HTTP {}{}{}", response.status, said.empty() ? "" : ": ", said));
+  } else if (response.end == Response::End::kWhole || (response.end != Response::End::kTooLong && reader.ended())) {
+    reading = reader.Finish(response.end != Response::End::kWhole);
+  } else {
+    reading = Faulty(FaultOf(response.end), response.why);
+  }
+  if (reading.fault == Fault::kNone && !answers_as.empty() && reading.model != answers_as)
+    reading = Faulty(Fault::kOtherModel, fmt::format("expected an answer of {}, found one of {}", Quote(answers_as),
+                                                     reading.model.empty() ? "no model" : Quote(reading.model)));
+  reading.answer.error = WithoutKey(std::move(reading.answer.error));
+  const auto holds_key = [&](const std::string& text) {
+    return access_.key.size() >= kShortestKey && text.find(access_.key) != std::string::npos;
+  };
+  if (holds_key(reading.answer.text) || holds_key(reading.answer.reasoning) ||
+      holds_key(DumpJson(reading.answer.tool_calls)))
+    reading = Faulty(Fault::kKeyInAnswer, "what holds a secret is kept nowhere");
+  reading.seconds = response.seconds;
+  return reading;
+}
+
+void Asker::AskAll(size_t count, const std::function<CompletionRequest(size_t)>& make,
+                   const std::function<void(size_t, RemoteAnswer&&)>& done, Progress& progress) {
+  struct Open {
+    size_t index;
+    int tried = 0;
+  };
+  std::deque<Open> waiting;
+  std::multimap<double, Open> later;  // by the time of their next try
+  for (size_t i = 0; i < count; ++i) waiting.push_back({i});
+  double pause_until = 0;  // the server asked everybody to wait
+  double heard = -1;       // when it last said anything
+  size_t left = count;
+
+  auto ended = [&](Open open, double first_token_s, RemoteAnswer&& reading, std::optional<double> asked,
+                   const std::string& why) {
+    ++open.tried;
+    const double now = Now();
+    if (reading.fault != Fault::kUnreachable) heard = now;
+    const bool too_late = asked && *asked > access_.retry.most_asked_s;
+    if (IsWorthAnother(reading.fault) && open.tried < access_.retry.tries && !too_late) {
+      const double wait = WaitBeforeTry(access_.retry, open.tried, asked, random_);
+      if (reading.fault == Fault::kBusy && asked) pause_until = std::max(pause_until, now + *asked);
+      later.emplace(now + wait, open);
+      return;
+    }
+    if (reading.fault == Fault::kUnreachable && now - heard > access_.retry.first_s * 4) {
+      exchanges_.Cancel();
+      FailUnreachable(why);
+    }
+    if (reading.fault != Fault::kNone && open.tried > 1) reading.answer.error += fmt::format(" ({} tries)", open.tried);
+    if (too_late) reading.answer.error += fmt::format(" (the server asks to wait {:.0f} s)", *asked);
+    reading.first_token_s = first_token_s;
+    --left;
+    done(open.index, std::move(reading));
+  };
+
+  try {
+    while (left > 0) {
+      if (progress.Cancelled()) throw Interrupted();
+      const double now = Now();
+      while (!later.empty() && later.begin()->first <= now) {
+        waiting.push_front(later.begin()->second);
+        later.erase(later.begin());
+      }
+      while (!waiting.empty() && now >= pause_until &&
+             exchanges_.in_flight() < static_cast<size_t>(access_.concurrency)) {
+        const Open open = waiting.front();
+        waiting.pop_front();
+        const CompletionRequest ask = make(open.index);
+        struct Stream {
+          CompletionReader reader;
+          std::string answers_as;
+          double started, first = 0;
+        };
+        auto stream = std::make_shared<Stream>(Stream{CompletionReader(ask.max_tokens), ask.answers_as, now});
+        Exchange exchange;
+        exchange.url = address_.url + ask.path;
+        exchange.body = DumpJson(ask.body);
+        exchange.limit_bytes = kBytesOfRest + kBytesOfToken * static_cast<uint64_t>(ask.max_tokens);
+        exchange.take = [stream](std::string_view bytes) {
+          stream->reader.Take(bytes);
+          if (stream->first == 0 && stream->reader.begun()) stream->first = Now() - stream->started;
+        };
+        exchanges_.Start(std::move(exchange), [&, open, stream](Response&& response) {
+          const std::optional<double> asked = response.retry_after_s;
+          const std::string why = response.why;
+          RemoteAnswer reading = Read(stream->reader, stream->answers_as, std::move(response));
+          ended(open, stream->first, std::move(reading), asked, why);
+        });
+      }
+      exchanges_.Work(kLookAround);
+    }
+  } catch (...) {
+    exchanges_.Cancel();
+    throw;
+  }
+}
+
+RemoteAnswer Asker::AskOne(const CompletionRequest& ask, Progress& progress) {
+  RemoteAnswer only;
+  AskAll(
+      1, [&](size_t) { return ask; }, [&](size_t, RemoteAnswer&& reading) { only = std::move(reading); }, progress);
+  return only;
+}
+
+std::optional<Json> Asker::Fetch(const std::string& path, Progress& progress, const Json& body) {
+  const double began = Now();
+  for (int tried = 1;; ++tried) {
+    std::optional<Response> response;
+    Exchange exchange{address_.url + path, body.is_null() ? "" : DumpJson(body), kMostFetched, {}};
+    exchanges_.Start(std::move(exchange), [&](Response&& got) { response = std::move(got); });
+    while (!response) {
+      if (progress.Cancelled()) {
+        exchanges_.Cancel();
+        throw Interrupted();
+      }
+      exchanges_.Work(kLookAround);
+    }
+    const bool whole = response->end == Response::End::kWhole;
+    if (whole && response->status / 100 == 2) {
+      if (!IsValidUtf8(response->body)) return std::nullopt;
+      try {
+        return ParseJson(response->body, address_.url + path);
+      } catch (const Error&) {
+        return std::nullopt;
+      }
+    }
+    if (whole && (response->status == 401 || response->status == 403))
+      Fail(ErrorKind::kIo, "{}: access denied (HTTP {}): give its key in ASSAY_API_KEY or --api-key-file", address_.url,
+           response->status);
+    const bool loading = whole && response->status == 503 && Now() - began < kLoading;
+    const bool again = !whole || response->status == 429 || response->status >= 500;
+    if (!loading && (!again || tried >= access_.retry.tries)) {
+      if (!whole) FailUnreachable(response->why);
+      return std::nullopt;
+    }
+    const double until =
+        Now() + (loading ? 1.0 : WaitBeforeTry(access_.retry, tried, response->retry_after_s, random_));
+    while (Now() < until) {
+      if (progress.Cancelled()) throw Interrupted();
+      exchanges_.Work(std::min(kLookAround, until - Now()));
+    }
+  }
+}
+
+}  // namespace assay

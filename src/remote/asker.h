@@ -1,0 +1,78 @@
+#pragma once
+// Asks a server many things at once and reads its completions, patiently: what may fare better is asked again.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "remote/completion_reader.h"
+#include "remote/exchanges.h"
+#include "remote/server_address.h"
+
+namespace assay {
+
+struct RetryPolicy {
+  int tries = 6;              // of one request
+  double first_s = 0.5;       // the longest wait before the second try; doubles with each
+  double most_s = 60;         // and no longer than this
+  double most_asked_s = 600;  // a server that asks for a longer wait (Retry-After) is not waited for
+};
+/// Seconds before another try when `tried` failed. Drawn from 0 to the longest wait, so that requests that failed
+/// together do not come back together; what the server asks for is never undercut.
+double WaitBeforeTry(const RetryPolicy& policy, int tried, std::optional<double> asked_s, Random& random);
+
+/// How a server may be asked.
+struct ServerAccess {
+  std::string key;      // API key; empty: none
+  int concurrency = 8;  // requests in flight
+  Patience patience;
+  RetryPolicy retry;
+};
+
+/// One completion that is asked for.
+struct CompletionRequest {
+  std::string path;  // "/v1/chat/completions"
+  Json body;
+  int64_t max_tokens = 0;
+  std::string answers_as;  // what the response must call its model; empty: anything
+};
+
+class Asker {
+ public:
+  Asker(const ServerAddress& address, const ServerAccess& access);
+
+  const ServerAddress& address() const { return address_; }
+  int concurrency() const { return access_.concurrency; }
+
+  /// Makes and asks `count` completions; `done` is called once for each, in the order in which they are answered.
+  /// A fault that remains is the reading's. Throws Interrupted when progress.Cancelled(), and Error{kIo} when the
+  /// server cannot be reached at all any more: to go on would only make errors of what is left.
+  void AskAll(size_t count, const std::function<CompletionRequest(size_t)>& make,
+              const std::function<void(size_t, RemoteAnswer&&)>& done, Progress& progress);
+  RemoteAnswer AskOne(const CompletionRequest& ask, Progress& progress);
+
+  /// A small JSON document; none where the server has none (any status but 2xx, or no JSON). `body`, if not null, is
+  /// posted. Waits for a server that says that it is loading (503). Throws Error{kIo} when it cannot be reached or
+  /// wants another key.
+  std::optional<Json> Fetch(const std::string& path, Progress& progress, const Json& body = {});
+
+  /// Text from the server without the key in it.
+  std::string WithoutKey(std::string text) const;
+
+ private:
+  RemoteAnswer Read(CompletionReader& reader, const std::string& answers_as, Response&& response) const;
+  [[noreturn]] void FailUnreachable(const std::string& why) const;
+
+  ServerAddress address_;
+  ServerAccess access_;
+  Exchanges exchanges_;
+  Random random_;
+};
+
+}  // namespace assay

@@ -1,0 +1,153 @@
+#include "remote/remote_backend.h"
+
+#include <fmt/core.h>
+
+#include "base/error.h"
+#include "statistics/summary.h"
+#include "system/machine.h"
+
+namespace assay {
+namespace {
+
+/// Members of two objects; `over` wins.
+Json Merged(const Json& under, const Json& over) {
+  if (under.is_null()) return over;
+  Json all = under;
+  if (!over.is_null()) all.update(over);
+  return all;
+}
+
+}  // namespace
+
+RemoteBackend::RemoteBackend(const ServerAddress& address, const ServerAccess& access, const RemoteOptions& options,
+                             Progress& progress)
+    : options_(options), asker_(address, access), facts_(ProbeServer(asker_, progress)) {
+  if (!options_.template_variables.is_null() && !TakesTemplateVariables(facts_.kind))
+    Fail(ErrorKind::kUnsupported, "--chat-template-kwargs: {} is not known to take them", facts_.title());
+}
+
+Capabilities RemoteBackend::can() const {
+  Capabilities can = facts_.can();
+  can.holds_schema = options_.hold_schema;
+  return can;
+}
+
+Prompt RemoteBackend::Prepare(const Question& question) const {
+  const auto refuse = [&](std::string_view what) { Fail(ErrorKind::kUnsupported, "{} {}", facts_.title(), what); };
+  if (const auto* chat = std::get_if<Chat>(&question)) {
+    if (!facts_.chats) refuse("takes no chats");
+    if (!chat->documents.is_null() && !TakesDocuments(facts_.kind)) refuse("is not known to take documents");
+    if (!chat->template_variables.is_null() && !TakesTemplateVariables(facts_.kind))
+      refuse("is not known to take variables of the chat template");
+    if (!chat->tools.is_null()) {
+      if (facts_.takes_tools == false) refuse("refuses chats with tools");
+      if (facts_.sees_tools == false) refuse("has a chat template that leaves tools out of the prompt");
+    }
+    if (facts_.sees_system == false)
+      for (const Json& message : chat->messages)
+        if (message.value("role", "") == "system")
+          refuse("has a chat template that leaves the system message out of the prompt");
+  } else {
+    if (!facts_.completes) refuse("takes no plain prompts (/v1/completions)");
+    if (std::holds_alternative<std::vector<int32_t>>(question) && !TakesIds(facts_.kind))
+      refuse("is not known to take tokens");
+  }
+  return {};
+}
+
+CompletionRequest RemoteBackend::AskFor(const Request& request) const {
+  CompletionRequest ask;
+  ask.max_tokens = request.sampling.max_tokens;
+  ask.answers_as = facts_.answers_as;
+  ask.body = {{"model", facts_.model}};
+  if (const auto* chat = std::get_if<Chat>(&request.question)) {
+    ask.path = "/v1/chat/completions";
+    ask.body["messages"] = chat->messages;
+    if (!chat->tools.is_null()) {
+      ask.body["tools"] = chat->tools;
+      ask.body["tool_choice"] = chat->tool_choice.is_null() ? Json("auto") : chat->tool_choice;
+    }
+    if (!chat->documents.is_null()) ask.body["documents"] = chat->documents;
+    if (const Json variables = Merged(options_.template_variables, chat->template_variables); !variables.is_null())
+      ask.body["chat_template_kwargs"] = variables;
+    if (options_.hold_schema && !chat->response_schema.is_null())
+      ask.body["response_format"] = {
+          {"type", "json_schema"},
+          {"json_schema", {{"name", "answer"}, {"strict", true}, {"schema", chat->response_schema}}}};
+  } else {
+    ask.path = "/v1/completions";
+    if (const auto* text = std::get_if<std::string>(&request.question))
+      ask.body["prompt"] = *text;
+    else
+      ask.body["prompt"] = std::get<std::vector<int32_t>>(request.question);
+  }
+  ask.body["stream"] = true;
+  ask.body["stream_options"] = {{"include_usage", true}};
+  ask.body.update(SamplingWords(facts_.kind, request.sampling));
+  return ask;
+}
+
+void RemoteBackend::Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
+                             Progress& progress) {
+  std::vector<size_t> posed;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    std::string untold = Inexpressible(facts_.kind, requests[i].sampling);
+    if (requests[i].top_logprobs > 0) untold += untold.empty() ? "top_logprobs" : ", top_logprobs";
+    if (untold.empty()) {
+      posed.push_back(i);
+      continue;
+    }
+    Answer answer;
+    answer.finish = "error";
+    answer.error = fmt::format("{} cannot be told: {}", facts_.title(), untold);
+    done(i, answer);
+  }
+  progress.Begin("asking " + facts_.url, posed.size(), "answers");
+  const double began = Now();
+  const auto stop = [&] {
+    busy_s_ += Now() - began;
+    progress.End();
+  };
+  try {
+    asker_.AskAll(
+        posed.size(), [&](size_t at) { return AskFor(requests[posed[at]]); },
+        [&](size_t at, RemoteAnswer&& reading) {
+          if (reading.fault == Fault::kNone) {
+            const auto tokens = static_cast<double>(reading.answer.answer_tokens);
+            tokens_ += tokens;
+            if (reading.first_token_s > 0) first_token_s_.push_back(reading.first_token_s);
+            if (const double wrote = reading.seconds - reading.first_token_s;
+                tokens > 1 && wrote > 0 && reading.first_token_s > 0)
+              tokens_per_s_.push_back((tokens - 1) / wrote);
+          }
+          const Request& request = requests[posed[at]];
+          if (request.stream && !reading.answer.text.empty()) request.stream(reading.answer.text);
+          progress.Advance(1);
+          done(posed[at], reading.answer);
+        },
+        progress);
+  } catch (...) {
+    stop();
+    throw;
+  }
+  stop();
+}
+
+std::optional<ServedSpeed> RemoteBackend::speed() const {
+  if (first_token_s_.empty()) return std::nullopt;
+  ServedSpeed speed;
+  speed.answers = static_cast<int64_t>(first_token_s_.size());
+  speed.concurrency = asker_.concurrency();
+  speed.first_token_p50_s = Quantile(first_token_s_, 0.5);
+  speed.first_token_p90_s = Quantile(first_token_s_, 0.9);
+  speed.first_token_p99_s = Quantile(first_token_s_, 0.99);
+  if (!tokens_per_s_.empty()) {
+    speed.tokens_per_s_p50 = Quantile(tokens_per_s_, 0.5);
+    speed.tokens_per_s_p10 = Quantile(tokens_per_s_, 0.1);
+    speed.tokens_per_s_p1 = Quantile(tokens_per_s_, 0.01);
+  }
+  if (busy_s_ > 0) speed.total_tokens_per_s = tokens_ / busy_s_;
+  return speed;
+}
+
+}  // namespace assay

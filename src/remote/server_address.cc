@@ -1,0 +1,51 @@
+#include "remote/server_address.h"
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "system/http.h"
+
+namespace assay {
+
+bool IsServer(std::string_view model) {
+  const std::string lower = ToLowerAscii(model.substr(0, 8));
+  return lower.starts_with("http://") || lower.starts_with("https://");
+}
+
+std::string ServerAddress::host() const {
+  const size_t begin = url.find("://") + 3;
+  return url.substr(begin, url.find('/', begin) - begin);
+}
+
+bool ServerAddress::encrypted() const {
+  return ToLowerAscii(url.substr(0, 6)) == "https:";
+}
+
+bool ServerAddress::local() const {
+  const std::string name = host();
+  return name.starts_with("127.") || name.starts_with("localhost") || name.starts_with("[::1]");
+}
+
+ServerAddress ParseServerAddress(std::string_view text) {
+  ServerAddress address;
+  const size_t hash = text.find('#');
+  std::string_view url = text.substr(0, hash);
+  if (hash != std::string_view::npos) address.model = UrlDecoded(text.substr(hash + 1));
+  // What stands before an @ may be a password: it is not repeated.
+  if (url.find('@') != std::string_view::npos)
+    Fail(ErrorKind::kInvalid,
+         "the server's URL holds a user's name or a password (@): give the key in ASSAY_API_KEY or --api-key-file");
+  if (url.find('?') != std::string_view::npos)
+    Fail(ErrorKind::kInvalid, "{}: expected a server such as http://host:8000, found a query (?)",
+         url.substr(0, url.find('?')));
+  while (url.ends_with('/')) url.remove_suffix(1);
+  if (url.ends_with("/v1")) url.remove_suffix(3);
+  while (url.ends_with('/')) url.remove_suffix(1);
+  address.url = url;
+  if (const size_t begin = address.url.find("://"); begin == std::string::npos || address.host().empty())
+    Fail(ErrorKind::kInvalid, "{}: expected a server such as http://host:8000 or http://host:8000#model-name", text);
+  if (hash != std::string_view::npos && address.model.empty())
+    Fail(ErrorKind::kInvalid, "{}: expected the name of a model behind #", text);
+  return address;
+}
+
+}  // namespace assay
