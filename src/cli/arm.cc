@@ -198,12 +198,15 @@ void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags) {
 RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,
                      Cache& cache, Progress& progress, int64_t first_sample) {
   AnswerLookup lookup;
+  const auto key_of = [&](const std::string& key) { return arm.sitting.empty() ? key : HashHex(key + arm.sitting); };
   lookup.get = [&](const std::string& key) -> std::optional<Answer> {
-    auto found = cache.Get(key);
+    auto found = cache.Get(key_of(key));
     if (!found) return std::nullopt;
     return ReadJson<Answer>(*found, kCacheName);
   };
-  lookup.put = [&](const std::string& key, const Answer& answer) { cache.Put(key, JsonWriter::Written(answer)); };
+  lookup.put = [&](const std::string& key, const Answer& answer) {
+    cache.Put(key_of(key), JsonWriter::Written(answer));
+  };
   return RunTask(task, *arm.backend, header, writer, progress, lookup, first_sample);
 }
 

@@ -21,6 +21,8 @@
 
 namespace assay {
 
+class RemoteBackend;
+
 /// What this user's earlier runs measured. None with --no-cache; where it cannot be kept the run goes on without, and
 /// says so.
 class Cache {
@@ -56,6 +58,8 @@ struct LoadedArm {
   GenerationConfig generation;           // how its files want answers chosen
   std::vector<std::string> differences;  // what this engine does otherwise than the model's maker
   std::unique_ptr<Backend> backend;
+  const RemoteBackend* server = nullptr;  // the backend, where it is a server (server/server_arm.h)
+  std::string sitting;                    // of a server's answers in the cache; empty: the model's identity is enough
   const ModelIdentity& identity() const { return origin.model; }
 };
 /// --batch, --cache-memory: no answer depends on them.

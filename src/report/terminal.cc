@@ -10,6 +10,7 @@
 #include "report/notes.h"
 #include "report/numbers.h"
 #include "report/report.h"
+#include "report/served.h"
 
 namespace assay {
 namespace {
@@ -228,6 +229,8 @@ std::string RenderTerminal(const CheckRecord& record, std::span<const Comparison
   out += "\n" + Table(VerdictColumns(record, comparisons), options);
   if (slices > 1) out += "\n" + SliceTables(comparisons[0], comparisons, options);
   out += "\n" + Reasons(comparisons, options);
+  for (const std::string& line : Split(ServedLines(record), '\n'))
+    if (!line.empty()) out += Wrap(TerminalText(line), options.width, 2);
   if (record.noise.measured()) out += Wrap(TerminalText(NoiseText(record.noise)), options.width, 2);
   std::string advice = Wrap(TerminalText(Advice(record, comparisons)), options.width, 0);
   if (options.color) advice = "\x1b[1m" + advice.substr(0, advice.size() - 1) + "\x1b[0m\n";

@@ -14,6 +14,7 @@
 #include "cli/labelling.h"
 #include "cli/prompt_flags.h"
 #include "cli/ranges.h"
+#include "cli/server/server_arm.h"
 #include "cli/verdict.h"
 #include "convert/convert.h"
 #include "quantize/choose.h"
@@ -36,6 +37,7 @@ struct Options {
   ModelFlags model_flags;
   PromptFlags prompt_flags;
   TaskSamplingFlags sampling;
+  ServerFlags server;
   EngineOptions engine;
   PerplexityOptions perplexity;
   bool no_cache = false, no_speed = false, noise = false, force = false;
@@ -97,11 +99,15 @@ class Checking {
       presets.push_back(&preset);
       WarnOf(preset, flags_);
     }
-    std::string path = ResolveModel(o_.model);
+    const bool remote = IsServer(o_.model);
+    if (remote && !presets.empty())
+      Fail(ErrorKind::kInvalid, "--to: a server's model cannot be quantized: expected --candidate, found {}", o_.to[0]);
+    const std::string path = remote ? "" : ResolveModel(o_.model);
     rules_.force = o_.force;
-    AddSources(rules_, {ModelFiles(path), StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}),
-                        cache_.files()});
-    for (const std::string& candidate : o_.candidates) AddSources(rules_, {ModelFiles(ResolveModel(candidate))});
+    if (!remote) AddSources(rules_, {ModelFiles(path)});
+    AddSources(rules_, {StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}), cache_.files()});
+    for (const std::string& candidate : o_.candidates)
+      if (!IsServer(candidate)) AddSources(rules_, {ModelFiles(ResolveModel(candidate))});
     OutputRules of_report = rules_, of_data = rules_;
     of_report.ours = IsReport;
     of_data.ours = IsCheckRecord;
@@ -114,15 +120,20 @@ class Checking {
       certificate.emplace(o_.certificate, rules_);  // of another check, perhaps: only with --force
     }
     if (labelling_) labelling_->Open(rules_, flags_);
-    base_ = LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_, [&](std::shared_ptr<const Checkpoint> opened) {
-      source_ = std::move(opened);
-      for (const Preset* preset : presets) {
-        if (std::string left = RequireFit(*preset, *source_); !left.empty())
-          Note(flags_, fmt::format("{}: {}", preset->info().name, left));
-        CheckKeep(*preset);
-      }
-    });
-    base_.origin.model.format = source_->main_format();
+    if (remote) {
+      base_ = Serving(o_.model);
+    } else {
+      base_ =
+          LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_, [&](std::shared_ptr<const Checkpoint> opened) {
+            source_ = std::move(opened);
+            for (const Preset* preset : presets) {
+              if (std::string left = RequireFit(*preset, *source_); !left.empty())
+                Note(flags_, fmt::format("{}: {}", preset->info().name, left));
+              CheckKeep(*preset);
+            }
+          });
+      base_.origin.model.format = source_->main_format();
+    }
     if (!text_.empty() && !base_.backend->scorer())
       Note(flags_, "--text: no KL divergence from a baseline that cannot predict over its whole vocabulary");
     else if (!text_.empty())
@@ -148,7 +159,8 @@ class Checking {
     RequireAnswers(record_.baseline.run, flags_);  // else no candidate can be judged
     if (o_.noise) record_.noise = MeasureNoise(base_, task_, record_.baseline.run, cache_, *progress_);
     for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
-    for (const std::string& candidate : o_.candidates) AddCandidate(ResolveModel(candidate), "");
+    for (const std::string& candidate : o_.candidates)
+      IsServer(candidate) ? AddServer(candidate) : AddCandidate(ResolveModel(candidate), "");
     record_.elapsed_s = Now() - start;
     if (labelling_) record_.labels = labelling_->labels();
     comparisons_ = Judge(record_);
@@ -160,6 +172,7 @@ class Checking {
     data.Commit();
     if (certificate) certificate->Commit();
     if (labelling_) labelling_->Write(record_, ExampleTexts(labelling_->prompts()), flags_);
+    for (const LoadedArm& served : served_) EndSitting(served, task_, cache_);
   }
 
   const CheckRecord& record() const { return record_; }
@@ -200,6 +213,7 @@ class Checking {
     if (base)
       arm.displacement =
           MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);
+    if (!o_.no_speed && loaded.server) arm.cost.served = loaded.server->speed();
     if (!o_.no_speed && !loaded.path.empty()) arm.cost = MeasureCost(loaded, o_.model_flags, flags_, cache_);
     return arm;
   }
@@ -294,6 +308,20 @@ class Checking {
     return MakeOnce(preset, out, key);
   }
 
+  LoadedArm Serving(const std::string& url) {
+    LoadedArm arm = LoadServer(url, o_.server, o_.prompt_flags, flags_, *progress_);
+    cache_.Watch({});
+    arm.sitting = BeginSitting(arm, task_, cache_);
+    LoadedArm& kept = served_.emplace_back();  // its identity, to end the sitting
+    kept.origin = arm.origin;
+    return arm;
+  }
+
+  void AddServer(const std::string& url) {
+    const LoadedArm candidate = Serving(url);
+    record_.candidates.push_back(Measure(candidate, &base_));
+  }
+
   void AddCandidate(const std::string& path, std::string_view name) {
     LoadedArm candidate = LoadArm(path, name, o_.model_flags, o_.engine, pool_, flags_);
     for (const std::string& line : candidate.differences) Note(flags_, line);
@@ -311,6 +339,7 @@ class Checking {
   std::string text_;
   std::shared_ptr<const Checkpoint> source_;  // of base_, which is made of it
   LoadedArm base_;
+  std::vector<LoadedArm> served_;
   Sampling sampling_;
   OutputRules rules_;
   std::vector<std::unique_ptr<ScratchFolder>> scratch_;  // of quantized models that nobody keeps
@@ -322,10 +351,13 @@ class Checking {
 
 std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
   auto o = std::make_shared<Options>();
-  command.Option("MODEL", o->model, "the full-precision model: file, folder or org/name").Required();
+  command
+      .Option("MODEL", o->model,
+              "the full-precision model: file, folder, org/name, or a server: http://host:port#model")
+      .Required();
   command.Option("--task", o->task, "your examples (JSON lines; docs/tasks.md)").Required();
   command.Option("--to", o->to, "presets to try, comma-separated: see `assay formats`").CommaSeparated();
-  command.Option("--candidate", o->candidates, "an already quantized model to judge (repeatable)");
+  command.Option("--candidate", o->candidates, "an already quantized model to judge, or a server (repeatable)");
   Flag unlabelled = command.Option("--unlabelled", o->unlabelled,
                                    "prompts without right answers (JSON lines; docs/tasks.md): equal answers count");
   command.Option("--labels", o->labels, "REPORT.differing.jsonl of an earlier run, with \"right\" filled in")
@@ -350,13 +382,19 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
   command.Switch("--noise", o->noise, "ask the baseline a second time with other seeds: what flips by chance alone");
   AddBatchFlags(command, o->engine);
   command.Switch("--no-cache", o->no_cache, "measure everything anew");
+  AddServerFlags(command, o->server);
   AddForce(command, o->force);
   command.Switch("--no-speed", o->no_speed, "do not measure speed and memory");
   AddFailOn(command, o->fail_on);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
     o->engine.prompt = o->prompt_flags.options();
-    if (o->to.empty() && o->candidates.empty()) o->to = {"q8_0", "q4_k_m"};
+    if (o->to.empty() && o->candidates.empty()) {
+      if (IsServer(o->model))
+        Fail(ErrorKind::kInvalid, "{}: a server's model cannot be quantized here: give --candidate",
+             o->model.substr(0, o->model.find('@')));
+      o->to = {"q8_0", "q4_k_m"};
+    }
     Checking checking(*o, flags);
     checking.Run();
     const CheckRecord& record = checking.record();

@@ -8,8 +8,10 @@
 #include "cli/arm.h"
 #include "cli/command.h"
 #include "cli/prompt_flags.h"
+#include "cli/server/server_arm.h"
 #include "cli/summary.h"
 #include "cli/verdict.h"
+#include "report/served.h"
 
 namespace assay {
 std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
@@ -18,29 +20,35 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     ModelFlags model_flags;
     PromptFlags prompt_flags;
     TaskSamplingFlags sampling;
+    ServerFlags server;
     EngineOptions engine;
     bool no_cache = false, force = false;
   };
   auto o = std::make_shared<Options>();
-  command.Option("MODEL", o->model, "model file or folder").Required();
+  command.Option("MODEL", o->model, "model file or folder, or a server: http://host:port#model").Required();
   command.Option("--task", o->task, "task file (JSON lines)").Required();
   command.Option("-o,--output", o->out, "where to save the run (default: MODEL.TASK.run.jsonl in this folder)");
   AddPromptFlags(command, o->prompt_flags);
   AddTaskSamplingFlags(command, o->sampling);
   AddBatchFlags(command, o->engine);
   command.Switch("--no-cache", o->no_cache, "answer anew even what the cache knows");
+  AddServerFlags(command, o->server);
   AddForce(command, o->force);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
     Task task = LoadTask(o->task);
     ThreadPool pool(flags.threads);
-    const std::string path = ResolveModel(o->model);
+    const bool remote = IsServer(o->model);
+    const std::string path = remote ? "" : ResolveModel(o->model);
     OutputRules rules;
     rules.force = o->force;
-    AddSources(rules, {ModelFiles(path), StatesOf(std::vector<std::filesystem::path>{o->task})});
+    if (!remote) AddSources(rules, {ModelFiles(path)});
+    AddSources(rules, {StatesOf(std::vector<std::filesystem::path>{o->task})});
     if (!o->out.empty()) CheckOutput(o->out, rules);  // told before any work
     o->engine.prompt = o->prompt_flags.options();
-    LoadedArm arm = LoadArm(path, "", o->model_flags, o->engine, pool, flags);
+    auto progress = MakeProgress(flags);
+    LoadedArm arm = remote ? LoadServer(o->model, o->server, o->prompt_flags, flags, *progress)
+                           : LoadArm(path, "", o->model_flags, o->engine, pool, flags);
     std::string out = o->out;
     if (out.empty())
       out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity().name).stem().string(),
@@ -49,7 +57,9 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     const Sampling sampling = o->sampling.For(arm.generation);
     CheckSamples(arm, task, sampling, o->sampling.samples, flags);
     RunHeader header = MakeRunHeader(arm, task, sampling, o->sampling.samples);
-    Cache cache(!o->no_cache, flags);
+    // A server's answers are kept in the run's own file alone: nothing tells whether they are still of the same
+    // weights.
+    Cache cache(!o->no_cache && !remote, flags);
     cache.Watch(arm.files);
     rules.unchanged = arm.files;
     AddSources(rules, {cache.files()});
@@ -66,7 +76,6 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     if (!writer.resumed().empty())
       Note(flags, fmt::format("{}: going on after {} finished {}", out, writer.resumed().size(),
                               header.samples > 1 ? "answers" : "examples"));
-    auto progress = MakeProgress(flags);
     RunRecord run = AnswerTask(arm, task, header, &writer, cache, *progress);
     writer.Finish();
     NotePromptRemarks(run, flags);
@@ -74,6 +83,7 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
       PrintJson(SummaryJson(run, out));
     } else {
       PrintSummary(run);
+      if (const auto speed = arm.server ? arm.server->speed() : std::nullopt) Print("as served: " + ServedText(*speed));
       Print("saved to " + out);
     }
     RequireAnswers(run, flags);
