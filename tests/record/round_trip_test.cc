@@ -32,13 +32,14 @@ using testing::HasSubstr;
     return std::tie(__VA_ARGS__); \
   }
 MEMBERS(ModelIdentity, a, b, c, d, e, f)
-MEMBERS(Capabilities, a, b, c, d, e, f)
-MEMBERS(RunHeader, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t)
+MEMBERS(Capabilities, a, b, c, d, e, f, g)
+MEMBERS(RunHeader, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u)
 MEMBERS(CheckResult, a, b, c, d, e)
-MEMBERS(ExampleResult, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o)
+MEMBERS(ExampleResult, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)
 MEMBERS(RunRecord, a, b, c)
 MEMBERS(Displacement, a, b, c, d, e, f)
-MEMBERS(ArmCost, a, b, c)
+MEMBERS(ServedSpeed, a, b, c, d, e, f, g, h, i)
+MEMBERS(ArmCost, a, b, c, d)
 MEMBERS(ArmQuality, a, b, c, d, e)
 MEMBERS(AnswerLabel, a, b, c, d)
 MEMBERS(Arm, a, b, c, d, e)
@@ -233,7 +234,9 @@ TYPED_TEST(RoundTrip, AMissingMemberIsNamedOrHasItsDefault) {
 TYPED_TEST(RoundTrip, AnotherTypeIsRefusedWithItsPlace) {
   Json json = ToJson(Filled<TypeParam>(0.5));
   ForMembers(json, "", [&](const std::string& path, const std::string& key, Json& object) {
-    if (path.find("sampling") != std::string::npos || path.find("template_variables") != std::string::npos) return;
+    if (path.find("sampling") != std::string::npos || path.find("template_variables") != std::string::npos ||
+        path.find("server") != std::string::npos)
+      return;
     if (key == "median_tokens_per_s" || key == "standard_deviation") return;  // computed
     object[key] = object[key].is_string() ? Json(7) : Json("seven");
     try {
