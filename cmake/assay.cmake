@@ -20,7 +20,7 @@ function(assay_room name)
   endif()
   target_include_directories(room_${name} ${kind} ${CMAKE_SOURCE_DIR}/src)
   if(kind STREQUAL "PUBLIC")
-    target_compile_options(room_${name} PRIVATE -Wconversion)
+    target_compile_options(room_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wconversion>)  # clang counts signs too
   endif()
   target_link_libraries(room_${name} ${kind} ${ARGN})
   if(kind STREQUAL "PUBLIC")

@@ -39,7 +39,7 @@ file(GLOB_RECURSE cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc
 if(cli_sources)
   add_executable(assay ${cli_sources})
   target_link_libraries(assay PRIVATE room_engine room_remote room_convert room_report CLI11::CLI11)
-  target_compile_options(assay PRIVATE -Wconversion)
+  target_compile_options(assay PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wconversion>)  # clang counts signs too
   assay_prefix(assay)
   target_compile_definitions(assay PRIVATE ASSAY_VERSION="${PROJECT_VERSION}")
   set_target_properties(assay PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
