@@ -356,6 +356,13 @@ class Commands(unittest.TestCase):
         out = self.json("inspect", "odd")
         self.assertEqual(out["architecture"], "OddForCausalLM")
         self.assertEqual(out["tensors"], [{"name": "a.weight", "type": "F8_E5M2", "shape": [2, 3], "bytes": 6}])
+        # A family that is known, by a configuration that says too little.
+        (self.path / "odd" / "config.json").write_text('{"architectures": ["NemotronHForCausalLM"], "model_type": "nemotron_h", '
+                                                       '"hidden_size": 64, "time_step_limit": [0.0, Infinity], "vocab_size": 8}')
+        said = run("inspect", "odd", cwd=self.path)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("num_hidden_layers", said.stderr)
+        self.assertEqual(self.json("inspect", "odd")["architecture"], "NemotronHForCausalLM")
 
     def test_inspect_a_vocabulary(self):
         """A GGUF of a tokenizer alone: that, its metadata, and that there is no model in it."""

@@ -79,7 +79,8 @@ std::function<int()> AddInspect(CommandLine& command, CommonFlags& flags) {
       if (e.kind() == ErrorKind::kNotFound)
         if (std::optional<RemoteModel> remote = FindRemote(o->model))
           return InspectRemote(*remote, o->model, o->tensors, flags);
-      if (e.kind() != ErrorKind::kUnsupported) throw;
+      // What lacks a key, or has one of no sense, cannot be run either.
+      if (e.kind() != ErrorKind::kUnsupported && e.kind() != ErrorKind::kInvalid) throw;
       FileListing listing = ListWeightFiles(ResolveModel(o->model));
       if (!listing.vocabulary) Note(flags, fmt::format("{}\nThis is what the files hold:", e.what()));
       return PrintListing(listing, o->model, o->tensors, flags);
