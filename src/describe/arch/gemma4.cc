@@ -166,7 +166,7 @@ Json RopeJson(double theta, const RopeScaling& rope, int64_t dim) {
 void ToHf(const ModelConfig& c, Json& out) {
   for (const char* key : {"hidden_act", "mlp_bias", "rope_scaling", "rope_theta", "partial_rotary_factor"})
     out.erase(key);
-  LayerConfig windowed, full;
+  LayerConfig windowed;
   bool equal_values = false;
   int64_t wide = 0;
   for (const LayerConfig& layer : c.layers) {
