@@ -28,7 +28,7 @@ std::string Who(bool baseline, bool candidate) {
 }
 
 /// What the models' backends cannot do, and is not claimed therefore.
-void NoteLimits(const Capabilities& a, const Capabilities& b, Comparison& comparison) {
+void NoteLimits(const Capabilities& a, const Capabilities& b, bool drawn, Comparison& comparison) {
   auto note = [&](bool Capabilities::*can, std::string_view words) {
     if (const std::string who = Who(!(a.*can), !(b.*can)); !who.empty())
       comparison.notes.push_back(fmt::format(fmt::runtime(words), who));
@@ -37,12 +37,15 @@ void NoteLimits(const Capabilities& a, const Capabilities& b, Comparison& compar
        "the prompt tokens of {} are not known: the models were asked the same, that they saw the same is not checked");
   note(&Capabilities::render, "the chat template of {} is not known, nor what it leaves out of a chat");
   note(&Capabilities::score, "how far the outputs moved is not measured: {} cannot be led along a given answer");
-  note(&Capabilities::seeds, "the draws of {} do not follow the seed: the same run again may answer otherwise");
+  if (drawn)
+    note(&Capabilities::seeds,
+         "the draws of {} are not known to follow the seed: the same run again may answer otherwise");
   note(&Capabilities::same_bits,
        "answers of {} may differ from one time to the next even without sampling: some flips are chance");
   if (a.holds_schema != b.holds_schema)
-    comparison.notes.push_back(fmt::format("answers of {} alone were held to the response schema as they were written",
-                                           Who(a.holds_schema, b.holds_schema)));
+    comparison.notes.push_back(
+        fmt::format("of {} alone it was asked that answers be held to the response schema as they are written",
+                    Who(a.holds_schema, b.holds_schema)));
 }
 
 /// What the two headers say about comparability.
@@ -77,7 +80,10 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Compari
   note("arithmetic", a.arithmetic, b.arithmetic);
   note("build", a.build, b.build);
   note("machine", a.machine, b.machine);
-  NoteLimits(a.can, b.can, comparison);
+  const auto draws = [](const RunHeader& header) {
+    return header.sampling.is_object() && JsonNumber(header.sampling, "temperature", "sampling", 0.0) > 0;
+  };
+  NoteLimits(a.can, b.can, draws(a) || draws(b), comparison);
 }
 
 /// What was fixed before the runs: a margin, the sizes at which the task is looked at, the answers to each example.

@@ -24,7 +24,6 @@ constexpr double kLoading = 600;          // a server that loads its model is wa
 constexpr uint64_t kBytesOfToken = 4096;  // of a stream: a chunk, and the longest token in it
 constexpr uint64_t kBytesOfRest = 1u << 20;
 constexpr uint64_t kMostFetched = 16u << 20;
-constexpr size_t kShortestKey = 6;  // shorter ones occur in any text
 
 /// What the body of an error says: OpenAI's, FastAPI's, or its text.
 std::string ErrorOf(const std::string& body) {
@@ -81,13 +80,36 @@ Asker::Asker(const ServerAddress& address, const ServerAccess& access)
       exchanges_(access.key, access.patience, access.concurrency),
       random_(SeedOfTime()) {}
 
+bool Asker::HoldsKey(const Json& said) const {
+  if (access_.key.size() < kShortestKey) return false;
+  if (said.is_string()) {
+    const auto& text = said.get_ref<const std::string&>();
+    if (text.find(access_.key) != std::string::npos) return true;
+    // The arguments of a call are JSON in a string, where letters may be escaped.
+    if (text.find('\\') == std::string::npos) return false;
+    try {
+      return HoldsKey(ParseJson(text, "arguments"));
+    } catch (const Error&) {
+      return false;  // nobody else reads it as JSON either
+    }
+  }
+  if (said.is_object())
+    for (const auto& [name, value] : said.items())
+      if (HoldsKey(Json(name)) || HoldsKey(value)) return true;
+  if (said.is_array())
+    for (const Json& value : said)
+      if (HoldsKey(value)) return true;
+  return false;
+}
+
 std::string Asker::WithoutKey(std::string text) const {
   if (access_.key.size() >= kShortestKey) ReplaceAll(text, access_.key, "(the API key)");
   return text;
 }
 
 void Asker::FailUnreachable(const std::string& why) const {
-  Fail(ErrorKind::kIo, "{}: the server cannot be reached: {}", address_.url, WithoutKey(why));
+  Fail(ErrorKind::kIo, "{}: the server cannot be reached: {} (answers so far are kept: the same command goes on)",
+       address_.url, WithoutKey(why));
 }
 
 RemoteAnswer Asker::Read(CompletionReader& reader, const std::string& answers_as, Response&& response) const {
@@ -105,11 +127,8 @@ RemoteAnswer Asker::Read(CompletionReader& reader, const std::string& answers_as
     reading = Faulty(Fault::kOtherModel, fmt::format("expected an answer of {}, found one of {}", Quote(answers_as),
                                                      reading.model.empty() ? "no model" : Quote(reading.model)));
   reading.answer.error = WithoutKey(std::move(reading.answer.error));
-  const auto holds_key = [&](const std::string& text) {
-    return access_.key.size() >= kShortestKey && text.find(access_.key) != std::string::npos;
-  };
-  if (holds_key(reading.answer.text) || holds_key(reading.answer.reasoning) ||
-      holds_key(DumpJson(reading.answer.tool_calls)))
+  const auto holds_key = [&](const std::string& text) { return HoldsKey(Json(text)); };
+  if (holds_key(reading.answer.text) || holds_key(reading.answer.reasoning) || HoldsKey(reading.answer.tool_calls))
     reading = Faulty(Fault::kKeyInAnswer, "what holds a secret is kept nowhere");
   reading.seconds = response.seconds;
   return reading;

@@ -27,6 +27,8 @@ struct RetryPolicy {
 /// together do not come back together; what the server asks for is never undercut.
 double WaitBeforeTry(const RetryPolicy& policy, int tried, std::optional<double> asked_s, Random& random);
 
+inline constexpr size_t kShortestKey = 6;  // of keys that are looked for in texts: shorter ones occur in any
+
 /// How a server may be asked.
 struct ServerAccess {
   std::string key;      // API key; empty: none
@@ -64,6 +66,8 @@ class Asker {
 
   /// Text from the server without the key in it.
   std::string WithoutKey(std::string text) const;
+  /// Whether the key stands anywhere in it.
+  bool HoldsKey(const Json& said) const;
 
  private:
   RemoteAnswer Read(CompletionReader& reader, const std::string& answers_as, Response&& response) const;

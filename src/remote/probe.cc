@@ -44,6 +44,10 @@ class Probing {
     FindSameness();
     if (facts_.chats) FindTools();
     Remark();
+    if (asker_.HoldsKey(ToJson(facts_)))
+      Fail(ErrorKind::kUnsupported,
+           "what is known of the server (its URL, the model's name, its version …) holds the API key: nothing of it is "
+           "shown or kept");
     return std::move(facts_);
   }
 
@@ -66,7 +70,7 @@ class Probing {
     } else if (!offered.empty() && std::find(offered.begin(), offered.end(), facts_.model) == offered.end()) {
       const std::string near = Nearest(facts_.model, offered);
       Fail(ErrorKind::kNotFound, "{}: the server does not offer {}{}; it offers {}", facts_.url, Quote(facts_.model),
-           near.empty() ? "" : fmt::format(", did you mean {}?", near), Some());
+           near.empty() ? "" : fmt::format(", did you mean {}?", asker_.WithoutKey(near)), Some());
     }
     if (const Json* list = Find(listing_, "data"); list && list->is_array())
       for (const Json& model : *list)
@@ -77,7 +81,7 @@ class Probing {
     std::string text;
     for (size_t i = 0; i < facts_.offered.size() && i < 8; ++i) text += (i ? ", " : "") + facts_.offered[i];
     if (facts_.offered.size() > 8) text += fmt::format(" and {} more", facts_.offered.size() - 8);
-    return text;
+    return asker_.WithoutKey(std::move(text));
   }
 
   void FindKind() {
@@ -203,6 +207,7 @@ class Probing {
     drawn.seed = 8;
     const std::string eight = Said(drawn);
     if (seven.empty() || again.empty() || eight.empty()) return;
+    facts_.drew = seven != first || again != first || eight != first;
     // Always the same says nothing of seeds.
     if (seven != again || seven != eight) facts_.seeds = seven == again && seven != eight;
   }
@@ -244,6 +249,9 @@ class Probing {
     };
     remark(!facts_.same_twice, "it gave two answers to the same greedy request");
     remark(facts_.seeds == false, "its draws do not follow the seed");
+    remark(!facts_.drew,
+           "at temperature 1 it answered three times as it does greedily: perhaps it does not sample, whatever it is "
+           "told");
     remark(facts_.sees_tools == false, "its prompt does not grow with tools: its chat template leaves them out");
     remark(facts_.sees_system == false,
            "its prompt does not change with a system message: its chat template leaves it out");
@@ -302,6 +310,7 @@ Json ToJson(const ServerFacts& facts) {
   json["logprobs"] = facts.logprobs;
   maybe("seeds", facts.seeds);
   json["same_twice"] = facts.same_twice;
+  json["drew"] = facts.drew;
   if (!facts.remarks.empty()) json["remarks"] = facts.remarks;
   return json;
 }

@@ -31,6 +31,7 @@ struct ServerFacts {
   bool logprobs = false;                        // tells them
   std::optional<bool> seeds;                    // draws the same again with a seed, and otherwise with another
   bool same_twice = false;                      // the same greedy answer to the same prompt
+  bool drew = false;                            // at temperature 1 it once said something else than greedily
   std::vector<std::string> remarks;             // what is missing or amiss, for people
 
   std::string title() const;  // "llama-server b1234 at http://host:8000"

@@ -1,5 +1,7 @@
 #include "remote/server_address.h"
 
+#include <fmt/core.h>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "system/http.h"
@@ -21,9 +23,32 @@ bool ServerAddress::encrypted() const {
 }
 
 bool ServerAddress::local() const {
-  const std::string name = host();
-  return name.starts_with("127.") || name.starts_with("localhost") || name.starts_with("[::1]");
+  std::string name = host();
+  if (!name.ends_with(']')) name = name.substr(0, name.rfind(':'));
+  return name == "localhost" || name == "[::1]" ||
+         (name.starts_with("127.") && name.find_first_not_of("0123456789.") == std::string::npos);
 }
+
+namespace {
+
+/// What libcurl would only refuse after six tries.
+void CheckHost(const std::string& host, std::string_view url) {
+  const auto refuse = [&](std::string_view what) {
+    Fail(ErrorKind::kInvalid, "{}: expected a server such as http://host:8000, found {}", url, what);
+  };
+  for (char c : host)
+    if (c <= ' ' || c == '\x7f') refuse("a space or a control character in its name");
+  const size_t end = host.starts_with('[') ? host.find(']') : 0;
+  if (end == std::string::npos) refuse("[ without ]");
+  const size_t colon = host.find(':', end);
+  if (colon == std::string::npos) return;
+  const std::string port = host.substr(colon + 1);
+  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || std::stoi(port) < 1 || std::stoi(port) > 65535)
+    refuse(fmt::format("\"{}\" where the port stands, 1 to 65535", port));
+}
+
+}  // namespace
 
 ServerAddress ParseServerAddress(std::string_view text) {
   ServerAddress address;
@@ -43,6 +68,7 @@ ServerAddress ParseServerAddress(std::string_view text) {
   address.url = url;
   if (const size_t begin = address.url.find("://"); begin == std::string::npos || address.host().empty())
     Fail(ErrorKind::kInvalid, "{}: expected a server such as http://host:8000 or http://host:8000#model-name", text);
+  CheckHost(address.host(), address.url);
   if (hash != std::string_view::npos && address.model.empty())
     Fail(ErrorKind::kInvalid, "{}: expected the name of a model behind #", text);
   return address;

@@ -5,7 +5,7 @@ how often it was asked (GET /asked)."""
 import collections, http.server, json, re, socket, struct, sys, threading, time
 
 KEY = "sk-this-key-is-a-secret"
-MODELS = ["good", "twin", "wrong", "slow", "stall", "busy", "busy-after", "flaky", "cut", "cut-hard", "json", "json-one", "json-two", "utf8", "other", "long",
+MODELS = ["good", "twin", "wrong", "slow", "stall", "still", "busy", "busy-after", "flaky", "cut", "cut-hard", "json", "json-one", "json-two", "utf8", "other", "long",
           "endless", "reordered", "object", "refuse", "filter", "empty", "silent", "short", "text-calls", "no-tools", "unsteady", "locked"]
 OFTEN = 5  # every fifth question meets the fault
 
@@ -68,6 +68,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(400, {"error": {"message": f"the key {self.headers['Authorization']} may not ask this"}})
         if model == "locked" and i % OFTEN == 1:
             content = f"My key is {KEY}."
+        if model == "locked" and i % OFTEN == 2 and calls:
+            calls = [{"city": KEY}]
+        if model == "still" and i < 0 and not calls:
+            content = "Hello, fox."  # whatever the temperature
         if model == "wrong" and i % 2:
             content, calls = (f"It is {2 * i + 1}.", None) if content else (None, [{**calls[0], "city": "Nowhere"}])
         if model == "text-calls" and calls:
@@ -114,7 +118,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     @staticmethod
     def calls(calls):
-        return calls and [{"id": f"c{k}", "index": k, "type": "function", "function": {"name": "get_weather", "arguments": json.dumps(c)}} for k, c in enumerate(calls)]
+        escaped = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
+        return calls and [{"id": f"c{k}", "index": k, "type": "function", "function": {"name": "get_weather", "arguments": json.dumps(c).replace(KEY, escaped)}} for k, c in enumerate(calls)]
 
     def stream(self, model, first, faulty, named, content, calls, finish, usage, chat):
         self.send_response(200)

@@ -181,7 +181,9 @@ class Servers(unittest.TestCase):
         refused = [a["error"] for a in answers if a.get("error", "").startswith("refused")]
         self.assertEqual(len(refused), N // faulty_server.OFTEN)
         self.assertIn("the key Bearer (the API key) may not ask this", refused[0])
-        self.assertTrue(any(a.get("error", "").startswith("key in the answer") for a in answers))
+        held = {a["id"][0] for a in answers if a.get("error", "").startswith("key in the answer")}
+        self.assertIn("t", held)  # in a call's arguments, its letters escaped
+        self.assertTrue(held & {"n", "p"})
         self.check("locked", "locked", code=4)
         texts += [path.read_text(errors="replace") for path in self.path.glob("assay-report*")]
         for path in (self.path / "cache").rglob("*"):
@@ -189,6 +191,35 @@ class Servers(unittest.TestCase):
                 texts.append(path.read_bytes().decode(errors="replace"))
         for text in texts:
             self.assertNotIn(key, text)
+
+    def test_keys_and_addresses_that_are_none(self):
+        secret = "sk-abcdef-first"
+        for key in (f"{secret}\nX-Evil: 1", f"{secret} two", "\ufeff" + secret, secret + "\xff"):
+            (self.path / "key").write_text(key)
+            said = self.assay("run", "locked", "-o", "x.run", "--api-key-file", "key", code=1).stderr
+            self.assertIn("key: expected an API key, one word of printable ASCII", said)
+            self.assertNotIn(secret, said)
+        self.environment["ASSAY_API_KEY"] = f"{secret}\nX-Evil: 1"
+        self.assertIn("ASSAY_API_KEY: expected", self.assay("run", "locked", "-o", "x.run", code=1).stderr)
+        self.environment["ASSAY_API_KEY"] = secret
+        self.assertNotIn(secret, self.assay("run", secret, "-o", "x.run", code=1).stderr)
+        del self.environment["ASSAY_API_KEY"]
+        self.assertFalse(self.server.asked)
+        for url in ("http://a b:80", "http://127.0.0.1:0", "http://127.0.0.1:99999", "http://127.0.0.1:abc", "http://127.0.0.1:80:80", "http://[::1:80"):
+            said = subprocess.run([ASSAY, "run", url + "#m", "--task", "task.jsonl"], capture_output=True, text=True, cwd=self.path,
+                                  env=self.environment, timeout=5)
+            self.assertEqual(said.returncode, 1)
+            self.assertIn("expected a server such as http://host:8000, found", said.stderr)
+        self.assertIn("nothing to keep", self.assay("check", "good", "--candidate", self.url("good"), "--keep", "k", code=1).stderr)
+
+    def test_one_that_does_not_draw_is_told(self):
+        self.assertIn("perhaps it does not sample", self.assay("run", "still", "-o", "x.run").stderr)
+        self.assertNotIn("perhaps it does not sample", self.assay("run", "good", "-o", "y.run").stderr)
+
+    def test_a_server_that_lacks_the_model_is_told_before_the_baseline_is_asked(self):
+        said = self.assay("check", "good", "--candidate", self.url("nosuch"), code=1).stderr
+        self.assertIn("nosuch", said)
+        self.assertFalse(self.asked("good"))
 
     def test_killed_and_gone_on(self):
         whole, undisturbed = self.run_("slow", "--concurrency", "4")

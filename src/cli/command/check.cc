@@ -102,6 +102,9 @@ class Checking {
     const bool remote = IsServer(o_.model);
     if (remote && !presets.empty())
       Fail(ErrorKind::kInvalid, "--to: a server's model cannot be quantized: expected --candidate, found {}", o_.to[0]);
+    if (remote && !o_.keep.empty())
+      Fail(ErrorKind::kInvalid, "--keep: a server's model is not quantized, so there is nothing to keep in {}",
+           o_.keep);
     const std::string path = remote ? "" : ResolveModel(o_.model);
     rules_.force = o_.force;
     if (!remote) AddSources(rules_, {ModelFiles(path)});
@@ -120,6 +123,9 @@ class Checking {
       certificate.emplace(o_.certificate, rules_);  // of another check, perhaps: only with --force
     }
     if (labelling_) labelling_->Open(rules_, flags_);
+    // A server that is not there is told before hours of work.
+    for (const std::string& candidate : o_.candidates)
+      if (IsServer(candidate)) servers_.push_back(Serving(candidate));
     if (remote) {
       base_ = Serving(o_.model);
     } else {
@@ -159,8 +165,9 @@ class Checking {
     RequireAnswers(record_.baseline.run, flags_);  // else no candidate can be judged
     if (o_.noise) record_.noise = MeasureNoise(base_, task_, record_.baseline.run, cache_, *progress_);
     for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
+    auto server = servers_.begin();
     for (const std::string& candidate : o_.candidates)
-      IsServer(candidate) ? AddServer(candidate) : AddCandidate(ResolveModel(candidate), "");
+      IsServer(candidate) ? AddServer(*server++) : AddCandidate(ResolveModel(candidate), "");
     record_.elapsed_s = Now() - start;
     if (labelling_) record_.labels = labelling_->labels();
     comparisons_ = Judge(record_);
@@ -310,17 +317,13 @@ class Checking {
 
   LoadedArm Serving(const std::string& url) {
     LoadedArm arm = LoadServer(url, o_.server, o_.prompt_flags, flags_, *progress_);
-    cache_.Watch({});
     arm.sitting = BeginSitting(arm, task_, cache_);
     LoadedArm& kept = served_.emplace_back();  // its identity, to end the sitting
     kept.origin = arm.origin;
     return arm;
   }
 
-  void AddServer(const std::string& url) {
-    const LoadedArm candidate = Serving(url);
-    record_.candidates.push_back(Measure(candidate, &base_));
-  }
+  void AddServer(const LoadedArm& candidate) { record_.candidates.push_back(Measure(candidate, &base_)); }
 
   void AddCandidate(const std::string& path, std::string_view name) {
     LoadedArm candidate = LoadArm(path, name, o_.model_flags, o_.engine, pool_, flags_);
@@ -339,7 +342,8 @@ class Checking {
   std::string text_;
   std::shared_ptr<const Checkpoint> source_;  // of base_, which is made of it
   LoadedArm base_;
-  std::vector<LoadedArm> served_;
+  std::vector<LoadedArm> servers_;  // among the candidates, in their order
+  std::vector<LoadedArm> served_;   // all servers, identities only
   Sampling sampling_;
   OutputRules rules_;
   std::vector<std::unique_ptr<ScratchFolder>> scratch_;  // of quantized models that nobody keeps

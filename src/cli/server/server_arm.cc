@@ -16,10 +16,17 @@ namespace {
 constexpr uint64_t kMostKey = 64 << 10;
 constexpr int64_t kSittingLasts = 86'400;
 
+/// It goes into a line of HTTP, and is looked for in what servers say: byte for byte.
 std::string ReadKey(const ServerFlags& flags) {
-  if (flags.key_file.empty()) return Environment("ASSAY_API_KEY");
-  const std::string key(Trim(ReadFile(flags.key_file, kMostKey)));
-  if (key.empty()) Fail(ErrorKind::kInvalid, "{}: expected an API key, found nothing", flags.key_file);
+  const bool file = !flags.key_file.empty();
+  const std::string key(Trim(file ? ReadFile(flags.key_file, kMostKey) : Environment("ASSAY_API_KEY")));
+  const std::string where = file ? flags.key_file : "ASSAY_API_KEY";
+  if (file && key.empty()) Fail(ErrorKind::kInvalid, "{}: expected an API key, found nothing", where);
+  for (size_t i = 0; i < key.size(); ++i)
+    if (key[i] <= ' ' || key[i] > '~')
+      Fail(ErrorKind::kInvalid,
+           "{}: expected an API key, one word of printable ASCII; its byte {} of {} is 0x{:02x} (the key is not shown)",
+           where, i + 1, key.size(), static_cast<unsigned char>(key[i]));
   return key;
 }
 
@@ -80,6 +87,8 @@ LoadedArm LoadServer(const std::string& url, const ServerFlags& server_flags, co
          prompt_flags.now);
   ServerAccess access;
   access.key = ReadKey(server_flags);
+  if (access.key.size() >= kShortestKey && url.find(access.key) != std::string::npos)
+    Fail(ErrorKind::kInvalid, "the server's URL holds the API key: give it in ASSAY_API_KEY or --api-key-file alone");
   access.concurrency = static_cast<int>(server_flags.concurrency);
   access.patience = server_flags.patience;
   if (!access.key.empty() && !address.encrypted() && !address.local())
@@ -87,6 +96,7 @@ LoadedArm LoadServer(const std::string& url, const ServerFlags& server_flags, co
   RemoteOptions options;
   options.hold_schema = server_flags.hold_schema;
   if (!prompt_flags.variables.empty()) options.template_variables = prompt_flags.options().template_variables;
+  Note(flags, fmt::format("asking {} what it is and can do", address.url));
   auto backend = std::make_unique<RemoteBackend>(address, access, options, progress);
   const ServerFacts& facts = backend->facts();
   Note(flags, fmt::format("{}: {}{}{}", facts.title(), facts.model,
