@@ -111,10 +111,14 @@ TEST(MadeUpServer, AWholeCheck) {
   EXPECT_EQ(comparison.slices[1].counts.regressions, 30);
   EXPECT_FALSE(comparison.all.displacement.measured);
   EXPECT_THAT(Advice(record, comparisons), HasSubstr("fp8"));
-  for (const char* said : {"the prompt tokens of both models are not known", "the chat template of both models",
-                           "how far the outputs moved is not measured", "the draws of both models do not follow",
-                           "answers of both models may differ from one time to the next"})
+  for (const char* said :
+       {"the prompt tokens of both models are not known", "the chat template of both models",
+        "how far the outputs moved is not measured", "answers of both models may differ from one time to the next"})
     EXPECT_THAT(comparison.notes, Contains(HasSubstr(said)));
+  // Greedy answers are no draws.
+  EXPECT_THAT(comparison.notes, Not(Contains(HasSubstr("the draws of"))));
+  for (RunRecord* run : {&record.baseline.run, &record.candidates[0].run}) run->header.sampling["temperature"] = 0.7;
+  EXPECT_THAT(Judge(record)[0].notes, Contains(HasSubstr("the draws of both models are not known to follow the seed")));
 }
 
 // A server's model against one that runs here: what one of them does not tell is no obstacle, and is said.
