@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/json_member.h"
 #include "describe/arch/spec.h"
 #include "describe/gguf_keys.h"
 
@@ -141,11 +142,6 @@ void Check(bool good, std::string_view key, std::string_view expected, const Jso
          DumpJson(json[std::string(key)]).substr(0, 200));
 }
 
-const Json* Stated(const Json& json, std::string_view key) {
-  auto it = json.find(key);
-  return it == json.end() || it->is_null() ? nullptr : &*it;
-}
-
 int64_t Count(const Json& json, std::string_view key) {
   int64_t count = JsonInt(json, key, kPlace, 0);
   Check(count >= 0 && count <= kMaxCount, key, "a number of tokens", json);
@@ -174,7 +170,7 @@ void ReadSampling(const Json& json, GenerationConfig& out) {
   if (!JsonBool(json, "do_sample", kPlace, false)) {
     std::string without;
     for (std::string_view key : kOfSampling)
-      if (const Json* value = Stated(json, key))
+      if (const Json* value = FindMember(json, key))
         if (const KeyRow* row = FindKey(kKeys, key); row->kind == kApplied || !IsOff(*row, *value))
           without += fmt::format("{}{} {}", without.empty() ? "" : ", ", key, DumpJson(*value).substr(0, 100));
     if (!without.empty())
@@ -192,7 +188,7 @@ void ReadSampling(const Json& json, GenerationConfig& out) {
 }
 
 void ReadTexts(const Json& json, GenerationConfig& out) {
-  const Json* stops = Stated(json, "stop_strings");
+  const Json* stops = FindMember(json, "stop_strings");
   if (!stops) return;
   const Json list = stops->is_string() ? Json::array({*stops}) : *stops;
   Check(list.is_array() && list.size() <= kMaxTexts, "stop_strings", "a text or a list of texts", json);
@@ -203,11 +199,11 @@ void ReadTexts(const Json& json, GenerationConfig& out) {
 }
 
 void ReadTokens(const Json& json, int64_t vocab, GenerationConfig& out) {
-  if (const Json* list = Stated(json, "suppress_tokens"))
+  if (const Json* list = FindMember(json, "suppress_tokens"))
     out.suppressed = Tokens(*list, "suppress_tokens", vocab, json);
-  if (const Json* list = Stated(json, "begin_suppress_tokens"))
+  if (const Json* list = FindMember(json, "begin_suppress_tokens"))
     out.suppressed_first = Tokens(*list, "begin_suppress_tokens", vocab, json);
-  const Json* words = Stated(json, "bad_words_ids");
+  const Json* words = FindMember(json, "bad_words_ids");
   if (!words) return;
   Check(words->is_array() && words->size() <= kMaxTokens, "bad_words_ids", "a list of lists of tokens", json);
   for (const Json& word : *words) {
@@ -229,8 +225,8 @@ void ReadUnapplied(const Json& json, int64_t context, GenerationConfig& out) {
     const bool of_sampling = std::find(std::begin(kOfSampling), std::end(kOfSampling), key) != std::end(kOfSampling);
     if (of_sampling && !samples) continue;
     // A whole sequence as long as the context is no limit of its own; a number of new tokens comes before it.
-    if (key == "max_length" &&
-        (Stated(json, "max_new_tokens") || (value.is_number() && value.get<double>() >= static_cast<double>(context))))
+    if (key == "max_length" && (FindMember(json, "max_new_tokens") ||
+                                (value.is_number() && value.get<double>() >= static_cast<double>(context))))
       continue;
     out.unapplied.push_back(fmt::format("{}: \"{}\" {} is not applied", kPlace, key, DumpJson(value).substr(0, 100)));
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json_member.h"
 #include "base/json_number.h"
 #include "base/strings.h"
 #include "jinja/template.h"
@@ -18,11 +19,6 @@ constexpr const char* kIndent = "  ";
 
 [[noreturn]] void GiveUp(const Json& schema) {
   Fail(ErrorKind::kUnsupported, "not in the published code: {}", DumpJson(schema));
-}
-
-const Json* Member(const Json& object, const char* key) {
-  auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
 }
 
 /// Python's str(value), or json.dumps(value): the template language has both.
@@ -52,7 +48,7 @@ std::string Comment(const std::string& text, const std::string& indent) {
 }
 
 std::string Description(const Json& schema) {
-  const Json* text = Member(schema, "description");
+  const Json* text = FindMember(schema, "description");
   if (!text) return "";
   if (!text->is_string()) GiveUp(schema);
   return text->get<std::string>();
@@ -94,10 +90,10 @@ class FunctionTypes {
 
   Fields FieldsOf(const Json& schema, const std::string& indent) {
     const std::string inner = indent + kIndent;
-    if (const Json* named = Member(schema, "$defs"))
+    if (const Json* named = FindMember(schema, "$defs"))
       for (const auto& [name, definition] : named->items()) definitions_[name] = definition;
     Fields out;
-    if (const Json* other = Member(schema, "additionalProperties")) {
+    if (const Json* other = FindMember(schema, "additionalProperties")) {
       if (!other->is_boolean() && !other->is_object()) GiveUp(schema);
       out.additional = inner + "[k: string]: " +
                        (other->is_object()   ? Type(*other, inner)
@@ -110,7 +106,7 @@ class FunctionTypes {
       for (const auto& [name, type] : schema["properties"].items()) {
         const bool optional = std::find(required.begin(), required.end(), Json(name)) == required.end();
         std::string text = Documentation(type, inner);
-        if (const Json* value = type.is_object() ? Member(type, "default") : nullptr)
+        if (const Json* value = type.is_object() ? FindMember(type, "default") : nullptr)
           text += inner + "// Default: " + PythonText(*value, !IsNumber(*value) && !value->is_boolean()) + "\n";
         text += inner + name + (optional ? "?: " : ": ") + Type(type, inner);
         out.named.push_back({name, std::move(text), optional});
@@ -188,7 +184,7 @@ class FunctionTypes {
   }
 
   std::string Array(const Json& schema, const std::string& indent) {
-    const Json* items = Member(schema, "items");
+    const Json* items = FindMember(schema, "items");
     if (!items || items->empty() || *items == false) return "Array<any>";
     const std::string inner = indent + kIndent, documentation = Documentation(*items, inner);
     if (documentation.empty()) return "Array<" + Type(*items, indent) + ">";
@@ -219,7 +215,7 @@ class FunctionTypes {
 
 std::string Function(const Json& function) {
   FunctionTypes types;
-  const Json* given = Member(function, "parameters");
+  const Json* given = FindMember(function, "parameters");
   const Json parameters = given ? *given : Json::object();
   if (!parameters.is_object()) GiveUp(parameters);
   const FunctionTypes::Fields fields = types.FieldsOf(parameters, "");
@@ -235,7 +231,7 @@ std::string Function(const Json& function) {
     lines.push_back((text.empty() ? "" : Comment(text, "") + "\n") + "interface " + name + " " + type);
   }
   if (std::string text = Description(function); !text.empty()) lines.push_back(Comment(text, ""));
-  const Json* name = Member(function, "name");
+  const Json* name = FindMember(function, "name");
   lines.push_back("type " + (name && name->is_string() ? name->get<std::string>() : "function") +
                   " = (_: " + (types.refers_to_itself() ? "parameters" : types.Object(fields, "")) + ") => any;");
   return Join(lines, "\n");
@@ -248,7 +244,7 @@ std::optional<std::string> TypeScriptTools(const Json& tools) {
     std::vector<std::string> functions;
     for (const Json& tool : tools) {
       if (!tool.is_object()) GiveUp(tool);
-      const Json* function = Member(tool, "function");
+      const Json* function = FindMember(tool, "function");
       if (tool.contains("type") && tool["type"] == "function" && function && function->is_object() &&
           !function->empty())
         functions.push_back(Function(*function));

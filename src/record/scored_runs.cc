@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_member.h"
 #include "base/strings.h"
 #include "record/csv.h"
 #include "system/file.h"
@@ -42,15 +43,9 @@ struct Source {
   bool lines = false;
 };
 
-const Json* Find(const Json& object, std::string_view key) {
-  if (!object.is_object()) return nullptr;
-  auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
-
 /// A text member, "" for any other.
 std::string TextOf(const Json& object, std::string_view key) {
-  const Json* value = Find(object, key);
+  const Json* value = FindMember(object, key);
   return value && value->is_string() ? value->get<std::string>() : "";
 }
 
@@ -119,7 +114,7 @@ constexpr std::string_view kLmEvalMembers[] = {"doc_id",         "doc",    "targ
                                                "target_hash"};
 
 bool IsLmEval(const Source& source) {
-  return source.lines && Find(source.json, "doc_id") &&
+  return source.lines && FindMember(source.json, "doc_id") &&
          (source.json.contains("resps") || source.json.contains("filtered_resps"));
 }
 
@@ -130,7 +125,7 @@ std::string FullMetric(const std::string& metric, const std::string& filter) {
 
 std::vector<std::string> LmEvalMetrics(const Json& sample) {
   std::vector<std::string> names;
-  if (const Json* listed = Find(sample, "metrics"); listed && listed->is_array()) {
+  if (const Json* listed = FindMember(sample, "metrics"); listed && listed->is_array()) {
     for (const Json& name : *listed)
       if (name.is_string()) names.push_back(name.get<std::string>());
     return names;
@@ -145,8 +140,8 @@ std::vector<std::string> LmEvalMetrics(const Json& sample) {
 
 /// A generated text; log-likelihoods of choices are no answer.
 std::string LmEvalAnswer(const Json& sample) {
-  const Json* value = Find(sample, "filtered_resps");
-  if (!value) value = Find(sample, "resps");
+  const Json* value = FindMember(sample, "filtered_resps");
+  if (!value) value = FindMember(sample, "resps");
   while (value && value->is_array() && !value->empty()) value = &(*value)[0];
   return value && value->is_string() ? value->get<std::string>() : "";
 }
@@ -163,7 +158,7 @@ Rows ReadLmEval(const Source& source, const ScoreChoice& choice) {
     if (Trim(line).empty()) continue;
     const std::string where = fmt::format("{}:{}", source.name, number);
     Json sample = ParseJson(line, where);
-    if (!Find(sample, "doc_id")) Fail(ErrorKind::kCorrupt, "{}: \"doc_id\" is missing", where);
+    if (!FindMember(sample, "doc_id")) Fail(ErrorKind::kCorrupt, "{}: \"doc_id\" is missing", where);
     AddOnce(filters, TextOf(sample, "filter"));
     for (const std::string& metric : LmEvalMetrics(sample))
       AddOnce(metrics, FullMetric(metric, TextOf(sample, "filter")));
@@ -183,7 +178,7 @@ Rows ReadLmEval(const Source& source, const ScoreChoice& choice) {
     row.place = place;
     const Json& id = sample["doc_id"];
     row.id = id.is_string() ? id.get<std::string>() : DumpJson(id);
-    const Json* value = Find(sample, metric);
+    const Json* value = FindMember(sample, metric);
     if (!value) Fail(ErrorKind::kCorrupt, "{}: {}: \"{}\" is missing", source.name, place, metric);
     row.score = ScoreOf(*value, source.name, place, metric);
     row.prompt_hash = TextOf(sample, "prompt_hash");
@@ -196,17 +191,17 @@ Rows ReadLmEval(const Source& source, const ScoreChoice& choice) {
 // ---- Inspect: logs in JSON
 
 bool IsInspect(const Source& source) {
-  return !source.lines && Find(source.json, "eval") &&
+  return !source.lines && FindMember(source.json, "eval") &&
          (source.json.contains("samples") || source.json.contains("plan"));
 }
 
 /// The scores of a sample by name; those of a scorer with several values as "scorer/value".
 std::vector<std::pair<std::string, Json>> InspectScores(const Json& sample) {
   std::vector<std::pair<std::string, Json>> scores;
-  const Json* all = Find(sample, "scores");
+  const Json* all = FindMember(sample, "scores");
   if (!all || !all->is_object()) return scores;
   for (const auto& [name, score] : all->items()) {
-    const Json* value = Find(score, "value");
+    const Json* value = FindMember(score, "value");
     if (!value) continue;
     if (value->is_object())
       for (const auto& [key, one] : value->items()) scores.emplace_back(name + "/" + key, one);
@@ -222,7 +217,7 @@ Rows ReadInspect(const Source& source, const ScoreChoice& choice) {
   out.model = TextOf(eval, "model");
   out.task = TextOf(eval, "task");
   out.complete = TextOf(source.json, "status") == "success";
-  const Json* samples = Find(source.json, "samples");
+  const Json* samples = FindMember(source.json, "samples");
   if (!samples || !samples->is_array() || samples->empty())
     Fail(ErrorKind::kInvalid, "{}: the log has no samples (it was written without them, or only its header was)",
          source.name);
@@ -230,11 +225,11 @@ Rows ReadInspect(const Source& source, const ScoreChoice& choice) {
   bool several_epochs = false;
   for (const Json& sample : *samples) {
     for (const auto& [name, value] : InspectScores(sample)) AddOnce(metrics, name);
-    const Json* epoch = Find(sample, "epoch");
+    const Json* epoch = FindMember(sample, "epoch");
     several_epochs |= epoch && epoch->is_number_integer() && epoch->get<int64_t>() > 1;
   }
   if (metrics.empty() && !out.complete) {
-    const Json* error = Find(source.json, "error");
+    const Json* error = FindMember(source.json, "error");
     Fail(ErrorKind::kInvalid, "{}: the log is unfinished, no sample has a score: status \"{}\"{}", source.name,
          TextOf(source.json, "status"), error ? ", " + TextOf(*error, "message") : "");
   }
@@ -243,25 +238,25 @@ Rows ReadInspect(const Source& source, const ScoreChoice& choice) {
     const Json& sample = (*samples)[i];
     Row row;
     row.place = fmt::format("samples[{}]", i);
-    const Json* id = Find(sample, "id");
+    const Json* id = FindMember(sample, "id");
     if (!id || (!id->is_string() && !id->is_number_integer()))
       Fail(ErrorKind::kCorrupt, "{}: {}: expected an \"id\", a text or a whole number", source.name, row.place);
     row.id = id->is_string() ? id->get<std::string>() : DumpJson(*id);
-    TakeGroups(Find(sample, "metadata"), row);
+    TakeGroups(FindMember(sample, "metadata"), row);
     if (several_epochs) {
       // Answers to one question are not independent.
       if (row.cluster.empty()) row.cluster = row.id;
-      row.id += "#" + (Find(sample, "epoch") ? DumpJson(sample["epoch"]) : "1");
+      row.id += "#" + (FindMember(sample, "epoch") ? DumpJson(sample["epoch"]) : "1");
     }
-    if (const Json* output = Find(sample, "output")) {
+    if (const Json* output = FindMember(sample, "output")) {
       row.answer = TextOf(*output, "completion");
-      if (const Json* choices = Find(*output, "choices"); choices && choices->is_array() && !choices->empty())
+      if (const Json* choices = FindMember(*output, "choices"); choices && choices->is_array() && !choices->empty())
         if (const std::string why = TextOf((*choices)[0], "stop_reason"); why == "max_tokens" || why == "model_length")
           row.finish = "length";
     }
     // Chat messages carry ids of the log's own.
     if (const std::string input = TextOf(sample, "input"); !input.empty()) row.prompt_hash = HashHex(input);
-    if (const Json* error = Find(sample, "error")) {
+    if (const Json* error = FindMember(sample, "error")) {
       const std::string message = TextOf(*error, "message");
       row.error = message.empty() ? Shown(*error) : message;
     } else {
@@ -283,8 +278,8 @@ Rows ReadInspect(const Source& source, const ScoreChoice& choice) {
 // ---- promptfoo: results in JSON
 
 const Json* PromptfooResults(const Json& json) {
-  const Json* results = Find(json, "results");
-  if (results && results->is_object()) results = Find(*results, "results");
+  const Json* results = FindMember(json, "results");
+  if (results && results->is_object()) results = FindMember(*results, "results");
   return results && results->is_array() && !results->empty() && (*results)[0].is_object() &&
                  (*results)[0].contains("success")
              ? results
@@ -296,7 +291,7 @@ bool IsPromptfoo(const Source& source) {
 }
 
 std::string ProviderOf(const Json& result) {
-  const Json* provider = Find(result, "provider");
+  const Json* provider = FindMember(result, "provider");
   if (!provider) return "";
   if (provider->is_string()) return provider->get<std::string>();
   const std::string label = TextOf(*provider, "label");
@@ -304,9 +299,9 @@ std::string ProviderOf(const Json& result) {
 }
 
 std::string PromptOf(const Json& result) {
-  const Json* prompt = Find(result, "prompt");
+  const Json* prompt = FindMember(result, "prompt");
   const std::string label = prompt ? TextOf(*prompt, "label") : "";
-  const Json* index = Find(result, "promptIdx");
+  const Json* index = FindMember(result, "promptIdx");
   return !label.empty() ? label : index ? "prompt " + DumpJson(*index) : "";
 }
 
@@ -322,7 +317,7 @@ Rows ReadPromptfoo(const Source& source, const ScoreChoice& choice) {
   };
   for (const Json& result : results) {
     AddOnce(arms, arm_of(result));
-    if (const Json* named = Find(result, "namedScores"); named && named->is_object())
+    if (const Json* named = FindMember(result, "namedScores"); named && named->is_object())
       for (const auto& [name, value] : named->items()) AddOnce(metrics, name);
   }
   const std::string arm = Choose(arms, choice.arm, "provider", fmt::format("{}#PROVIDER", source.name), source.name);
@@ -338,7 +333,7 @@ Rows ReadPromptfoo(const Source& source, const ScoreChoice& choice) {
     if (arm_of(result) != arm) continue;
     Row row;
     row.place = fmt::format("results[{}]", i);
-    const Json* index = Find(result, "testIdx");
+    const Json* index = FindMember(result, "testIdx");
     const std::string test = fmt::format("test {}", index ? DumpJson(*index) : std::to_string(position));
     ++position;
     const auto first = seen.try_emplace(test, 0, out.rows.size()).first;
@@ -350,31 +345,31 @@ Rows ReadPromptfoo(const Source& source, const ScoreChoice& choice) {
       if (cluster.empty()) cluster = test;
       row.cluster = cluster;
     }
-    if (const Json* test_case = Find(result, "testCase")) TakeGroups(Find(*test_case, "metadata"), row);
-    const Json* prompt = Find(result, "prompt");
+    if (const Json* test_case = FindMember(result, "testCase")) TakeGroups(FindMember(*test_case, "metadata"), row);
+    const Json* prompt = FindMember(result, "prompt");
     const std::string raw = prompt ? TextOf(*prompt, "raw") : "";
     if (!raw.empty())
       row.prompt_hash = HashHex(raw);
-    else if (const Json* vars = Find(result, "vars"))
+    else if (const Json* vars = FindMember(result, "vars"))
       row.prompt_hash = HashHex(DumpJson(*vars));
-    if (const Json* response = Find(result, "response"))
-      if (const Json* output = Find(*response, "output"))
+    if (const Json* response = FindMember(result, "response"))
+      if (const Json* output = FindMember(*response, "output"))
         row.answer = output->is_string() ? output->get<std::string>() : DumpJson(*output);
-    const Json* grading = Find(result, "gradingResult");
-    const Json* reason = Find(result, "failureReason");
-    const Json* error = Find(result, "error");
+    const Json* grading = FindMember(result, "gradingResult");
+    const Json* reason = FindMember(result, "failureReason");
+    const Json* error = FindMember(result, "error");
     // 2: the provider failed, not the answer. Before there were reasons: an error that nothing was graded beside.
     if (reason ? *reason == 2 : error && !grading) {
       row.error = error ? (error->is_string() ? error->get<std::string>() : Shown(*error)) : "the provider failed";
     } else if (out.metric == "success") {
-      const Json* success = Find(result, "success");
+      const Json* success = FindMember(result, "success");
       if (!success || !success->is_boolean())
         Fail(ErrorKind::kCorrupt, "{}: {}: expected \"success\", true or false", source.name, row.place);
       row.score = success->get<bool>() ? 1 : 0;
       row.detail = grading ? TextOf(*grading, "reason") : "";
     } else {
-      const Json* named = Find(result, "namedScores");
-      const Json* value = named ? Find(*named, out.metric) : nullptr;
+      const Json* named = FindMember(result, "namedScores");
+      const Json* value = named ? FindMember(*named, out.metric) : nullptr;
       if (!value) Fail(ErrorKind::kInvalid, "{}: {}: no score {}", source.name, row.place, out.metric);
       row.score = ScoreOf(*value, source.name, row.place, out.metric);
     }
@@ -478,7 +473,7 @@ Source Look(std::string_view text, const std::string& name) {
   std::string hint;
   if (source.lines && source.json.contains("id"))
     hint = "; answers are scored first: assay score TASK FILE -o RUN";
-  else if (Find(source.json, "results") && source.json.contains("versions"))
+  else if (FindMember(source.json, "results") && source.json.contains("versions"))
     hint = "; these are a harness's averages: run it with --log_samples and give samples_*.jsonl";
   for (const Format& format : kFormats) names.emplace_back(format.name);
   Fail(ErrorKind::kUnsupported, "{}: expected a saved run, a check's data, {}; found {}{}", source.name,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_member.h"
 #include "dialect/answer_text.h"
 #include "dialect/call/call_syntax.h"
 #include "task/check/check.h"
@@ -14,14 +15,9 @@
 namespace assay {
 namespace {
 
-const Json* Find(const Json& object, std::string_view key) {
-  auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
-
 /// A status that an error inside a stream names.
 int64_t CodeOf(const Json& error) {
-  const Json* code = error.is_object() ? Find(error, "code") : nullptr;
+  const Json* code = error.is_object() ? FindMember(error, "code") : nullptr;
   return code && code->is_number_integer() ? code->get<int64_t>() : 500;
 }
 
@@ -115,7 +111,7 @@ void CompletionReader::Event(std::string_view data) {
 
 void CompletionReader::Chunk(const Json& chunk) {
   if (!chunk.is_object()) throw FieldError{"chunk", fmt::format("expected an object, found {}", QuoteJson(chunk, 60))};
-  if (const Json* error = Find(chunk, "error")) {
+  if (const Json* error = FindMember(chunk, "error")) {
     Answer answer;
     SetError(*error, answer);
     Set(CodeOf(*error) == 429       ? Fault::kBusy
@@ -124,21 +120,21 @@ void CompletionReader::Chunk(const Json& chunk) {
         answer.error);
     return;
   }
-  if (const Json* model = Find(chunk, "model"); model && model->is_string()) model_ = model->get<std::string>();
-  if (const Json* usage = Find(chunk, "usage")) usage_ = *usage;
-  const Json* choices = Find(chunk, "choices");
+  if (const Json* model = FindMember(chunk, "model"); model && model->is_string()) model_ = model->get<std::string>();
+  if (const Json* usage = FindMember(chunk, "usage")) usage_ = *usage;
+  const Json* choices = FindMember(chunk, "choices");
   if (!choices) return;  // usage alone, or what a server adds for itself
   if (!choices->is_array()) throw FieldError{"choices", "expected a list"};
   if (choices->size() > 1) throw FieldError{"choices", fmt::format("expected one answer, found {}", choices->size())};
   if (choices->empty()) return;
   const Json& choice = (*choices)[0];
   if (!choice.is_object()) throw FieldError{"choices[0]", "expected an object"};
-  if (const Json* index = Find(choice, "index"); index && *index != 0)
+  if (const Json* index = FindMember(choice, "index"); index && *index != 0)
     throw FieldError{"choices[0].index",
                      fmt::format("expected 0, found {}: one answer was asked for", QuoteJson(*index, 20))};
-  const Json* delta = Find(choice, "delta");
-  const Json* text = Find(choice, "text");
-  if (Find(choice, "logprobs")) logprobs_ = true;
+  const Json* delta = FindMember(choice, "delta");
+  const Json* text = FindMember(choice, "text");
+  if (FindMember(choice, "logprobs")) logprobs_ = true;
   if (delta) {
     if (!delta->is_object()) throw FieldError{"choices[0].delta", "expected an object"};
     Delta(*delta);
@@ -147,7 +143,7 @@ void CompletionReader::Chunk(const Json& chunk) {
     has_text_ = true;
     Text(*text, text_, "choices[0].text");
   }
-  const Json* finish = Find(choice, "finish_reason");
+  const Json* finish = FindMember(choice, "finish_reason");
   if (!delta && !text && !finish)
     throw FieldError{"choices[0].delta", "is missing, and so are \"text\" and \"finish_reason\""};
   if (finish) {
@@ -170,17 +166,17 @@ void CompletionReader::Text(const Json& value, std::string& to, const char* name
 }
 
 void CompletionReader::Delta(const Json& delta) {
-  if (const Json* content = Find(delta, "content")) {
+  if (const Json* content = FindMember(delta, "content")) {
     has_content_ = true;
     Text(*content, content_, "choices[0].delta.content");
   }
   // Servers that are changing names send both, the same text twice.
-  if (const Json* thought = Find(delta, "reasoning_content"))
+  if (const Json* thought = FindMember(delta, "reasoning_content"))
     Text(*thought, reasoning_, "choices[0].delta.reasoning_content");
-  else if (const Json* reasoning = Find(delta, "reasoning"); reasoning && reasoning->is_string())
+  else if (const Json* reasoning = FindMember(delta, "reasoning"); reasoning && reasoning->is_string())
     Text(*reasoning, reasoning_, "choices[0].delta.reasoning");
-  if (const Json* refusal = Find(delta, "refusal")) Text(*refusal, refusal_, "choices[0].delta.refusal");
-  if (const Json* calls = Find(delta, "tool_calls")) {
+  if (const Json* refusal = FindMember(delta, "refusal")) Text(*refusal, refusal_, "choices[0].delta.refusal");
+  if (const Json* calls = FindMember(delta, "tool_calls")) {
     if (!calls->is_array()) throw FieldError{"choices[0].delta.tool_calls", "expected a list"};
     for (const Json& call : *calls) CallDelta(call);
   }
@@ -192,9 +188,9 @@ void CompletionReader::CallDelta(const Json& delta) {
   if (HasFinish()) throw FieldError{field, "more of the answer after its finish_reason"};
   begun_ = true;
   size_t at = calls_.size();
-  const Json* id = Find(delta, "id");
+  const Json* id = FindMember(delta, "id");
   const bool new_id = id && id->is_string() && !id->get_ref<const std::string&>().empty();
-  if (const Json* index = Find(delta, "index")) {
+  if (const Json* index = FindMember(delta, "index")) {
     if (!index->is_number_unsigned() || index->get<uint64_t>() > calls_.size())
       throw FieldError{field + ".index",
                        fmt::format("expected 0 to {}, found {}", calls_.size(), QuoteJson(*index, 20))};
@@ -208,14 +204,14 @@ void CompletionReader::CallDelta(const Json& delta) {
   if (at == calls_.size()) calls_.emplace_back();
   Call& call = calls_[at];
   if (new_id) call.id = id->get<std::string>();
-  const Json* function = Find(delta, "function");
+  const Json* function = FindMember(delta, "function");
   if (!function) return;
   if (!function->is_object()) throw FieldError{field + ".function", "expected an object"};
-  if (const Json* name = Find(*function, "name")) {
+  if (const Json* name = FindMember(*function, "name")) {
     if (!name->is_string()) throw FieldError{field + ".function.name", "expected a string"};
     if (*name != call.name) call.name += name->get<std::string>();  // some repeat it in every chunk
   }
-  if (const Json* arguments = Find(*function, "arguments")) {
+  if (const Json* arguments = FindMember(*function, "arguments")) {
     if (arguments->is_object())
       call.arguments = DumpJson(*arguments);
     else if (arguments->is_string())
@@ -264,15 +260,16 @@ RemoteAnswer CompletionReader::Finish(bool cut) {
       return Faulty(Fault::kWrongJson, error.what());
     }
     if (!response.is_object()) return Faulty(Fault::kWrongJson, "the response: expected an object");
-    if (const Json* model = Find(response, "model"); model && model->is_string()) model_ = model->get<std::string>();
-    if (const Json* choices = Find(response, "choices"); choices && choices->is_array() && !choices->empty()) {
+    if (const Json* model = FindMember(response, "model"); model && model->is_string())
+      model_ = model->get<std::string>();
+    if (const Json* choices = FindMember(response, "choices"); choices && choices->is_array() && !choices->empty()) {
       const Json& choice = (*choices)[0];
-      const Json* finish = choice.is_object() ? Find(choice, "finish_reason") : nullptr;
+      const Json* finish = choice.is_object() ? FindMember(choice, "finish_reason") : nullptr;
       if (!finish) return Faulty(Fault::kWrongJson, "the response: choices[0].finish_reason: is missing");
       finish_ = *finish;
-      logprobs_ = Find(choice, "logprobs") != nullptr;
+      logprobs_ = FindMember(choice, "logprobs") != nullptr;
     }
-    if (const Json* error = Find(response, "error")) {
+    if (const Json* error = FindMember(response, "error")) {
       Answer answer;
       SetError(*error, answer);
       return Faulty(CodeOf(*error) / 100 == 4 ? Fault::kRefused : Fault::kServerError, answer.error);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_member.h"
 #include "base/strings.h"
 #include "dialect/answer_text.h"
 
@@ -14,21 +15,16 @@ namespace {
 
 constexpr size_t kMostOffered = 1000;  // kept of a list of models
 
-const Json* Find(const Json& object, std::string_view key) {
-  if (!object.is_object()) return nullptr;
-  auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
 std::string TextAt(const Json& object, std::string_view key) {
-  const Json* value = Find(object, key);
+  const Json* value = FindMember(object, key);
   return value && value->is_string() ? CutAt(ValidUtf8(value->get<std::string>()), 500) : "";
 }
 int64_t CountAt(const Json& object, std::string_view key) {
-  const Json* value = Find(object, key);
+  const Json* value = FindMember(object, key);
   return value && value->is_number_integer() ? std::max<int64_t>(0, value->get<int64_t>()) : 0;
 }
 void TakeTemplate(const Json& object, std::string_view key, ServerFacts& facts) {
-  const Json* value = Find(object, key);
+  const Json* value = FindMember(object, key);
   if (value && value->is_string()) facts.template_hash = HashHex(value->get<std::string>());
 }
 
@@ -54,7 +50,7 @@ class Probing {
  private:
   void ChooseModel() {
     listing_ = asker_.Fetch("/v1/models", progress_).value_or(Json());
-    if (const Json* list = Find(listing_, "data"); list && list->is_array())
+    if (const Json* list = FindMember(listing_, "data"); list && list->is_array())
       for (const Json& model : *list)
         if (const std::string id = TextAt(model, "id"); !id.empty() && facts_.offered.size() < kMostOffered)
           facts_.offered.push_back(id);
@@ -72,7 +68,7 @@ class Probing {
       Fail(ErrorKind::kNotFound, "{}: the server does not offer {}{}; it offers {}", facts_.url, Quote(facts_.model),
            near.empty() ? "" : fmt::format(", did you mean {}?", asker_.WithoutKey(near)), Some());
     }
-    if (const Json* list = Find(listing_, "data"); list && list->is_array())
+    if (const Json* list = FindMember(listing_, "data"); list && list->is_array())
       for (const Json& model : *list)
         if (TextAt(model, "id") == facts_.model) entry_ = model;
   }
@@ -86,21 +82,22 @@ class Probing {
 
   void FindKind() {
     const std::string owner = TextAt(entry_, "owned_by");
-    if (const auto props = asker_.Fetch("/props", progress_); props && Find(*props, "default_generation_settings")) {
+    if (const auto props = asker_.Fetch("/props", progress_);
+        props && FindMember(*props, "default_generation_settings")) {
       facts_.kind = ServerKind::kLlamaServer;
       facts_.version = TextAt(*props, "build_info");
       facts_.weights = TextAt(*props, "model_path");
-      facts_.context = CountAt(*Find(*props, "default_generation_settings"), "n_ctx");
+      facts_.context = CountAt(*FindMember(*props, "default_generation_settings"), "n_ctx");
       TakeTemplate(*props, "chat_template", facts_);
-      if (const Json* meta = Find(entry_, "meta")) {
+      if (const Json* meta = FindMember(entry_, "meta")) {
         facts_.weight_bytes = static_cast<uint64_t>(CountAt(*meta, "size"));
         facts_.parameters = static_cast<uint64_t>(CountAt(*meta, "n_params"));
       }
-    } else if (const auto tags = asker_.Fetch("/api/version", progress_); tags && Find(*tags, "version")) {
+    } else if (const auto tags = asker_.Fetch("/api/version", progress_); tags && FindMember(*tags, "version")) {
       facts_.kind = ServerKind::kOllama;
       facts_.version = TextAt(*tags, "version");
       FindOllama();
-    } else if (const auto info = asker_.Fetch("/get_model_info", progress_); info && Find(*info, "model_path")) {
+    } else if (const auto info = asker_.Fetch("/get_model_info", progress_); info && FindMember(*info, "model_path")) {
       facts_.kind = ServerKind::kSglang;
       facts_.weights = TextAt(*info, "model_path");
       if (const auto server = asker_.Fetch("/get_server_info", progress_)) {
@@ -108,13 +105,13 @@ class Probing {
         facts_.context = CountAt(*server, "context_length");
       }
     } else if (const auto version = asker_.Fetch("/version", progress_);
-               version && Find(*version, "version") && (owner == "vllm" || Find(entry_, "max_model_len"))) {
+               version && FindMember(*version, "version") && (owner == "vllm" || FindMember(entry_, "max_model_len"))) {
       facts_.kind = ServerKind::kVllm;
       facts_.version = TextAt(*version, "version");
       facts_.weights = TextAt(entry_, "root");
     } else if (owner == "me") {
       if (const auto page = asker_.Fetch("/openapi.json", progress_))
-        if (const Json* about = Find(*page, "info");
+        if (const Json* about = FindMember(*page, "info");
             about && TextAt(*about, "title").find("llama.cpp") != std::string::npos) {
           facts_.kind = ServerKind::kLlamaCppPython;
           facts_.version = TextAt(*about, "version");
@@ -125,7 +122,7 @@ class Probing {
 
   void FindOllama() {
     if (const auto tags = asker_.Fetch("/api/tags", progress_))
-      if (const Json* models = Find(*tags, "models"); models && models->is_array())
+      if (const Json* models = FindMember(*tags, "models"); models && models->is_array())
         for (const Json& model : *models)
           if (TextAt(model, "name") == facts_.model || TextAt(model, "model") == facts_.model) {
             facts_.weights = TextAt(model, "digest");

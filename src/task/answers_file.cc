@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/json_member.h"
 #include "base/json_number.h"
 #include "base/strings.h"
 #include "task/message.h"
@@ -28,11 +29,6 @@ bool OneOf(const std::array<std::string_view, n>& names, std::string_view name) 
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-const Json* Find(const Json& object, std::string_view key) {
-  auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
-
 [[noreturn]] void Expected(std::string field, std::string_view expected, const Json& found) {
   throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, TypeName(found))};
 }
@@ -40,7 +36,7 @@ const Json* Find(const Json& object, std::string_view key) {
 std::string IdOf(const Json& line) {
   // A line of OpenAI's batches has an `id` of the server's own.
   const char* key = line.contains("custom_id") ? "custom_id" : "id";
-  const Json* id = Find(line, key);
+  const Json* id = FindMember(line, key);
   if (!id) throw FieldError{key, "is missing: expected the id of an example"};
   if (id->is_string()) return id->get<std::string>();
   if (id->is_number_integer()) return id->dump();
@@ -59,12 +55,12 @@ GivenAnswer ReadLine(const Json& line) {
   given.id = IdOf(line);
   std::vector<std::string> held;
   for (std::string_view key : kTexts)
-    if (Find(line, key)) held.emplace_back(key);
+    if (FindMember(line, key)) held.emplace_back(key);
   for (std::string_view key : {"message", "choices"})
-    if (Find(line, key)) held.emplace_back(key);
+    if (FindMember(line, key)) held.emplace_back(key);
   if (held.size() > 1)
     throw FieldError{"", fmt::format("expected one answer, found {}: leave one", Join(held, " and "))};
-  if (const Json* error = Find(line, "error")) {
+  if (const Json* error = FindMember(line, "error")) {
     if (held.empty() || held[0] == "response") {
       SetError(*error, given.answer);
       return given;
@@ -79,7 +75,7 @@ GivenAnswer ReadLine(const Json& line) {
   if (key == "choices") {
     given.answer = ReadCompletion(line);
   } else if (key == "response" && value.is_object()) {
-    const Json* body = Find(value, "body");
+    const Json* body = FindMember(value, "body");
     given.answer =
         FieldError::Within(body ? "response.body" : "response", [&] { return ReadCompletion(body ? *body : value); });
   } else {

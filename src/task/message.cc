@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json_member.h"
 #include "base/json_number.h"
 #include "dialect/answer_json.h"
 #include "dialect/call/call_body.h"
@@ -12,11 +13,6 @@
 
 namespace assay {
 namespace {
-
-const Json* Find(const Json& object, std::string_view key) {
-  auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
 
 [[noreturn]] void Expected(std::string field, std::string_view expected, const Json& found) {
   throw FieldError{std::move(field), fmt::format("expected {}, found {}", expected, TypeName(found))};
@@ -31,8 +27,8 @@ std::string ContentText(const Json& content) {
     const Json& part = content[i];
     const std::string field = fmt::format("content[{}]", i);
     if (!part.is_object()) Expected(field, "an object with \"type\" and \"text\"", part);
-    const Json* type = Find(part, "type");
-    const Json* words = Find(part, "text");
+    const Json* type = FindMember(part, "type");
+    const Json* words = FindMember(part, "text");
     if (!type || *type != "text" || !words || !words->is_string())
       throw FieldError{field, "expected {\"type\": \"text\", \"text\": …}: only text is checked"};
     text += words->get<std::string>();
@@ -42,9 +38,9 @@ std::string ContentText(const Json& content) {
 
 void CheckFunction(const Json& function, const std::string& field) {
   if (!function.is_object()) Expected(field, "an object with \"name\" and \"arguments\"", function);
-  const Json* name = Find(function, "name");
+  const Json* name = FindMember(function, "name");
   if (!name || !name->is_string()) throw FieldError{field + ".name", "expected the name of a function"};
-  const Json* arguments = Find(function, "arguments");
+  const Json* arguments = FindMember(function, "arguments");
   if (arguments && !arguments->is_string() && !arguments->is_object())
     Expected(field + ".arguments", "a string that holds a JSON object, or an object", *arguments);
 }
@@ -67,13 +63,13 @@ constexpr std::array<std::string_view, 3> kCuts = {"length", "max_tokens", "mode
 std::string ErrorText(const Json& error) {
   if (error.is_string()) return error.get<std::string>();
   if (error.is_object())
-    if (const Json* message = Find(error, "message"); message && message->is_string())
+    if (const Json* message = FindMember(error, "message"); message && message->is_string())
       return message->get<std::string>();
   return QuoteJson(error, 300);
 }
 
 int64_t TokensOf(const Json& usage, std::string_view key) {
-  const Json* tokens = usage.is_object() ? Find(usage, key) : nullptr;
+  const Json* tokens = usage.is_object() ? FindMember(usage, key) : nullptr;
   return tokens && tokens->is_number_integer() ? std::max<int64_t>(0, tokens->get<int64_t>()) : 0;
 }
 
@@ -100,11 +96,11 @@ void SetError(const Json& error, Answer& answer) {
 
 Answer ReadCompletion(const Json& response) {
   Answer answer;
-  if (const Json* error = Find(response, "error")) {
+  if (const Json* error = FindMember(response, "error")) {
     SetError(*error, answer);
     return answer;
   }
-  const Json* choices = Find(response, "choices");
+  const Json* choices = FindMember(response, "choices");
   if (!choices) throw FieldError{"choices", "is missing: expected the response of a chat completion"};
   if (!choices->is_array()) Expected("choices", "a list", *choices);
   if (choices->size() != 1)
@@ -112,15 +108,15 @@ Answer ReadCompletion(const Json& response) {
                      fmt::format("expected one answer, found {}: give one line for each id", choices->size())};
   const Json& choice = (*choices)[0];
   if (!choice.is_object()) Expected("choices[0]", "an object with \"message\"", choice);
-  if (const Json* message = Find(choice, "message")) {
+  if (const Json* message = FindMember(choice, "message")) {
     answer = FieldError::Within("choices[0].message", [&] { return ReadMessage(*message); });
   } else {
-    const Json* text = Find(choice, "text");
+    const Json* text = FindMember(choice, "text");
     if (!text || !text->is_string()) throw FieldError{"choices[0].message", "is missing, and so is \"text\""};
     answer.text = text->get<std::string>();
   }
   SetFinish(choice.value("finish_reason", Json()), "choices[0].finish_reason", answer);
-  if (const Json* usage = Find(response, "usage")) {
+  if (const Json* usage = FindMember(response, "usage")) {
     answer.prompt_tokens = TokensOf(*usage, "prompt_tokens");
     answer.answer_tokens = TokensOf(*usage, "completion_tokens");
   }
@@ -129,17 +125,17 @@ Answer ReadCompletion(const Json& response) {
 
 Answer ReadMessage(const Json& message) {
   if (!message.is_object()) Expected("", "an assistant message {\"content\": …, \"tool_calls\": …}", message);
-  if (const Json* role = Find(message, "role"); role && *role != "assistant")
+  if (const Json* role = FindMember(message, "role"); role && *role != "assistant")
     throw FieldError{"role", fmt::format("expected \"assistant\", found {}", QuoteJson(*role, 40))};
   Answer answer;
-  const Json* content = Find(message, "content");
-  const Json* refusal = Find(message, "refusal");
+  const Json* content = FindMember(message, "content");
+  const Json* refusal = FindMember(message, "refusal");
   if (content)
     answer.text = ContentText(*content);
   else if (refusal && refusal->is_string())
     answer.text = refusal->get<std::string>();
-  const Json* calls = Find(message, "tool_calls");
-  const Json* old_call = Find(message, "function_call");
+  const Json* calls = FindMember(message, "tool_calls");
+  const Json* old_call = FindMember(message, "function_call");
   if (calls) {
     CheckCalls(*calls);
     answer.tool_calls = *calls;
@@ -148,7 +144,7 @@ Answer ReadMessage(const Json& message) {
     answer.tool_calls = Json::array({Json{{"type", "function"}, {"function", *old_call}}});
   }
   for (const char* key : {"reasoning_content", "reasoning"})
-    if (const Json* thought = Find(message, key); thought && thought->is_string())
+    if (const Json* thought = FindMember(message, key); thought && thought->is_string())
       answer.reasoning = thought->get<std::string>();
   if (!content && !refusal && !calls && !old_call && answer.reasoning.empty() && !message.contains("content"))
     throw FieldError{"content", "is missing, and so is \"tool_calls\""};
@@ -166,7 +162,7 @@ ParsedCalls ReadMessageCalls(const Json& tool_calls, const Json& tools) {
     }
     const Json& function = item["function"];
     ToolCall call{offered.Resolve(function["name"].get<std::string>()), Json::object()};
-    if (const Json* arguments = Find(function, "arguments")) {
+    if (const Json* arguments = FindMember(function, "arguments")) {
       if (arguments->is_object()) {
         call.arguments = *arguments;
       } else if (const auto& text = arguments->get_ref<const std::string&>(); !IsBlank(text)) {
@@ -191,7 +187,7 @@ std::string CallsAsText(const Json& tool_calls) {
   std::string out;
   for (const Json& item : tool_calls) {
     const Json& function = item["function"];
-    const Json* arguments = Find(function, "arguments");
+    const Json* arguments = FindMember(function, "arguments");
     out += fmt::format("<tool_call>\n{{\"name\": {}, \"arguments\": {}}}\n</tool_call>", DumpJson(function["name"]),
                        !arguments               ? "{}"
                        : arguments->is_string() ? arguments->get<std::string>()

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_member.h"
 #include "base/json_number.h"
 #include "base/strings.h"
 #include "schema/json_schema.h"
@@ -55,12 +56,6 @@ constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant
   throw FieldError{std::move(field), fmt::format("expected at most {} {}, found {}: {}", most, what, found, fix)};
 }
 
-// An absent member and null are the same.
-const Json* Find(const Json& object, std::string_view key) {
-  auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
-
 // As JSON writes it, and DEL too, which JSON does not escape.
 std::string Escaped(std::string_view text) {
   std::string out = Quote(text);
@@ -70,7 +65,7 @@ std::string Escaped(std::string_view text) {
 
 // id, slice, cluster: short, without control characters, since they become table cells and file names.
 std::string ReadLabel(const Json& object, std::string_view key, std::string_view fallback) {
-  const Json* value = Find(object, key);
+  const Json* value = FindMember(object, key);
   if (!value) return std::string(fallback);
   if (!value->is_string()) WrongType(std::string(key), "a string", *value);
   const auto& text = value->get_ref<const std::string&>();
@@ -95,9 +90,9 @@ std::string DigitsOf(const Json& id) {
 }
 
 void CheckContent(const Json& message, const std::string& field) {
-  const Json* content = Find(message, "content");
+  const Json* content = FindMember(message, "content");
   if (!content) {
-    if (message["role"] == "assistant" && Find(message, "tool_calls")) return;
+    if (message["role"] == "assistant" && FindMember(message, "tool_calls")) return;
     Wrong(field + ".content", "is missing: expected a text or a list of text parts, such as \"content\": \"…\"");
   }
   if (content->is_string()) return;
@@ -107,7 +102,7 @@ void CheckContent(const Json& message, const std::string& field) {
     std::string part = fmt::format("{}.content[{}]", field, i);
     const Json& json = (*content)[i];
     if (!json.is_object()) WrongType(part, "an object with \"type\" and \"text\"", json);
-    if (const Json* type = Find(json, "type"); !type || *type != "text")
+    if (const Json* type = FindMember(json, "type"); !type || *type != "text")
       Wrong(part + ".type", fmt::format("expected \"text\", found {}: only text is read, no images, sounds or files; "
                                         "take the part out",
                                         type ? QuoteJson(*type, 40) : "none"));
@@ -119,14 +114,14 @@ void CheckContent(const Json& message, const std::string& field) {
 // A call of an earlier turn. Engines parse arguments that are JSON text, and refuse what is none.
 void CheckCall(const Json& call, const std::string& field) {
   if (!call.is_object()) WrongType(field, "an object {\"type\": \"function\", \"function\": …}", call);
-  const Json* function = Find(call, "function");
+  const Json* function = FindMember(call, "function");
   if (function && !function->is_object()) WrongType(field + ".function", "an object", *function);
   const Json& holder = function ? *function : call;
   const std::string place = field + (function ? ".function" : "");
-  const Json* name = Find(holder, "name");
+  const Json* name = FindMember(holder, "name");
   if (!name || !name->is_string())
     WrongType(place + ".name", "the name of the function that was called", name ? *name : Json());
-  const Json* arguments = Find(holder, "arguments");
+  const Json* arguments = FindMember(holder, "arguments");
   if (!arguments || arguments->is_object()) return;
   if (!arguments->is_string()) WrongType(place + ".arguments", "an object, or a text that holds one", *arguments);
   if (IsBlank(arguments->get_ref<const std::string&>())) return;
@@ -157,7 +152,7 @@ void CheckMessages(const Json& messages) {
     const Json& message = messages[i];
     if (!message.is_object()) WrongType(field, "an object with \"role\" and \"content\"", message);
     RefuseUnknown(message, kMessageMembers, field);
-    const Json* role = Find(message, "role");
+    const Json* role = FindMember(message, "role");
     if (!role) Wrong(field + ".role", fmt::format("is missing: expected one of {}", fmt::join(kRoles, ", ")));
     if (!role->is_string()) WrongType(field + ".role", "a string", *role);
     const auto& name = role->get_ref<const std::string&>();
@@ -168,12 +163,12 @@ void CheckMessages(const Json& messages) {
                                          near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
     }
     CheckContent(message, field);
-    if (const Json* calls = Find(message, "tool_calls"); calls && !calls->is_array())
+    if (const Json* calls = FindMember(message, "tool_calls"); calls && !calls->is_array())
       WrongType(field + ".tool_calls", "a list", *calls);
     else if (calls)
       for (size_t c = 0; c < calls->size(); ++c) CheckCall((*calls)[c], fmt::format("{}.tool_calls[{}]", field, c));
     for (const char* key : {"reasoning_content", "reasoning", "thinking"})
-      if (const Json* text = Find(message, key); text && !text->is_string())
+      if (const Json* text = FindMember(message, key); text && !text->is_string())
         WrongType(fmt::format("{}.{}", field, key), "a string", *text);
   }
 }
@@ -207,13 +202,13 @@ Json ReadTools(const Json& tools) {
     RefuseUnknown(tool, kToolMembers, field);
     if (!tool.contains("type")) Wrong(field + ".type", "is missing: expected \"type\": \"function\"");
     if (tool["type"] != "function") WrongType(field + ".type", "\"function\"", tool["type"]);
-    const Json* function = Find(tool, "function");
+    const Json* function = FindMember(tool, "function");
     if (!function)
       Wrong(field + ".function",
             "is missing: expected {\"name\": …, \"description\": …, \"parameters\": {…}}, a JSON Schema in it");
     if (!function->is_object()) WrongType(field + ".function", "an object", *function);
     RefuseUnknown(*function, kFunctionMembers, field + ".function");
-    const Json* name = Find(*function, "name");
+    const Json* name = FindMember(*function, "name");
     if (!name)
       Wrong(field + ".function.name", "is missing: expected the name that a call has, such as \"get_weather\"");
     if (!name->is_string() || name->get_ref<const std::string&>().empty())
@@ -222,16 +217,16 @@ Json ReadTools(const Json& tools) {
       Wrong(field + ".function.name",
             fmt::format("expected a name of its own, found {} a second time: rename or remove the tool",
                         Quote(name->get<std::string>())));
-    if (const Json* text = Find(*function, "description"); text && !text->is_string())
+    if (const Json* text = FindMember(*function, "description"); text && !text->is_string())
       WrongType(field + ".function.description", "a string", *text);
-    if (const Json* schema = Find(*function, "parameters")) CheckSchema(*schema, field + ".function.parameters");
+    if (const Json* schema = FindMember(*function, "parameters")) CheckSchema(*schema, field + ".function.parameters");
   }
   return tools.empty() ? Json() : AsPythonReads(tools);
 }
 
 // What else the chat template sees.
 void ReadTemplateInput(const Json& object, Example& example) {
-  if (const Json* documents = Find(object, "documents")) {
+  if (const Json* documents = FindMember(object, "documents")) {
     if (!documents->is_array()) WrongType("documents", "a list of objects such as {\"title\", \"text\"}", *documents);
     if (documents->size() > kMaxMessages)
       TooMany("documents", "documents", kMaxMessages, documents->size(), "leave some out");
@@ -240,7 +235,7 @@ void ReadTemplateInput(const Json& object, Example& example) {
         WrongType(fmt::format("documents[{}]", i), "an object such as {\"title\": …, \"text\": …}", document);
     if (!documents->empty()) example.documents = AsPythonReads(*documents);
   }
-  if (const Json* variables = Find(object, "chat_template_kwargs")) {
+  if (const Json* variables = FindMember(object, "chat_template_kwargs")) {
     if (!variables->is_object())
       WrongType("chat_template_kwargs", "an object such as {\"enable_thinking\": false}", *variables);
     for (std::string_view taken : kTakenVariables)
@@ -249,7 +244,7 @@ void ReadTemplateInput(const Json& object, Example& example) {
     example.chat_template_kwargs = AsPythonReads(*variables);
   }
   for (const char* key : {"documents", "chat_template_kwargs"})
-    if (Find(object, key) && Find(object, "prompt"))
+    if (FindMember(object, key) && FindMember(object, "prompt"))
       Wrong(key, fmt::format("a raw \"prompt\" cannot carry {}: no chat template renders it; give \"messages\" "
                              "in place of \"prompt\"",
                              key));
@@ -293,7 +288,7 @@ void PutContext(Example& example) {
 }
 
 void ReadPrompt(const Json& object, Example& example) {
-  const Json *messages = Find(object, "messages"), *prompt = Find(object, "prompt");
+  const Json *messages = FindMember(object, "messages"), *prompt = FindMember(object, "prompt");
   if (messages && prompt)
     Wrong("prompt",
           "\"messages\" and \"prompt\" exclude each other: remove \"prompt\", which no chat template renders");
@@ -311,7 +306,7 @@ void ReadPrompt(const Json& object, Example& example) {
 }
 
 void ReadExpect(const Json& object, Example& example, const std::function<void(FieldError)>& tell) {
-  const Json* expect = Find(object, "expect");
+  const Json* expect = FindMember(object, "expect");
   if (!expect) Wrong("expect", "is missing: a list of checks such as {\"type\": \"contains\", \"value\": …}");
   if (expect->is_string())
     Wrong("expect",
@@ -338,7 +333,7 @@ void ReadExpect(const Json& object, Example& example, const std::function<void(F
 // reaches the prompt and therefore counts.
 void AddToHash(const Json& object, Hasher& hasher) {
   for (size_t i = 0; i < kMembers.size(); ++i) {
-    const Json* value = Find(object, kMembers[i]);
+    const Json* value = FindMember(object, kMembers[i]);
     if (i >= kFirstNewer && !value) continue;
     if (i >= kFirstNewer) hasher.AddText(kMembers[i]);
     hasher.AddText(value ? DumpJson(*value) : "");
@@ -401,7 +396,7 @@ class Parser {
                                    FoundText(object))});
     if (object.contains("task") && !object.contains("id") && !object.contains("expect")) return ReadPlan(object, line);
     // A prompt is what other rows hold too, and their answers are told as members that have no place.
-    const bool asks = Find(object, "messages") || Find(object, "prompt");
+    const bool asks = FindMember(object, "messages") || FindMember(object, "prompt");
     if (!prompts_ || !asks)
       if (std::optional<std::string> other = FindOtherRow(object)) return Tell(line, {"", *other});
     ReadExample(object, line);
@@ -417,14 +412,14 @@ class Parser {
       const Json& plan = object["task"];
       if (!plan.is_object()) WrongType("task", "an object such as {\"margin\": 10}", plan);
       RefuseUnknown(plan, kPlanMembers, "task");
-      if (const Json* margin = Find(plan, "margin")) {
+      if (const Json* margin = FindMember(plan, "margin")) {
         task_.margin = margin->is_number() ? margin->get<double>() : 0.0;
         if (!(task_.margin >= 0.1 && task_.margin <= 99.9))
           Wrong("task.margin",
                 fmt::format("expected points from 0.1 to 99.9, such as 10, found {}", QuoteJson(*margin, 40)));
       }
-      if (const Json* looks = Find(plan, "looks")) ReadLooks(*looks);
-      if (const Json* note = Find(plan, "description"); note && !note->is_string())
+      if (const Json* looks = FindMember(plan, "looks")) ReadLooks(*looks);
+      if (const Json* note = FindMember(plan, "description"); note && !note->is_string())
         WrongType("task.description", "a string", *note);
     } catch (FieldError& error) {
       Tell(line, std::move(error));
@@ -467,7 +462,7 @@ class Parser {
         guarded([&, k = key, v = value] { RefuseUnknown(Json{{k, v}}, kMembers, ""); });
     }
     guarded([&] {
-      const Json* id = Find(object, "id");
+      const Json* id = FindMember(object, "id");
       const Json number = line;
       if (!id && prompts_) id = &number;
       if (!id)
@@ -485,28 +480,28 @@ class Parser {
     });
     guarded([&] { example.slice = ReadLabel(object, "slice", "all"); });
     guarded([&] { example.cluster = ReadLabel(object, "cluster", ""); });
-    bool prompt_by_other_name = !Find(object, "messages") && !Find(object, "prompt") &&
+    bool prompt_by_other_name = !FindMember(object, "messages") && !FindMember(object, "prompt") &&
                                 std::any_of(problems_.begin() + static_cast<std::ptrdiff_t>(before), problems_.end(),
                                             [](const TaskProblem& problem) {
                                               return problem.message.find("\"messages\"") != std::string::npos;
                                             });
     if (!prompt_by_other_name) guarded([&] { ReadPrompt(object, example); });
     guarded([&] {
-      if (const Json* tools = Find(object, "tools")) example.tools = ReadTools(*tools);
-      if (!example.tools.is_null() && Find(object, "prompt"))
+      if (const Json* tools = FindMember(object, "tools")) example.tools = ReadTools(*tools);
+      if (!example.tools.is_null() && FindMember(object, "prompt"))
         Wrong("tools",
               "a raw \"prompt\" cannot carry tools: no chat template renders them; give \"messages\" in place of "
               "\"prompt\"");
     });
     guarded([&] { ReadTemplateInput(object, example); });
     guarded([&] {
-      const Json* schema = Find(object, "response_schema");
+      const Json* schema = FindMember(object, "response_schema");
       if (!schema) return;
       CheckSchema(*schema, "response_schema");
       example.response_schema = *schema;
     });
     guarded([&] {
-      const Json* context = Find(object, "context");
+      const Json* context = FindMember(object, "context");
       if (!context) return;
       if (!context->is_string()) WrongType("context", "a string", *context);
       example.context = context->get<std::string>();
@@ -522,15 +517,15 @@ class Parser {
   }
 
   static void RefuseAnswered(const Json& object) {
-    if (Find(object, "expect")) Wrong("expect", std::string(kNoAnswer));
-    const Json* messages = Find(object, "messages");
+    if (FindMember(object, "expect")) Wrong("expect", std::string(kNoAnswer));
+    const Json* messages = FindMember(object, "messages");
     if (messages && messages->is_array() && !messages->empty() && messages->back().is_object() &&
         messages->back().value("role", Json()) == "assistant")
       Wrong("messages", "the last message is the assistant's, and nothing is left to answer: take it out");
   }
 
   void ReadSampling(const Json& object, Example& example) {
-    const Json* given = Find(object, "sampling");
+    const Json* given = FindMember(object, "sampling");
     if (!given) return;
     Json sampling = WithDoubles(*given);
     try {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/json_member.h"
 #include "base/json_number.h"
 #include "base/strings.h"
 #include "dialect/answer_text.h"
@@ -21,13 +22,8 @@ constexpr size_t kMaxDetailBytes = 600;
   throw FieldError{std::string(key), fmt::format("expected {}, found {}", expected, FoundText(found))};
 }
 
-const Json* Find(const Json& spec, std::string_view key) {
-  auto it = spec.find(key);
-  return it == spec.end() || it->is_null() ? nullptr : &*it;
-}
-
 const Json& Need(const Json& spec, std::string_view key, std::string_view expected) {
-  const Json* found = Find(spec, key);
+  const Json* found = FindMember(spec, key);
   if (!found) throw FieldError{std::string(key), fmt::format("is missing: expected {}", expected)};
   return *found;
 }
@@ -40,10 +36,10 @@ std::string SpecString(const Json& spec, std::string_view key) {
   return value.get<std::string>();
 }
 std::string SpecString(const Json& spec, std::string_view key, std::string_view fallback) {
-  return Find(spec, key) ? SpecString(spec, key) : std::string(fallback);
+  return FindMember(spec, key) ? SpecString(spec, key) : std::string(fallback);
 }
 bool SpecBool(const Json& spec, std::string_view key, bool fallback) {
-  const Json* value = Find(spec, key);
+  const Json* value = FindMember(spec, key);
   if (!value) return fallback;
   if (!value->is_boolean()) WrongMember(key, "true or false", *value);
   return value->get<bool>();
@@ -54,10 +50,10 @@ Decimal SpecNumber(const Json& spec, std::string_view key) {
   return NumberOf(value);
 }
 Decimal SpecNumber(const Json& spec, std::string_view key, const Decimal& fallback) {
-  return Find(spec, key) ? SpecNumber(spec, key) : fallback;
+  return FindMember(spec, key) ? SpecNumber(spec, key) : fallback;
 }
 int64_t SpecInt(const Json& spec, std::string_view key, int64_t fallback) {
-  const Json* value = Find(spec, key);
+  const Json* value = FindMember(spec, key);
   if (!value) return fallback;
   if (!value->is_number_integer() || (value->is_number_unsigned() && value->get<uint64_t>() > uint64_t{1} << 53))
     WrongMember(key, "an integer", *value);
