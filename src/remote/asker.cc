@@ -115,7 +115,7 @@ void Asker::FailUnreachable(const std::string& why) const {
 RemoteAnswer Asker::Read(CompletionReader& reader, const std::string& answers_as, Response&& response) const {
   RemoteAnswer reading;
   if (response.end == Response::End::kWhole && response.status / 100 != 2) {
-    const std::string said = ErrorOf(response.body);
+    const std::string said = ErrorOf(WithoutKey(std::move(response.body)));  // before it is cut
     reading =
         Faulty(FaultOf(response.status), fmt::format("HTTP {}{}{}", response.status, said.empty() ? "" : ": ", said));
   } else if (response.end == Response::End::kWhole || (response.end != Response::End::kTooLong && reader.ended())) {
