@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/ranges.h"
 #include "convert/journal.h"
+#include "remote/server_address.h"
 #include "system/build_id.h"
 #include "system/file.h"
 
@@ -119,6 +120,9 @@ OutputRules RulesFor(const std::string& out, bool force, const CommonFlags& flag
 
 std::string ResolveModel(const std::string& model) {
   if (fs::exists(model)) return model;
+  if (IsServer(model))
+    Fail(ErrorKind::kInvalid, "{}: expected a file, a folder or org/name; a server is asked by `run` and `check` alone",
+         model);
   auto parts = Split(model, '/');
   if (parts.size() == 2 && !parts[0].empty() && !parts[1].empty() && parts[0] != "." && parts[0] != "..") {
     const fs::path cache = HubCache(), repository = cache / ("models--" + parts[0] + "--" + parts[1]);

@@ -210,6 +210,10 @@ class Servers(unittest.TestCase):
                                   env=self.environment, timeout=5)
             self.assertEqual(said.returncode, 1)
             self.assertIn("expected a server such as http://host:8000, found", said.stderr)
+        for command in (["generate", self.url("good"), "hi"], ["quantize", self.url("good"), "--to", "q8_0"]):
+            said = subprocess.run([ASSAY, *command], capture_output=True, text=True, cwd=self.path, env=self.environment)
+            self.assertEqual(said.returncode, 1)
+            self.assertIn("a server is asked by `run` and `check` alone", said.stderr)
         self.assertIn("nothing to keep", self.assay("check", "good", "--candidate", self.url("good"), "--keep", "k", code=1).stderr)
 
     def test_one_that_does_not_draw_is_told(self):
