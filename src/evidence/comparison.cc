@@ -302,8 +302,7 @@ void NoteCallsInText(Comparison& comparison, bool baseline) {
   if (left > 0)
     comparison.notes.push_back(fmt::format(
         "the server of the {} left calls in the text of {} answer{}: its tool-call parser is off, or does not know the "
-        "model's syntax. They are judged as the model wrote them; as delivered {} of the passes would fail and {} of "
-        "the "
+        "model's syntax. They are judged as the model wrote them; as delivered {} of the passes would fail and {} of the "
         "failures would pass",
         baseline ? "baseline" : "candidate", left, left == 1 ? "" : "s", fail_so, pass_so));
 }
