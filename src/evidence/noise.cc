@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -45,6 +47,7 @@ void AddNoise(const RunRecord& first, const RunRecord& again, bool chance, Noise
       const ExampleResult &a = *asked.first[0], &b = *asked.again[0];
       if (a.answer_ids != b.answer_ids || a.answer != b.answer || a.finish != b.finish)
         noise.unsteady.push_back(result.id);
+      if (a.pass != b.pass) (a.pass ? noise.lost : noise.gained).push_back(result.id);
       continue;
     }
     ++noise.drawn;
@@ -55,28 +58,35 @@ void AddNoise(const RunRecord& first, const RunRecord& again, bool chance, Noise
 
 std::string NoiseText(const NoiseFloor& noise) {
   std::string text;
-  if (noise.drawn > 0)
+  const std::set<std::string_view> unsteady(noise.unsteady.begin(), noise.unsteady.end());
+  const auto is_greedy = [&](const std::string& id) { return unsteady.count(id) > 0; };
+  const auto lost_greedily = std::count_if(noise.lost.begin(), noise.lost.end(), is_greedy),
+             gained_greedily = std::count_if(noise.gained.begin(), noise.gained.end(), is_greedy);
+  if (noise.drawn > 0) {
+    const auto lost = std::ssize(noise.lost) - lost_greedily, gained = std::ssize(noise.gained) - gained_greedily;
     text = fmt::format(
         "Noise: asked again with other seeds, the baseline flips {} of {} examples against itself "
         "({} lost, {} gained).",
-        noise.lost.size() + noise.gained.size(), noise.drawn, noise.lost.size(), noise.gained.size());
+        lost + gained, noise.drawn, lost, gained);
+  }
   if (noise.repeated > 0) {
     if (!text.empty()) text += " ";
-    text += noise.unsteady.empty()
-                ? fmt::format("Noise: greedy answers have none: {} examples asked again gave the same answers.",
-                              noise.repeated)
-                : fmt::format(
-                      "Noise: greedy answers should be the same each time, but {} of {} examples asked again "
-                      "gave another one: {}.",
-                      noise.unsteady.size(), noise.repeated, Join(noise.unsteady, ", "));
+    text +=
+        noise.unsteady.empty()
+            ? fmt::format("Noise: greedy answers have none: {} examples asked again gave the same answers.",
+                          noise.repeated)
+            : fmt::format(
+                  "Noise: greedy answers should be the same each time, but {} of {} examples asked again gave "
+                  "another one ({} lost, {} gained): {}.",
+                  noise.unsteady.size(), noise.repeated, lost_greedily, gained_greedily, Join(noise.unsteady, ", "));
   }
   return text;
 }
 
 std::string SharedNoiseText(const NoiseFloor& noise, const Comparison& comparison) {
-  if (noise.drawn == 0) return "";
   std::set<std::string_view> alone(noise.lost.begin(), noise.lost.end());
   alone.insert(noise.gained.begin(), noise.gained.end());
+  if (noise.drawn == 0 && alone.empty()) return "";
   int64_t flips = 0, shared = 0;
   for (const ExamplePair& pair : comparison.pairs) {
     if (pair.outcome != Outcome::kRegression && pair.outcome != Outcome::kFix) continue;

@@ -71,7 +71,7 @@ struct ExampleText {
 /// The baseline asked again: what flips though no weight changed.
 struct NoiseFloor {
   int64_t drawn = 0;                      // examples answered a second time with other seeds
-  std::vector<std::string> lost, gained;  // ids of those that passed less or more often then
+  std::vector<std::string> lost, gained;  // ids of those, and of unsteady ones, that passed less or more often then
   int64_t repeated = 0;                   // examples without chance (greedy) that were asked again
   std::vector<std::string> unsteady;      // ids of those that gave another answer
   bool measured() const { return drawn + repeated > 0; }

@@ -36,7 +36,23 @@ TEST(Noise, GreedyAnswersAreCheckedNotBelieved) {
   noise = {};
   AddNoise(first, again, false, noise);
   EXPECT_THAT(noise.unsteady, ElementsAre("e1"));
-  EXPECT_THAT(NoiseText(noise), HasSubstr("1 of 3 examples asked again gave another one: e1"));
+  EXPECT_THAT(NoiseText(noise), HasSubstr("1 of 3 examples asked again gave another one (0 lost, 0 gained): e1"));
+  // Those that then pass otherwise are flips of the baseline alone, as drawn ones are.
+  again.examples[1].pass = false;
+  again.examples[2].answer_ids = {1, 6};
+  again.examples[2].pass = true;
+  noise = {};
+  AddNoise(first, again, false, noise);
+  EXPECT_THAT(noise.lost, ElementsAre("e1"));
+  EXPECT_THAT(noise.gained, ElementsAre("e2"));
+  EXPECT_THAT(NoiseText(noise), HasSubstr("2 of 3 examples asked again gave another one (1 lost, 1 gained): e1, e2"));
+  CheckRecord record;
+  record.baseline.run = first;
+  record.noise = noise;
+  Arm arm;
+  arm.run = MadeRun(".xx..x");  // e1 lost
+  record.candidates = {arm};
+  EXPECT_THAT(Judge(record)[0].notes, Contains("1 of its 1 flips is of examples that flip in the baseline alone, too"));
 }
 
 TEST(Noise, FlipsWithinItAreTold) {
