@@ -73,6 +73,7 @@ struct DisplacementSummary {
   double same_top = 1;             // share of tokens
   double diverged =
       0;  // share of examples whose greedy answers part; grows with answer length, so it is shown and not judged
+  bool at_least = false;  // of some only the most likely tokens were known: the divergences are lower bounds
   bool large() const { return measured && (mean_kl >= kLargeMeanKl || 1.0 - same_top >= kLargeSameTopLoss); }
 };
 

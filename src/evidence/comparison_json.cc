@@ -26,6 +26,7 @@ Json DisplacementJson(const DisplacementSummary& summary) {
   json["max_kl"] = Rounded(summary.max_kl);
   json["same_top"] = Rounded(summary.same_top);
   json["diverged"] = Rounded(summary.diverged);
+  json["lower_bounds"] = summary.at_least;
   json["large"] = summary.large();
   return json;
 }

@@ -65,6 +65,7 @@ void Count(const ExamplePair& pair, Judgement& group) {
   // Sums for now; Average() divides.
   sum.measured = true;
   ++sum.examples;
+  sum.at_least |= moved.known_tokens > 0;
   sum.tokens += moved.tokens;
   const auto tokens = static_cast<double>(moved.tokens);
   if (moved.tokens > 0) {
@@ -171,10 +172,11 @@ void Explain(double margin, double level, int64_t groups, Judgement& group) {
     case Verdict::kCantTell:
       if (group.downgraded) {
         group.reason = fmt::format(
-            "{}, but the outputs moved as far as 2-bit quantization moves them (mean KL {:.2f}, same top token "
+            "{}, but the outputs moved as far as 2-bit quantization moves them (mean KL {}{:.2f}, same top token "
             "{:.0f}%): {} passes are "
             "too few to overrule that",
-            flips, group.displacement.mean_kl, 100 * group.displacement.same_top, group.counts.n);
+            flips, group.displacement.at_least ? "at least " : "", group.displacement.mean_kl,
+            100 * group.displacement.same_top, group.counts.n);
       } else if (group.weak_baseline) {
         group.reason = fmt::format("{}: the baseline itself passes only {}, too little to lose to show that it holds",
                                    flips, group.baseline_passed);

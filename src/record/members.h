@@ -101,6 +101,7 @@ void Members(auto& json, MaybeConst<Displacement> auto& displacement) {
   json.Member("max_kl", displacement.max_kl, kInfinity);
   json.Member("same_top", displacement.same_top);
   json.Member("first_divergence", displacement.first_divergence);
+  json.Optional("known_tokens", displacement.known_tokens);
 }
 
 void Members(auto& json, MaybeConst<PromptPart> auto& part) {

@@ -69,10 +69,11 @@ std::string FailureText(const ExampleResult& result) {
 std::string MovedText(const ExamplePair& pair) {
   if (!pair.displacement || pair.baseline->sample != 0) return {};  // it is of the first sample
   const Displacement& moved = *pair.displacement;
-  std::string text =
-      fmt::format("mean KL {}, same top token {:.0f}%", DivergenceText(moved.mean_kl), 100 * moved.same_top);
-  if (moved.first_divergence >= 0)
-    text += fmt::format(", parts at token {} of {}", moved.first_divergence + 1, pair.baseline->answer_ids.size());
+  std::string text = fmt::format("mean KL {}{}, same top token {:.0f}%", moved.known_tokens > 0 ? "at least " : "",
+                                 DivergenceText(moved.mean_kl), 100 * moved.same_top);
+  if (moved.first_divergence >= 0) text += fmt::format(", parts at token {}", moved.first_divergence + 1);
+  if (moved.first_divergence >= 0 && !pair.baseline->answer_ids.empty())
+    text += fmt::format(" of {}", pair.baseline->answer_ids.size());
   return " <span class=\"moved\">" + text + "</span>";
 }
 

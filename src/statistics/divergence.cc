@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
@@ -51,6 +54,25 @@ double LogProbability(std::span<const float> logits, int64_t token) {
   ASSAY_CHECK(token >= 0 && static_cast<size_t>(token) < logits.size());
   const double highest = *std::max_element(logits.begin(), logits.end());
   return static_cast<double>(logits[static_cast<size_t>(token)]) - LogSumExp(logits, highest);
+}
+
+double DivergenceAtLeast(std::span<const KnownToken> baseline, std::span<const KnownToken> candidate) {
+  // Tokens with one text are one event: tokenizers have some, and which of them is meant is not known.
+  std::map<std::string_view, std::pair<double, double>> both;
+  for (const KnownToken& token : baseline) both[token.text].first += std::exp(token.logprob);
+  for (const KnownToken& token : candidate) both[token.text].second += std::exp(token.logprob);
+  double kl = 0, baseline_rest = 1, candidate_rest = 1;
+  for (const auto& [text, p] : both) {
+    if (!(p.first > 0 && p.second > 0)) continue;
+    kl += p.first * std::log(p.first / p.second);
+    baseline_rest -= p.first;
+    candidate_rest -= p.second;
+  }
+  // Servers round their logarithms: less than this may be left over of that alone, and is then no divergence.
+  constexpr double kRounding = 1e-5;
+  baseline_rest = std::max(baseline_rest, kRounding);
+  kl += baseline_rest * std::log(baseline_rest / std::max(candidate_rest, kRounding));
+  return std::max(kl, 0.0);
 }
 
 void DivergenceAccumulator::Add(const TokenDivergence& divergence) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "statistics/summary.h"
@@ -20,6 +21,15 @@ TokenDivergence DivergenceOf(std::span<const float> baseline_logits, std::span<c
 
 /// log(softmax(logits))[token], natural, in double.
 double LogProbability(std::span<const float> logits, int64_t token);
+
+/// One token of a distribution of which only the most likely are known.
+struct KnownToken {
+  std::string_view text;
+  double logprob = 0;  // natural
+};
+/// KL(baseline || candidate) in nats from below: of the distributions over the tokens that both lists name, and all
+/// others as one. No coarser view of two distributions is further apart than they are (data processing inequality).
+double DivergenceAtLeast(std::span<const KnownToken> baseline, std::span<const KnownToken> candidate);
 
 struct DivergenceSummary {
   int64_t tokens = 0;

@@ -53,10 +53,6 @@ bool NoSeedMatters(const Sampling& sampling) {
   return sampling.temperature <= 0 || sampling.top_k == 1;
 }
 
-Sampling SamplingOf(const Example& example, const Sampling& defaults) {
-  return SamplingFromJson(example.sampling, defaults, "sampling of " + example.id);
-}
-
 /// Whether the text holds a call that the server's parser should have taken out of it, and what would pass without it.
 void ScoreAsDelivered(const Example& example, const AnswerView& view, ExampleResult& result) {
   const bool asked = std::any_of(example.expect.begin(), example.expect.end(),
@@ -253,6 +249,10 @@ uint64_t SeedOf(uint64_t seed, std::string_view id, int64_t sample) {
   hasher.AddText(id);
   if (sample > 0) hasher.AddText(std::to_string(sample));
   return std::stoull(hasher.Hex().substr(0, 8), nullptr, 16) >> 1;  // what every server takes
+}
+
+Sampling SamplingOf(const Example& example, const Sampling& defaults) {
+  return SamplingFromJson(example.sampling, defaults, "sampling of " + example.id);
 }
 
 bool IsGreedy(const Example& example, const Sampling& defaults) {

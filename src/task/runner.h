@@ -27,6 +27,9 @@ std::string AnswerKey(const RunHeader& header, const std::string& prompt_hash, c
 /// draw alike. With one stream for all, copies of a prompt give one answer, and what fails once fails often.
 uint64_t SeedOf(uint64_t seed, std::string_view id, int64_t sample = 0);
 
+/// The run's defaults with what the example says of its own. Throws Error{kInvalid}.
+Sampling SamplingOf(const Example& example, const Sampling& defaults);
+
 /// Whether an example is answered without chance (greedily): all its samples are one answer, of a backend that answers
 /// with the same bits.
 bool IsGreedy(const Example& example, const Sampling& defaults);

@@ -5,6 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
 
 namespace assay {
 namespace {
@@ -55,6 +60,54 @@ TEST(Divergence, Summary) {
   all.Add({std::numeric_limits<double>::infinity(), false});
   EXPECT_TRUE(std::isinf(all.Summary().mean));
   EXPECT_FALSE(std::isnan(all.Summary().p999));
+}
+
+TEST(DivergenceAtLeast, IsABoundAndTheWholeWhereAllIsKnown) {
+  Random random(3);
+  double of_twenty = 0, of_all = 0;
+  for (int round = 0; round < 60; ++round) {
+    constexpr size_t kTokens = 200;
+    std::vector<float> base(kTokens), other(kTokens);
+    for (size_t i = 0; i < kTokens; ++i) {
+      base[i] = static_cast<float>(14 * random.Uniform());
+      other[i] = base[i] + static_cast<float>(random.Uniform() - 0.5) * static_cast<float>(round % 7);
+    }
+    const auto known = [](const std::vector<float>& logits, size_t count) {
+      std::vector<std::pair<double, size_t>> all;
+      for (size_t i = 0; i < logits.size(); ++i) all.emplace_back(LogProbability(logits, static_cast<int64_t>(i)), i);
+      std::sort(all.rbegin(), all.rend());
+      static std::vector<std::string> names;
+      if (names.empty())
+        for (size_t i = 0; i < kTokens; ++i) names.push_back("t" + std::to_string(i));
+      std::vector<KnownToken> tokens;
+      for (size_t i = 0; i < count; ++i) tokens.push_back({names[all[i].second], all[i].first});
+      return tokens;
+    };
+    const double whole = DivergenceOf(base, other).kl;
+    EXPECT_NEAR(DivergenceAtLeast(known(base, kTokens), known(other, kTokens)), whole, 2e-4);
+    for (size_t count : {1, 2, 5, 20}) {
+      const double bound = DivergenceAtLeast(known(base, count), known(other, count));
+      EXPECT_LE(bound, whole + 1e-9) << count;
+      EXPECT_GE(bound, 0);
+      if (count == 20) of_twenty += bound;
+    }
+    of_all += whole;
+    EXPECT_EQ(DivergenceAtLeast(known(base, 20), known(base, 20)), 0);
+  }
+  EXPECT_GT(of_twenty, 0.2 * of_all);  // it says something
+  EXPECT_LT(of_twenty, 0.99 * of_all);
+}
+
+TEST(DivergenceAtLeast, ByHand) {
+  const auto token = [](const char* text, double p) { return KnownToken{text, std::log(p)}; };
+  const std::vector<KnownToken> base = {token("a", 0.5), token("b", 0.3)}, other = {token("b", 0.6), token("c", 0.2)};
+  // b against all else
+  EXPECT_NEAR(DivergenceAtLeast(base, other), 0.3 * std::log(0.3 / 0.6) + 0.7 * std::log(0.7 / 0.4), 1e-12);
+  // Tokens of one text count together.
+  const std::vector<KnownToken> twice = {token("a", 0.25), token("a", 0.25), token("b", 0.3)};
+  EXPECT_NEAR(DivergenceAtLeast(twice, other), DivergenceAtLeast(base, other), 1e-12);
+  EXPECT_EQ(DivergenceAtLeast({}, other), 0);
+  EXPECT_EQ(DivergenceAtLeast(base, {}), 0);
 }
 
 TEST(Perplexity, OfAUniformModel) {
