@@ -8,6 +8,7 @@
 #include "base/json_member.h"
 #include "dialect/answer_text.h"
 #include "dialect/call/call_syntax.h"
+#include "remote/token_logprobs.h"
 #include "task/check/check.h"
 #include "task/message.h"
 #include "text/unicode.h"
@@ -134,7 +135,7 @@ void CompletionReader::Chunk(const Json& chunk) {
                      fmt::format("expected 0, found {}: one answer was asked for", QuoteJson(*index, 20))};
   const Json* delta = FindMember(choice, "delta");
   const Json* text = FindMember(choice, "text");
-  if (FindMember(choice, "logprobs")) logprobs_ = true;
+  Logprobs(choice);
   if (delta) {
     if (!delta->is_object()) throw FieldError{"choices[0].delta", "expected an object"};
     Delta(*delta);
@@ -154,6 +155,14 @@ void CompletionReader::Chunk(const Json& chunk) {
     if (!finish->is_string()) throw FieldError{"choices[0].finish_reason", "expected a string"};
     finish_ = *finish;
   }
+}
+
+/// Lists that cannot be read are no fault of the answer: then it has none.
+void CompletionReader::Logprobs(const Json& choice) {
+  const Json* logprobs = FindMember(choice, "logprobs");
+  if (!logprobs) return;
+  logprobs_ = true;
+  top_readable_ = top_readable_ && TakeTokenLogprobs(*logprobs, top_logprobs_);
 }
 
 void CompletionReader::Text(const Json& value, std::string& to, const char* name) {
@@ -267,7 +276,7 @@ RemoteAnswer CompletionReader::Finish(bool cut) {
       const Json* finish = choice.is_object() ? FindMember(choice, "finish_reason") : nullptr;
       if (!finish) return Faulty(Fault::kWrongJson, "the response: choices[0].finish_reason: is missing");
       finish_ = *finish;
-      logprobs_ = FindMember(choice, "logprobs") != nullptr;
+      Logprobs(choice);
     }
     if (const Json* error = FindMember(response, "error")) {
       Answer answer;
@@ -283,6 +292,7 @@ RemoteAnswer CompletionReader::Finish(bool cut) {
   } catch (const FieldError& error) {
     return Faulty(Fault::kWrongJson, fmt::format("the response: {}: {}", error.field, error.message));
   }
+  if (top_readable_) reading.answer.top_logprobs = std::move(top_logprobs_);
   const Answer& answer = reading.answer;
   if (answer.finish == "error")
     return Faulty(finish_ == "content_filter" ? Fault::kContentFilter : Fault::kServerError, answer.error);

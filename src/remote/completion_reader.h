@@ -47,6 +47,7 @@ class CompletionReader {
   void Chunk(const Json& chunk);
   void Delta(const Json& delta);
   void CallDelta(const Json& delta);
+  void Logprobs(const Json& choice);
   void Text(const Json& value, std::string& to, const char* name);
   void Set(Fault fault, std::string why);
   Json Response() const;
@@ -61,6 +62,8 @@ class CompletionReader {
   bool has_content_ = false, has_text_ = false;
   std::vector<Call> calls_;
   Json finish_, usage_;
+  std::vector<std::vector<TokenLogprob>> top_logprobs_;
+  bool top_readable_ = true;  // every list so far was
 };
 
 }  // namespace assay

@@ -29,6 +29,45 @@ std::string Stream() {
          "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":21,\"completion_tokens\":7}}\n\n" + kDone;
 }
 
+TEST(CompletionReader, TheMostLikelyTokensOfEachStep) {
+  const auto with = [](const std::string& text, const std::string& logprobs) {
+    return fmt::format(R"(data: {{"choices":[{{"index":0,"delta":{{"content":"{}"}},"logprobs":{}}}]}})", text,
+                       logprobs) +
+           "\n\n";
+  };
+  const std::string body =
+      with("It",
+           R"({"content":[{"token":"It","bytes":[73,116],"logprob":-0.1,"top_logprobs":[)"
+           R"({"token":"He","bytes":[72,101],"logprob":-2.5},{"token":"It","bytes":[73,116],"logprob":-0.1}]}]})") +
+      with("s", R"({"content":[{"token":"\u00ef","bytes":[239],"logprob":-0.5,"top_logprobs":[]}]})") +
+      Chunk("{}", "\"stop\"") + kDone;
+  const RemoteAnswer reading = Read(body);
+  ASSERT_EQ(reading.fault, Fault::kNone) << reading.answer.error;
+  EXPECT_TRUE(reading.logprobs);
+  ASSERT_EQ(reading.answer.top_logprobs.size(), 2u);
+  EXPECT_EQ(reading.answer.top_logprobs[0][0].text, "It");  // best first
+  EXPECT_EQ(reading.answer.top_logprobs[0][1].text, "He");
+  EXPECT_EQ(reading.answer.top_logprobs[1][0].text, "\xEF");  // a piece of a character, by its bytes
+  EXPECT_FLOAT_EQ(reading.answer.top_logprobs[1][0].logprob, -0.5f);
+  // Completions have another layout; what cannot be read is no fault of the answer.
+  const auto completion = [](const std::string& logprobs) {
+    return fmt::format(R"(data: {{"choices":[{{"index":0,"text":"ab","logprobs":{},"finish_reason":"stop"}}]}})",
+                       logprobs) +
+           "\n\n" + kDone;
+  };
+  const RemoteAnswer plain =
+      Read(completion(R"({"tokens":["ab"],"token_logprobs":[-0.3],"top_logprobs":[{"x":-4,"ab":-0.3}]})"));
+  ASSERT_EQ(plain.answer.top_logprobs.size(), 1u);
+  EXPECT_EQ(plain.answer.top_logprobs[0][0].text, "ab");
+  for (const char* odd : {R"({"content":[{"token":1}]})", R"({"content":{}})", R"([])", R"({"top_logprobs":[null]})",
+                          R"({"content":[{"token":"a","logprob":-1,"bytes":[256]}]})"}) {
+    const RemoteAnswer unread = Read(completion(odd));
+    EXPECT_EQ(unread.fault, Fault::kNone) << odd;
+    EXPECT_EQ(unread.answer.text, "ab") << odd;
+    EXPECT_TRUE(unread.answer.top_logprobs.empty()) << odd;
+  }
+}
+
 TEST(CompletionReader, AStreamIsWhateverItIsCutInto) {
   const std::string body = Stream();
   for (size_t step = 1; step <= body.size(); ++step) {
