@@ -78,7 +78,12 @@ Asker::Asker(const ServerAddress& address, const ServerAccess& access)
     : address_(address),
       access_(access),
       exchanges_(access.key, access.patience, access.concurrency),
-      random_(SeedOfTime()) {}
+      random_(SeedOfTime()) {
+  for (const ServerAddress& each : EachServer(address)) {
+    Endpoint& endpoint = endpoints_.emplace_back();
+    endpoint.url = each.url;
+  }
+}
 
 bool Asker::HoldsKey(const Json& said) const {
   if (access_.key.size() < kShortestKey) return false;
@@ -109,7 +114,7 @@ std::string Asker::WithoutKey(std::string text) const {
 
 void Asker::FailUnreachable(const std::string& why) const {
   Fail(ErrorKind::kIo, "{}: the server cannot be reached: {} (answers so far are kept: the same command goes on)",
-       address_.url, WithoutKey(why));
+       Join(address_.urls(), ", "), WithoutKey(why));
 }
 
 RemoteAnswer Asker::Read(CompletionReader& reader, const std::string& answers_as, Response&& response) const {
@@ -134,40 +139,99 @@ RemoteAnswer Asker::Read(CompletionReader& reader, const std::string& answers_as
   return reading;
 }
 
+Endpoint* Asker::LeastBusy(const Endpoint* avoided, double now) {
+  Endpoint* best = nullptr;
+  const auto rank = [&](const Endpoint& endpoint) { return std::pair(&endpoint == avoided, endpoint.in_flight); };
+  for (Endpoint& endpoint : endpoints_)
+    if (endpoint.not_before <= now && (!best || rank(endpoint) < rank(*best))) best = &endpoint;
+  return best;
+}
+
+void Asker::Fared(Endpoint& endpoint, const RemoteAnswer& reading, std::optional<double> asked_s, double now) {
+  --endpoint.in_flight;
+  endpoint.reached = reading.fault != Fault::kUnreachable;
+  if (reading.fault == Fault::kNone) ++endpoint.answers;
+  if (!IsWorthAnother(reading.fault)) {
+    endpoint.failed = 0;
+    return;
+  }
+  ++endpoint.failed;
+  ++endpoint.faults;
+  endpoint.fault = reading.answer.error;
+  if (reading.fault == Fault::kBusy && asked_s) endpoint.not_before = std::max(endpoint.not_before, now + *asked_s);
+  // Where others can do its work it rests for as long as a request that failed so often would.
+  if (endpoints_.size() > 1)
+    endpoint.not_before =
+        std::max(endpoint.not_before, now + WaitBeforeTry(access_.retry, endpoint.failed, asked_s, random_));
+}
+
+struct Asker::Asked {
+  size_t index;
+  int tried = 0;
+  Endpoint* at = nullptr;  // the last that it was asked of
+};
+
 void Asker::AskAll(size_t count, const std::function<CompletionRequest(size_t)>& make,
                    const std::function<void(size_t, RemoteAnswer&&)>& done, Progress& progress) {
-  struct Open {
-    size_t index;
-    int tried = 0;
-  };
-  std::deque<Open> waiting;
-  std::multimap<double, Open> later;  // by the time of their next try
+  std::deque<Asked> waiting;
+  std::multimap<double, Asked> later;  // by the time of their next try
   for (size_t i = 0; i < count; ++i) waiting.push_back({i});
-  double pause_until = 0;  // the server asked everybody to wait
-  double heard = -1;       // when it last said anything
+  double heard = -1;  // when a server last said anything
   size_t left = count;
 
-  auto ended = [&](Open open, double first_token_s, RemoteAnswer&& reading, std::optional<double> asked,
+  auto ended = [&](Asked asked, double first_token_s, RemoteAnswer&& reading, std::optional<double> wait_s,
                    const std::string& why) {
-    ++open.tried;
+    ++asked.tried;
     const double now = Now();
+    Fared(*asked.at, reading, wait_s, now);
     if (reading.fault != Fault::kUnreachable) heard = now;
-    const bool too_late = asked && *asked > access_.retry.most_asked_s;
-    if (IsWorthAnother(reading.fault) && open.tried < access_.retry.tries && !too_late) {
-      const double wait = WaitBeforeTry(access_.retry, open.tried, asked, random_);
-      if (reading.fault == Fault::kBusy && asked) pause_until = std::max(pause_until, now + *asked);
-      later.emplace(now + wait, open);
+    const bool reached =
+        std::any_of(endpoints_.begin(), endpoints_.end(), [](const Endpoint& endpoint) { return endpoint.reached; });
+    const bool too_late = wait_s && *wait_s > access_.retry.most_asked_s;
+    if (IsWorthAnother(reading.fault) && asked.tried < access_.retry.tries && !too_late) {
+      // Another server may be asked at once, and no server at all was no try of this request's.
+      const bool elsewhere = endpoints_.size() > 1 && reached && LeastBusy(asked.at, now) != nullptr;
+      if (elsewhere && reading.fault == Fault::kUnreachable) --asked.tried;
+      later.emplace(elsewhere ? now : now + WaitBeforeTry(access_.retry, asked.tried, wait_s, random_), asked);
       return;
     }
-    if (reading.fault == Fault::kUnreachable && now - heard > access_.retry.first_s * 4) {
+    if (!reached && now - heard > access_.retry.first_s * 4) {
       exchanges_.Cancel();
+      for (Endpoint& endpoint : endpoints_) endpoint.in_flight = 0;
       FailUnreachable(why);
     }
-    if (reading.fault != Fault::kNone && open.tried > 1) reading.answer.error += fmt::format(" ({} tries)", open.tried);
-    if (too_late) reading.answer.error += fmt::format(" (the server asks to wait {:.0f} s)", *asked);
+    if (reading.fault != Fault::kNone && asked.tried > 1)
+      reading.answer.error += fmt::format(" ({} tries)", asked.tried);
+    if (too_late) reading.answer.error += fmt::format(" (the server asks to wait {:.0f} s)", *wait_s);
     reading.first_token_s = first_token_s;
     --left;
-    done(open.index, std::move(reading));
+    done(asked.index, std::move(reading));
+  };
+
+  auto start = [&](Asked asked, Endpoint& endpoint, double now) {
+    const CompletionRequest ask = make(asked.index);
+    struct Stream {
+      CompletionReader reader;
+      std::string answers_as;
+      double started, first = 0;
+    };
+    auto stream = std::make_shared<Stream>(Stream{CompletionReader(ask.max_tokens), ask.answers_as, now});
+    Exchange exchange;
+    exchange.url = endpoint.url + ask.path;
+    exchange.body = DumpJson(ask.body);
+    exchange.limit_bytes = kBytesOfRest + kBytesOfToken * static_cast<uint64_t>(ask.max_tokens);
+    exchange.take = [stream](std::string_view bytes) {
+      stream->reader.Take(bytes);
+      if (stream->first == 0 && stream->reader.begun()) stream->first = Now() - stream->started;
+    };
+    ++endpoint.in_flight;
+    asked.at = &endpoint;
+    exchanges_.Start(std::move(exchange), [&, asked, stream](Response&& response) {
+      const std::optional<double> wait_s = response.retry_after_s;
+      const std::string why = response.why;
+      RemoteAnswer reading = Read(stream->reader, stream->answers_as, std::move(response));
+      ended(asked, stream->first, std::move(reading), wait_s, why);
+    });
   };
 
   try {
@@ -178,36 +242,18 @@ void Asker::AskAll(size_t count, const std::function<CompletionRequest(size_t)>&
         waiting.push_front(later.begin()->second);
         later.erase(later.begin());
       }
-      while (!waiting.empty() && now >= pause_until &&
-             exchanges_.in_flight() < static_cast<size_t>(access_.concurrency)) {
-        const Open open = waiting.front();
+      while (!waiting.empty() && exchanges_.in_flight() < static_cast<size_t>(access_.concurrency)) {
+        const Asked next = waiting.front();
+        Endpoint* endpoint = LeastBusy(next.at, now);
+        if (!endpoint) break;
         waiting.pop_front();
-        const CompletionRequest ask = make(open.index);
-        struct Stream {
-          CompletionReader reader;
-          std::string answers_as;
-          double started, first = 0;
-        };
-        auto stream = std::make_shared<Stream>(Stream{CompletionReader(ask.max_tokens), ask.answers_as, now});
-        Exchange exchange;
-        exchange.url = address_.url + ask.path;
-        exchange.body = DumpJson(ask.body);
-        exchange.limit_bytes = kBytesOfRest + kBytesOfToken * static_cast<uint64_t>(ask.max_tokens);
-        exchange.take = [stream](std::string_view bytes) {
-          stream->reader.Take(bytes);
-          if (stream->first == 0 && stream->reader.begun()) stream->first = Now() - stream->started;
-        };
-        exchanges_.Start(std::move(exchange), [&, open, stream](Response&& response) {
-          const std::optional<double> asked = response.retry_after_s;
-          const std::string why = response.why;
-          RemoteAnswer reading = Read(stream->reader, stream->answers_as, std::move(response));
-          ended(open, stream->first, std::move(reading), asked, why);
-        });
+        start(next, *endpoint, now);
       }
       exchanges_.Work(kLookAround);
     }
   } catch (...) {
     exchanges_.Cancel();
+    for (Endpoint& endpoint : endpoints_) endpoint.in_flight = 0;
     throw;
   }
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/progress.h"
@@ -45,12 +46,25 @@ struct CompletionRequest {
   std::string answers_as;  // what the response must call its model; empty: anything
 };
 
+/// One URL of an arm, and how it fared.
+struct Endpoint {
+  std::string url;
+  size_t in_flight = 0;
+  int failed = 0;         // requests in a row
+  double not_before = 0;  // it asked for a pause, or others do its work for a while since it failed
+  bool reached = true;    // the last request got a connection
+  int64_t answers = 0, faults = 0;
+  std::string fault;  // the last one's
+};
+
 class Asker {
  public:
+  /// Of several URLs the one with the fewest requests in flight is asked; what fails at one is asked of another.
   Asker(const ServerAddress& address, const ServerAccess& access);
 
   const ServerAddress& address() const { return address_; }
   int concurrency() const { return access_.concurrency; }
+  const std::vector<Endpoint>& endpoints() const { return endpoints_; }
 
   /// Makes and asks `count` completions; `done` is called once for each, in the order in which they are answered.
   /// A fault that remains is the reading's. Throws Interrupted when progress.Cancelled(), and Error{kIo} when the
@@ -59,9 +73,9 @@ class Asker {
               const std::function<void(size_t, RemoteAnswer&&)>& done, Progress& progress);
   RemoteAnswer AskOne(const CompletionRequest& ask, Progress& progress);
 
-  /// A small JSON document; none where the server has none (any status but 2xx, or no JSON). `body`, if not null, is
-  /// posted. Waits for a server that says that it is loading (503). Throws Error{kIo} when it cannot be reached or
-  /// wants another key.
+  /// A small JSON document from the first URL; none where the server has none (any status but 2xx, or no JSON). `body`,
+  /// if not null, is posted. Waits for a server that says that it is loading (503). Throws Error{kIo} when it cannot be
+  /// reached or wants another key.
   std::optional<Json> Fetch(const std::string& path, Progress& progress, const Json& body = {});
 
   /// Text from the server without the key in it.
@@ -70,11 +84,16 @@ class Asker {
   bool HoldsKey(const Json& said) const;
 
  private:
+  struct Asked;  // one completion, on its way
   RemoteAnswer Read(CompletionReader& reader, const std::string& answers_as, Response&& response) const;
+  /// Whom to ask next, rather not `avoided` (null: anybody); null where all are paused.
+  Endpoint* LeastBusy(const Endpoint* avoided, double now);
+  void Fared(Endpoint& endpoint, const RemoteAnswer& reading, std::optional<double> asked_s, double now);
   [[noreturn]] void FailUnreachable(const std::string& why) const;
 
   ServerAddress address_;
   ServerAccess access_;
+  std::vector<Endpoint> endpoints_;
   Exchanges exchanges_;
   Random random_;
 };

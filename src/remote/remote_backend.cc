@@ -3,11 +3,14 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "statistics/summary.h"
 #include "system/machine.h"
 
 namespace assay {
 namespace {
+
+constexpr int64_t kMostTopLogprobs = 20;  // OpenAI's limit, and vLLM's by default
 
 /// Members of two objects; `over` wins.
 Json Merged(const Json& under, const Json& over) {
@@ -17,11 +20,58 @@ Json Merged(const Json& under, const Json& over) {
   return all;
 }
 
+/// What two URLs of one arm must have in common: otherwise it would be two models that are judged as one.
+Json Deployment(const ServerFacts& facts) {
+  return {{"kind", ServerKindName(facts.kind)},
+          {"version", facts.version},
+          {"answers as", facts.answers_as},
+          {"weights", facts.weights},
+          {"bytes of weights", facts.weight_bytes},
+          {"parameters", facts.parameters},
+          {"context", facts.context},
+          {"chat template", facts.template_hash},
+          {"tools in the prompt", facts.sees_tools ? Json(*facts.sees_tools) : Json(nullptr)},
+          {"system message in the prompt", facts.sees_system ? Json(*facts.sees_system) : Json(nullptr)}};
+}
+
+void RequireSame(const ServerFacts& first, const ServerFacts& other) {
+  const Json expected = Deployment(first), found = Deployment(other);
+  for (const auto& [name, value] : expected.items())
+    if (found[name] != value)
+      Fail(ErrorKind::kInvalid, "{}: {}: expected {} as at {}, found {}: the URLs of one arm are one deployment",
+           other.url, name, DumpJson(value), first.url, DumpJson(found[name]));
+}
+
 }  // namespace
+
+RemoteBackend::Probed RemoteBackend::Probe(const ServerAddress& address, const ServerAccess& access,
+                                           Progress& progress) {
+  Probed probed;
+  std::vector<std::string> reached;
+  for (const ServerAddress& each : EachServer(address)) {
+    try {
+      Asker asker(each, access);
+      ServerFacts facts = ProbeServer(asker, progress);
+      if (!reached.empty()) RequireSame(probed.facts, facts);
+      if (reached.empty()) probed.facts = std::move(facts);
+      reached.push_back(each.url);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kIo || address.more.empty()) throw;
+      probed.left_out.push_back(error.what());
+    }
+  }
+  if (reached.empty()) Fail(ErrorKind::kIo, "{}", Join(probed.left_out, "; "));
+  probed.address = {reached[0], address.model, {reached.begin() + 1, reached.end()}};
+  for (const std::string& why : probed.left_out) probed.facts.remarks.push_back("is left out: " + why);
+  return probed;
+}
 
 RemoteBackend::RemoteBackend(const ServerAddress& address, const ServerAccess& access, const RemoteOptions& options,
                              Progress& progress)
-    : options_(options), asker_(address, access), facts_(ProbeServer(asker_, progress)) {
+    : RemoteBackend(Probe(address, access, progress), access, options) {}
+
+RemoteBackend::RemoteBackend(Probed probed, const ServerAccess& access, const RemoteOptions& options)
+    : options_(options), asker_(probed.address, access), facts_(std::move(probed.facts)) {
   if (!options_.template_variables.is_null() && !TakesTemplateVariables(facts_.kind))
     Fail(ErrorKind::kUnsupported, "--chat-template-kwargs: {} is not known to take them", facts_.title());
 }
@@ -30,6 +80,10 @@ Capabilities RemoteBackend::can() const {
   Capabilities can = facts_.can();
   can.holds_schema = options_.hold_schema;
   return can;
+}
+
+int64_t RemoteBackend::most_top_logprobs() const {
+  return facts_.logprobs ? kMostTopLogprobs : 0;
 }
 
 Prompt RemoteBackend::Prepare(const Question& question) const {
@@ -84,6 +138,11 @@ CompletionRequest RemoteBackend::AskFor(const Request& request) const {
   ask.body["stream"] = true;
   ask.body["stream_options"] = {{"include_usage", true}};
   ask.body.update(SamplingWords(facts_.kind, request.sampling));
+  if (request.top_logprobs > 0) {
+    const bool chat = std::holds_alternative<Chat>(request.question);
+    ask.body["logprobs"] = chat ? Json(true) : Json(request.top_logprobs);
+    if (chat) ask.body["top_logprobs"] = request.top_logprobs;
+  }
   return ask;
 }
 
@@ -92,7 +151,7 @@ void RemoteBackend::Generate(std::span<const Request> requests, const std::funct
   std::vector<size_t> posed;
   for (size_t i = 0; i < requests.size(); ++i) {
     std::string untold = Inexpressible(facts_.kind, requests[i].sampling);
-    if (requests[i].top_logprobs > 0) untold += untold.empty() ? "top_logprobs" : ", top_logprobs";
+    if (requests[i].top_logprobs > most_top_logprobs()) untold += untold.empty() ? "top_logprobs" : ", top_logprobs";
     if (untold.empty()) {
       posed.push_back(i);
       continue;
@@ -102,7 +161,7 @@ void RemoteBackend::Generate(std::span<const Request> requests, const std::funct
     answer.error = fmt::format("{} cannot be told: {}", facts_.title(), untold);
     done(i, answer);
   }
-  progress.Begin("asking " + facts_.url, posed.size(), "answers");
+  progress.Begin("asking " + Join(asker_.address().urls(), ", "), posed.size(), "answers");
   const double began = Now();
   const auto stop = [&] {
     busy_s_ += Now() - began;

@@ -20,19 +20,31 @@ struct RemoteOptions {
 
 class RemoteBackend : public Backend {
  public:
-  /// Probes the server; throws as ProbeServer does.
+  /// Probes the server; throws as ProbeServer does. Of several URLs all are probed: one that cannot be reached is left
+  /// out with a remark, one where something else is deployed is refused.
   RemoteBackend(const ServerAddress& address, const ServerAccess& access, const RemoteOptions& options,
                 Progress& progress);
 
   const ServerFacts& facts() const { return facts_; }
   Capabilities can() const override;
+  int64_t most_top_logprobs() const override;
   Prompt Prepare(const Question& question) const override;
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override;
   /// Of all answers that this object was given; none before the first.
   std::optional<ServedSpeed> speed() const;
 
+  /// Its URLs, and how often each failed.
+  const std::vector<Endpoint>& endpoints() const { return asker_.endpoints(); }
+
  private:
+  struct Probed {
+    ServerAddress address;  // of what was reached
+    ServerFacts facts;
+    std::vector<std::string> left_out;  // why, of what was not
+  };
+  static Probed Probe(const ServerAddress& address, const ServerAccess& access, Progress& progress);
+  RemoteBackend(Probed probed, const ServerAccess& access, const RemoteOptions& options);
   CompletionRequest AskFor(const Request& request) const;
 
   RemoteOptions options_;

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "system/http.h"
@@ -11,6 +13,12 @@ namespace assay {
 bool IsServer(std::string_view model) {
   const std::string lower = ToLowerAscii(model.substr(0, 8));
   return lower.starts_with("http://") || lower.starts_with("https://");
+}
+
+std::vector<std::string> ServerAddress::urls() const {
+  std::vector<std::string> all = {url};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
 }
 
 std::string ServerAddress::host() const {
@@ -48,6 +56,14 @@ void CheckHost(const std::string& host, std::string_view url) {
     refuse(fmt::format("\"{}\" where the port stands, 1 to 65535", port));
 }
 
+std::string PlainUrl(std::string_view url) {
+  url = Trim(url);
+  while (url.ends_with('/')) url.remove_suffix(1);
+  if (url.ends_with("/v1")) url.remove_suffix(3);
+  while (url.ends_with('/')) url.remove_suffix(1);
+  return std::string(url);
+}
+
 }  // namespace
 
 ServerAddress ParseServerAddress(std::string_view text) {
@@ -62,16 +78,30 @@ ServerAddress ParseServerAddress(std::string_view text) {
   if (url.find('?') != std::string_view::npos)
     Fail(ErrorKind::kInvalid, "{}: expected a server such as http://host:8000, found a query (?)",
          url.substr(0, url.find('?')));
-  while (url.ends_with('/')) url.remove_suffix(1);
-  if (url.ends_with("/v1")) url.remove_suffix(3);
-  while (url.ends_with('/')) url.remove_suffix(1);
-  address.url = url;
-  if (const size_t begin = address.url.find("://"); begin == std::string::npos || address.host().empty())
-    Fail(ErrorKind::kInvalid, "{}: expected a server such as http://host:8000 or http://host:8000#model-name", text);
-  CheckHost(address.host(), address.url);
+  for (const std::string& one : Split(url, ',')) {
+    ServerAddress single;
+    single.url = PlainUrl(one);
+    if (!IsServer(single.url) || single.host().empty())
+      Fail(ErrorKind::kInvalid,
+           "{}: expected a server such as http://host:8000 or http://host:8000#model-name, found \"{}\"", text, one);
+    CheckHost(single.host(), single.url);
+    if (address.url.empty())
+      address.url = single.url;
+    else if (single.url == address.url ||
+             std::find(address.more.begin(), address.more.end(), single.url) != address.more.end())
+      Fail(ErrorKind::kInvalid, "{}: names {} twice", text, single.url);
+    else
+      address.more.push_back(single.url);
+  }
   if (hash != std::string_view::npos && address.model.empty())
     Fail(ErrorKind::kInvalid, "{}: expected the name of a model behind #", text);
   return address;
+}
+
+std::vector<ServerAddress> EachServer(const ServerAddress& address) {
+  std::vector<ServerAddress> all = {{address.url, address.model, {}}};
+  for (const std::string& url : address.more) all.push_back({url, address.model, {}});
+  return all;
 }
 
 }  // namespace assay

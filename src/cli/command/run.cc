@@ -39,7 +39,7 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     Task task = LoadTask(o->task);
     ThreadPool pool(flags.threads);
     const bool remote = IsServer(o->model);
-    const std::string path = remote ? "" : ResolveModel(o->model);
+    const std::string path = remote ? "" : ResolveModel(WithEndpoints(o->model, o->server));
     OutputRules rules;
     rules.force = o->force;
     if (!remote) AddSources(rules, {ModelFiles(path)});
@@ -47,8 +47,9 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     if (!o->out.empty()) CheckOutput(o->out, rules);  // told before any work
     o->engine.prompt = o->prompt_flags.options();
     auto progress = MakeProgress(flags);
-    LoadedArm arm = remote ? LoadServer(o->model, o->server, o->prompt_flags, flags, *progress)
-                           : LoadArm(path, "", o->model_flags, o->engine, pool, flags);
+    LoadedArm arm = remote
+                        ? LoadServer(WithEndpoints(o->model, o->server), o->server, o->prompt_flags, flags, *progress)
+                        : LoadArm(path, "", o->model_flags, o->engine, pool, flags);
     std::string out = o->out;
     if (out.empty())
       out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity().name).stem().string(),
@@ -79,6 +80,7 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     RunRecord run = AnswerTask(arm, task, header, &writer, cache, *progress);
     writer.Finish();
     NotePromptRemarks(run, flags);
+    if (remote) NoteFaults(arm, flags);
     if (flags.json) {
       PrintJson(SummaryJson(run, out));
     } else {

@@ -34,10 +34,12 @@ RunHeader OriginOf(const ServerFacts& facts, const Capabilities& can, const Serv
   RunHeader header;
   header.model.name = facts.model;
   // All that tells one deployment from another; the weights themselves cannot be seen.
-  const Json identity = {facts.url,     facts.model,        ServerKindName(facts.kind), facts.version,
-                         facts.weights, facts.weight_bytes, facts.parameters,           facts.template_hash};
+  const Json identity = {
+      Join(address.urls(), ","), facts.model,      ServerKindName(facts.kind), facts.version, facts.weights,
+      facts.weight_bytes,        facts.parameters, facts.template_hash};
   header.model.fingerprint = HashHex(DumpJson(identity));
-  header.model.format = fmt::format("{} @ {}", facts.model, address.host());
+  header.model.format = fmt::format("{} @ {}{}", facts.model, address.host(),
+                                    address.more.empty() ? "" : fmt::format(" and {} more", address.more.size()));
   header.model.file_bytes = facts.weight_bytes;
   if (facts.parameters > 0)
     header.model.bits_per_weight =
@@ -48,6 +50,7 @@ RunHeader OriginOf(const ServerFacts& facts, const Capabilities& can, const Serv
   header.machine = facts.title();
   header.can = can;
   header.server = ToJson(facts);
+  if (!address.more.empty()) header.server["urls"] = address.urls();
   return header;
 }
 
@@ -57,10 +60,29 @@ std::string SittingKey(const LoadedArm& arm, const Task& task) {
 
 }  // namespace
 
+std::string WithEndpoints(const std::string& model, const ServerFlags& flags) {
+  if (flags.endpoints.empty()) return model;
+  if (!IsServer(model))
+    Fail(ErrorKind::kInvalid, "--endpoint {}: one more URL of a server, and MODEL is none: {}", flags.endpoints[0],
+         model);
+  std::string all = model.substr(0, model.find('#'));
+  for (const std::string& url : flags.endpoints) all += "," + url;
+  return all + model.substr(std::min(model.find('#'), model.size()));
+}
+
+void NoteFaults(const LoadedArm& arm, const CommonFlags& flags) {
+  for (const Endpoint& endpoint : arm.server->endpoints())
+    if (endpoint.faults > 0)
+      Note(flags, fmt::format("{}: {} of its requests failed and {} asked again: {}", endpoint.url, endpoint.faults,
+                              endpoint.faults == 1 ? "was" : "were", endpoint.fault));
+}
+
 void AddServerFlags(CommandLine& command, ServerFlags& flags) {
   command.Option("--concurrency", flags.concurrency, "requests that a server (http://host:port#model) has at once")
       .ShowDefault()
       .Within(IntegerBetween(1, 1024));
+  command.Option("--endpoint", flags.endpoints,
+                 "one more URL of MODEL, where the same is deployed (repeatable; a candidate's: URL,URL#model)");
   command.Option("--api-key-file", flags.key_file, "file with the servers' API key (default: ASSAY_API_KEY)");
   command.Switch("--hold-schema", flags.hold_schema,
                  "send response_schema to servers as response_format: hides damage, shows what is deployed so");
@@ -91,12 +113,13 @@ LoadedArm LoadServer(const std::string& url, const ServerFlags& server_flags, co
     Fail(ErrorKind::kInvalid, "the server's URL holds the API key: give it in ASSAY_API_KEY or --api-key-file alone");
   access.concurrency = static_cast<int>(server_flags.concurrency);
   access.patience = server_flags.patience;
-  if (!access.key.empty() && !address.encrypted() && !address.local())
-    Note(flags, fmt::format("{}: the API key goes over a connection that is not encrypted", address.url));
+  for (const ServerAddress& each : EachServer(address))
+    if (!access.key.empty() && !each.encrypted() && !each.local())
+      Note(flags, fmt::format("{}: the API key goes over a connection that is not encrypted", each.url));
   RemoteOptions options;
   options.hold_schema = server_flags.hold_schema;
   if (!prompt_flags.variables.empty()) options.template_variables = prompt_flags.options().template_variables;
-  Note(flags, fmt::format("asking {} what it is and can do", address.url));
+  Note(flags, fmt::format("asking {} what it is and can do", Join(address.urls(), " and ")));
   auto backend = std::make_unique<RemoteBackend>(address, access, options, progress);
   const ServerFacts& facts = backend->facts();
   Note(flags, fmt::format("{}: {}{}{}", facts.title(), facts.model,
