@@ -35,8 +35,15 @@ namespace {
 
 constexpr const char* kCacheName = "result cache";  // in messages
 constexpr const char* kResults = "results.sqlite";
-/// Greedy examples that are asked again to see that nothing changes.
-constexpr size_t kGreedyAgain = 5;
+
+/// At most `most` examples, from all over the task.
+void KeepSome(std::vector<Example>& examples, size_t most) {
+  if (examples.size() <= most) return;
+  const size_t step = (examples.size() + most - 1) / most;
+  std::vector<Example> some;
+  for (size_t i = 0; i < examples.size(); i += step) some.push_back(std::move(examples[i]));
+  examples = std::move(some);
+}
 
 using ResultsById = std::unordered_map<std::string_view, const ExampleResult*>;
 ResultsById ById(const RunRecord& run) {
@@ -210,20 +217,18 @@ RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& he
   return RunTask(task, *arm.backend, header, writer, progress, lookup, first_sample);
 }
 
-NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord& first, Cache& cache,
-                        Progress& progress) {
+NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord& first, const NoiseShare& share,
+                        Cache& cache, Progress& progress) {
   const Sampling defaults = SamplingFromJson(first.header.sampling, {}, "sampling of the run");
   Task chance = task, greedy = task;
   std::erase_if(chance.examples, [&](const Example& example) { return IsGreedy(example, defaults); });
   std::erase_if(greedy.examples, [&](const Example& example) { return !IsGreedy(example, defaults); });
+  KeepSome(chance.examples, share.drawn);
+  KeepSome(greedy.examples, share.greedy);
   NoiseFloor noise;
   if (!chance.examples.empty())
     AddNoise(first, AnswerTask(arm, chance, first.header, nullptr, cache, progress, first.header.samples), true, noise);
   if (!greedy.examples.empty()) {
-    const size_t count = greedy.examples.size(), step = (count + kGreedyAgain - 1) / kGreedyAgain;
-    std::vector<Example> some;  // from all over the task
-    for (size_t i = 0; i < count; i += step) some.push_back(greedy.examples[i]);
-    greedy.examples = std::move(some);
     RunHeader header = first.header;
     header.samples = 1;
     AddNoise(first, RunTask(greedy, *arm.backend, header, nullptr, progress), false, noise);

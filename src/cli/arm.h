@@ -85,10 +85,18 @@ void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags);
 RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,
                      Cache& cache, Progress& progress, int64_t first_sample = 0);
 
-/// Asks again: with other seeds all that chance answers, and a few of the greedy examples, without the cache, to see
-/// that they give the same.
-NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord& first, Cache& cache,
-                        Progress& progress);
+/// How much of a task is asked again to see the noise.
+struct NoiseShare {
+  size_t drawn = SIZE_MAX;  // most examples that chance answers
+  size_t greedy = 5;        // of greedy ones: where they always give the same bits a few suffice to see it
+};
+/// Of a server: in batches with others, and with prompts kept, greedy answers change too.
+inline constexpr NoiseShare kServedNoise{25, 25};
+
+/// Asks again: with other seeds what chance answers, and greedy examples as they were, without the cache, to see
+/// whether they give the same.
+NoiseFloor MeasureNoise(const LoadedArm& arm, const Task& task, const RunRecord& first, const NoiseShare& share,
+                        Cache& cache, Progress& progress);
 
 /// Perplexity on a text, and KL divergence from `base` when given (null for the baseline itself), as far as they score.
 ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCache& base_logits, const std::string& text,

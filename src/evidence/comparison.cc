@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "evidence/judge.h"
 #include "evidence/noise.h"
+#include "evidence/parting.h"
 #include "evidence/repetition.h"
 #include "statistics/exact_paired.h"
 
@@ -302,7 +303,8 @@ void NoteCallsInText(Comparison& comparison, bool baseline) {
   if (left > 0)
     comparison.notes.push_back(fmt::format(
         "the server of the {} left calls in the text of {} answer{}: its tool-call parser is off, or does not know the "
-        "model's syntax. They are judged as the model wrote them; as delivered {} of the passes would fail and {} of the "
+        "model's syntax. They are judged as the model wrote them; as delivered {} of the passes would fail and {} of "
+        "the "
         "failures would pass",
         baseline ? "baseline" : "candidate", left, left == 1 ? "" : "s", fail_so, pass_so));
 }
@@ -464,6 +466,10 @@ std::vector<Comparison> Judge(const CheckRecord& record) {
     AddNotes(comparisons.back());
     if (std::string note = SharedNoiseText(record.noise, comparisons.back()); !note.empty())
       comparisons.back().notes.push_back(std::move(note));
+    if (const bool served = !record.baseline.run.header.server.is_null() || !arm.run.header.server.is_null();
+        served && arm.displacement.empty())
+      if (std::string note = PartingText(comparisons.back()); !note.empty())
+        comparisons.back().notes.push_back(std::move(note));
   }
   return comparisons;
 }

@@ -2,11 +2,11 @@
 
 It knows the right answers of the task in server_test.py: "City 7: …" calls get_weather, "What is 7 * 2?" is 14. Of each question it keeps
 how often it was asked (GET /asked)."""
-import collections, http.server, json, re, socket, struct, sys, threading, time
+import collections, contextlib, http.server, json, math, re, socket, struct, sys, threading, time
 
 KEY = "sk-this-key-is-a-secret"
 MODELS = ["good", "twin", "wrong", "slow", "stall", "still", "busy", "busy-after", "flaky", "cut", "cut-hard", "json", "json-one", "json-two", "utf8", "other", "long",
-          "endless", "reordered", "object", "refuse", "filter", "empty", "silent", "short", "text-calls", "no-tools", "unsteady", "locked"]
+          "endless", "reordered", "object", "refuse", "filter", "empty", "silent", "short", "text-calls", "no-tools", "unsteady", "locked", "wavering", "likely", "unlikely"]
 OFTEN = 5  # every fifth question meets the fault
 
 
@@ -14,8 +14,9 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self):
+    def __init__(self, context=4096):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.context, self.open = context, set()
         self.asked, self.bodies, self.lock = collections.Counter(), [], threading.Lock()
 
     @property
@@ -24,6 +25,23 @@ class Server(http.server.ThreadingHTTPServer):
 
     def handle_error(self, *_):
         pass  # clients that were killed
+
+    def get_request(self):
+        request = super().get_request()
+        self.open.add(request[0])
+        return request
+
+    def shutdown_request(self, request):
+        self.open.discard(request)
+        super().shutdown_request(request)
+
+    def vanish(self):
+        """As a machine does that loses its power: nobody listens, and every connection ends."""
+        self.shutdown()
+        self.socket.close()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -44,7 +62,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/v1/models":
-            self.send(200, {"object": "list", "data": [{"id": name, "object": "model", "owned_by": "stub", "max_model_len": 4096} for name in MODELS]})
+            self.send(200, {"object": "list", "data": [{"id": name, "object": "model", "owned_by": "stub", "max_model_len": self.server.context} for name in MODELS]})
         else:
             self.send(404, {"error": {"message": "not here"}})
 
@@ -76,6 +94,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             content, calls = (f"It is {2 * i + 1}.", None) if content else (None, [{**calls[0], "city": "Nowhere"}])
         if model == "text-calls" and calls:
             content, calls = "<tool_call>\n" + json.dumps({"name": "get_weather", "arguments": calls[0]}) + "\n</tool_call>", None
+        if model == "wavering" and i % (2 * OFTEN) == 0 and times % 2 == 0 and content:
+            content = "It is -1."
+        if model == "unlikely" and i % OFTEN == 1 and content:
+            content = "Is it?"
         if model == "unsteady" and i < 0:
             content = f"It is {time.monotonic_ns()}."
         if model == "slow":
@@ -105,7 +127,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if model == "object" or not body.get("stream"):
             message = {"tool_calls": self.calls(calls), "content": content, "role": "assistant"}
             return self.send(200, {"usage": usage, "choices": [{"finish_reason": finish, "message": message, "index": 0}], "model": named})
-        self.stream(model, first, faulty, named, content, calls, finish, usage, "messages" in body)
+        self.stream(model, first, faulty, named, content, calls, finish, usage, "messages" in body, body.get("logprobs") and model in ("likely", "unlikely"))
 
     def right(self, body, question, i):
         if i >= 0 and question.startswith("City") and body.get("tools"):
@@ -121,7 +143,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         escaped = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
         return calls and [{"id": f"c{k}", "index": k, "type": "function", "function": {"name": "get_weather", "arguments": json.dumps(c).replace(KEY, escaped)}} for k, c in enumerate(calls)]
 
-    def stream(self, model, first, faulty, named, content, calls, finish, usage, chat):
+    @staticmethod
+    def likely(model, letter):
+        """Each letter is a token; beside it a dot, or a dash, is possible."""
+        sure = 0.9 if model == "likely" else 0.6
+        top = [{"token": t, "bytes": list(t.encode()), "logprob": math.log(p)} for t, p in ((letter, sure), ("." if letter != "." else ",", 0.3 * (1 - sure)))]
+        return {"content": [{**top[0], "top_logprobs": top}]}
+
+    def stream(self, model, first, faulty, named, content, calls, finish, usage, chat, logprobs=False):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -134,6 +163,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         def chunk(delta, reason=None, **more):
             piece = {"delta": delta} if chat else {"text": delta.get("content") or ""}
             event = {"id": "x", "model": named, "choices": [{"index": 0, **piece, "finish_reason": reason}], **more}
+            if logprobs and delta.get("content"):
+                event["choices"][0]["logprobs"] = self.likely(model, delta["content"])
             if model == "reordered":
                 event = dict(reversed(event.items()))
                 event["choices"] = [dict(reversed(event["choices"][0].items()))]
@@ -175,8 +206,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         put(b"")
 
 
-def start():
-    server = Server()
+def start(context=4096):
+    server = Server(context)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

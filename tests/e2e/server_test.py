@@ -2,7 +2,7 @@
 """Servers as arms, from outside: what a server does wrong is an error of its example or is asked again, never an answer.
 
 usage: server_test.py ASSAY CHECKOUT"""
-import json, os, pathlib, signal, subprocess, sys, tempfile, time, unittest
+import json, math, os, pathlib, signal, subprocess, sys, tempfile, time, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import faulty_server
@@ -136,8 +136,8 @@ class Servers(unittest.TestCase):
         self.assertIn("2 of 60 examples ended in an error (more than 2%)", json.dumps(report))
 
     def test_a_finished_check_asks_anew(self):
-        self.check("good", "twin", code=0)
-        self.check("good", "twin", code=0)
+        self.check("good", "twin", "--no-noise", code=0)
+        self.check("good", "twin", "--no-noise", code=0)
         self.assertEqual(set(self.asked("good").values()), {2})
 
     def test_a_call_left_in_the_text(self):
@@ -249,14 +249,73 @@ class Servers(unittest.TestCase):
         self.assertLessEqual(sum(self.asked("slow").values()) - before, N + 4 * kills)
 
     def test_a_killed_check_goes_on(self):
-        arguments = [*self.arguments("check", "slow", "--concurrency", "4"), "--candidate", self.url("twin")]
+        arguments = [*self.arguments("check", "slow", "--concurrency", "4", "--no-noise"), "--candidate", self.url("twin")]
         process = subprocess.Popen(arguments, cwd=self.path, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while sum(self.asked("slow").values()) < 20:
             time.sleep(0.02)
         process.kill()
         process.wait()
-        self.assay("check", "slow", "--candidate", self.url("twin"), "--concurrency", "4", code=0)
+        self.assay("check", "slow", "--candidate", self.url("twin"), "--concurrency", "4", "--no-noise", code=0)
         self.assertLessEqual(sum(self.asked("slow").values()), N + 4)
+
+    def test_a_server_is_asked_twice_for_its_noise(self):
+        report, _ = self.check("wavering", "good", code=0)
+        noise = report["noise"]
+        self.assertEqual((noise["drawn"], noise["repeated"]), (0, 20))  # every third of 60
+        self.assertTrue(noise["unsteady"])
+        self.assertEqual(noise["lost"], noise["unsteady"])
+        report, _ = self.check("wavering", "good", "--no-noise", code=0)
+        self.assertIsNone(report["noise"])
+
+    def test_displacement_over_the_wire(self):
+        report, notes = self.check("likely", "unlikely", code=3)
+        self.assertNotIn("is not measured", notes)
+        moved = report["verdicts"][0]["all"]["displacement"]
+        self.assertTrue(moved["lower_bounds"])
+        # Where the letters are the same: two distributions over the letter, the dot and all else. Where they part the letters are another's.
+        p, q = (0.9, 0.03, 0.07), (0.6, 0.12, 0.28)
+        same = sum(a * math.log(a / b) for a, b in zip(p, q))
+        self.assertGreater(moved["mean_kl"], 0.9 * same)
+        self.assertEqual(round(moved["diverged"], 6), round(moved["diverged"] * moved["examples"]) / moved["examples"])
+        self.assertTrue(0 < moved["diverged"] < 0.5)
+        report, _ = self.check("likely", "likely", code=0)
+        moved = report["verdicts"][0]["all"]["displacement"]
+        self.assertEqual((moved["mean_kl"], moved["same_top"], moved["diverged"]), (0, 1, 0))
+        report, notes = self.check("good", "twin", code=0)
+        self.assertIn("tells no log-probabilities", notes)
+        self.assertIn("the answers to all 60 examples are the same text", json.dumps(report))
+
+    def test_several_urls_for_one_arm(self):
+        other = faulty_server.start()
+        self.addCleanup(other.shutdown)
+        ours = lambda server: sum(n for (model, question), n in server.asked.items() if model == "slow" and "Oslo" not in question and ("City" in question or "What is" in question))
+        header, answers = self.run_("slow", "--concurrency", "8", "--endpoint", other.url)
+        self.assertTrue(all(answer["pass"] for answer in answers.values()))
+        self.assertEqual(header["server"]["urls"], [self.server.url, other.url])
+        self.assertEqual(ours(self.server) + ours(other), N)
+        self.assertTrue(abs(ours(self.server) - ours(other)) < N // 3, (ours(self.server), ours(other)))
+        # One of them goes away in the middle: the other answers what it leaves.
+        process = subprocess.Popen(self.arguments("run", "slow", "-o", "gone.run", "--concurrency", "8", "--endpoint", other.url), cwd=self.path, env=self.environment,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        before = ours(other)
+        while ours(other) < before + 8:
+            time.sleep(0.02)
+        other.vanish()
+        said = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, 0, said)
+        lines = [json.loads(line) for line in (self.path / "gone.run").read_text().splitlines()]
+        self.assertEqual([line["id"] for line in lines[1:-1] if not line["pass"]], [])
+        self.assertIn(f"{other.url}: ", said)
+        self.assertIn("asked again", said)
+        # One that is not there from the start is left out; none at all is an error.
+        said = self.assay("run", "slow", "-o", "x.run", "--endpoint", other.url).stderr
+        self.assertIn("is left out", said)
+        self.assertEqual(subprocess.run([ASSAY, "run", f"http://127.0.0.1:1,{other.url}#m", "--task", "task.jsonl"], capture_output=True, cwd=self.path, env=self.environment).returncode, 1)
+        third = faulty_server.start(context=2048)
+        self.addCleanup(third.shutdown)
+        self.assertIn("context: expected 4096", self.assay("run", "slow", "-o", "y.run", "--endpoint", third.url, code=1).stderr)
+        self.assertIn("--endpoint", subprocess.run([ASSAY, "run", "model.gguf", "--task", "task.jsonl", "--endpoint", third.url], capture_output=True, text=True, cwd=self.path,
+                                                   env=self.environment).stderr)
 
 
 if __name__ == "__main__":

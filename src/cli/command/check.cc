@@ -14,6 +14,7 @@
 #include "cli/labelling.h"
 #include "cli/prompt_flags.h"
 #include "cli/ranges.h"
+#include "cli/server/served_displacement.h"
 #include "cli/server/server_arm.h"
 #include "cli/verdict.h"
 #include "convert/convert.h"
@@ -40,7 +41,7 @@ struct Options {
   ServerFlags server;
   EngineOptions engine;
   PerplexityOptions perplexity;
-  bool no_cache = false, no_speed = false, noise = false, force = false;
+  bool no_cache = false, no_speed = false, noise = false, no_noise = false, no_displacement = false, force = false;
 };
 
 constexpr uint64_t kLogitBudget = uint64_t{1} << 30;
@@ -105,7 +106,7 @@ class Checking {
     if (remote && !o_.keep.empty())
       Fail(ErrorKind::kInvalid, "--keep: a server's model is not quantized, so there is nothing to keep in {}",
            o_.keep);
-    const std::string path = remote ? "" : ResolveModel(o_.model);
+    const std::string path = remote ? "" : ResolveModel(WithEndpoints(o_.model, o_.server));
     rules_.force = o_.force;
     if (!remote) AddSources(rules_, {ModelFiles(path)});
     AddSources(rules_, {StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}), cache_.files()});
@@ -127,7 +128,7 @@ class Checking {
     for (const std::string& candidate : o_.candidates)
       if (IsServer(candidate)) servers_.push_back(Serving(candidate));
     if (remote) {
-      base_ = Serving(o_.model);
+      base_ = Serving(WithEndpoints(o_.model, o_.server));
     } else {
       base_ =
           LoadArm(path, "", o_.model_flags, o_.engine, pool_, flags_, [&](std::shared_ptr<const Checkpoint> opened) {
@@ -163,7 +164,11 @@ class Checking {
     double start = Now();
     record_.baseline = Measure(base_, nullptr);
     RequireAnswers(record_.baseline.run, flags_);  // else no candidate can be judged
-    if (o_.noise) record_.noise = MeasureNoise(base_, task_, record_.baseline.run, cache_, *progress_);
+    if (o_.noise || (remote && !o_.no_noise)) {
+      NoiseShare share = remote ? kServedNoise : NoiseShare{};
+      if (o_.noise) share.drawn = SIZE_MAX;
+      record_.noise = MeasureNoise(base_, task_, record_.baseline.run, share, cache_, *progress_);
+    }
     for (const Preset* preset : presets) AddCandidate(Quantized(*preset), preset->info().name);
     auto server = servers_.begin();
     for (const std::string& candidate : o_.candidates)
@@ -217,10 +222,13 @@ class Checking {
       NotePromptRemarks(arm.unlabelled, flags_);
     }
     if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
-    if (base)
+    if (!o_.no_speed && loaded.server) arm.cost.served = loaded.server->speed();  // of the answers alone
+    if (base && (loaded.server || base->server) && !o_.no_displacement)
+      arm.displacement = served_displacement_.Measure(loaded, *base, task_, sampling_, *progress_, flags_);
+    else if (base)
       arm.displacement =
           MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);
-    if (!o_.no_speed && loaded.server) arm.cost.served = loaded.server->speed();
+    if (loaded.server) NoteFaults(loaded, flags_);
     if (!o_.no_speed && !loaded.path.empty()) arm.cost = MeasureCost(loaded, o_.model_flags, flags_, cache_);
     return arm;
   }
@@ -347,6 +355,7 @@ class Checking {
   Sampling sampling_;
   OutputRules rules_;
   std::vector<std::unique_ptr<ScratchFolder>> scratch_;  // of quantized models that nobody keeps
+  ServedDisplacement served_displacement_;
   CheckRecord record_;
   std::vector<Comparison> comparisons_;
 };
@@ -383,7 +392,12 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
   command.Option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
   AddPromptFlags(command, o->prompt_flags);
   AddTaskSamplingFlags(command, o->sampling);
-  command.Switch("--noise", o->noise, "ask the baseline a second time with other seeds: what flips by chance alone");
+  Flag noise = command.Switch("--noise", o->noise,
+                              "ask the baseline a second time: what flips by chance alone (a server is always asked, a "
+                              "part of the task)");
+  command.Switch("--no-noise", o->no_noise, "ask a server only once").Excludes(noise);
+  command.Switch("--no-displacement", o->no_displacement,
+                 "do not ask servers once more, a part of the task, for the most likely tokens");
   AddBatchFlags(command, o->engine);
   command.Switch("--no-cache", o->no_cache, "measure everything anew");
   AddServerFlags(command, o->server);
