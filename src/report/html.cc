@@ -12,6 +12,7 @@
 #include "report/notes.h"
 #include "report/numbers.h"
 #include "report/report.h"
+#include "report/served.h"
 
 namespace assay {
 namespace {
@@ -322,6 +323,7 @@ std::string RenderHtml(const CheckRecord& record, std::span<const Comparison> co
     out += SliceTable(comparisons);
     out += PlotsHtml(record, comparisons);
     out += FailureTable(comparisons);
+    out += ServedHtml(record);
     out += PairsHtml(record, comparisons);
     out += UnlabelledHtml(record);
   }

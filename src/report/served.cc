@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "report/escape.h"
+
 namespace assay {
 
 std::string ServedText(const ServedSpeed& speed) {
@@ -22,6 +24,37 @@ std::string ServedLines(const CheckRecord& record) {
   add(record.baseline);
   for (const Arm& arm : record.candidates) add(arm);
   return lines;
+}
+
+std::string ServedHtml(const CheckRecord& record) {
+  std::string rows;
+  const auto number = [](double value) {
+    return value > 0 ? fmt::format("{:.3g}", value) : std::string("\xE2\x80\x94");
+  };
+  const auto add = [&](const Arm& arm) {
+    if (!arm.cost.served) return;
+    const ServedSpeed& speed = *arm.cost.served;
+    rows += "<tr><th scope=\"row\">" + EscapeHtml(arm.model().format) + "</th>";
+    for (double value :
+         {speed.first_token_p50_s, speed.first_token_p90_s, speed.first_token_p99_s, speed.tokens_per_s_p50,
+          speed.tokens_per_s_p10, speed.tokens_per_s_p1, speed.total_tokens_per_s})
+      rows += "<td><span class=\"cell plain\">" + number(value) + "</span></td>";
+    rows +=
+        fmt::format("<td><span class=\"cell plain\">{}</span></td><td><span class=\"cell plain\">{}</span></td></tr>\n",
+                    speed.answers, speed.concurrency);
+  };
+  add(record.baseline);
+  for (const Arm& arm : record.candidates) add(arm);
+  if (rows.empty()) return "";
+  std::string out =
+      "<section aria-labelledby=\"served\"><h2 id=\"served\">Speed as served</h2><p class=\"sub\">As the clients saw "
+      "it, "
+      "other work of the server and the network included; not to be compared with the speed of files run "
+      "here.</p><div class=\"scroll\"><table class=\"slices\"><thead><tr><th scope=\"col\">Server</th>";
+  for (const char* name :
+       {"First token, s", "p90", "p99", "Tokens/s of an answer", "p10", "p1", "Tokens/s of all", "Answers", "At once"})
+    out += std::string("<th scope=\"col\">") + name + "</th>";
+  return out + "</tr></thead><tbody>\n" + rows + "</tbody></table></div></section>\n";
 }
 
 }  // namespace assay

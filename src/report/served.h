@@ -12,5 +12,7 @@ namespace assay {
 std::string ServedText(const ServedSpeed& speed);
 /// Of all arms that are servers, side by side, a line for each; empty: none is.
 std::string ServedLines(const CheckRecord& record);
+/// The same as a section of the page.
+std::string ServedHtml(const CheckRecord& record);
 
 }  // namespace assay
