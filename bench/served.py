@@ -47,10 +47,11 @@ async def serve(pipe):
                 if ours and seen["first"] is None:
                     seen["first"] = time.monotonic()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-                for at in range(TOKENS if ours else 1):
+                count = TOKENS if ours else 1
+                for at in range(count):
                     await asyncio.sleep(GAP)
                     writer.write(chunked(event({"content": f" {at}"})))
-                writer.write(chunked(event({}, "stop")) + chunked(event({}, None, usage={"prompt_tokens": 9, "completion_tokens": TOKENS + 1})) + chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+                writer.write(chunked(event({}, "stop")) + chunked(event({}, None, usage={"prompt_tokens": 9, "completion_tokens": count})) + chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n")
                 await writer.drain()
                 if ours:
                     seen["last"] = time.monotonic()
@@ -110,7 +111,7 @@ def main():
             return what["last"] - what["first"], memory
 
         def curl():
-            subprocess.run(["curl", "-s", "--parallel", "--parallel-immediate", "--parallel-max", str(o.concurrency), "-K", "curl"], cwd=folder, check=True)
+            subprocess.run(["curl", "-s", "--parallel", "--parallel-immediate", "--parallel-max", str(o.concurrency), "-K", "curl"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
             what = seen(url)
             assert what["answers"] == o.requests, what
             return what["last"] - what["first"]

@@ -28,7 +28,7 @@ assay_room(report room_record room_evidence)
 # F5
 assay_room(model room_system room_describe room_kernel room_checkpoint)
 assay_room(quantize room_number room_format room_checkpoint)
-assay_room(task room_system room_schema room_text room_record room_dialect PkgConfig::PCRE2)
+assay_room(task room_system room_statistics room_schema room_text room_record room_dialect PkgConfig::PCRE2)
 # F6
 assay_room(engine room_system room_statistics room_text room_record room_dialect room_kernel room_checkpoint room_model room_task)
 assay_room(remote room_system room_statistics room_text room_record room_dialect room_task CURL::libcurl)
