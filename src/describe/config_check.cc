@@ -343,8 +343,7 @@ void CheckLayers(C config, std::string_view where) {
   for (size_t i = 0; i < config.layers.size(); ++i) {
     const LayerConfig& layer = config.layers[i];
     if (layer.kv_heads > 0) Multiple(config.n_heads, layer.kv_heads, "attention heads", "key-value heads", where);
-    const bool attends = !layer.recurrent && layer.parts != Parts::kFeedForward && config.latent.kv_rank == 0 &&
-                         config.compressed.q_rank == 0;
+    const bool attends = layer.Attends() && config.latent.kv_rank == 0 && config.compressed.q_rank == 0;
     if (attends && layer.rope && !config.learned_positions && config.RotaryDim(layer) > config.HeadDim(layer))
       Fail(ErrorKind::kCorrupt, "{}: layer {}: {} elements of a head are rotated, which has {}", where, i,
            config.RotaryDim(layer), config.HeadDim(layer));
@@ -352,9 +351,9 @@ void CheckLayers(C config, std::string_view where) {
     if (layer.kv_back > static_cast<int64_t>(i))
       Fail(ErrorKind::kCorrupt, "{}: layer {} attends to keys and values {} layers before it", where, i, layer.kv_back);
     const LayerConfig& owner = config.layers[i - static_cast<size_t>(layer.kv_back)];
-    if (owner.kv_back > 0 || owner.recurrent || owner.parts == Parts::kFeedForward || owner.window != layer.window ||
-        owner.chunked != layer.chunked || owner.local_rope != layer.local_rope ||
-        config.HeadDim(owner) != config.HeadDim(layer) || config.KvHeads(owner) != config.KvHeads(layer))
+    if (owner.kv_back > 0 || !owner.Attends() || owner.window != layer.window || owner.chunked != layer.chunked ||
+        owner.local_rope != layer.local_rope || config.HeadDim(owner) != config.HeadDim(layer) ||
+        config.KvHeads(owner) != config.KvHeads(layer))
       Fail(ErrorKind::kCorrupt, "{}: layer {} attends to the keys and values of layer {}, which are of another kind",
            where, i, static_cast<int64_t>(i) - layer.kv_back);
   }

@@ -49,7 +49,7 @@ enum class QkNorm : uint8_t {
 enum class Presence : uint8_t { kNever, kOptional, kAlways };
 
 /// What a layer has.
-enum class Parts : uint8_t { kBoth, kMixer, kFeedForward };
+enum class Parts : uint8_t { kBoth, kMixer, kFeedForward, kNone };
 
 /// What may differ from layer to layer.
 struct LayerConfig {
@@ -69,6 +69,10 @@ struct LayerConfig {
   int64_t head_dim = 0, kv_heads = 0, feed_forward = 0;  // 0: the model's
   int64_t kv_back = 0;           // attends to the keys and values of the layer so many before it; 0: to its own
   bool keys_are_values = false;  // values are the keys as they are projected
+  bool HasMixer() const { return parts == Parts::kBoth || parts == Parts::kMixer; }
+  bool HasFeedForward() const { return parts == Parts::kBoth || parts == Parts::kFeedForward; }
+  /// Keys and values, or what stands for them.
+  bool Attends() const { return HasMixer() && !recurrent; }
   bool operator==(const LayerConfig&) const = default;
 };
 

@@ -52,10 +52,10 @@ class Facts {
     bool any_dense = false, any_experts = false, any_rope = false, any_local = false, any_attention = false;
     for (int64_t i = 0; i < n_layers; ++i) {
       const LayerConfig layer = c.Layer(i);
-      any_dense = any_dense || (!layer.experts && layer.parts != Parts::kMixer);
+      any_dense = any_dense || (!layer.experts && layer.HasFeedForward());
       any_experts = any_experts || layer.experts;
-      any_attention = any_attention || (!layer.recurrent && layer.parts != Parts::kFeedForward);
-      const bool turns = layer.rope && !layer.recurrent && !learned_positions;
+      any_attention = any_attention || layer.Attends();
+      const bool turns = layer.rope && layer.Attends() && !learned_positions;
       any_local = any_local || (turns && layer.local_rope);
       any_rope = any_rope || (turns && !layer.local_rope);
     }
@@ -247,13 +247,16 @@ class Facts {
     const auto& [window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed, recurrent,
                  parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values] = layer;
     const std::string at = fmt::format("layer {}: ", i);
-    Choice(at + "blocks", parts == Parts::kBoth ? "both" : parts == Parts::kMixer ? "mixer" : "feed-forward");
+    Choice(at + "blocks", parts == Parts::kBoth          ? "both"
+                          : parts == Parts::kMixer       ? "mixer"
+                          : parts == Parts::kFeedForward ? "feed-forward"
+                                                         : "none");
     Flag(at + "mixture of experts", experts);
     Flag(at + "recurrent", recurrent);
     Flag(at + "Mamba beside attention", beside);
     Flag(at + "experts by table", hashed);
     if (feed_forward > 0) Number(at + "feed-forward size", feed_forward);
-    if (recurrent || parts == Parts::kFeedForward) return;
+    if (!layer.Attends()) return;
     if (attention_scale != 0.0) Number(at + "scale of the scores", attention_scale);
     const int64_t seen = window >= c.context ? 0 : window;
     Number(at + "window", seen);

@@ -515,8 +515,8 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
     const LayerConfig layer = config.Layer(i);
     list.BeginLayer(i);
     if (config.hyper.streams > 0) HyperSlots(config, list);
-    if (layer.parts != Parts::kFeedForward) MixerSlots(config, layer, list);
-    if (layer.parts != Parts::kMixer) FeedForwardSlots(config, layer, list);
+    if (layer.HasMixer()) MixerSlots(config, layer, list);
+    if (layer.HasFeedForward()) FeedForwardSlots(config, layer, list);
     EndSlots(config, list);
     list.EndLayer();
   }

@@ -63,7 +63,7 @@ std::string Arithmetic(const Json& json, const std::string& where) {
   if (!config.learned_positions) config.context = 0;
   bool dense = false, rotates = false;
   for (const LayerConfig& layer : config.layers) {
-    dense = dense || ((!layer.experts || config.experts.beside_dense) && layer.parts != Parts::kMixer);
+    dense = dense || ((!layer.experts || config.experts.beside_dense) && layer.HasFeedForward());
     rotates = rotates || (layer.rope && !layer.recurrent);
   }
   if (!dense) config.feed_forward = 0;

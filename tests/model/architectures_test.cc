@@ -264,7 +264,7 @@ TEST_P(Architectures, MemoryIsWhatThePlanSays) {
     int64_t expected = 0;
     for (int64_t i = 0; i < config.n_layers; ++i) {
       LayerConfig layer = config.Layer(i);
-      if (layer.parts == Parts::kFeedForward || layer.kv_back > 0) continue;
+      if (!layer.HasMixer() || layer.kv_back > 0) continue;
       int64_t rows = layer.window > 0 ? layer.window - 1 + kStepTokens : all;
       int64_t width = config.latent.kv_rank > 0 ? config.latent.kv_rank + config.latent.rope_dim
                                                 : 2 * config.KvHeads(layer) * config.HeadDim(layer);

@@ -50,7 +50,7 @@ void AddWidths(GgufMetadata& out, const ModelConfig& config, const std::string& 
   bool all = true;
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const LayerConfig layer = config.Layer(i);
-    const bool has = layer.parts != Parts::kMixer;
+    const bool has = layer.HasFeedForward();
     all = all && has && layer.feed_forward == 0;
     const int64_t width = layer.experts && !beside ? config.experts.feed_forward : config.FeedForward(layer);
     widths.push_back(has ? static_cast<int32_t>(width) : 0);
@@ -59,10 +59,6 @@ void AddWidths(GgufMetadata& out, const ModelConfig& config, const std::string& 
     out.AddUint32(p + "feed_forward_length", static_cast<uint64_t>(config.feed_forward));
   else
     out.AddInts(p + "feed_forward_length", widths);
-}
-
-bool HasAttention(const LayerConfig& layer) {
-  return !layer.recurrent && layer.parts != Parts::kFeedForward;
 }
 
 void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSpec& spec) {
@@ -79,7 +75,7 @@ void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSp
   bool differ = false;
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const LayerConfig layer = config.Layer(i);
-    layers.push_back(HasAttention(layer) ? static_cast<int32_t>(config.KvHeads(layer)) : 0);
+    layers.push_back(layer.Attends() ? static_cast<int32_t>(config.KvHeads(layer)) : 0);
     differ = differ || layer.kv_heads > 0;
   }
   if (spec.gguf_zero_heads || differ) {  // readers know recurrent layers by the former

@@ -34,8 +34,8 @@ BlockPointer LoadNothing(const BlockContext&, const WeightReader&) {
 
 // The first that serves a layer is taken.
 constexpr BlockKind kKinds[] = {
-    {"none", Place::kMixer, [](C, L l) { return l.parts == Parts::kFeedForward; }, nullptr, LoadNothing},
-    {"none", Place::kFeedForward, [](C, L l) { return l.parts == Parts::kMixer; }, nullptr, LoadNothing},
+    {"none", Place::kMixer, [](C, L l) { return !l.HasMixer(); }, nullptr, LoadNothing},
+    {"none", Place::kFeedForward, [](C, L l) { return !l.HasFeedForward(); }, nullptr, LoadNothing},
     {"side_by_side", Place::kMixer, [](C, L l) { return l.beside; }, SideBySideCache, LoadSideBySide},
     {"mamba", Place::kMixer, [](C c, L l) { return l.recurrent && c.mamba.heads > 0; }, MambaCache, LoadMamba},
     {"short_conv", Place::kMixer, [](C c, L l) { return l.recurrent && c.short_convolution > 0; }, ShortConvCache,
