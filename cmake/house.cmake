@@ -14,7 +14,7 @@ assay_room(text room_base PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 assay_room(record room_system room_statistics SQLite::SQLite3)
 # F3
 assay_room(format room_system room_number)
-assay_room(describe room_base)
+assay_room(describe room_base room_statistics)
 assay_room(dialect room_jinja room_schema room_text PkgConfig::UTF8PROC)
 assay_room(evidence room_statistics room_record)
 # Vector loops copy lanes by memcpy. With its checked form g++ 12 gave two instruction sets other bytes of q2_k (the test

@@ -86,7 +86,9 @@ std::unique_ptr<CheckpointWriter> CheckpointWriter::Create(Container container, 
            tensor.cols, tensor.format->name);
     shapes.push_back(std::move(shape));
   }
-  CheckTensors(source.layout(), source.config(), shapes, out.string());
+  ModelConfig written = source.config();
+  if (container == Container::kGguf) written.per_layer_rows = 0;  // TensorOrders::every_token
+  CheckTensors(Layout(written), written, shapes, out.string());
   OutputRules guarded = rules;
   for (FileState& file : ModelFiles(source.path())) guarded.sources.push_back(std::move(file));
   if (container == Container::kGguf) return CreateGgufWriter(out, source, preset, tensors, shard_bytes, guarded);

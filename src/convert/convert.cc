@@ -115,7 +115,7 @@ void Conversion::Plan() {
            tensor.source_name, format.name);
     job.has_global = format.choose_global != nullptr;
     job.output.second_scale = job.has_global && !format.has_global;
-    job.order = OrderBetween(config, orders, tensor.name);
+    job.Follow(OrderBetween(config, orders, tensor.name));
     facts.keeps_codes = KeepsCodes(job);
     const size_t index = jobs_.size() - 1;
     if (job.has_global) job.prepare = [this, index] { ChooseGlobal(index); };

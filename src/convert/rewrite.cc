@@ -195,7 +195,7 @@ void Rewriting::Plan() {
     job.output = {tensor.name, nullptr, tensor.rows, tensor.cols, tensor.shape};
     if (tensor.column_group) job.output.column_group = *tensor.column_group;
     job.output.activation_scale = tensor.activation_scale;
-    job.order = OrderBetween(config, orders, tensor.name);
+    job.Follow(OrderBetween(config, orders, tensor.name));
     job.written.global_scale = tensor.global_scale;
     job.written.global_divisor = tensor.global_divisor;
     job.make = [this, index](const PackedView& from, RowBlock& block, int64_t first, int64_t n, int) {

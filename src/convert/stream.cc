@@ -160,6 +160,12 @@ class WritingStage {
 
 }  // namespace
 
+void StreamJob::Follow(TensorOrder target) {
+  order = std::move(target);
+  output.shape = order.Shape(std::move(output.shape));
+  if (!order.rows.empty()) output.rows = output.shape[0];
+}
+
 int64_t RowsTogether(const OutputTensor& tensor, int64_t weights) {
   const Format& format = *tensor.format;
   if (format.cyclic) return std::max<int64_t>(1, tensor.rows);

@@ -38,8 +38,9 @@ struct RowBlock {
 /// One tensor of the output and how its rows come into being.
 struct StreamJob {
   const Tensor* source = nullptr;
-  OutputTensor output;  // as many rows and columns as the source
+  OutputTensor output;  // as many columns as the source, and as many rows but where the order takes some twice
   TensorOrder order;
+  void Follow(TensorOrder target);
   /// Once, before the first rows, while the planes of the source are loaded: what needs a look at whole tensors. On the
   /// calling thread, so that it may use the pool. None: nothing does.
   std::function<void()> prepare;

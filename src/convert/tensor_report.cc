@@ -91,10 +91,10 @@ std::vector<TensorError> MeasureErrors(const Checkpoint& candidate, const Checkp
     if (!other)
       Fail(ErrorKind::kInvalid, "{}: tensor {} is not in {}: these are not the same model", where, tensor.name,
            base_where);
-    if (other->shape != tensor.shape)
+    const TensorOrder order = OrderBetween(base.config(), OrdersOf(candidate.config()), tensor.name);
+    if (order.Shape(other->shape) != tensor.shape)
       Fail(ErrorKind::kInvalid, "{}: tensor {} is {}, in {} it is {}", where, tensor.name, ShapeText(tensor.shape),
            base_where, ShapeText(other->shape));
-    const TensorOrder order = OrderBetween(base.config(), OrdersOf(candidate.config()), tensor.name);
     const LoadedTensor loaded = tensor.Load(pool), original = other->Load(pool);
     errors.push_back({&tensor, other->format->name, CompareTensors(loaded.view, original.view, order, pool)});
     Release(loaded.view);

@@ -72,6 +72,8 @@ constexpr Whole kWhole[] = {
     {"groups of heads", [](C c) { return c.compressed.groups; }, 0, kMaxModelHeads},
     {"rank of a group of heads", [](C c) { return c.compressed.group_rank; }, 0, kMaxModelHeads},
     {"residual streams", [](C c) { return c.hyper.streams; }, 0, 16},
+    {"residual streams of AltUp", [](C c) { return c.alt_up.streams; }, 0, 16},
+    {"computed stream of AltUp", [](C c) { return c.alt_up.active; }, 0, 15},
     {"iterations of hyper-connections", [](C c) { return c.hyper.iterations; }, 0, 1000},
     {"key heads of linear attention", [](C c) { return c.delta.key_heads; }, 0, kMaxModelHeads},
     {"value heads of linear attention", [](C c) { return c.delta.value_heads; }, 0, kMaxModelHeads},
@@ -85,6 +87,8 @@ constexpr Whole kWhole[] = {
     {"convolution of Mamba", [](C c) { return c.mamba.kernel; }, 0, 64},
     {"short convolution", [](C c) { return c.short_convolution; }, 0, 64},
     {"elements of a layer's own embedding", [](C c) { return c.per_layer_input; }, 0, kMaxModelHeads},
+    {"tokens with an embedding of each layer's own", [](C c) { return c.per_layer_rows; }, 0, kMaxWidth},
+    {"rank of the projection beside attention", [](C c) { return c.laurel_rank; }, 0, kMaxModelHeads},
     {"rotated elements in layers with a window", [](C c) { return c.rope_local_dim; }, 0, kMaxModelHeads},
     {"pairs that turn", [](C c) { return c.rope_scaling.turned; }, 0, kMaxModelHeads},
     {"pairs that turn in layers with a window", [](C c) { return c.rope_local_scaling.turned; }, 0, kMaxModelHeads},
@@ -157,6 +161,11 @@ constexpr Product kProducts[] = {
     {"width of all queries of a layer",
      [](C c) {
        return std::array<int64_t, 4>{c.n_heads, LargestOf(c, &LayerConfig::head_dim), 1, 1};
+     },
+     kMaxWidth},
+    {"width of AltUp's streams",
+     [](C c) {
+       return std::array<int64_t, 4>{c.alt_up.streams, c.hidden, 1, 1};
      },
      kMaxWidth},
     {"elements of all layers' own embeddings",
@@ -248,6 +257,8 @@ void CheckRanges(C c, std::string_view where) {
     InRange(layer.head_dim, 0, kMaxModelHeads, "head size of a layer", where);
     InRange(layer.kv_heads, 0, kMaxModelHeads, "key-value heads of a layer", where);
     InRange(layer.feed_forward, 0, kMaxWidth, "feed-forward size of a layer", where);
+    const double bound = layer.sparse_gate ? 10.0 : 0.0;
+    InRange(layer.gate_bound, -bound, bound, "bound of a layer's gate", where);
     InRange(layer.kv_back, 0, kMaxModelLayers, "layers back to the keys and values of a layer", where);
   }
   for (const Product& row : kProducts) {
@@ -338,6 +349,15 @@ void CheckCompressed(C config, std::string_view where) {
   InRange(config.hyper.iterations, 1, 1000, "iterations of hyper-connections", where);
 }
 
+/// One stream is computed; others are predicted from it, and take in the layers' own embeddings.
+void CheckAltUp(C config, std::string_view where) {
+  const AltUpConfig& a = config.alt_up;
+  if (a.streams == 0) return;
+  InRange(a.active, 0, a.streams - 1, "computed stream of AltUp", where);
+  InRange(config.per_layer_input, 1, kMaxModelHeads, "elements of a layer's own embedding", where);
+  InRange(config.laurel_rank, 1, kMaxModelHeads, "rank of the projection beside attention", where);
+}
+
 /// What layers have of their own: heads, rotations, and keys and values of a layer before them.
 void CheckLayers(C config, std::string_view where) {
   for (size_t i = 0; i < config.layers.size(); ++i) {
@@ -393,6 +413,7 @@ void CheckConfig(const ModelConfig& config, std::string_view where) {
     Fail(ErrorKind::kCorrupt, "{}: {} layers are described, expected {}", where, config.layers.size(), config.n_layers);
   CheckRope(config, where);
   CheckLayers(config, where);
+  CheckAltUp(config, where);
   CheckExperts(config, where);
   CheckRecurrent(config, where);
   CheckLatent(config, where);

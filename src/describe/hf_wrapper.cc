@@ -14,6 +14,10 @@ namespace {
 const std::vector<HfWrapper>& Wrappers() {
   static const std::vector<HfWrapper> kTable = {
       {"Gemma3ForConditionalGeneration", "gemma3", "gemma3_text", {"vision_tower.", "multi_modal_projector."}},
+      {"Gemma3nForConditionalGeneration",
+       "gemma3n",
+       "gemma3n_text",
+       {"vision_tower.", "embed_vision.", "audio_tower.", "embed_audio."}},
       {"Gemma4ForConditionalGeneration",
        "gemma4",
        "gemma4_text",
@@ -58,6 +62,7 @@ struct TextClass {
 
 constexpr TextClass kTexts[] = {
     {"gemma3_text", "Gemma3ForCausalLM", "gemma3_text"},
+    {"gemma3n_text", "Gemma3nForCausalLM", "gemma3n_text"},
     {"gemma4_text", "Gemma4ForCausalLM", "gemma4_text"},
     {"gemma4_unified_text", "Gemma4ForCausalLM", "gemma4_text", R"({"hidden_size_per_layer_input": 0})"},
     {"llama4_text", "Llama4ForCausalLM", "llama4_text"},

@@ -69,6 +69,8 @@ struct LayerConfig {
   int64_t head_dim = 0, kv_heads = 0, feed_forward = 0;  // 0: the model's
   int64_t kv_back = 0;           // attends to the keys and values of the layer so many before it; 0: to its own
   bool keys_are_values = false;  // values are the keys as they are projected
+  bool sparse_gate = false;      // of each token's gate in the feed-forward block only what is above a bound passes,
+  double gate_bound = 0.0;       // this many deviations above the mean, and the bound is taken off it
   bool HasMixer() const { return parts == Parts::kBoth || parts == Parts::kMixer; }
   bool HasFeedForward() const { return parts == Parts::kBoth || parts == Parts::kFeedForward; }
   /// Keys and values, or what stands for them.
@@ -126,6 +128,14 @@ struct HyperConfig {
   int64_t iterations = 0;
   double epsilon = 0.0;
   bool operator==(const HyperConfig&) const = default;
+};
+
+/// AltUp (Baykal et al. 2023; Gemma 3n): several residual streams, of which a layer computes one and predicts the rest.
+struct AltUpConfig {
+  int64_t streams = 0;  // 0: the usual one
+  int64_t active = 0;   // that is computed
+  bool scaled = true;   // the layer's own embedding sees it times a vector
+  bool operator==(const AltUpConfig&) const = default;
 };
 
 /// Gated delta net (Qwen3-Next, Qwen3.5).
@@ -204,11 +214,15 @@ struct ModelConfig {
   IndexerConfig indexer;
   CompressedConfig compressed;
   HyperConfig hyper;
+  AltUpConfig alt_up;
   DeltaConfig delta;
   MambaConfig mamba;
   Multipliers multipliers;
   int64_t short_convolution = 0;  // positions that the recurrent layers of LFM2 see; 0: those are of another kind
   int64_t per_layer_input = 0;    // elements of a token's embedding that each layer has of its own (Gemma 4); 0: none
+  int64_t per_layer_rows = 0;     // tokens that have one, the first; others have token 0's; 0: all
+  int64_t laurel_rank = 0;        // of a projection beside attention that joins the residual (Gemma 3n); 0: none
+  bool sample_deviation = false;  // LayerConfig::gate_bound counts deviations over one element less (llama.cpp)
   bool layer_scale = false;       // what leaves a layer may be multiplied with a number of the layer's
 
   const LayerConfig Layer(int64_t i) const {
@@ -222,6 +236,8 @@ struct ModelConfig {
   int64_t FeedForward(const LayerConfig& layer) const {
     return layer.feed_forward > 0 ? layer.feed_forward : feed_forward;
   }
+  /// Rows of the table of all layers' own embeddings.
+  int64_t PerLayerRows() const { return per_layer_rows > 0 ? per_layer_rows : vocab; }
   /// Rotated elements of a head.
   int64_t RotaryDim(const LayerConfig& layer) const { return layer.local_rope ? LocalRotaryDim() : rotary_dim; }
   int64_t LocalRotaryDim() const { return rope_local_dim > 0 ? rope_local_dim : rotary_dim; }
@@ -240,13 +256,15 @@ struct ModelConfig {
 ASSAY_FIELDS(RopeScaling, kind, factor, original_context, low_freq_factor, high_freq_factor, beta_fast, beta_slow,
              attention_factor, mscale_all_dim, truncate, turned)
 ASSAY_FIELDS(LayerConfig, window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed,
-             recurrent, parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values)
+             recurrent, parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values,
+             sparse_gate, gate_bound)
 ASSAY_FIELDS(ExpertConfig, count, used, feed_forward, shared_feed_forward, shared_gate, sigmoid, sqrt_softplus,
              renormalize, weigh_input, bias, correction, groups, groups_used, group_top2, scale, beside_dense)
 ASSAY_FIELDS(LatentConfig, q_rank, kv_rank, nope_dim, rope_dim, value_dim, epsilon)
 ASSAY_FIELDS(IndexerConfig, heads, head_dim, top_k, interleaved)
 ASSAY_FIELDS(CompressedConfig, q_rank, rope_dim, groups, group_rank)
 ASSAY_FIELDS(HyperConfig, streams, iterations, epsilon)
+ASSAY_FIELDS(AltUpConfig, streams, active, scaled)
 ASSAY_FIELDS(DeltaConfig, key_heads, value_heads, key_dim, value_dim, kernel, tiled, epsilon)
 ASSAY_FIELDS(MambaConfig, heads, head_dim, state, groups, kernel, norm, activation, step_min)
 ASSAY_FIELDS(Multipliers, attention_in, attention_out, keys, mamba_in, mamba_out, mamba_gate, mamba_heads, mamba_keys,
@@ -258,7 +276,8 @@ ASSAY_FIELDS(ModelConfig, architecture, name, n_layers, hidden, n_heads, n_kv_he
              output_gate, gated, activation, qk_norm, value_norm, qkv_bias, o_bias, mlp_bias, output_bias,
              embedding_scale, residual_scale, logit_scale, attention_scale, attention_softcap, logit_softcap,
              temperature_scale, temperature_floor, temperature_rotated, swiglu_limit, experts, latent, indexer,
-             compressed, hyper, delta, mamba, multipliers, short_convolution, per_layer_input, layer_scale,
-             extra_layers, fused_experts, gguf_gate_up, stop_tokens, generation)
+             compressed, hyper, alt_up, delta, mamba, multipliers, short_convolution, per_layer_input, per_layer_rows,
+             laurel_rank, sample_deviation, layer_scale, extra_layers, fused_experts, gguf_gate_up, stop_tokens,
+             generation)
 
 }  // namespace assay

@@ -47,8 +47,9 @@ class Facts {
                  output_gate, gated, activation, qk_norm, value_norm, qkv_bias, o_bias, mlp_bias, output_bias,
                  embedding_scale, residual_scale, logit_scale, attention_scale, attention_softcap, logit_softcap,
                  temperature_scale, temperature_floor, temperature_rotated, swiglu_limit, experts, latent, indexer,
-                 compressed, hyper, delta, mamba, multipliers, short_convolution, per_layer_input, layer_scale,
-                 extra_layers, fused_experts, gguf_gate_up, stop_tokens, generation] = c;
+                 compressed, hyper, alt_up, delta, mamba, multipliers, short_convolution, per_layer_input,
+                 per_layer_rows, laurel_rank, sample_deviation, layer_scale, extra_layers, fused_experts, gguf_gate_up,
+                 stop_tokens, generation] = c;  // per_layer_rows: what is missing is row 0
     bool any_dense = false, any_experts = false, any_rope = false, any_local = false, any_attention = false;
     for (int64_t i = 0; i < n_layers; ++i) {
       const LayerConfig layer = c.Layer(i);
@@ -111,6 +112,7 @@ class Facts {
     if (any_experts) Experts(experts);
     Number("short convolution", short_convolution);
     Number("elements of a layer's own embedding", per_layer_input);
+    Number("rank of the projection beside attention", laurel_rank);
     Flag("a scale of each layer", layer_scale);
     Parts(c);
     for (int64_t i = 0; i < n_layers; ++i) Layer(i, c.Layer(i), c);
@@ -209,6 +211,10 @@ class Facts {
     Number("residual streams", streams);
     Number("iterations of hyper-connections", iterations);
     Number("epsilon of hyper-connections", epsilon);
+    const auto& [alt_up_streams, active, scaled] = c.alt_up;
+    Number("residual streams of AltUp", alt_up_streams);
+    Number("computed stream of AltUp", active);
+    Flag("a scale of what a layer's own embedding sees", scaled);
     const auto& [key_heads, value_heads, key_dim, delta_value_dim, kernel, tiled, delta_epsilon] =
         c.delta;  // tiled: an order
     Number("epsilon of lengths of linear attention", delta_epsilon);
@@ -245,7 +251,8 @@ class Facts {
 
   void Layer(int64_t i, const LayerConfig& layer, const ModelConfig& c) {
     const auto& [window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed, recurrent,
-                 parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values] = layer;
+                 parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values, sparse_gate,
+                 gate_bound] = layer;
     const std::string at = fmt::format("layer {}: ", i);
     Choice(at + "blocks", parts == Parts::kBoth          ? "both"
                           : parts == Parts::kMixer       ? "mixer"
@@ -256,6 +263,11 @@ class Facts {
     Flag(at + "Mamba beside attention", beside);
     Flag(at + "experts by table", hashed);
     if (feed_forward > 0) Number(at + "feed-forward size", feed_forward);
+    Flag(at + "a bound of the gate", sparse_gate);
+    if (sparse_gate) {
+      Number(at + "deviations from the mean to the gate's bound", gate_bound);
+      Choice(at + "deviation of the gate", c.sample_deviation ? "over n - 1 elements" : "over n elements");
+    }
     if (!layer.Attends()) return;
     if (attention_scale != 0.0) Number(at + "scale of the scores", attention_scale);
     const int64_t seen = window >= c.context ? 0 : window;

@@ -69,6 +69,14 @@ const std::vector<StoredName>& HfDefaults() {
       {"proj", "per_layer_projection"},
       {"post_norm", "post_per_layer_input_norm"},
       {"layer_output_scale", "=layer_scalar"},
+      {"altup_router_norm", "altup.router_norm"},
+      {"altup_router", "altup.modality_router"},
+      {"altup_predict_coef", "altup.prediction_coefs"},
+      {"altup_correct_coef", "altup.correction_coefs"},
+      {"altup_correct_scale", "=altup.correct_output_scale"},
+      {"laurel_l", "laurel.linear_left"},
+      {"laurel_r", "laurel.linear_right"},
+      {"laurel_post_norm", "laurel.post_laurel_norm"},
   };
   return kNames;
 }
@@ -119,6 +127,17 @@ class SlotList {
     slot.linear = linear;
     if (norm && spec_->minus_one) slot.hf_value = StoredValue::kLessOne;
     slots_.push_back(std::move(slot));
+  }
+
+  /// NAME.0, NAME.1, … and MODULE.0, MODULE.1, …: tensors there, slices of one in GGUF.
+  void RootSlices(std::string_view name, std::string_view module, int64_t count, int64_t out, int64_t in) {
+    for (int64_t i = 0; i < count; ++i) {
+      Root(fmt::format("{}.{}", name, i), fmt::format("{}.{}", module, i), "weight", {out, in}, true, true);
+      StoredPlace& place = slots_.back().in_gguf;
+      place.name = fmt::format("{}.weight", name);
+      place.slices = count;
+      place.slice = i;
+    }
   }
 
   void BeginLayer(int64_t layer) {
@@ -485,6 +504,21 @@ void FeedForwardSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& 
   if (c.post_norms) list.Norm("post_ffw_norm", c.hidden);
 }
 
+/// How a layer reads several residual streams, and what joins the residual beside attention.
+void StreamSlots(const ModelConfig& c, SlotList& list) {
+  if (const int64_t streams = c.alt_up.streams; streams > 0) {
+    list.Norm("altup_router_norm", c.hidden);
+    list.Linear("altup_router", streams, c.hidden);
+    list.Linear("altup_predict_coef", streams * streams, streams);
+    list.Linear("altup_correct_coef", streams, streams);
+    list.Vector("altup_correct_scale", "weight", c.hidden);
+  }
+  if (c.laurel_rank == 0) return;
+  list.Linear("laurel_l", c.laurel_rank, c.hidden);
+  list.Linear("laurel_r", c.hidden, c.laurel_rank);
+  list.Norm("laurel_post_norm", c.hidden);
+}
+
 /// What a layer takes of each token beside the residual, and the number that it leaves with.
 void EndSlots(const ModelConfig& c, SlotList& list) {
   if (c.per_layer_input > 0) {
@@ -506,20 +540,24 @@ std::vector<TensorSlot> TensorSlots(const ModelConfig& config) {
   list.Root("token_embd", roots.embedding, "weight", {config.vocab, hidden}, true);
   if (config.learned_positions) list.Root("position_embd", roots.positions, "weight", {config.context, hidden}, true);
   if (const int64_t width = config.n_layers * config.per_layer_input; width > 0) {
-    list.Root("per_layer_token_embd", "model.embed_tokens_per_layer", "weight", {config.vocab, width}, true);
+    list.Root("per_layer_token_embd", "model.embed_tokens_per_layer", "weight", {config.PerLayerRows(), width}, true);
     list.Root("per_layer_model_proj", "model.per_layer_model_projection", "weight", {width, hidden}, true, true);
     list.Root("per_layer_proj_norm", "model.per_layer_projection_norm", "weight", {config.per_layer_input}, true, false,
               true);
   }
+  const int64_t others = config.alt_up.streams - 1;
+  list.RootSlices("altup_proj", "model.altup_projections", others, hidden, hidden);
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const LayerConfig layer = config.Layer(i);
     list.BeginLayer(i);
     if (config.hyper.streams > 0) HyperSlots(config, list);
+    StreamSlots(config, list);
     if (layer.HasMixer()) MixerSlots(config, layer, list);
     if (layer.HasFeedForward()) FeedForwardSlots(config, layer, list);
     EndSlots(config, list);
     list.EndLayer();
   }
+  list.RootSlices("altup_unembd_proj", "model.altup_unembed_projections", others, hidden, hidden);
   list.Root("output_norm", roots.output_norm, "weight", {hidden}, true, false, true);
   if (config.norm_bias) list.Root("output_norm", roots.output_norm, "bias", {hidden}, true);
   if (const int64_t streams = config.hyper.streams; streams > 0) {

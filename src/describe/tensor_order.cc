@@ -96,11 +96,17 @@ void Multiply(const ModelConfig& c, std::string_view part, TensorOrder& out) {
 
 }  // namespace
 
+std::vector<int64_t> TensorOrder::Shape(std::vector<int64_t> source) const {
+  if (!rows.empty()) source[0] = static_cast<int64_t>(rows.size());
+  return source;
+}
+
 TensorOrders OrdersOf(const ModelConfig& config) {
   const ModelConfig folded = Folded(config);
   return {config.rope_interleaved, config.delta.tiled,
           Folds(config) && folded.multipliers == config.multipliers &&
-              folded.embedding_scale == config.embedding_scale && folded.logit_scale == config.logit_scale};
+              folded.embedding_scale == config.embedding_scale && folded.logit_scale == config.logit_scale,
+          config.PerLayerRows() == config.vocab};
 }
 
 ModelConfig Folded(ModelConfig config) {
@@ -113,12 +119,14 @@ ModelConfig Folded(ModelConfig config) {
 TensorOrders OrdersOf(std::string_view architecture, Container container) {
   const ArchitectureSpec* spec = FindArchitecture(architecture);
   ASSAY_CHECK(spec != nullptr);
-  if (container == Container::kGguf) return {spec->gguf_interleaved, spec->gguf_tiled_heads, spec->gguf_folds};
-  return {spec->hf_interleaved, false, false};
+  if (container == Container::kGguf) return {spec->gguf_interleaved, spec->gguf_tiled_heads, spec->gguf_folds, true};
+  return {spec->hf_interleaved, false, false, false};
 }
 
 TensorOrder OrderBetween(const ModelConfig& source, TensorOrders target, std::string_view canonical_name) {
   TensorOrder out;
+  if (canonical_name == "per_layer_token_embd.weight" && target.every_token && source.PerLayerRows() < source.vocab)
+    for (int64_t row = 0; row < source.vocab; ++row) out.rows.push_back(row < source.PerLayerRows() ? row : 0);
   const bool of_layer = canonical_name.starts_with("blk.");
   const size_t dot = of_layer ? canonical_name.find('.', 4) : std::string_view::npos;
   if (target.folded)

@@ -21,6 +21,8 @@ struct TensorOrders {
   bool tiled_heads = false;
   /// Multipliers are in the weights (GGUF's falcon-h1).
   bool folded = false;
+  /// Layers have embeddings of every token; else of the first ones, and token 0's for the others (Gemma 3n).
+  bool every_token = false;
 };
 TensorOrders OrdersOf(const ModelConfig& config);
 /// Those that a container keeps for this architecture.
@@ -32,6 +34,8 @@ struct TensorOrder {
   /// On the rows of the target, one for all or one for each; empty: none. With them `cols` is never empty: codes cannot
   /// go over as they are.
   std::vector<float> factors = {};
+  /// The shape of the target: more rows than the source where some are taken twice.
+  std::vector<int64_t> Shape(std::vector<int64_t> source) const;
 };
 /// What a GGUF says of the model: where it has multipliers in the weights, none.
 ModelConfig Folded(ModelConfig config);

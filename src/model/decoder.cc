@@ -47,21 +47,28 @@ Decoder::Decoder(const ModelConfig& config, const WeightReader& reader, BlockTab
     layers_.emplace_back(BlockContext{c, ropes_, i, c.Layer(i)}, reader.OfLayer(i), kinds);
   output_norm_ = reader.ReadNorm("output_norm", c.hidden);
   if (c.hyper.streams > 0) output_mix_.emplace(c, reader, "output_hc", true);
+  if (c.alt_up.streams > 0) {
+    spread_.emplace(c, reader, "altup_proj");
+    collapse_.emplace(c, reader, "altup_unembd_proj");
+  }
   if (reader.Has("output.weight")) {
     output_ = reader.ReadLinear("output", c.vocab, c.hidden);
   } else {
     output_ = reader.ReadLinear("token_embd", c.vocab, c.hidden);
     output_.bias = reader.ReadOptionalVector("output.bias", c.vocab);
   }
-  for (const Layer& layer : layers_)
-    layer.VisitLinears([&](const Linear& each) { prepared_bytes_ = std::max(prepared_bytes_, PreparedBytes(each)); });
-  if (per_layer_) prepared_bytes_ = std::max(prepared_bytes_, PreparedBytes(per_layer_->linear()));
+  auto prepare = [&](const Linear& each) { prepared_bytes_ = std::max(prepared_bytes_, PreparedBytes(each)); };
+  for (const Layer& layer : layers_) layer.VisitLinears(prepare);
+  if (per_layer_) prepare(per_layer_->linear());
+  if (spread_) spread_->VisitLinears(prepare);
+  if (collapse_) collapse_->VisitLinears(prepare);
 }
 
 Decoder::HeadScratch::HeadScratch(Arena& arena, const Decoder& decoder, const BatchShape& shape)
     : last(arena.Floats(shape.wanted * decoder.residual_width())),
-      collapsed(decoder.output_mix_ ? arena.Floats(shape.wanted * decoder.config_.hidden) : last),
-      normed(arena.Floats(shape.wanted * decoder.config_.hidden)) {
+      collapsed(decoder.output_mix_ || decoder.collapse_ ? arena.Floats(shape.wanted * decoder.config_.hidden) : last),
+      normed(arena.Floats(shape.wanted * decoder.config_.hidden)),
+      projected(decoder.collapse_ ? arena.Floats(shape.wanted * decoder.config_.hidden) : nullptr) {
   if (decoder.output_mix_) mix.emplace(arena, *decoder.output_mix_, shape.wanted);
 }
 
@@ -99,7 +106,8 @@ void Decoder::Run(std::span<const BatchToken> batch, Workspace& workspace, Threa
   const Pass pass = Begin(batch, workspace, pool, hooks, arena);
   float* residual = arena.Floats(pass.n() * residual_width());
   Embed(pass.batch, pass.positions, pool, residual);
-  if (per_layer_) per_layer_->Fill(pass, residual);
+  if (per_layer_) per_layer_->Fill(pass, {residual, residual_width()});
+  if (spread_) spread_->Spread(pass, residual);
   for (const Layer& layer : layers_) layer.Run(pass, residual);
   Head(pass, residual, logits);
   Advance(batch);
@@ -118,8 +126,9 @@ void Decoder::RunLayer(int64_t index, std::span<const BatchToken> batch, Workspa
     Arena::Scope scope(arena);
     float* embedded = arena.Floats(pass.n() * residual_width());
     Embed(pass.batch, pass.positions, pool, embedded);
-    per_layer_->Fill(pass, embedded);
+    per_layer_->Fill(pass, {embedded, residual_width()});
   }
+  if (spread_ && index == 0) spread_->Spread(pass, residual);  // Embed has no scratch for it
   layers_[static_cast<size_t>(index)].Run(pass, residual);
 }
 
@@ -143,12 +152,12 @@ void Decoder::Advance(std::span<const BatchToken> batch) {
 
 void Decoder::Embed(std::span<const BatchToken> batch, const std::vector<int64_t>& positions, ThreadPool& pool,
                     float* residual) const {
-  const int64_t hidden = config_.hidden;
+  const int64_t hidden = config_.hidden, stride = config_.alt_up.streams > 0 ? residual_width() : hidden;
   const auto scale = static_cast<float>(config_.embedding_scale);
   pool.For(static_cast<int64_t>(batch.size()), 16, [&](int64_t begin, int64_t end, int) {
     Vector learned(positions_.format ? static_cast<size_t>(hidden) : 0);
     for (int64_t t = begin; t < end; ++t) {
-      float* row = residual + t * hidden;
+      float* row = residual + t * stride;
       embedding_.format->decode_row(embedding_, batch[static_cast<size_t>(t)].id, row);
       if (scale != 1.0f)
         for (int64_t i = 0; i < hidden; ++i) row[i] *= scale;
@@ -169,6 +178,7 @@ void Decoder::Head(const Pass& pass, const float* residual, float* logits) const
   float* row = scratch.last;
   for (int64_t t = 0; t < pass.n(); ++t)
     if (pass.token(t).want_logits) row = std::copy_n(residual + t * width, width, row);
+  if (collapse_) collapse_->Collapse(pass, scratch.last, wanted, scratch.projected, scratch.collapsed);
   if (output_mix_) output_mix_->Collapse(pass, *scratch.mix, scratch.last, wanted, scratch.collapsed);
   const Rows normed{scratch.normed, c.hidden};
   Normalize(pass, c, output_norm_, {scratch.collapsed, c.hidden}, wanted, normed);
@@ -185,7 +195,9 @@ void Decoder::Head(const Pass& pass, const float* residual, float* logits) const
 
 void Decoder::VisitLinears(const LinearVisitor& visit) const {
   if (per_layer_) visit(per_layer_->linear());
+  if (spread_) spread_->VisitLinears(visit);
   for (const Layer& layer : layers_) layer.VisitLinears(visit);
+  if (collapse_) collapse_->VisitLinears(visit);
   if (output_mix_) visit(output_mix_->linear());
   visit(output_);
 }

@@ -47,6 +47,7 @@ class Decoder {
   struct HeadScratch {
     HeadScratch(Arena& arena, const Decoder& decoder, const BatchShape& shape);
     float *last, *collapsed, *normed;  // of the tokens that want logits
+    float* projected;                  // of AltUp's streams
     std::optional<HyperConnection::Scratch> mix;
   };
   Pass Begin(std::span<const BatchToken> batch, Workspace& workspace, ThreadPool& pool, const LinearHooks* hooks,
@@ -63,6 +64,7 @@ class Decoder {
   std::vector<Layer> layers_;
   NormWeights output_norm_;
   std::optional<HyperConnection> output_mix_;
+  std::optional<OtherStreams> spread_, collapse_;  // of AltUp: before the first layer, and behind the last
   Linear output_;
   int64_t prepared_bytes_ = 0;  // of a token, as the widest linear layer reads it; the output apart
 };

@@ -1,11 +1,12 @@
 #include "model/layer.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace assay {
 
 int64_t ResidualWidth(const ModelConfig& config) {
-  return std::max<int64_t>(1, config.hyper.streams) * config.hidden;
+  return std::max({int64_t{1}, config.hyper.streams, config.alt_up.streams}) * config.hidden;
 }
 
 Layer::Layer(const BlockContext& context, const WeightReader& reader, BlockTable kinds) : config_(context.config) {
@@ -20,6 +21,8 @@ Layer::Layer(const BlockContext& context, const WeightReader& reader, BlockTable
   };
   load(Place::kMixer, "attn_norm", "post_attention_norm", "hc_attn", mixer_);
   load(Place::kFeedForward, "ffn_norm", "post_ffw_norm", "hc_ffn", feed_forward_);
+  if (config_.alt_up.streams > 0) alt_up_.emplace(config_, reader);
+  if (config_.laurel_rank > 0) laurel_.emplace(config_, reader);
   if (config_.per_layer_input > 0) own_input_.emplace(config_, reader, context.index);
   if (!config_.layer_scale) return;
   if (const Vector scale = reader.ReadOptionalVector("layer_output_scale.weight", 1); !scale.empty()) scale_ = scale[0];
@@ -27,12 +30,13 @@ Layer::Layer(const BlockContext& context, const WeightReader& reader, BlockTable
 
 Layer::Scratch::Scratch(Arena& arena, const Layer& layer, const BatchShape& shape) {
   const int64_t size = shape.n * layer.config_.hidden;
-  const bool streams = layer.mixer_.mix.has_value();
+  const bool streams = layer.mixer_.mix.has_value(), alternating = layer.alt_up_.has_value();
   normed = arena.Floats(size);
   mixed = arena.Floats(size);
   fed = streams ? mixed : arena.Floats(size);
-  collapsed = streams ? arena.Floats(size) : nullptr;
+  collapsed = streams || alternating ? arena.Floats(size) : nullptr;
   if (streams) mix.emplace(arena, *layer.mixer_.mix, shape.n);
+  if (alternating) alt_up.emplace(arena, layer.config_, shape);
 }
 
 void Layer::Plan(const BatchShape& shape, Arena& arena) const {
@@ -41,6 +45,10 @@ void Layer::Plan(const BatchShape& shape, Arena& arena) const {
   for (const Part* part : {&mixer_, &feed_forward_}) {
     Arena::Scope block(arena);
     if (part->block) part->block->Plan(shape, arena);
+  }
+  if (laurel_) {
+    Arena::Scope block(arena);
+    laurel_->Plan(shape, arena);
   }
   if (own_input_) own_input_->Plan(shape, arena);
 }
@@ -68,9 +76,34 @@ void Layer::RunStreams(const Pass& pass, const Scratch& scratch, const Part& par
 
 void Layer::Run(const Pass& pass, float* residual) const {
   Arena::Scope scope(pass.arena);
-  RunBlocks(pass, Scratch(pass.arena, *this, pass.shape), residual);
-  if (own_input_) own_input_->Run(pass, residual);
+  const Scratch scratch(pass.arena, *this, pass.shape);
+  if (alt_up_) return RunAltUp(pass, scratch, residual);
+  RunBlocks(pass, scratch, residual);
+  if (own_input_) {
+    own_input_->Run(pass, residual, scratch.mixed);
+    AddRows(pass, {scratch.mixed, config_.hidden}, config_.hidden, {residual, config_.hidden});
+  }
   if (scale_ != 1.0f) Scale(pass, scale_, pass.n(), config_.hidden, {residual, config_.hidden});
+}
+
+// The computed stream goes through the blocks, and joins what stands beside attention in between.
+void Layer::RunAltUp(const Pass& pass, const Scratch& scratch, float* residual) const {
+  const int64_t hidden = config_.hidden;
+  float* computed = scratch.collapsed;
+  const Rows rows{computed, hidden};
+  alt_up_->Predict(pass, *scratch.alt_up, residual, scratch.normed, computed);
+  const float* x = Input(pass, mixer_, computed, scratch.normed);
+  laurel_->Run(pass, x, scratch.fed);
+  mixer_.block->Run(pass, x, scratch.mixed);
+  Add(pass, scratch.mixed, mixer_.post_norm, computed);
+  AddRows(pass, {scratch.fed, hidden}, hidden, rows);
+  Scale(pass, std::sqrt(0.5f), pass.n(), hidden, rows);
+  feed_forward_.block->Run(pass, Input(pass, feed_forward_, computed, scratch.normed), scratch.fed);
+  Add(pass, scratch.fed, feed_forward_.post_norm, computed);
+  alt_up_->Correct(pass, *scratch.alt_up, computed, scratch.normed, residual);
+  alt_up_->Show(pass, residual, computed);
+  own_input_->Run(pass, computed, scratch.mixed);
+  alt_up_->AddToOthers(pass, scratch.mixed, residual);
 }
 
 void Layer::RunBlocks(const Pass& pass, const Scratch& scratch, float* residual) const {
@@ -97,6 +130,8 @@ void Layer::VisitLinears(const LinearVisitor& visit) const {
     if (part->mix) visit(part->mix->linear());
     if (part->block) part->block->VisitLinears(visit);
   }
+  if (alt_up_) alt_up_->VisitLinears(visit);
+  if (laurel_) laurel_->VisitLinears(visit);
   if (own_input_) own_input_->VisitLinears(visit);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// What layers take of the tokens themselves (Gemma 4's per-layer embeddings): each layer has an embedding of its own of
-// every token, to which a projection of the token's usual embedding is added; behind its blocks it gates the sum by the
-// residual, and adds it.
+// What layers take of the tokens themselves (per-layer embeddings of Gemma 3n and 4): each layer has an embedding of
+// its own of every token, to which a projection of the token's usual embedding is added; behind its blocks it gates the
+// sum by the residual, and adds it.
 
 #include "model/operations.h"
 
@@ -12,12 +12,12 @@ class PerLayerEmbedding {
  public:
   PerLayerEmbedding(const ModelConfig& config, const WeightReader& reader);
   /// Fills SharedScratch::per_layer. embedded [n, hidden]: the tokens' usual embeddings, scaled.
-  void Fill(const Pass& pass, const float* embedded) const;
+  void Fill(const Pass& pass, ConstRows embedded) const;
   const Linear& linear() const { return projection_; }
 
  private:
   const ModelConfig& config_;
-  PackedView table_;   // [vocab, n_layers * per_layer_input]
+  PackedView table_;   // [PerLayerRows, n_layers * per_layer_input]
   Linear projection_;  // [n_layers * per_layer_input, hidden]
   Vector norm_;        // [per_layer_input]
 };
@@ -27,16 +27,15 @@ class PerLayerInput {
  public:
   PerLayerInput(const ModelConfig& config, const WeightReader& reader, int64_t layer);
   void Plan(const BatchShape& shape, Arena& arena) const { Scratch(arena, *this, shape); }
-  /// residual [n, hidden], in place.
-  void Run(const Pass& pass, float* residual) const;
+  /// out [n, hidden]: what is added. x [n, hidden] gates it.
+  void Run(const Pass& pass, const float* x, float* out) const;
   void VisitLinears(const LinearVisitor& visit) const;
 
  private:
   struct Scratch {
     Scratch(Arena& arena, const PerLayerInput& input, const BatchShape& shape)
-        : gate(arena.Floats(shape.n * input.config_.per_layer_input)),
-          added(arena.Floats(shape.n * input.config_.hidden)) {}
-    float *gate, *added;
+        : gate(arena.Floats(shape.n * input.config_.per_layer_input)) {}
+    float* gate;
   };
   const ModelConfig& config_;
   int64_t layer_;

@@ -35,10 +35,10 @@ inline std::vector<float> Decode(const Tensor& tensor) {
 inline std::vector<float> DecodeFor(const Checkpoint& source, const Tensor& tensor, Container container) {
   const ModelConfig& config = source.config();
   const TensorOrder order = OrderBetween(config, OrdersOf(config.architecture, container), tensor.name);
-  std::vector<float> out(static_cast<size_t>(tensor.rows * tensor.cols));
+  const int64_t rows = order.rows.empty() ? tensor.rows : std::ssize(order.rows);
+  std::vector<float> out(static_cast<size_t>(rows * tensor.cols));
   const LoadedTensor loaded = tensor.LoadRows(0, tensor.rows);
-  for (int64_t row = 0; row < tensor.rows; ++row)
-    DecodeInOrder(loaded.view, order, row, out.data() + row * tensor.cols);
+  for (int64_t row = 0; row < rows; ++row) DecodeInOrder(loaded.view, order, row, out.data() + row * tensor.cols);
   return out;
 }
 
@@ -49,10 +49,13 @@ inline void ConvertForTest(const Checkpoint& source, Container container, const 
                            std::string_view hf_container = "") {
   std::vector<OutputTensor> tensors;
   std::vector<const Tensor*> sources;
+  const ModelConfig& config = source.config();
+  const TensorOrders orders = OrdersOf(config.architecture, container);
   for (const Tensor& tensor : source.tensors()) {
     if (IsRopeTable(tensor.name)) continue;
     const Format& format = tensor.format->integers ? TableFormat(container) : GetFormat(format_of(tensor));
-    tensors.push_back({tensor.name, &format, tensor.rows, tensor.cols, tensor.shape});
+    std::vector<int64_t> shape = OrderBetween(config, orders, tensor.name).Shape(tensor.shape);
+    tensors.push_back({tensor.name, &format, tensor.shape.size() == 1 ? tensor.rows : shape[0], tensor.cols, shape});
     tensors.back().activation_scale = 0.5f;
     tensors.back().second_scale = format.choose_global && !format.has_global;
     sources.push_back(&tensor);

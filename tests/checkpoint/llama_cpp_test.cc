@@ -12,6 +12,7 @@
 #include "checkpoint/convert_for_test.h"
 #include "checkpoint/expect_error.h"
 #include "checkpoint/gguf/gguf_checkpoint.h"
+#include "checkpoint/gguf/gguf_config.h"
 #include "checkpoint/small_gguf.h"
 #include "describe/model_facts.h"
 #include "processor_time.h"
@@ -93,6 +94,10 @@ TEST(LlamaCpp, AnotherModelIsNotWritten) {
        {{"/rope_parameters/full_attention/rope_type", "yarn"},
         {"/rope_parameters/full_attention/attention_factor", 1.3}},
        "attention_factor of YaRN to layers with a window"},
+      {"gemma3n", {{"/hidden_activation", "silu"}}, "activation GELU (tanh), not SiLU"},
+      {"gemma3n", {{"/altup_correct_scale", false}}, "a scale of what a layer's own embedding sees yes, not no"},
+      {"gemma3n", {{"/altup_active_idx", 1}}, "altup.active_idx 1; supported is 0, as in llama.cpp"},
+      {"gemma3n_streams", {}, "altup.num_inputs 3; supported is 4, as in llama.cpp"},
       {"gemma4", {{"/hidden_activation", "gelu"}}, "activation GELU (tanh), not GELU (error function)"},
       {"gemma4",
        {{"/rope_parameters/sliding_attention/rope_type", "linear"}, {"/rope_parameters/sliding_attention/factor", 2.0}},
@@ -169,6 +174,88 @@ TEST(LlamaCpp, DeployedIsTheEngineAndReferenceTheMaker) {
   auto qwen2 = through("qwen2", {});
   EXPECT_TRUE(qwen2->differences().empty());
   EXPECT_EQ(&qwen2->as_made(), &qwen2->config());
+}
+
+// Numbers of Gemma 3n that llama.cpp has of its own; its deviation is over one element less.
+TEST(LlamaCpp, HasNumbersOfItsOwnForGemma3n) {
+  TempFolder scratch;
+  auto through = [&](const Changes& changes) {
+    return ThroughGguf(*Checkpoint::Open(Changed("gemma3n", changes, scratch.path())), scratch.path());
+  };
+  auto plain = through({});
+  EXPECT_TRUE(plain->config().sample_deviation);
+  EXPECT_FALSE(plain->as_made().sample_deviation);
+  EXPECT_THAT(plain->differences(), testing::ElementsAre(testing::HasSubstr("over one element less")));
+  auto other = through({{"/final_logit_softcapping", 8.0}, {"/activation_sparsity_pattern", {0.0, 0.5}}});
+  EXPECT_EQ(other->config().logit_softcap, 30.0);
+  EXPECT_EQ(other->as_made().logit_softcap, 8.0);
+  EXPECT_TRUE(other->config().Layer(0).sparse_gate);
+  EXPECT_FALSE(other->as_made().Layer(0).sparse_gate);
+  EXPECT_EQ(other->as_made().Layer(1).gate_bound, 0.0);
+  EXPECT_THAT(other->differences(),
+              testing::ElementsAre(testing::HasSubstr("over one element less"), testing::HasSubstr("caps logits at 8"),
+                                   testing::HasSubstr("activation_sparsity_scale")));
+}
+
+// Of a folder of which some tokens have no embeddings of layers: they have token 0's, in a GGUF rows of their own.
+TEST(LlamaCpp, EveryTokenHasARowInAGguf) {
+  TempFolder scratch;
+  auto source = Checkpoint::Open(Changed("gemma3n", {}, scratch.path()));
+  auto written = ThroughGguf(*source, scratch.path());
+  const Tensor &from = source->Get("per_layer_token_embd.weight"), &to = written->Get("per_layer_token_embd.weight");
+  ASSERT_EQ(from.shape, (std::vector<int64_t>{256, 512}));
+  ASSERT_EQ(to.shape, (std::vector<int64_t>{272, 512}));
+  const std::vector<float> known = Decode(from), all = Decode(to);
+  EXPECT_TRUE(std::equal(known.begin(), known.end(), all.begin()));
+  for (int64_t row = 256; row < 272; ++row)
+    EXPECT_TRUE(std::equal(known.begin(), known.begin() + 512, all.begin() + row * 512)) << row;
+}
+
+// llama.cpp's Gemma 3n keeps keys and values of 20 layers, and wants them, unread, of those behind too.
+TEST(LlamaCpp, SharesKeysBehindTwentyLayersOfGemma3n) {
+  auto read = [](int64_t shared, int32_t layer_18) {
+    GgufMetadata metadata;
+    metadata.AddString("general.architecture", "gemma3n");
+    for (auto [key, value] : {std::pair{"block_count", 25},
+                              {"context_length", 64},
+                              {"embedding_length", 32},
+                              {"feed_forward_length", 48},
+                              {"attention.head_count", 4},
+                              {"attention.head_count_kv", 2},
+                              {"attention.key_length", 16},
+                              {"attention.value_length", 16},
+                              {"attention.sliding_window", 8},
+                              {"vocab_size", 272}})
+      metadata.AddUint32(fmt::format("gemma3n.{}", key), static_cast<uint64_t>(value));
+    metadata.AddUint32("gemma3n.attention.shared_kv_layers", static_cast<uint64_t>(shared));
+    metadata.AddFloat32("gemma3n.attention.layer_norm_rms_epsilon", 1e-6);
+    std::vector<bool> windows;
+    for (int i = 0; i < 25; ++i) windows.push_back(i == 18 ? layer_18 > 0 : i % 5 != 4);
+    metadata.AddBools("gemma3n.attention.sliding_window_pattern", windows);
+    std::string head("GGUF\x03\0\0\0\0\0\0\0\0\0\0\0", 16);
+    const uint64_t count = metadata.count();
+    head.append(reinterpret_cast<const char*>(&count), sizeof count);
+    head += metadata.bytes();
+    return ReadGgufModel(GgufFile::Parse(std::as_bytes(std::span(head)), "a.gguf"), {}, true);
+  };
+  const GgufModel same = read(5, 1);
+  EXPECT_EQ(same.config.Layer(19).kv_back, 0);
+  EXPECT_EQ(same.config.Layer(20).kv_back, 2);  // 18, the last with a window
+  EXPECT_EQ(same.config.Layer(23).kv_back, 5);
+  EXPECT_EQ(same.config.Layer(24).kv_back, 5);  // 19
+  ASSERT_TRUE(same.as_made.has_value());
+  for (int64_t i = 0; i < 25; ++i) EXPECT_EQ(same.as_made->Layer(i), same.config.Layer(i)) << i;
+  const GgufModel fewer = read(3, 1);
+  EXPECT_EQ(fewer.as_made->Layer(20).kv_back, 0);
+  EXPECT_EQ(fewer.as_made->Layer(22).kv_back, 1);
+  EXPECT_THAT(fewer.differences, testing::Contains(testing::HasSubstr("3 layers attend to the keys and values")));
+  ExpectError(ErrorKind::kUnsupported, "llama.cpp takes the keys and values of layer 18 for layer 20, of another kind",
+              [&] { read(5, 0); });
+  int unread = 0;
+  for (const TensorSlot& slot : SlotsOf(EngineOf("gemma3n"), same.config))
+    unread += slot.required && (slot.name == "blk.20.attn_k.weight" || slot.name == "blk.24.attn_v.weight" ||
+                                slot.name == "blk.24.attn_k_norm.weight");
+  EXPECT_EQ(unread, 3);
 }
 
 // Gemma 4's last layers; which layer they belong to is not in the file.

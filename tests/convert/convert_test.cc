@@ -40,6 +40,27 @@ double RelativeError(const Tensor& found, const Tensor& expected) {
   return std::sqrt(error / energy);
 }
 
+TEST(Convert, RowsThatAFolderLacksAreQuantizedToo) {
+  TempFolder scratch;
+  auto source = Open(scratch, "gemma3n");
+  auto back = Quantized(*source, "q8_0", scratch.path() / "m.gguf");
+  const Tensor& table = back->Get("per_layer_token_embd.weight");
+  ASSERT_EQ(table.shape, (std::vector<int64_t>{272, 512}));
+  EXPECT_EQ(table.format->name, std::string_view("q8_0"));
+  const std::vector<float> found = Decode(table), known = Decode(source->Get(table.name));
+  double error = 0, energy = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const double expected = known[i < known.size() ? i : i % 512];  // those of token 0
+    error += std::pow(static_cast<double>(found[i]) - expected, 2);
+    energy += expected * expected;
+  }
+  EXPECT_LT(std::sqrt(error / energy), 0.01);
+  for (const Tensor& tensor : source->tensors())
+    if (tensor.name != table.name && tensor.shape.size() == 2) {
+      EXPECT_LT(RelativeError(back->Get(tensor.name), tensor), 0.01) << tensor.name;
+    }
+}
+
 struct Case {
   const char *model, *preset, *container;
   double limit;         // relative error of a matrix

@@ -209,8 +209,9 @@ TEST_P(Architectures, OwnGgufGivesTheSameLogits) {
   auto convert = [&] { ConvertForTest(*source, Container::kGguf, path, "f32", [](const Tensor&) { return "f32"; }); };
   // What GGUF's readers take for granted and these models have otherwise.
   const std::set<std::string> refused = {
-      "command_r_plus",  "deepseek_v4", "llama4",           "llama4_images",      "qwen2_moe",      "qwen3_5",
-      "qwen3_moe_mixed", "gpt2_scaled", "gemma3_two_ropes", "deepseek_v3_halves", "qwen3_next_gelu"};
+      "command_r_plus",  "deepseek_v4",     "llama4",        "llama4_images",    "qwen2_moe",
+      "qwen3_5",         "qwen3_moe_mixed", "gpt2_scaled",   "gemma3_two_ropes", "deepseek_v3_halves",
+      "qwen3_next_gelu", "gemma3n_streams", "gemma3n_images"};
   if (!FindArchitecture(source->config().architecture)->in_llama_cpp || refused.contains(GetParam())) {
     EXPECT_THROW(convert(), Error);
     EXPECT_FALSE(fs::exists(path));
@@ -419,6 +420,18 @@ TEST(Families, WhatIsNotRunIsRefused) {
       {"nemotron_h", "/layers_block_type/1", "full_attention", ErrorKind::kCorrupt, "1.mixer.q_proj.weight is missing"},
       {"nemotron_h", "/use_bias", true, ErrorKind::kUnsupported, "use_bias true is not supported"},
       {"nemotron_h_moe", "/moe_latent_size", 8, ErrorKind::kUnsupported, "moe_latent_size 8 is not supported"},
+      {"gemma3n", "/altup_active_idx", 4, ErrorKind::kCorrupt, "computed stream of AltUp: expected 0 to 3, found 4"},
+      {"gemma3n", "/altup_num_inputs", 0, ErrorKind::kCorrupt, "altup_num_inputs: expected at least 1, found 0"},
+      {"gemma3n", "/altup_num_inputs", 17, ErrorKind::kCorrupt, "residual streams of AltUp: expected 0 to 16"},
+      {"gemma3n", "/altup_num_inputs", 3, ErrorKind::kCorrupt,
+       "modality_router.weight: config.json expects shape [3, 32]"},
+      {"gemma3n", "/laurel_rank", 0, ErrorKind::kCorrupt, "rank of the projection beside attention: expected 1 to"},
+      {"gemma3n", "/hidden_size_per_layer_input", 0, ErrorKind::kCorrupt, "a layer's own embedding: expected 1 to"},
+      {"gemma3n", "/vocab_size_per_layer_input", 300, ErrorKind::kUnsupported, "300 beside a vocabulary of 272"},
+      {"gemma3n", "/activation_sparsity_pattern/1", 1.0, ErrorKind::kCorrupt, "layer 1: expected 0 to less than 1"},
+      {"gemma3n", "/activation_sparsity_pattern", 0.95, ErrorKind::kCorrupt, "expected a list of 2, one a layer"},
+      {"gemma3n", "/intermediate_size", {48}, ErrorKind::kCorrupt, "a number or a list of 2, one a layer"},
+      {"gemma3n", "/num_kv_shared_layers", 1, ErrorKind::kCorrupt, "layer 1 shares keys and values, but none of its"},
       {"seed_oss", "/attention_out_bias", true, ErrorKind::kCorrupt, "layers.0.self_attn.o_proj.bias is missing"},
       {"starcoder2", "/intermediate_size", nullptr, ErrorKind::kInvalid, "intermediate_size"},
       {"olmo3", "/sliding_window", nullptr, ErrorKind::kUnsupported, "\"sliding_attention\", but there is no window"},

@@ -57,6 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Files, OfLlamaCpp,
                                          std::pair{"deepseek_v4_fp4_llama_cpp.gguf", "deepseek_v4_fp4"},
                                          std::pair{"ministral3_llama_cpp.gguf", "ministral3"},
                                          std::pair{"granite4_h_llama_cpp.gguf", "granite4_h"},
+                                         std::pair{"gemma3n_llama_cpp.gguf", "gemma3n"},
                                          std::pair{"gemma4_llama_cpp.gguf", "gemma4"},
                                          std::pair{"gemma4_moe_llama_cpp.gguf", "gemma4_moe"}),
                          [](const auto& test) { return test.param.second; });

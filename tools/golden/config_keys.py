@@ -61,6 +61,7 @@ def cases():
     special = ("_images", "_fp4", "_norm", "_long", "_scaled", "_two_ropes", "_halves", "_epsilon", "_gelu", "_dynamic", "_vl_moe")
     out = {name: case for name, case in tiny_models.CASES.items() if not name.endswith(special)}
     config = tiny_models.config
+    out["gemma3n"] = out.pop("gemma3n_streams")
     out["llama"] = ("LlamaForCausalLM", lambda: config("Llama"))
     out["qwen3_window"] = ("Qwen3ForCausalLM", lambda: config("Qwen3", head_dim=16, use_sliding_window=True, sliding_window=8, max_window_layers=1))
     out["qwen2_moe"] = ("Qwen2MoeForCausalLM", lambda: config(
@@ -253,8 +254,10 @@ def weight(name, shape, shifted, others):
     out = torch.randn(shape, generator=generator) * scale
     if norm and name.endswith("weight") and (not shifted or "linear_attn.norm" in name):
         out += 1
-    if "router.scale" in name:
+    if "router.scale" in name or "modality_router" in name:
         out *= 20
+    if "correct_output_scale" in name:
+        out += 1
     return out.to(torch.bfloat16).float()
 
 
@@ -403,7 +406,7 @@ def case(name, assay=None):
 
 # Language models inside of others whose configuration has a class of its own, and the class of ours that computes the same.
 TEXTS_OF_OTHERS = {"Qwen2VLTextConfig": "qwen2", "Qwen2_5_VLTextConfig": "qwen2", "Qwen3VLTextConfig": "qwen3", "Qwen3VLMoeTextConfig": "qwen3_moe",
-                   "Gemma4UnifiedTextConfig": "gemma4_moe"}
+                   "Gemma4UnifiedTextConfig": "gemma4_text"}
 
 
 def table():

@@ -86,7 +86,7 @@ def main():
     gemma.Gemma4Model.set_vocab = gemma.Gemma4Model._set_vocab_gpt2  # of the shared tokenizer
     transformers.AutoTokenizer.from_pretrained = lambda folder, **_: transformers.PreTrainedTokenizerFast.from_pretrained(folder)
     base.TextModel.get_vocab_base_pre = lambda self, tokenizer: "llama-bpe"
-    names = sys.argv[2:] or ["qwen3_5_images", "qwen3_next", "deepseek_v2", "deepseek_v4_fp4", "ministral3", "granite4_h", "gemma4", "gemma4_moe"]
+    names = sys.argv[2:] or ["qwen3_5_images", "qwen3_next", "deepseek_v2", "deepseek_v4_fp4", "ministral3", "granite4_h", "gemma3n", "gemma4", "gemma4_moe"]
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             for file in ("config.json", "model.safetensors"):

@@ -32,7 +32,7 @@ import transformers
 OUT = Path(__file__).resolve().parents[2] / "tests" / "golden" / "models"
 VOCAB, LENGTH, GREEDY = 272, 40, 12
 LONG = 700
-WITH_WINDOWS = ["cohere2", "deepseek_v4_fp4", "exaone4", "gemma2", "gemma3", "gemma4", "gpt_oss", "llama4", "mistral", "olmo3", "qwen2_window", "qwen3_5"]
+WITH_WINDOWS = ["cohere2", "deepseek_v4_fp4", "exaone4", "gemma2", "gemma3", "gemma3n", "gemma3n_streams", "gemma4", "gpt_oss", "llama4", "mistral", "olmo3", "qwen2_window", "qwen3_5"]
 
 BASE = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             max_position_embeddings=128, bos_token_id=0, eos_token_id=1, pad_token_id=1, tie_word_embeddings=True, rms_norm_eps=1e-5)
@@ -66,6 +66,15 @@ CASES = {
                                                    layer_types=["sliding_attention", "sliding_attention", "full_attention"],
                                                    rope_parameters={"full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e6},
                                                                     "sliding_attention": rope()})),
+    # Of sizes that llama.cpp takes; the next one of others.
+    "gemma3n": ("Gemma3nForCausalLM", lambda: config(
+        "Gemma3nText", head_dim=16, sliding_window=8, num_kv_shared_layers=0, activation_sparsity_pattern=[0.95, 0.95],
+        vocab_size_per_layer_input=VOCAB - 16, layer_types=["sliding_attention", "full_attention"])),
+    "gemma3n_streams": ("Gemma3nForCausalLM", lambda: config(
+        "Gemma3nText", head_dim=16, sliding_window=8, num_hidden_layers=6, num_kv_shared_layers=2, hidden_size_per_layer_input=8,
+        vocab_size_per_layer_input=VOCAB - 16, laurel_rank=8, altup_num_inputs=3, altup_active_idx=1, altup_correct_scale=False,
+        intermediate_size=[48, 48, 40, 48, 48, 56], activation_sparsity_pattern=[0.9, 0.3, 0.0, 0.5, 0.0, 0.0], final_logit_softcapping=8.0,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"] * 2)),
     "gemma4": ("Gemma4ForCausalLM", lambda: config(
         "Gemma4Text", head_dim=8, global_head_dim=16, sliding_window=8, num_hidden_layers=6, num_kv_shared_layers=2, use_double_wide_mlp=True,
         hidden_size_per_layer_input=8, vocab_size_per_layer_input=VOCAB, final_logit_softcapping=8.0,
@@ -270,6 +279,11 @@ CASES = {
                            layer_types=["sliding_attention", "full_attention"]).to_dict(),
         vision_config=dict(model_type="siglip_vision_model", hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
                            image_size=16, patch_size=8), mm_tokens_per_image=4, **IMAGES)),
+    # The language model, put into the class that sees and hears (save).
+    "gemma3n_images": ("Gemma3nForCausalLM", lambda: config(
+        "Gemma3nText", head_dim=16, sliding_window=8, num_hidden_layers=3, num_kv_shared_layers=1, hidden_size_per_layer_input=8,
+        vocab_size_per_layer_input=VOCAB - 16, laurel_rank=8, activation_sparsity_pattern=[0.95, 0.0, 0.0],
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"])),
     "gemma4_images": ("Gemma4ForConditionalGeneration", lambda: transformers.Gemma4Config(
         text_config=config("Gemma4Text", head_dim=8, global_head_dim=16, num_global_key_value_heads=1, attention_k_eq_v=True, sliding_window=8,
                            hidden_size_per_layer_input=0, use_bidirectional_attention="vision", layer_types=["sliding_attention", "full_attention"],
@@ -308,7 +322,7 @@ RELEASED_NAMES = {"DeepseekV4ForCausalLM": [("model.layers.", "layers."), ("mode
 
 def stored_less_one(name):
     """Whether the weights of a model's norms are."""
-    return name.startswith(("gemma2", "gemma3", "qwen3_5", "qwen3_next")) or name == "nemotron"
+    return name.startswith(("gemma2", "gemma3", "qwen3_5", "qwen3_next")) and not name.startswith("gemma3n") or name == "nemotron"
 
 
 def make(name):
@@ -323,8 +337,10 @@ def make(name):
             parameter.copy_(torch.randn_like(parameter) * scale)
             if norm and parameter_name.endswith("weight") and (not shifted or "linear_attn.norm" in parameter_name):
                 parameter.add_(1.0)
-            if "router.scale" in parameter_name:  # else all experts are nearly alike
+            if "router.scale" in parameter_name or "modality_router" in parameter_name:  # else all experts, or streams, are nearly alike
                 parameter.mul_(20.0)
+            if "correct_output_scale" in parameter_name:
+                parameter.add_(1.0)
         for buffer_name, buffer in model.named_buffers():
             if "tid2eid" in buffer_name:
                 buffer.copy_(torch.randint_like(buffer, model.config.n_routed_experts))
@@ -354,6 +370,21 @@ def save(model, folder, name):
         for layer, dim in ((4, 8), (5, 16)):
             for part, shape in (("k_proj", (2 * dim, 32)), ("v_proj", (2 * dim, 32)), ("k_norm", (dim,))):
                 tensors[f"model.layers.{layer}.self_attn.{part}.weight"] = torch.randn(shape).bfloat16()
+        safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    if name == "gemma3n_images":  # as Google publishes it: within a class whose images want a library of their own
+        shutil.copy(folder / "config.json", folder / "plain.json")
+        shutil.copy(folder / "model.safetensors", folder / "plain.safetensors")
+        text = json.loads((folder / "config.json").read_text())
+        del text["architectures"]
+        values = {"architectures": ["Gemma3nForConditionalGeneration"], "model_type": "gemma3n", "text_config": text,
+                  "vision_config": {"model_type": "gemma3n_vision"}, "audio_config": {"model_type": "gemma3n_audio"}, "dtype": "bfloat16"}
+        (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n")
+        tensors = {key.replace("model.", "model.language_model.", 1): value
+                   for key, value in safetensors.torch.load_file(folder / "model.safetensors").items()}
+        for part, shape in (("k_proj", (32, 32)), ("v_proj", (32, 32)), ("k_norm", (16,))):  # nobody reads them
+            tensors[f"model.language_model.layers.2.self_attn.{part}.weight"] = torch.randn(shape).bfloat16()
+        for tower in ("vision_tower.timm_model.conv_stem.conv", "embed_vision.embedding", "audio_tower.conformer.0.norm", "embed_audio.embedding"):
+            tensors[f"model.{tower}.weight"] = torch.randn(4, 4).bfloat16()
         safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     if name == "gemma4_moe":  # as Google publishes it
         values = json.loads((folder / "config.json").read_text())
@@ -443,7 +474,9 @@ def reference(folder, kind, name):
 
 def compute_reference(folder, kind, name):
     model = getattr(transformers, kind).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-    ids = random.Random(name).choices(range(4, VOCAB), k=LENGTH)
+    # llama.cpp's converter gives tokens without embeddings of layers zeros, the class those of token 0.
+    known = model.config.vocab_size_per_layer_input if name == "gemma3n" else VOCAB
+    ids = random.Random(name).choices(range(4, known), k=LENGTH)
     with torch.no_grad():
         logits = model(torch.tensor([ids]), use_cache=False).logits[0].double()
         step, margins = list(ids), []

@@ -60,7 +60,7 @@ void RequireSameModel(const ModelConfig& source, const GgufMetadata& metadata, c
          "{}: GGUF cannot hold this model: llama.cpp's {} {}; write a Hugging Face folder instead", where, engine, why);
   };
   for (const std::string& why : WhyLlamaCppRefuses(read.config, tables)) refuse(why);
-  for (const std::string& why : WrongTensors(TensorSlots(read.config), tensors)) refuse(why);
+  for (const std::string& why : WrongTensors(SlotsOf(EngineOf(engine), read.config), tensors)) refuse(why);
   const std::vector<std::string> apart = ModelDifferences(read.config, source);
   if (apart.empty()) return;
   if (!read.as_made || !ModelDifferences(*read.as_made, source).empty())

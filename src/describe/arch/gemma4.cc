@@ -49,25 +49,6 @@ void SetHeads(ModelConfig& c, HeadSizes full, HeadSizes windowed) {
   }
 }
 
-/// The last `shared` layers attend to what the last layer of their kind before them has kept.
-void ShareKeys(ModelConfig& c, int64_t shared, const std::string& where) {
-  if (shared < 0 || shared >= c.n_layers)
-    Fail(ErrorKind::kCorrupt, "{}: {} of {} layers share keys and values", where, shared, c.n_layers);
-  for (int64_t i = c.n_layers - shared; i < c.n_layers; ++i) {
-    LayerConfig& layer = c.layers[static_cast<size_t>(i)];
-    int64_t owner = c.n_layers - shared - 1;
-    while (owner >= 0 && c.Layer(owner).window != layer.window) --owner;
-    if (owner < 0)
-      Fail(ErrorKind::kCorrupt, "{}: layer {} shares keys and values, but none of its kind has any", where, i);
-    layer.kv_back = i - owner;
-    layer.keys_are_values = false;
-  }
-}
-
-int64_t SharedLayers(const ModelConfig& c) {
-  return std::count_if(c.layers.begin(), c.layers.end(), [](const LayerConfig& layer) { return layer.kv_back > 0; });
-}
-
 /// What per_layer_config has instead of `sizes` for a layer; other numbers of a layer's own are not supported.
 HeadSizes Overridden(const HfFields& in, const Json& layers, int64_t i, HeadSizes sizes) {
   for (const auto& [key, own] : layers.items()) {

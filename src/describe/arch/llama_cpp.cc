@@ -34,6 +34,7 @@ constexpr std::array kRows = {
     EngineRow{"qwen35moe",     kSilu,      kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, false},
     EngineRow{"gemma2",        kGeluTanh,  kMay,  kNo,   kNo,    kTied,   true,  false, kNone,        false, true},
     EngineRow{"gemma3",        kGeluTanh,  kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, true},
+    EngineRow{"gemma3n",       kGeluTanh,  kNo,   kNo,   kNo,    kEither, true,  false, kNone,        false, true},
     EngineRow{"gemma4",        kGeluTanh,  kNo,   kNo,   kNo,    kEither, true,  false, kFreqsAlways, false, true},
     EngineRow{"phi3",          kSilu,      kMay,  kNo,   kNo,    kEither, false, false, kLong,        false, false},
     EngineRow{"glm4",          kSilu,      kMay,  kNo,   kNo,    kEither, true,  false, kNone,        false, false},
@@ -145,6 +146,14 @@ const EngineRow& EngineOf(std::string_view gguf_architecture) {
   return *row;
 }
 
+std::vector<TensorSlot> SlotsOf(const EngineRow& row, const ModelConfig& config) {
+  std::vector<TensorSlot> slots = TensorSlots(config);
+  for (TensorSlot& slot : slots)
+    for (std::string_view part : {".attn_k.weight", ".attn_v.weight", ".attn_k_norm.weight"})
+      if (row.name == "gemma3n" && slot.name.ends_with(part)) slot.required = true;
+  return slots;
+}
+
 void ApplyEngine(const EngineRow& row, ModelConfig& config) {
   config.activation = row.activation;
   config.qkv_bias = row.qkv_bias;
@@ -180,11 +189,15 @@ std::vector<std::string> WhyNotLoaded(const EngineRow& row, const ModelConfig& c
   if (row.name == "gemma2" && (c.attention_softcap == 0 || c.logit_softcap == 0))
     why.push_back("divides by the caps of scores and logits; this model has none (the answer is not a number)");
   const RopeScaling& rope = c.rope_scaling;
-  if ((row.name == "gemma3" || row.name == "gemma4") && rope.kind == RopeScaling::Kind::kYarn && c.sliding_window > 0 &&
-      rope.attention_factor > 0 && std::abs(rope.attention_factor - DefaultYarnAttention(rope.factor)) > 1e-6)
+  if ((row.name == "gemma3" || row.name == "gemma3n" || row.name == "gemma4") &&
+      rope.kind == RopeScaling::Kind::kYarn && c.sliding_window > 0 && rope.attention_factor > 0 &&
+      std::abs(rope.attention_factor - DefaultYarnAttention(rope.factor)) > 1e-6)
     why.push_back("applies an attention_factor of YaRN to layers with a window too");
   if (row.tables == kFreqsAlways && tables.empty()) why.push_back("wants rope_freqs.weight");
   if (row.name == "gemma4") WhyNotSharedKeys(c, why);
+  if (row.name == "gemma3n" &&
+      std::any_of(c.layers.begin(), c.layers.end(), [](const LayerConfig& layer) { return layer.feed_forward > 0; }))
+    why.push_back("takes one feed-forward size for all layers");
   if (row.name == "llama4" && c.sliding_window == 0) why.push_back("stops at a llama4 without chunks of attention");
   WhyNotLatent(c, why);
   WhyNotExperts(c, why);

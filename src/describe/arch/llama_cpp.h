@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "describe/arch/spec.h"
+#include "describe/slots.h"
 
 namespace assay {
 
@@ -31,6 +32,9 @@ struct EngineRow {
 };
 
 const EngineRow& EngineOf(std::string_view gguf_architecture);
+
+/// The tensors of a model: those without which it loads nothing are required, whether or not anybody reads them.
+std::vector<TensorSlot> SlotsOf(const EngineRow& row, const ModelConfig& config);
 
 /// Makes the configuration that was read what llama.cpp runs.
 void ApplyEngine(const EngineRow& row, ModelConfig& config);

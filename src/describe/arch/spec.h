@@ -167,6 +167,10 @@ void SetAllLayers(ModelConfig& config);   // makes `layers` explicit
 void SetAllExperts(ModelConfig& config);  // a mixture in every layer
 /// Layers with a window rotate by `theta`.
 void SetLocalRope(ModelConfig& config, double theta);
+/// The last `shared` layers attend to what the last layer of their kind before them has kept.
+void ShareKeys(ModelConfig& config, int64_t shared, const std::string& where);
+/// How many do.
+int64_t SharedLayers(const ModelConfig& config);
 Activation ReadActivation(const HfFields& in, const char* key, const char* fallback);
 /// The reverse of ReadActivation, and of ReadLayerTypes.
 const char* ActivationName(Activation activation);
@@ -182,6 +186,7 @@ ArchitectureSpec Qwen2Spec();
 ArchitectureSpec Qwen3Spec();
 ArchitectureSpec Gemma2Spec();
 ArchitectureSpec Gemma3Spec();
+ArchitectureSpec Gemma3nSpec();
 ArchitectureSpec Gemma4Spec();
 ArchitectureSpec Phi3Spec();
 ArchitectureSpec GraniteSpec();

@@ -9,15 +9,15 @@ namespace assay {
 
 std::span<const ArchitectureSpec> ArchitectureSpecs() {
   static const std::vector<ArchitectureSpec> kTable = {
-      LlamaSpec(),      Mistral3Spec(),     SmolLm3Spec(),     Qwen2Spec(),     Qwen3Spec(),      Gemma2Spec(),
-      Gemma3Spec(),     Gemma4Spec(),       Phi3Spec(),        GraniteSpec(),   Granite4Spec(),   GraniteHybridSpec(),
-      Glm4Spec(),       CommandRSpec(),     Cohere2Spec(),     Gpt2Spec(),      GptNeoXSpec(),    MixtralSpec(),
-      Qwen2MoeSpec(),   Qwen3MoeSpec(),     GptOssSpec(),      Llama4Spec(),    DeepSeek2Spec(),  DeepSeek32Spec(),
-      GlmDsaSpec(),     DeepSeek4Spec(),    BitNetSpec(),      Qwen3NextSpec(), Qwen35Spec(),     Qwen35MoeSpec(),
-      SeedOssSpec(),    GlmSpec(),          Glm4MoeSpec(),     Ernie45Spec(),   Ernie45MoeSpec(), Starcoder2Spec(),
-      GraniteMoeSpec(), Olmo2Spec(),        Olmo3Spec(),       Exaone4Spec(),   ApertusSpec(),    HunyuanDenseSpec(),
-      HunyuanMoeSpec(), MiniMaxM2Spec(),    Glm4MoeLiteSpec(), Lfm2Spec(),      Lfm2MoeSpec(),    FalconH1Spec(),
-      NemotronHSpec(),  NemotronHMoeSpec(), NemotronSpec(),
+      LlamaSpec(),         Mistral3Spec(),   SmolLm3Spec(),      Qwen2Spec(),       Qwen3Spec(),     Gemma2Spec(),
+      Gemma3Spec(),        Gemma3nSpec(),    Gemma4Spec(),       Phi3Spec(),        GraniteSpec(),   Granite4Spec(),
+      GraniteHybridSpec(), Glm4Spec(),       CommandRSpec(),     Cohere2Spec(),     Gpt2Spec(),      GptNeoXSpec(),
+      MixtralSpec(),       Qwen2MoeSpec(),   Qwen3MoeSpec(),     GptOssSpec(),      Llama4Spec(),    DeepSeek2Spec(),
+      DeepSeek32Spec(),    GlmDsaSpec(),     DeepSeek4Spec(),    BitNetSpec(),      Qwen3NextSpec(), Qwen35Spec(),
+      Qwen35MoeSpec(),     SeedOssSpec(),    GlmSpec(),          Glm4MoeSpec(),     Ernie45Spec(),   Ernie45MoeSpec(),
+      Starcoder2Spec(),    GraniteMoeSpec(), Olmo2Spec(),        Olmo3Spec(),       Exaone4Spec(),   ApertusSpec(),
+      HunyuanDenseSpec(),  HunyuanMoeSpec(), MiniMaxM2Spec(),    Glm4MoeLiteSpec(), Lfm2Spec(),      Lfm2MoeSpec(),
+      FalconH1Spec(),      NemotronHSpec(),  NemotronHMoeSpec(), NemotronSpec(),
   };
   return kTable;
 }
@@ -97,6 +97,25 @@ void SetLocalRope(ModelConfig& config, double theta) {
   config.rope_local_theta = theta;
   SetAllLayers(config);
   for (LayerConfig& layer : config.layers) layer.local_rope = layer.window > 0;
+}
+
+void ShareKeys(ModelConfig& config, int64_t shared, const std::string& where) {
+  if (shared < 0 || shared >= config.n_layers)
+    Fail(ErrorKind::kCorrupt, "{}: {} of {} layers share keys and values", where, shared, config.n_layers);
+  for (int64_t i = config.n_layers - shared; i < config.n_layers; ++i) {
+    LayerConfig& layer = config.layers[static_cast<size_t>(i)];
+    int64_t owner = config.n_layers - shared - 1;
+    while (owner >= 0 && config.Layer(owner).window != layer.window) --owner;
+    if (owner < 0)
+      Fail(ErrorKind::kCorrupt, "{}: layer {} shares keys and values, but none of its kind has any", where, i);
+    layer.kv_back = i - owner;
+    layer.keys_are_values = false;
+  }
+}
+
+int64_t SharedLayers(const ModelConfig& config) {
+  return std::count_if(config.layers.begin(), config.layers.end(),
+                       [](const LayerConfig& layer) { return layer.kv_back > 0; });
 }
 
 void SetWindowPattern(ModelConfig& config, int64_t pattern) {

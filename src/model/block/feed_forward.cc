@@ -1,5 +1,8 @@
 #include "model/block/feed_forward.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "model/block/table.h"
 
 namespace assay {
@@ -12,6 +15,21 @@ Xielu ReadXielu(const WeightReader& reader) {
   };
   const float beta = parameter("beta");
   return {Softplus(parameter("alpha_p")), beta + Softplus(parameter("alpha_n")), beta, parameter("eps")};
+}
+
+/// What is above mean + deviations · standard deviation of the row, less that.
+void KeepAbove(const Pass& pass, double deviations, bool sample, int64_t n, int64_t width, Rows x) {
+  const auto count = static_cast<double>(width), over = static_cast<double>(std::max<int64_t>(1, width - sample));
+  pass.pool.For(n, 4, [&](int64_t begin, int64_t end, int) {
+    for (int64_t t = begin; t < end; ++t) {
+      double sum = 0, squares = 0;
+      for (int64_t i = 0; i < width; ++i) sum += static_cast<double>(x[t][i]);
+      const double mean = sum / count;
+      for (int64_t i = 0; i < width; ++i) squares += (x[t][i] - mean) * (x[t][i] - mean);
+      const auto bound = static_cast<float>(mean + deviations * std::sqrt(squares / over));
+      for (int64_t i = 0; i < width; ++i) x[t][i] = std::max(0.0f, x[t][i] - bound);
+    }
+  });
 }
 
 }  // namespace
@@ -29,6 +47,10 @@ void FeedForward::ReadSubNorm(const WeightReader& reader) {
   sub_norm_ = reader.ReadNorm("ffn_sub_norm", width_);
 }
 
+void FeedForward::BoundGate(double deviations, bool sample) {
+  bound_ = Bound{deviations, sample};
+}
+
 void FeedForward::Run(const Pass& pass, const Scratch& scratch, const float* x, int64_t n, float* out) const {
   const ConstRows in{x, config_->hidden};
   const Rows gate{scratch.gate, width_}, up{scratch.up, width_};
@@ -37,6 +59,7 @@ void FeedForward::Run(const Pass& pass, const Scratch& scratch, const float* x, 
   else
     Multiply(pass, in, n, {{up_, gate}});
   Scale(pass, static_cast<float>(config_->multipliers.ffn_gate), n, width_, gate);
+  if (bound_) KeepAbove(pass, bound_->deviations, bound_->sample, n, width_, gate);
   if (config_->activation == Activation::kXielu)
     ActivateXielu(pass, xielu_, gate, gate_.present() ? up : Rows{}, n, width_, gate);
   else
@@ -58,6 +81,7 @@ class DenseBlock : public Block {
   DenseBlock(const ModelConfig& config, const LayerConfig& layer, const WeightReader& reader)
       : width_(config.FeedForward(layer)), feed_forward_(config, reader, "", width_, config.gated) {
     feed_forward_.ReadSubNorm(reader);
+    if (layer.sparse_gate) feed_forward_.BoundGate(layer.gate_bound, config.sample_deviation);
   }
   void Plan(const BatchShape& shape, Arena& arena) const override { FeedForward::Scratch(arena, shape.n, width_); }
   void Run(const Pass& pass, const float* x, float* out) const override {

@@ -1,6 +1,8 @@
 #pragma once
 // down · f(gate · x, up · x): a dense feed-forward block, or one expert.
 
+#include <optional>
+
 #include "model/operations.h"
 
 namespace assay {
@@ -10,6 +12,9 @@ class FeedForward {
   /// Its tensors are ffn_gate, ffn_up and ffn_down with `suffix`; without a gate, up alone is activated.
   FeedForward(const ModelConfig& config, const WeightReader& reader, const std::string& suffix, int64_t width,
               bool gated);
+  /// Of each token's gate only what is above a bound passes, less it: `deviations` above the mean, over one element
+  /// less where `sample`.
+  void BoundGate(double deviations, bool sample);
   /// A norm before down, of models that have one.
   void ReadSubNorm(const WeightReader& reader);
 
@@ -26,6 +31,11 @@ class FeedForward {
   int64_t width_;
   Linear gate_, up_, down_;
   Xielu xielu_;
+  struct Bound {
+    double deviations;
+    bool sample;
+  };
+  std::optional<Bound> bound_;
   NormWeights sub_norm_;
 };
 

@@ -1,4 +1,4 @@
-#include "model/block/hyper_connections.h"
+#include "model/streams/hyper_connections.h"
 
 #include <algorithm>
 #include <cmath>
