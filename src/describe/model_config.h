@@ -64,6 +64,7 @@ struct LayerConfig {
   bool hashed = false;      // a table of token ids chooses the experts
   bool recurrent = false;   // gated delta net, Mamba, or a short convolution, instead of attention
   Parts parts = Parts::kBoth;
+  bool linear = false;        // a matrix instead of attention (DeciLM)
   bool beside = false;        // Mamba and attention side by side
   bool shared_index = false;  // attends to the positions that an earlier layer's indexer chose (GLM-5)
   int64_t head_dim = 0, kv_heads = 0, feed_forward = 0;  // 0: the model's
@@ -74,7 +75,7 @@ struct LayerConfig {
   bool HasMixer() const { return parts == Parts::kBoth || parts == Parts::kMixer; }
   bool HasFeedForward() const { return parts == Parts::kBoth || parts == Parts::kFeedForward; }
   /// Keys and values, or what stands for them.
-  bool Attends() const { return HasMixer() && !recurrent; }
+  bool Attends() const { return HasMixer() && !recurrent && !linear; }
   bool operator==(const LayerConfig&) const = default;
 };
 
@@ -256,7 +257,7 @@ struct ModelConfig {
 ASSAY_FIELDS(RopeScaling, kind, factor, original_context, low_freq_factor, high_freq_factor, beta_fast, beta_slow,
              attention_factor, mscale_all_dim, truncate, turned)
 ASSAY_FIELDS(LayerConfig, window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed,
-             recurrent, parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values,
+             recurrent, parts, linear, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values,
              sparse_gate, gate_bound)
 ASSAY_FIELDS(ExpertConfig, count, used, feed_forward, shared_feed_forward, shared_gate, sigmoid, sqrt_softplus,
              renormalize, weigh_input, bias, correction, groups, groups_used, group_top2, scale, beside_dense)

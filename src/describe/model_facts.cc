@@ -251,13 +251,14 @@ class Facts {
 
   void Layer(int64_t i, const LayerConfig& layer, const ModelConfig& c) {
     const auto& [window, chunked, rope, local_rope, attention_scale, experts, compress, overlapped, hashed, recurrent,
-                 parts, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values, sparse_gate,
-                 gate_bound] = layer;
+                 parts, linear, beside, shared_index, head_dim, kv_heads, feed_forward, kv_back, keys_are_values,
+                 sparse_gate, gate_bound] = layer;
     const std::string at = fmt::format("layer {}: ", i);
     Choice(at + "blocks", parts == Parts::kBoth          ? "both"
                           : parts == Parts::kMixer       ? "mixer"
                           : parts == Parts::kFeedForward ? "feed-forward"
                                                          : "none");
+    Flag(at + "a matrix instead of attention", linear);
     Flag(at + "mixture of experts", experts);
     Flag(at + "recurrent", recurrent);
     Flag(at + "Mamba beside attention", beside);

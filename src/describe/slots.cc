@@ -474,7 +474,9 @@ void ExpertSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list)
 void MixerSlots(const ModelConfig& c, const LayerConfig& layer, SlotList& list) {
   if (c.pre_norms) list.Norm("attn_norm", c.hidden);
   if (layer.beside) MambaSlots(c, list);
-  if (layer.recurrent && c.short_convolution > 0)
+  if (layer.linear)
+    list.Linear("attn_linear", c.hidden, c.hidden);
+  else if (layer.recurrent && c.short_convolution > 0)
     ShortConvSlots(c, list);
   else if (layer.recurrent && c.mamba.heads > 0)
     MambaSlots(c, list);

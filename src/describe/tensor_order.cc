@@ -10,8 +10,8 @@
 namespace assay {
 namespace {
 
-std::vector<int64_t> RopeRows(const ModelConfig& source, bool for_q, bool to_interleaved) {
-  const int64_t heads = for_q ? source.n_heads : source.n_kv_heads, dim = source.head_dim, half = dim / 2;
+std::vector<int64_t> RopeRows(int64_t heads, int64_t dim, bool to_interleaved) {
+  const int64_t half = dim / 2;
   std::vector<int64_t> order(static_cast<size_t>(heads * dim));
   for (int64_t row = 0; row < heads * dim; ++row) {
     int64_t head = row / dim, at = row % dim, from = at;
@@ -134,10 +134,14 @@ TensorOrder OrderBetween(const ModelConfig& source, TensorOrders target, std::st
   if (dot == std::string_view::npos) return out;
   const std::string_view part = canonical_name.substr(dot + 1);
   // The turned part of a latent query stands apart, in the order of its files: GGUF has but one (DeepSeekToGguf).
-  if (source.rope_interleaved != target.rope_interleaved && source.latent.kv_rank == 0)
+  if (source.rope_interleaved != target.rope_interleaved && source.latent.kv_rank == 0) {
+    const LayerConfig layer = source.Layer(std::stoll(std::string(canonical_name.substr(4, dot - 4))));
+    const int64_t dim = source.HeadDim(layer);
     for (std::string_view name : {"attn_q.weight", "attn_q.bias", "attn_k.weight", "attn_k.bias"})
       if (part == name)
-        (part.ends_with("bias") ? out.cols : out.rows) = RopeRows(source, name[5] == 'q', target.rope_interleaved);
+        (part.ends_with("bias") ? out.cols : out.rows) =
+            RopeRows(name[5] == 'q' ? source.n_heads : source.KvHeads(layer), dim, target.rope_interleaved);
+  }
   const DeltaConfig& d = source.delta;
   if (d.tiled == target.tiled_heads || d.key_heads == 0 || d.key_heads == d.value_heads) return out;
   for (const DeltaPart& row : kDeltaParts) {

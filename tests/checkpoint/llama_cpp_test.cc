@@ -94,6 +94,7 @@ TEST(LlamaCpp, AnotherModelIsNotWritten) {
        {{"/rope_parameters/full_attention/rope_type", "yarn"},
         {"/rope_parameters/full_attention/attention_factor", 1.3}},
        "attention_factor of YaRN to layers with a window"},
+      {"deci_attention", {}, "leaves out layer 0, which has no feed-forward block"},
       {"gemma3n", {{"/hidden_activation", "silu"}}, "activation GELU (tanh), not SiLU"},
       {"gemma3n", {{"/altup_correct_scale", false}}, "a scale of what a layer's own embedding sees yes, not no"},
       {"gemma3n", {{"/altup_active_idx", 1}}, "altup.active_idx 1; supported is 0, as in llama.cpp"},
@@ -256,6 +257,20 @@ TEST(LlamaCpp, SharesKeysBehindTwentyLayersOfGemma3n) {
     unread += slot.required && (slot.name == "blk.20.attn_k.weight" || slot.name == "blk.24.attn_v.weight" ||
                                 slot.name == "blk.24.attn_k_norm.weight");
   EXPECT_EQ(unread, 3);
+}
+
+// DeciLM's layers without one: with their attention, and at the end with the choice of the tokens that want logits.
+TEST(LlamaCpp, PassesLayersWithoutFeedForwardBlocksBy) {
+  TempFolder scratch;
+  ModelConfig config = Checkpoint::Open(Changed("deci", {}, scratch.path()))->config();
+  ASSERT_EQ(config.layers[2].parts, Parts::kNone);
+  const EngineRow& engine = EngineOf("deci");
+  EXPECT_EQ(WhyNotLoaded(engine, config, {"rope_freqs.weight"}), std::vector<std::string>());
+  config.layers[4].parts = Parts::kNone;
+  EXPECT_EQ(WhyNotLoaded(engine, config, {}), std::vector<std::string>{"wants a feed-forward block in the last layer"});
+  config.layers[1].parts = Parts::kMixer;
+  EXPECT_EQ(WhyNotLoaded(engine, config, {}),
+            std::vector<std::string>{"leaves out layer 1, which has no feed-forward block"});
 }
 
 // Gemma 4's last layers; which layer they belong to is not in the file.

@@ -209,9 +209,9 @@ TEST_P(Architectures, OwnGgufGivesTheSameLogits) {
   auto convert = [&] { ConvertForTest(*source, Container::kGguf, path, "f32", [](const Tensor&) { return "f32"; }); };
   // What GGUF's readers take for granted and these models have otherwise.
   const std::set<std::string> refused = {
-      "command_r_plus",  "deepseek_v4",     "llama4",        "llama4_images",    "qwen2_moe",
-      "qwen3_5",         "qwen3_moe_mixed", "gpt2_scaled",   "gemma3_two_ropes", "deepseek_v3_halves",
-      "qwen3_next_gelu", "gemma3n_streams", "gemma3n_images"};
+      "command_r_plus",  "deepseek_v4",     "llama4",         "llama4_images",    "qwen2_moe",
+      "qwen3_5",         "qwen3_moe_mixed", "gpt2_scaled",    "gemma3_two_ropes", "deepseek_v3_halves",
+      "qwen3_next_gelu", "gemma3n_streams", "gemma3n_images", "deci_attention"};
   if (!FindArchitecture(source->config().architecture)->in_llama_cpp || refused.contains(GetParam())) {
     EXPECT_THROW(convert(), Error);
     EXPECT_FALSE(fs::exists(path));
@@ -265,7 +265,7 @@ TEST_P(Architectures, MemoryIsWhatThePlanSays) {
     int64_t expected = 0;
     for (int64_t i = 0; i < config.n_layers; ++i) {
       LayerConfig layer = config.Layer(i);
-      if (!layer.HasMixer() || layer.kv_back > 0) continue;
+      if (!layer.HasMixer() || layer.linear || layer.kv_back > 0) continue;
       int64_t rows = layer.window > 0 ? layer.window - 1 + kStepTokens : all;
       int64_t width = config.latent.kv_rank > 0 ? config.latent.kv_rank + config.latent.rope_dim
                                                 : 2 * config.KvHeads(layer) * config.HeadDim(layer);
@@ -420,6 +420,22 @@ TEST(Families, WhatIsNotRunIsRefused) {
       {"nemotron_h", "/layers_block_type/1", "full_attention", ErrorKind::kCorrupt, "1.mixer.q_proj.weight is missing"},
       {"nemotron_h", "/use_bias", true, ErrorKind::kUnsupported, "use_bias true is not supported"},
       {"nemotron_h_moe", "/moe_latent_size", 8, ErrorKind::kUnsupported, "moe_latent_size 8 is not supported"},
+      {"deci", "/block_configs/0/attention/n_heads_in_group", 3, ErrorKind::kCorrupt,
+       "4 heads are not a multiple of 3"},
+      {"deci", "/block_configs/0/attention/window_length", 6, ErrorKind::kUnsupported,
+       "block_configs: layer 0: attention: window_length 6 is not supported"},
+      {"deci", "/block_configs/3/ffn/replace_with_linear", true, ErrorKind::kUnsupported,
+       "layer 3: ffn: replace_with_linear true is not supported"},
+      {"deci", "/block_configs/1/attention/no_op", true, ErrorKind::kCorrupt, "no_op and replace_with_linear"},
+      {"deci", "/block_configs/0/ffn/ffn_mult", nullptr, ErrorKind::kInvalid, "layer 0: ffn: \"ffn_mult\" is missing"},
+      {"deci", "/block_configs/0/ffn/ffn_mult", 1e12, ErrorKind::kCorrupt,
+       "layer 0: ffn: ffn_mult 1000000000000 makes"},
+      {"deci", "/block_configs/2", 1, ErrorKind::kCorrupt, "layer 2: expected an object, found number"},
+      {"deci", "/num_hidden_layers", 4, ErrorKind::kCorrupt, "block_configs: expected a list of 4, one a layer"},
+      {"deci", "/block_configs", nullptr, ErrorKind::kInvalid, "\"block_configs\" is missing"},
+      {"deci", "/attention_bias", true, ErrorKind::kUnsupported, "attention_bias true is not supported"},
+      {"deci", "/head_dim", 16, ErrorKind::kUnsupported, "head_dim 16: 4 heads of a DeciLMForCausalLM"},
+      {"deci_heads", "/num_key_value_heads_per_layer/1", 0, ErrorKind::kCorrupt, "expected 1 to 4, found 0"},
       {"gemma3n", "/altup_active_idx", 4, ErrorKind::kCorrupt, "computed stream of AltUp: expected 0 to 3, found 4"},
       {"gemma3n", "/altup_num_inputs", 0, ErrorKind::kCorrupt, "altup_num_inputs: expected at least 1, found 0"},
       {"gemma3n", "/altup_num_inputs", 17, ErrorKind::kCorrupt, "residual streams of AltUp: expected 0 to 16"},

@@ -32,7 +32,7 @@ struct TwoRuns {
 TEST(Parts, LayersOneByOneAreTheModel) {
   TempFolder scratch;
   ThreadPool pool(2);
-  for (const char* name : {"gemma3", "gemma3n_streams", "gemma4", "deepseek_v32", "glm_moe_dsa", "deepseek_v4",
+  for (const char* name : {"gemma3", "gemma3n_streams", "gemma4", "deci", "deepseek_v32", "glm_moe_dsa", "deepseek_v4",
                            "qwen3_next", "granite4_h", "gpt2", "command_r", "qwen2_moe"}) {
     auto checkpoint = Checkpoint::Open(GoldenFolder(scratch.path(), name));
     for (Arithmetic arithmetic : {Arithmetic::kReference, Arithmetic::kDeployed}) {

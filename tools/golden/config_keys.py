@@ -58,7 +58,7 @@ ROUNDING = 1e-4  # of a score by which something is chosen
 
 # Richer than the models of tiny_models.py where a key would have nothing to act on; the released layout of DeepSeek V4 is left out.
 def cases():
-    special = ("_images", "_fp4", "_norm", "_long", "_scaled", "_two_ropes", "_halves", "_epsilon", "_gelu", "_dynamic", "_vl_moe")
+    special = ("_heads", "_images", "_fp4", "_norm", "_long", "_scaled", "_two_ropes", "_halves", "_epsilon", "_gelu", "_dynamic", "_vl_moe")
     out = {name: case for name, case in tiny_models.CASES.items() if not name.endswith(special)}
     config = tiny_models.config
     out["gemma3n"] = out.pop("gemma3n_streams")
@@ -226,6 +226,14 @@ def changes(config, values):
         out += [{"per_layer_config": ...} | more for more in ({"global_head_dim": 24}, {"num_global_key_value_heads": 4}, {"head_dim": 12})]
         out += [{"per_layer_config": own | {"0": {"head_dim": 12}}}, {"per_layer_config": {key: value | {"sliding_window": 6} for key, value in own.items()}},
                 {"per_layer_config": {key: {"head_dim": 24} for key in own}}, {"per_layer_config": {}}, {"per_layer_config": None}]
+    if values.get("block_configs"):
+        first, *others = values["block_configs"]
+        for block, part in (("attention", {"n_heads_in_group": 4}), ("attention", {"n_heads_in_group": 3}), ("attention", {"no_op": True}),
+                            ("attention", {"replace_with_linear": True}), ("attention", {"window_length": 6}), ("attention", {"sparsify": ["x"]}),
+                            ("attention", {"num_sink_tokens": 2}), ("attention", {"unshifted_sink": True}), ("ffn", {"ffn_mult": 20.0}),
+                            ("ffn", {"ffn_mult": 11.9}), ("ffn", {"no_op": True}), ("ffn", {"replace_with_linear": True}), ("ffn", {"sparsify": ["x"]})):
+            out.append({"block_configs": [first | {block: first[block] | part}] + others})
+        out.append({"block_configs": others})
     layers = getattr(config, "num_hidden_layers", 0)
     if "layer_types" not in values:
         for kinds in (["sliding_attention"] * layers, (["full_attention", "sliding_attention"] * layers)[:layers]):

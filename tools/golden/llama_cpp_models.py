@@ -81,12 +81,13 @@ def main():
     source = Path(sys.argv[1])
     sys.path[:0] = [str(source), str(source / "gguf-py")]
     import transformers
-    from conversion import base, gemma
+    from conversion import base, deci, gemma
 
     gemma.Gemma4Model.set_vocab = gemma.Gemma4Model._set_vocab_gpt2  # of the shared tokenizer
+    deci.DeciModel.set_vocab = deci.DeciModel._set_vocab_gpt2
     transformers.AutoTokenizer.from_pretrained = lambda folder, **_: transformers.PreTrainedTokenizerFast.from_pretrained(folder)
     base.TextModel.get_vocab_base_pre = lambda self, tokenizer: "llama-bpe"
-    names = sys.argv[2:] or ["qwen3_5_images", "qwen3_next", "deepseek_v2", "deepseek_v4_fp4", "ministral3", "granite4_h", "gemma3n", "gemma4", "gemma4_moe"]
+    names = sys.argv[2:] or ["qwen3_5_images", "qwen3_next", "deepseek_v2", "deepseek_v4_fp4", "ministral3", "granite4_h", "gemma3n", "gemma4", "gemma4_moe", "deci"]
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             for file in ("config.json", "model.safetensors"):

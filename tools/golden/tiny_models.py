@@ -17,6 +17,7 @@ import sys
 # Neighbours of this script have names of modules.
 sys.path = [p for p in sys.path if not p.endswith("tools/golden")]
 
+import importlib.util
 import json
 import platform
 import random
@@ -28,6 +29,11 @@ import safetensors
 import safetensors.torch
 import torch
 import transformers
+
+# A class that transformers has not.
+spec = importlib.util.spec_from_file_location("decilm", Path(__file__).with_name("decilm.py"))
+sys.modules["decilm"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["decilm"])
 
 OUT = Path(__file__).resolve().parents[2] / "tests" / "golden" / "models"
 VOCAB, LENGTH, GREEDY = 272, 40, 12
@@ -51,6 +57,15 @@ def rope(theta=10000.0, **more):
 # Ids of tokens that stand for images: below the vocabulary, and not in the prompts.
 IMAGES = dict(image_token_index=3, image_token_id=3, boi_token_index=2, eoi_token_index=2, video_token_id=2, vision_start_token_id=2,
               vision_end_token_id=2)
+
+def decilm_block(group=None, multiplier=None, linear=False):
+    """A layer of DeciLM: heads that share a key-value head (None: no attention, or a matrix), width over two thirds of the hidden size."""
+    return {"attention": {"n_heads_in_group": group, "no_op": group is None and not linear, "replace_with_linear": linear, "sparsify": None},
+            "ffn": {"ffn_mult": multiplier, "no_op": multiplier is None, "replace_with_linear": False, "sparsify": None}}
+
+
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 128}  # that can be told from the factors which GGUF has instead
 
 FALCON_MULTIPLIERS = dict(embedding_multiplier=3.0, lm_head_multiplier=0.4, key_multiplier=0.7, attention_in_multiplier=1.3,
                           attention_out_multiplier=0.8, ssm_in_multiplier=1.2, ssm_out_multiplier=0.6, ssm_multipliers=[0.9, 1.1, 0.7, 1.4, 0.5],
@@ -83,6 +98,16 @@ CASES = {
         "Gemma4Text", head_dim=16, global_head_dim=32, num_global_key_value_heads=1, attention_k_eq_v=True, sliding_window=8, num_hidden_layers=3,
         hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=6, top_k_experts=2, moe_intermediate_size=16,
         layer_types=["sliding_attention", "sliding_attention", "full_attention"])),
+    "deci": ("DeciLMForCausalLM", lambda: config(
+        "DeciLM", drop=["intermediate_size", "num_key_value_heads"], num_hidden_layers=5, tie_word_embeddings=False, rope_parameters=LLAMA3,
+        block_configs=[decilm_block(2, 12.0), decilm_block(linear=True, multiplier=12.0), decilm_block(), decilm_block(None, 15.9),
+                       decilm_block(4, 10.0)])),
+    # A layer that llama.cpp leaves out.
+    "deci_attention": ("DeciLMForCausalLM", lambda: config(
+        "DeciLM", drop=["intermediate_size", "num_key_value_heads"], tie_word_embeddings=False,
+        block_configs=[decilm_block(1), decilm_block(None, 11.0)])),
+    "deci_heads": ("DeciLMForCausalLM", lambda: config(
+        "DeciLM", intermediate_size=256, num_key_value_heads_per_layer=[4, 1], tie_word_embeddings=False)),
     "mistral": ("MistralForCausalLM", lambda: config("Mistral", sliding_window=8, head_dim=16)),
     "smollm3": ("SmolLM3ForCausalLM", lambda: config("SmolLM3", num_hidden_layers=4, rope_parameters=rope(5000.0))),
     "phi3": ("Phi3ForCausalLM", lambda: config("Phi3", tie_word_embeddings=False, rope_parameters=rope(partial_rotary_factor=0.75),
@@ -359,6 +384,20 @@ def save(model, folder, name):
         values["layer_types"] = [{"linear_attention": "mamba", "full_attention": "attention"}[kind] for kind in values["layer_types"]]
         values["position_embedding_type"] = "nope"
         del values["time_step_limit"]
+        (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n")
+    if name.startswith("deci"):  # as NVIDIA, and before it Deci, publish it
+        values = json.loads((folder / "config.json").read_text())
+        del values["head_dim"]
+        if name == "deci_heads":
+            values["model_type"] = "deci"
+            del values["block_configs"]
+        else:
+            values["num_key_value_heads"] = None
+            del values["num_key_value_heads_per_layer"]
+            values["rope_scaling"] = values.pop("rope_parameters")
+            values["rope_theta"] = values["rope_scaling"].pop("rope_theta")
+            if values["rope_scaling"]["rope_type"] == "default":
+                values["rope_scaling"] = None
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n")
     if name == "minimax_m2":  # as MiniMax publishes it
         values = json.loads((folder / "config.json").read_text())

@@ -140,7 +140,8 @@ void ReadVocabulary(const GgufFile& file, TokenizerSpec& spec) {
 
 namespace {
 
-void ReadSizes(const GgufFields& in, bool layers_differ, ModelConfig& config) {
+void ReadSizes(const GgufFields& in, const ArchitectureSpec& spec, ModelConfig& config) {
+  const bool layers_differ = spec.gguf_layers_differ;
   const GgufKeys& file = in.file;
   const std::string& p = in.prefix;
   config.n_layers = in.Int("block_count");
@@ -153,7 +154,7 @@ void ReadSizes(const GgufFields& in, bool layers_differ, ModelConfig& config) {
   config.hidden = in.Int("embedding_length");
   config.context = in.Int("context_length");
   config.feed_forward = PerLayer(file, p + "feed_forward_length", 0, true, layers_differ);
-  config.n_heads = PerLayer(file, p + "attention.head_count", 0);
+  config.n_heads = PerLayer(file, p + "attention.head_count", 0, spec.gguf_head_counts);
   config.n_kv_heads = PerLayer(file, p + "attention.head_count_kv", config.n_heads, true, layers_differ);
   if (config.n_layers < 1 || config.n_layers > kMaxModelLayers)
     Fail(ErrorKind::kCorrupt, "{}: layers: expected 1 to {}, found {}", file.where, kMaxModelLayers, config.n_layers);
@@ -255,7 +256,7 @@ GgufModel ReadGgufModel(const GgufFile& file, const RopeTables& tables, bool tie
   config.delta.tiled = spec->gguf_tiled_heads;
   if (spec->wire) spec->wire(config);
   const std::string& p = in.prefix;
-  ReadSizes(in, spec->gguf_layers_differ, config);
+  ReadSizes(in, *spec, config);
   config.sliding_window = 0;  // descriptions of architectures that llama.cpp runs with one read it
   config.tied_output = tied;
   config.rope_scaling = ReadRopeScaling(file, p, config.context);

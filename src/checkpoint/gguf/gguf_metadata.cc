@@ -68,16 +68,20 @@ void AddModel(GgufMetadata& out, const ModelConfig& config, const ArchitectureSp
   out.AddUint32(p + "context_length", static_cast<uint64_t>(config.context));
   out.AddUint32(p + "embedding_length", static_cast<uint64_t>(config.hidden));
   AddWidths(out, config, p);
-  out.AddUint32(p + "attention.head_count", static_cast<uint64_t>(config.n_heads));
   // Latent attention is one head of keys and values for all.
   const int64_t kv_heads = config.latent.kv_rank > 0 ? 1 : config.n_kv_heads;
-  std::vector<int32_t> layers;
-  bool differ = false;
+  std::vector<int32_t> heads, layers;
+  bool differ = spec.gguf_head_counts;
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const LayerConfig layer = config.Layer(i);
+    heads.push_back(layer.HasMixer() ? static_cast<int32_t>(config.n_heads) : 0);
     layers.push_back(layer.Attends() ? static_cast<int32_t>(config.KvHeads(layer)) : 0);
     differ = differ || layer.kv_heads > 0;
   }
+  if (spec.gguf_head_counts)
+    out.AddInts(p + "attention.head_count", heads);
+  else
+    out.AddUint32(p + "attention.head_count", static_cast<uint64_t>(config.n_heads));
   if (spec.gguf_zero_heads || differ) {  // readers know recurrent layers by the former
     out.AddInts(p + "attention.head_count_kv", layers);
   } else {

@@ -70,6 +70,7 @@ constexpr std::array kRows = {
     EngineRow{"nemotron_h",    kRelu2,     kMay,  kMay,  kMay,   kEither, true,  false, kNone,        false, false},
     EngineRow{"nemotron_h_moe",
                                kRelu2,     kMay,  kMay,  kNo,    kEither, true,  false, kNone,        false, false},
+    EngineRow{"deci",          kSilu,      kNo,   kNo,   kNo,    kEither, true,  true,  kFreqsOrLong, false, false},
     EngineRow{"nemotron",      kRelu2,     kMay,  kMay,  kMay,   kOwn,    false, false, kNone,        false, false},
 };
 // clang-format on
@@ -105,6 +106,15 @@ void WhyNotLatent(const ModelConfig& c, std::vector<std::string>& why) {
   for (int64_t i = 0; i < c.n_layers && e.count > 0; ++i)
     if (c.Layer(i).experts && e.shared_feed_forward == 0)
       return why.push_back("wants an expert that every token passes");
+}
+
+/// A layer without a feed-forward block is passed by, with its attention; at the end, where tokens without logits are
+/// dropped, they are not.
+void WhyNotLayersAlone(const ModelConfig& c, std::vector<std::string>& why) {
+  for (int64_t i = 0; i < c.n_layers; ++i)
+    if (c.Layer(i).HasMixer() && !c.Layer(i).HasFeedForward())
+      return why.push_back(fmt::format("leaves out layer {}, which has no feed-forward block", i));
+  if (!c.Layer(c.n_layers - 1).HasFeedForward()) why.push_back("wants a feed-forward block in the last layer");
 }
 
 /// Layers that keep no keys and values take those of the last two that do: with a window, those of the last but one.
@@ -195,6 +205,7 @@ std::vector<std::string> WhyNotLoaded(const EngineRow& row, const ModelConfig& c
     why.push_back("applies an attention_factor of YaRN to layers with a window too");
   if (row.tables == kFreqsAlways && tables.empty()) why.push_back("wants rope_freqs.weight");
   if (row.name == "gemma4") WhyNotSharedKeys(c, why);
+  if (row.name == "deci") WhyNotLayersAlone(c, why);
   if (row.name == "gemma3n" &&
       std::any_of(c.layers.begin(), c.layers.end(), [](const LayerConfig& layer) { return layer.feed_forward > 0; }))
     why.push_back("takes one feed-forward size for all layers");

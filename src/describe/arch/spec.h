@@ -80,6 +80,7 @@ struct ArchitectureSpec {
   bool gguf_tiled_heads = false;                          // DeltaConfig::tiled of GGUF
   bool gguf_folds = false;                                // GGUF has the multipliers in the weights (Folded)
   bool gguf_zero_heads = false;                           // GGUF: layers without attention have 0 key-value heads
+  bool gguf_head_counts = false;    // GGUF: heads are listed a layer; 0 where nothing stands in place of attention
   bool gguf_layers_differ = false;  // GGUF: in key-value heads and feed-forward sizes, which the description reads
   bool layer_overrides = false;     // Hugging Face: reads per_layer_config
   ModuleRoots roots = {};
@@ -231,5 +232,6 @@ ArchitectureSpec FalconH1Spec();
 ArchitectureSpec NemotronHSpec();
 ArchitectureSpec NemotronHMoeSpec();
 ArchitectureSpec NemotronSpec();
+ArchitectureSpec DeciSpec();
 
 }  // namespace assay

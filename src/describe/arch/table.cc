@@ -17,7 +17,7 @@ std::span<const ArchitectureSpec> ArchitectureSpecs() {
       Qwen35MoeSpec(),     SeedOssSpec(),    GlmSpec(),          Glm4MoeSpec(),     Ernie45Spec(),   Ernie45MoeSpec(),
       Starcoder2Spec(),    GraniteMoeSpec(), Olmo2Spec(),        Olmo3Spec(),       Exaone4Spec(),   ApertusSpec(),
       HunyuanDenseSpec(),  HunyuanMoeSpec(), MiniMaxM2Spec(),    Glm4MoeLiteSpec(), Lfm2Spec(),      Lfm2MoeSpec(),
-      FalconH1Spec(),      NemotronHSpec(),  NemotronHMoeSpec(), NemotronSpec(),
+      FalconH1Spec(),      NemotronHSpec(),  NemotronHMoeSpec(), NemotronSpec(),    DeciSpec(),
   };
   return kTable;
 }

@@ -22,6 +22,7 @@ BlockPointer LoadDelta(const BlockContext&, const WeightReader&);
 BlockPointer LoadExperts(const BlockContext&, const WeightReader&);
 BlockPointer LoadFeedForward(const BlockContext&, const WeightReader&);
 BlockPointer LoadLatent(const BlockContext&, const WeightReader&);
+BlockPointer LoadLinearMixer(const BlockContext&, const WeightReader&);
 BlockPointer LoadMamba(const BlockContext&, const WeightReader&);
 BlockPointer LoadShortConv(const BlockContext&, const WeightReader&);
 BlockPointer LoadSideBySide(const BlockContext&, const WeightReader&);
@@ -36,6 +37,7 @@ BlockPointer LoadNothing(const BlockContext&, const WeightReader&) {
 constexpr BlockKind kKinds[] = {
     {"none", Place::kMixer, [](C, L l) { return !l.HasMixer(); }, nullptr, LoadNothing},
     {"none", Place::kFeedForward, [](C, L l) { return !l.HasFeedForward(); }, nullptr, LoadNothing},
+    {"linear", Place::kMixer, [](C, L l) { return l.linear; }, nullptr, LoadLinearMixer},
     {"side_by_side", Place::kMixer, [](C, L l) { return l.beside; }, SideBySideCache, LoadSideBySide},
     {"mamba", Place::kMixer, [](C c, L l) { return l.recurrent && c.mamba.heads > 0; }, MambaCache, LoadMamba},
     {"short_conv", Place::kMixer, [](C c, L l) { return l.recurrent && c.short_convolution > 0; }, ShortConvCache,
