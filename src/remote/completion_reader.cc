@@ -297,7 +297,7 @@ RemoteAnswer CompletionReader::Finish(bool cut) {
   if (answer.finish == "error")
     return Faulty(finish_ == "content_filter" ? Fault::kContentFilter : Fault::kServerError, answer.error);
   const int64_t tokens = answer.answer_tokens;  // 0: not told
-  if (tokens > max_tokens_ + 1)
+  if (max_tokens_ > 0 && tokens > max_tokens_ + 1)
     return Faulty(Fault::kTooLong, fmt::format("the server counts {} tokens of the answer, at most {} were asked for",
                                                tokens, max_tokens_));
   if (answer.text.empty() && answer.reasoning.empty() && answer.tool_calls.is_null()) {
@@ -306,7 +306,7 @@ RemoteAnswer CompletionReader::Finish(bool cut) {
     if (tokens > 2)
       return Faulty(Fault::kEmpty, fmt::format("the server counts {} tokens of the answer and sent no text", tokens));
   }
-  if (answer.finish == "length" && tokens > 0 && tokens < max_tokens_ - 1)
+  if (max_tokens_ > 0 && answer.finish == "length" && tokens > 0 && tokens < max_tokens_ - 1)
     return Faulty(Fault::kTruncated,
                   fmt::format("after {} tokens of at most {}: is its context full?", tokens, max_tokens_));
   return reading;

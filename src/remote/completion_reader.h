@@ -26,7 +26,7 @@ RemoteAnswer Faulty(Fault fault, std::string_view why);
 
 class CompletionReader {
  public:
-  /// `max_tokens`: as asked for; more, or a cut short of it, is a fault.
+  /// `max_tokens`: as asked for; more, or a cut short of it, is a fault. 0: not known, and no number of tokens is one.
   explicit CompletionReader(int64_t max_tokens) : max_tokens_(max_tokens) {}
   /// The next bytes of the body.
   void Take(std::string_view bytes);
