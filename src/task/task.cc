@@ -30,6 +30,9 @@ constexpr size_t kMaxIdBytes = 200;
 constexpr std::array<std::string_view, 12> kMembers = {"id",       "slice",  "cluster",         "messages",
                                                        "prompt",   "tools",  "response_schema", "context",
                                                        "sampling", "expect", "documents",       "chat_template_kwargs"};
+// Beside a check that was drafted from a recorded answer, for whoever reviews it; taken out when it is right. Not in
+// the hash: what is asked and expected stays.
+constexpr std::string_view kDraft = "draft";
 // Those that count in the hash only where they are present, so that hashes of older tasks stay.
 constexpr size_t kFirstNewer = 10;
 constexpr std::string_view kPlanLine[] = {"task"}, kPlanMembers[] = {"margin", "looks", "description"};
@@ -456,6 +459,10 @@ class Parser {
     };
     for (const auto& [key, value] : object.items()) {
       if (std::find(kMembers.begin(), kMembers.end(), key) != kMembers.end()) continue;
+      if (key == kDraft && !prompts_) {
+        example.drafted = !value.is_null() && value != false;
+        continue;
+      }
       if (std::string meant = DescribeUnknownMember(key, value); !meant.empty())
         Tell(line, {key, prompts_ && meant.find("\"expect\"") != std::string::npos ? std::string(kNoAnswer) : meant});
       else
@@ -568,6 +575,10 @@ std::string Task::LooksText() const {
   for (size_t i = 0; i < looks.size(); ++i)
     text += (i == 0 ? "" : i + 1 < looks.size() ? ", " : " or ") + std::to_string(looks[i]);
   return text + " examples";
+}
+
+int64_t Task::drafted() const {
+  return std::count_if(examples.begin(), examples.end(), [](const Example& example) { return example.drafted; });
 }
 
 std::vector<std::string> Task::slices() const {

@@ -29,6 +29,7 @@ struct Example {
   Json response_schema;            // null for none: default of json_schema checks, not enforced while decoding
   Json sampling;                   // overrides of the run's sampling, null for none
   std::vector<Check> expect;       // at least one (a prompt has none in its file); an example passes when all pass
+  bool drafted = false;            // checks made from a recorded answer, which nobody has looked at yet
   bool is_chat() const { return !messages.is_null(); }
 };
 
@@ -44,6 +45,8 @@ struct Task {
   bool IsLook() const;
   /// What IsLook asks for: "50, 100 or 200 examples".
   std::string LooksText() const;
+  /// Examples whose checks are drafts.
+  int64_t drafted() const;
   /// Slice names in order of first appearance.
   std::vector<std::string> slices() const;
 };

@@ -32,6 +32,18 @@ void LintCounts(const Task& task, std::vector<TaskProblem>& out) {
                      true});
 }
 
+void LintDrafts(const Task& task, std::vector<TaskProblem>& out) {
+  for (const Example& example : task.examples)
+    if (example.drafted) {
+      out.push_back({example.line, "draft",
+                     fmt::format("the checks of {} of {} examples are drafts of what a model answered once: correct "
+                                 "\"expect\" where it was wrong, and take \"draft\" out",
+                                 task.drafted(), task.examples.size()),
+                     true});
+      return;
+    }
+}
+
 bool HasCheck(const Example& example, std::string_view type) {
   for (const Check& check : example.expect)
     if (check.type == type) return true;
@@ -101,6 +113,7 @@ std::vector<TaskProblem> LintTask(const Task& task, bool broken) {
     if (!example.expect.empty()) LintExample(example, out);
   LintDuplicates(task, out);
   if (!broken) LintCounts(task, out);
+  LintDrafts(task, out);
   return out;
 }
 
