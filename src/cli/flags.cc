@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
 
 namespace assay {
@@ -86,6 +87,7 @@ CommandLine::~CommandLine() = default;
 CommandLine& CommandLine::Command(std::string_view name, std::string_view summary, std::function<void()> chosen) {
   CLI::App* app = app_->add_subcommand(std::string(name), std::string(summary));
   app->callback(std::move(chosen));
+  if (app_->get_parent()) app->fallthrough();  // --json and its like are the command's, whatever is below it
   commands_.push_back(std::unique_ptr<CommandLine>(new CommandLine(app)));
   return *commands_.back();
 }
@@ -127,7 +129,10 @@ CommandLine::Parsed CommandLine::Parse(int argc, char** argv) {
     else
       out.error = UsageText(error, *app_);
   }
-  if (!app_->get_subcommands().empty()) out.command = app_->get_subcommands()[0]->get_name();
+  for (const CLI::App* app = app_; !app->get_subcommands().empty();) {
+    app = app->get_subcommands()[0];
+    out.command += (out.command.empty() ? "" : " ") + app->get_name();
+  }
   return out;
 }
 
@@ -135,8 +140,13 @@ std::vector<CommandLine::Summary> CommandLine::Siblings() const {
   std::vector<Summary> out;
   for (const CLI::App* command : app_->get_parent()->get_subcommands({})) {
     Summary& summary = out.emplace_back(Summary{command->get_name(), command->get_description(), {}});
-    for (const CLI::Option* option : command->get_options())
-      for (const std::string& name : option->get_lnames()) summary.options.push_back(name);
+    std::vector<const CLI::App*> all = {command};
+    for (const CLI::App* below : command->get_subcommands({})) all.push_back(below);
+    for (const CLI::App* app : all)
+      for (const CLI::Option* option : app->get_options())
+        for (const std::string& name : option->get_lnames())
+          if (std::find(summary.options.begin(), summary.options.end(), name) == summary.options.end())
+            summary.options.push_back(name);
   }
   return out;
 }

@@ -63,7 +63,7 @@ class CommandLine {
   ~CommandLine();
   CommandLine(const CommandLine&) = delete;
 
-  /// A command below this one; lives as long as this.
+  /// A command below this one; lives as long as this. Below a command its flags are this one's, too.
   CommandLine& Command(std::string_view name, std::string_view summary, std::function<void()> chosen);
 
   /// "--name,-n", or "NAME" for an argument by place. An empty text is refused. T: std::string, int, int32_t, int64_t,

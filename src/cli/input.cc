@@ -24,4 +24,13 @@ std::string ReadInput(const std::string& path) {
   return text;
 }
 
+Task ReadTask(const std::string& path, const CommonFlags& flags) {
+  Task task = LoadTask(path);
+  if (task.drafted() > 0)
+    Note(flags, fmt::format("{}: the checks of {} of {} examples are drafts of what a model answered once, and nobody "
+                            "has taken \"draft\" out: read what follows as agreement with that answer",
+                            path, task.drafted(), task.examples.size()));
+  return task;
+}
+
 }  // namespace assay

@@ -26,7 +26,7 @@ constexpr Command kCommands[] = {
     {"perplexity", "perplexity of a text, KL divergence against another model", AddPerplexity},
     {"bench", "prefill and decode speed, memory", AddBench},
     {"inspect", "tensors, formats and sizes of a model", AddInspect},
-    {"task", "check or show a task file, try its checks on an answer", AddTask},
+    {"task", "check or show a task file, try its checks; capture one from traffic", AddTask},
     {"generate", "answer one prompt", AddGenerate},
     {"chat", "talk to a model", AddChat},
     {"tokenize", "token ids of a text", AddTokenize},

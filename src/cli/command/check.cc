@@ -11,6 +11,7 @@
 #include "checkpoint/model_files.h"
 #include "cli/arm.h"
 #include "cli/command.h"
+#include "cli/input.h"
 #include "cli/labelling.h"
 #include "cli/prompt_flags.h"
 #include "cli/ranges.h"
@@ -80,7 +81,7 @@ class Checking {
         logits_(kLogitBudget) {}
 
   void Run() {
-    task_ = LoadTask(o_.task);
+    task_ = ReadTask(o_.task, flags_);
     if (!task_.IsLook())
       Fail(ErrorKind::kInvalid, "{}: task.looks: expected {}, as planned, found {}: no verdict is given between looks",
            o_.task, task_.LooksText(), task_.examples.size());
@@ -117,6 +118,10 @@ class Checking {
     of_data.ours = IsCheckRecord;
     for (const fs::path& name : {fs::path(o_.report), DataName()}) NoteLeft(name, flags_);
     AtomicFile report(o_.report, of_report), data(DataName(), of_data);
+    if (!o_.certificate.empty() && task_.drafted() > 0)
+      Fail(ErrorKind::kInvalid,
+           "--certificate: {} of {} examples of {} have checks that are drafts: look at them, and take \"draft\" out",
+           task_.drafted(), task_.examples.size(), o_.task);
     std::optional<AtomicFile> certificate;
     if (!o_.certificate.empty()) {
       RequireOwnName(o_.certificate);

@@ -7,6 +7,7 @@
 #include "checkpoint/model_files.h"
 #include "cli/arm.h"
 #include "cli/command.h"
+#include "cli/input.h"
 #include "cli/prompt_flags.h"
 #include "cli/server/server_arm.h"
 #include "cli/summary.h"
@@ -36,7 +37,7 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
   AddForce(command, o->force);
   AddModelFlags(command, o->model_flags);
   return [o, &flags] {
-    Task task = LoadTask(o->task);
+    Task task = ReadTask(o->task, flags);
     ThreadPool pool(flags.threads);
     const bool remote = IsServer(o->model);
     const std::string path = remote ? "" : ResolveModel(WithEndpoints(o->model, o->server));

@@ -87,7 +87,7 @@ std::function<int()> AddScore(CommandLine& command, CommonFlags& flags) {
                  "examples without an answer are errors, left out of a comparison (default: refused)");
   AddForce(command, o->force);
   return [o, &flags] {
-    const Task task = LoadTask(o->task);
+    const Task task = ReadTask(o->task, flags);
     OutputRules rules;
     rules.force = o->force;
     AddSources(rules, {StatesOf(std::vector<std::filesystem::path>{o->task, o->answers})});

@@ -133,18 +133,31 @@ std::function<int()> AddTask(CommandLine& command, CommonFlags& flags) {
     TryOptions trial;
   };
   auto o = std::make_shared<Options>();
-  command
-      .Option("ACTION", o->action,
-              "check: validate, line and field of every mistake; show: what is in it; try: what its checks read from "
-              "an answer, and why it passes or fails")
-      .Required()
-      .OneOf({"check", "show", "try"});
-  command.Option("TASK", o->path, "task file (JSON lines)").Required();
+  // A command of its own, with flags that the others do not have: so neither ACTION nor TASK is required of it.
+  auto captures = std::make_shared<bool>(false);
+  CommandLine& below = command.Command("capture", "make a task of real traffic: a recording proxy, or request logs",
+                                       [captures] { *captures = true; });
+  const std::function<int()> capture = AddCapture(below, flags);
+  Flag action = command
+                    .Option("ACTION", o->action,
+                            "check: validate, line and field of every mistake; show: what is in it; try: what its "
+                            "checks read from an answer, and why it passes or fails")
+                    .OneOf({"check", "show", "try"});
+  Flag task = command.Option("TASK", o->path, "task file (JSON lines)");
   Flag id = command.Option("--id", o->trial.id, "try: the example that is answered");
   Flag answer = command.Text("--answer", o->trial.answer, "try: the answer, as the model wrote it");
   Flag file = command.Option("--answer-file", o->trial.answer_file, "try: the same from a file; -: standard input");
   answer.Excludes(file);
-  return [o, id, answer, file, &flags] {
+  return [o, id, answer, file, action, task, captures, capture, &flags] {
+    if (*captures && (action.given() || task.given() || id.given() || answer.given() || file.given())) {
+      PrintError("task capture: expected its own flags, see assay task capture --help");
+      return static_cast<int>(kUsage);
+    }
+    if (*captures) return capture();
+    if (!action.given() || !task.given()) {
+      PrintError(action.given() ? "TASK is required" : "ACTION is required");
+      return static_cast<int>(kUsage);
+    }
     const bool given = id.given() || answer.given() || file.given();
     if (o->action == "try" ? !id.given() || (!answer.given() && !file.given()) : given) {
       PrintError(o->action == "try"
