@@ -61,8 +61,7 @@ const ExampleResult* FindExample(const ResultsById& by_id, const std::string& id
 std::string TokenizerHash(const Tokenizer& tokenizer) {
   Hasher hasher;
   for (const std::string& token : tokenizer.spec().tokens) hasher.AddText(token);
-  auto ids =
-      tokenizer.Encode("The quick brown fox, 12345 jumps\n\n  über 日本語 🙂 {\"a\": [1.5, null]}", true, true);
+  auto ids = tokenizer.Encode(kTokenizerProbe, true, true);
   hasher.Add(std::as_bytes(std::span(ids)));
   return hasher.Hex();
 }
@@ -72,6 +71,7 @@ RunHeader OriginOf(const Engine& engine, std::string_view preset) {
   RunHeader header;
   header.model = IdentityOf(model.checkpoint(), preset);
   header.tokenizer_hash = TokenizerHash(engine.tokenizer());
+  header.tokenizer_probe = PromptHash(engine.tokenizer().Encode(kTokenizerProbe, true));
   const std::string chat_template = engine.prompts().sources();
   header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
   header.prompts_by = model.checkpoint().container() == Container::kGguf ? "llama.cpp" : "transformers";

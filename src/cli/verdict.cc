@@ -14,6 +14,17 @@ void AddInOrder(CommandLine& command, bool& in_order) {
                  "recommend by the order given (best first) instead of from the largest file down");
 }
 
+void AddAllowDifference(CommandLine& command, bool& allow) {
+  command.Switch("--allow-difference", allow,
+                 "compare models whose prompts, templates or servers' settings differ; the report says what does");
+}
+
+void NoteAllowable(const std::vector<Comparison>& comparisons, const CommonFlags& flags) {
+  if (std::any_of(comparisons.begin(), comparisons.end(),
+                  [](const Comparison& comparison) { return comparison.differs && !comparison.comparable; }))
+    Note(flags, "the models were asked or are run differently: --allow-difference compares them all the same");
+}
+
 void AddFailOn(CommandLine& command, std::string& fail_on) {
   command
       .Option("--fail-on", fail_on, "which verdicts give a failing exit code: cracks (3), cant-tell (3 and 4), never")

@@ -17,6 +17,9 @@ void AddFailOn(CommandLine& command, std::string& fail_on);
 
 /// Adds --in-order (evidence/advice.h).
 void AddInOrder(CommandLine& command, bool& in_order);
+void AddAllowDifference(CommandLine& command, bool& allow);
+/// Says where the switch would help.
+void NoteAllowable(const std::vector<Comparison>& comparisons, const CommonFlags& flags);
 
 /// The worst verdict decides: 3 when a candidate cracks, else 4 when one cannot be told (or compared), else 0.
 /// --fail-on cracks makes 4 a 0, --fail-on never both.

@@ -14,6 +14,7 @@
 #include "evidence/noise.h"
 #include "evidence/parting.h"
 #include "evidence/repetition.h"
+#include "evidence/same_question.h"
 #include "statistics/exact_paired.h"
 
 namespace assay {
@@ -26,6 +27,15 @@ std::string Short(const std::string& hash) {
 /// Whom of the two something is true of; empty: of none.
 std::string Who(bool baseline, bool candidate) {
   return baseline && candidate ? "both models" : baseline ? "the baseline" : candidate ? "the candidate" : "";
+}
+
+/// What would make it a comparison of two things at once.
+void Differ(const std::string& what, Comparison& comparison) {
+  if (comparison.allow_difference)
+    comparison.notes.push_back("allowed to differ: " + what);
+  else
+    comparison.obstacles.push_back(what);
+  comparison.differs = true;
 }
 
 /// What the models' backends cannot do, and is not claimed therefore.
@@ -57,14 +67,26 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Compari
       comparison.obstacles.push_back(fmt::format("different {}: {} and {}", what, Short(left), Short(right)));
   };
   differ("task", a.task_hash, b.task_hash);
-  if (a.can.tokenize && b.can.tokenize) differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
-  if (a.can.render && b.can.render)
-    differ("chat template", a.template_hash, b.template_hash);
+  if (!a.tokenizer_hash.empty() && !b.tokenizer_hash.empty())
+    differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
+  else if (!a.tokenizer_probe.empty() && !b.tokenizer_probe.empty())
+    differ("tokenizer (its tokens of a fixed text)", a.tokenizer_probe, b.tokenizer_probe);
+  else if (a.can.tokenize && b.can.tokenize && a.server.is_null() && b.server.is_null())
+    differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
+  if (a.can.render && b.can.render && a.template_hash != b.template_hash)
+    Differ(fmt::format("different chat template: {} and {}", Short(a.template_hash), Short(b.template_hash)),
+           comparison);
   else if (!a.template_hash.empty() && !b.template_hash.empty() && a.template_hash != b.template_hash)
     comparison.notes.push_back(
         fmt::format("the chat templates are not the same text ({} and {}): the models may have "
                     "been asked differently",
                     Short(a.template_hash), Short(b.template_hash)));
+  for (const std::string& setting : SettingsThatDiffer(a, b))
+    Differ("the servers are run differently: " + setting, comparison);
+  if (a.template_variables != b.template_variables && !(a.can.tokenize && b.can.tokenize))
+    Differ(fmt::format("the chat template's variables were {} and {}", DumpJson(a.template_variables),
+                       DumpJson(b.template_variables)),
+           comparison);
   if (a.sampling != b.sampling)
     comparison.obstacles.push_back(
         fmt::format("different sampling: {} and {}", DumpJson(a.sampling), DumpJson(b.sampling)));
@@ -193,17 +215,78 @@ std::string OtherTemplateInput(const RunHeader& a, const RunHeader& b) {
   return text;
 }
 
+/// Examples by what is known of their prompts.
+struct Prompts {
+  std::vector<std::string> other, other_count, unknown;
+  bool tokens = false;  // of the first of `other` they are known, and differ in
+  std::string first;
+};
+
+void ComparePrompts(const RunHeader& a, const RunHeader& b, const std::vector<SamplePair>& samples, Prompts& prompts) {
+  const ExampleResult &baseline = *samples[0].baseline, &candidate = *samples[0].candidate;
+  if (!baseline.error.empty() || !candidate.error.empty()) return;  // it is left out
+  const SamePrompt same = IsSamePrompt(a, baseline, b, candidate);
+  if (same == SamePrompt::kNo) {
+    if (prompts.other.empty()) {
+      prompts.first = FirstDifference(baseline, candidate);
+      prompts.tokens = !prompts.first.empty() || (a.can.tokenize && b.can.tokenize);
+    }
+    prompts.other.push_back(baseline.id);
+  } else if (same == SamePrompt::kNotKnown) {
+    prompts.unknown.push_back(baseline.id);
+    if (baseline.prompt_tokens <= 0 || candidate.prompt_tokens <= 0 ||
+        baseline.prompt_tokens == candidate.prompt_tokens)
+      return;
+    if (prompts.other_count.empty())
+      prompts.first = fmt::format("{} tokens and {}", baseline.prompt_tokens, candidate.prompt_tokens);
+    prompts.other_count.push_back(baseline.id);
+  }
+}
+
+void TellPrompts(const RunHeader& a, const RunHeader& b, const Prompts& prompts, Comparison& comparison) {
+  const std::string why = OtherTemplateInput(a, b);
+  // The same messages, template and vocabulary: what differs is what each engine makes of them, and what ships.
+  const bool engines = why.empty() && !a.prompts_by.empty() && !b.prompts_by.empty() && a.prompts_by != b.prompts_by;
+  const size_t all = comparison.pairs.size();
+  if (!prompts.other.empty()) {
+    const std::string first = prompts.first.empty() ? "" : fmt::format("; in {} {}", prompts.other[0], prompts.first);
+    if (engines)
+      comparison.notes.push_back(
+          fmt::format("prompt tokens of {} of {} examples differ, as {} (baseline) and {} (candidate) make them of the "
+                      "same messages: {}{}",
+                      prompts.other.size(), all, a.prompts_by, b.prompts_by, Listed(prompts.other), first));
+    else
+      Differ(fmt::format("the models {} in examples {}{}{}",
+                         prompts.tokens ? "saw different prompt tokens" : "were asked differently",
+                         Listed(prompts.other), first, why),
+             comparison);
+  }
+  if (!prompts.other_count.empty()) {
+    const std::string what = fmt::format(
+        "{} of {} prompts have another number of tokens for the candidate than for the baseline (in {} {}), so the "
+        "models did not see the same: {}{}",
+        prompts.other_count.size(), all, prompts.other_count[0], prompts.first, Listed(prompts.other_count), why);
+    if (engines || a.prompts_by.empty() || b.prompts_by.empty())
+      comparison.notes.push_back(what);
+    else
+      Differ(what, comparison);
+  }
+  // Where no prompt is known the notes on what the models can do say so.
+  if (!prompts.unknown.empty() && a.can.tokenize && b.can.tokenize)
+    comparison.notes.push_back(fmt::format("of {} of {} examples the prompt tokens are not known: {}",
+                                           prompts.unknown.size(), all, Listed(prompts.unknown)));
+}
+
 /// Fills pairs and excluded; what keeps examples from pairing becomes an obstacle.
 void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
             Comparison& comparison) {
   const AnswersById answers = ById(baseline, "baseline", comparison), others = ById(candidate, "candidate", comparison);
   std::unordered_map<std::string, const Displacement*> moved;
   for (const Displacement& item : displacement) moved.emplace(item.id, &item);
-  std::vector<std::string> missing, uneven, other_prompt;
+  std::vector<std::string> missing, uneven;
+  Prompts prompts;
   std::set<std::string> seen;
   const auto samples = static_cast<size_t>(baseline.header.samples);
-  // Hashes of tokens and of what was sent have nothing in common; the task's examples have.
-  const bool tokens = baseline.header.can.tokenize, alike = tokens == candidate.header.can.tokenize;
   std::vector<std::string> torn;  // between two clusters
   std::unordered_map<std::string_view, int64_t> asked;
   for (const ExampleResult& result : baseline.examples)
@@ -219,10 +302,7 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
     }
     if (pair.samples.size() < samples && baseline.header.samples == candidate.header.samples)
       uneven.push_back(result.id);
-    if (alike && std::any_of(pair.samples.begin(), pair.samples.end(), [](const SamplePair& sample) {
-          return sample.baseline->prompt_hash != sample.candidate->prompt_hash;
-        }))
-      other_prompt.push_back(result.id);
+    ComparePrompts(baseline.header, candidate.header, pair.samples, prompts);
     pair.id = result.id;
     pair.slice = result.slice;
     const std::string& other_cluster = pair.samples[0].candidate->cluster;
@@ -244,20 +324,7 @@ void PairUp(const RunRecord& baseline, const RunRecord& candidate, std::span<con
   if (!torn.empty()) comparison.obstacles.push_back("the runs put examples into different clusters: " + Listed(torn));
   if (!uneven.empty())
     comparison.obstacles.push_back(fmt::format("not all {} samples are there of examples {}", samples, Listed(uneven)));
-  if (!other_prompt.empty()) {
-    const RunHeader &a = baseline.header, &b = candidate.header;
-    const std::string why = OtherTemplateInput(a, b);
-    // The same messages, template and vocabulary: what differs is what each engine makes of them, and what ships.
-    if (why.empty() && !a.prompts_by.empty() && !b.prompts_by.empty() && a.prompts_by != b.prompts_by)
-      comparison.notes.push_back(
-          fmt::format("prompt tokens of {} of {} examples differ, as {} (baseline) and {} (candidate) make them of the "
-                      "same messages: {}",
-                      other_prompt.size(), comparison.pairs.size(), a.prompts_by, b.prompts_by, Listed(other_prompt)));
-    else
-      comparison.obstacles.push_back(fmt::format("the models {} in examples {}{}",
-                                                 tokens ? "saw different prompt tokens" : "were asked differently",
-                                                 Listed(other_prompt), why));
-  }
+  TellPrompts(baseline.header, candidate.header, prompts, comparison);
   if (comparison.pairs.empty()) comparison.obstacles.push_back("the runs share no example");
   const size_t excluded = comparison.excluded.size(), total = comparison.pairs.size();
   if (static_cast<double>(excluded) > kMaxErrorShare * static_cast<double>(total))
@@ -429,6 +496,7 @@ Comparison CompareWith(Jury& jury, const RunRecord& baseline, const RunRecord& c
   comparison.candidate = candidate.header.model.format;
   comparison.margin = rules.margin;
   comparison.level = rules.level;
+  comparison.allow_difference = rules.allow_difference;
   CheckHeaders(baseline, candidate, comparison);
   CheckPlan(baseline, candidate, rules, comparison);
   PairUp(baseline, candidate, displacement, comparison);
@@ -440,8 +508,9 @@ Comparison CompareWith(Jury& jury, const RunRecord& baseline, const RunRecord& c
 
 }  // namespace
 
-Comparison PairRuns(const RunRecord& baseline, const RunRecord& candidate) {
+Comparison PairRuns(const RunRecord& baseline, const RunRecord& candidate, bool allow_difference) {
   Comparison comparison;
+  comparison.allow_difference = allow_difference;
   CheckHeaders(baseline, candidate, comparison);
   PairUp(baseline, candidate, {}, comparison);
   comparison.comparable = comparison.obstacles.empty();
@@ -458,7 +527,8 @@ Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::s
 
 std::vector<Comparison> Judge(const CheckRecord& record) {
   Jury jury;
-  const Rules rules = RulesOf(record.baseline.run.header, record.margin);
+  Rules rules = RulesOf(record.baseline.run.header, record.margin);
+  rules.allow_difference = record.allow_difference;
   std::vector<Comparison> comparisons;
   for (const Arm& arm : record.candidates) {
     comparisons.push_back(CompareWith(jury, record.baseline.run, arm.run, arm.displacement, rules));

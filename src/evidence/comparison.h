@@ -127,6 +127,8 @@ struct Comparison {
   std::string baseline, candidate;  // format names
   double margin = 0;                // points
   double level = kLevel;            // one-sided, of every test
+  bool allow_difference = false;    // what the command line allows to differ is noted, and no obstacle
+  bool differs = false;             // something does that it may allow
   bool comparable = false;
   std::vector<std::string> obstacles;  // why not comparable; empty otherwise
   std::vector<std::string> notes;      // what a reader should know about a valid comparison
@@ -143,13 +145,15 @@ struct Rules {
   double margin = kDefaultMargin;  // points
   double level = kLevel;
   bool margin_given = false;  // on the command line, whatever the task says
+  /// Compare models that were asked differently, or servers that are run differently: it is noted.
+  bool allow_difference = false;
 };
 /// The rules of runs with this header. `margin`: the command line's, 0 for none. Throws Error{kInvalid} for a margin
 /// that is none.
 Rules RulesOf(const RunHeader& header, double margin);
 
 /// Whether two runs can be compared, and their pairs; nothing is judged. The runs must outlive it.
-Comparison PairRuns(const RunRecord& baseline, const RunRecord& candidate);
+Comparison PairRuns(const RunRecord& baseline, const RunRecord& candidate, bool allow_difference = false);
 /// When the runs are not comparable the counts and pairs are still filled where ids match, but nothing is judged.
 Comparison Compare(const RunRecord& baseline, const RunRecord& candidate, std::span<const Displacement> displacement,
                    const Rules& rules);

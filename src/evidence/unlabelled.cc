@@ -195,7 +195,7 @@ void JudgeUnlabelled(const RunRecord& baseline, const RunRecord& candidate, cons
   if (baseline.examples.empty() && candidate.examples.empty()) return;
   Unlabelled& found = comparison.unlabelled.emplace();
   found.file = baseline.header.task_name;
-  const Comparison pairs = PairRuns(baseline, candidate);
+  const Comparison pairs = PairRuns(baseline, candidate, comparison.allow_difference);
   found.obstacles = pairs.obstacles;
   found.errors = static_cast<int64_t>(pairs.excluded.size());
   // A gain of one answer in eight would make up for an example that is lost whole.

@@ -73,6 +73,7 @@ void Members(auto& json, MaybeConst<CheckRecord> auto& record) {
   json.Member("task_name", record.task_name);
   json.Member("text_name", record.text_name);
   json.Member("margin", record.margin);
+  json.Optional("allow_difference", record.allow_difference);
   json.Member("as_given", record.as_given);
   json.Required("examples", record.examples);
   json.Required("baseline", record.baseline);

@@ -84,6 +84,7 @@ struct CheckRecord {
   std::string build, machine, task_name;
   std::string text_name;              // the file behind perplexity and KL; empty: none
   double margin = 0;                  // points, from the command line; 0: the task's
+  bool allow_difference = false;      // models that were asked or are served differently are compared all the same
   bool as_given = false;              // candidates are walked in the order given, not from the largest file down
   std::vector<ExampleText> examples;  // in task order
   std::vector<AnswerLabel> labels;    // of answers to the unlabelled prompts

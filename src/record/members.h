@@ -42,6 +42,7 @@ void Members(auto& json, MaybeConst<RunHeader> auto& header) {
   json.Expect(header.samples >= 1 && header.samples <= kMostSamples, "samples", "expected 1 to {}, found {}",
               kMostSamples, header.samples);
   json.Member("tokenizer_hash", header.tokenizer_hash);
+  json.Optional("tokenizer_probe", header.tokenizer_probe);
   json.Member("template_hash", header.template_hash);
   json.Optional("prompts_by", header.prompts_by);
   json.Member("sampling", header.sampling);
@@ -74,6 +75,7 @@ void Members(auto& json, MaybeConst<ExampleResult> auto& result) {
   json.Expect(result.sample >= 0 && result.sample < kMostSamples, "sample", "expected 0 to {}, found {}",
               kMostSamples - 1, result.sample);
   json.Member("prompt_hash", result.prompt_hash);
+  json.Optional("prompt_ids", result.prompt_ids);
   json.Member("prompt_tokens", result.prompt_tokens);
   json.Optional("prompt_remarks", result.prompt_remarks);
   json.Required("answer", result.answer);

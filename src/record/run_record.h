@@ -17,6 +17,10 @@
 namespace assay {
 
 inline constexpr int kRunRecordVersion = 1;
+/// A text on which tokenizers differ. Its tokens, with nothing before or behind them, tell one from another where the
+/// vocabulary cannot be seen.
+inline constexpr std::string_view kTokenizerProbe =
+    "The quick brown fox, 12345 jumps\n\n  über 日本語 🙂 {\"a\": [1.5, null]}";
 /// Most answers to one example.
 inline constexpr int64_t kMostSamples = 64;
 
@@ -32,17 +36,18 @@ struct ModelIdentity {
 struct RunHeader {
   int version = kRunRecordVersion;
   ModelIdentity model;
-  std::string task_name;       // file name
-  std::string task_hash;       // XXH3-128 of the canonical examples
-  double margin = 0;           // points, stated in the task; 0: none
-  std::vector<int64_t> looks;  // numbers of examples at which the task is to be judged, rising; empty: once
-  int64_t samples = 1;         // answers to each example, each with a seed of its own
-  std::string tokenizer_hash;  // ids of a fixed probe text and vocabulary; empty: not known
-  std::string template_hash;   // chat template source; empty: none used, or not known
-  std::string prompts_by;      // whose rules make prompts of messages: "transformers" | "llama.cpp"; empty: unknown
-  Json sampling;               // defaults of the run
-  std::string now;             // what the template's clock said, "2026-05-01T12:30:00"; empty: it reads none
-  Json template_variables;     // given to every chat template of the run; null for none
+  std::string task_name;        // file name
+  std::string task_hash;        // XXH3-128 of the canonical examples
+  double margin = 0;            // points, stated in the task; 0: none
+  std::vector<int64_t> looks;   // numbers of examples at which the task is to be judged, rising; empty: once
+  int64_t samples = 1;          // answers to each example, each with a seed of its own
+  std::string tokenizer_hash;   // ids of a fixed probe text and vocabulary; empty: not known
+  std::string tokenizer_probe;  // of the tokens of kTokenizerProbe; empty: not known
+  std::string template_hash;    // chat template source; empty: none used, or not known
+  std::string prompts_by;       // whose rules make prompts of messages: "transformers" | "llama.cpp"; empty: unknown
+  Json sampling;                // defaults of the run
+  std::string now;              // what the template's clock said, "2026-05-01T12:30:00"; empty: it reads none
+  Json template_variables;      // given to every chat template of the run; null for none
   std::vector<std::string> generation_remarks;  // what the model's file states about answers and is not applied
   std::string arithmetic;                       // "reference" | "deployed"
   std::string build;                            // version and compiler
@@ -67,9 +72,10 @@ struct CheckResult {
 /// One answer to one example.
 struct ExampleResult {
   std::string id, slice, cluster;
-  int64_t index = -1;       // place in the task; a record that is read back is sorted by it, then by sample
-  int64_t sample = 0;       // from 0 to less than RunHeader::samples
-  std::string prompt_hash;  // of the prompt's token ids; of what was sent where they are not known
+  int64_t index = -1;               // place in the task; a record that is read back is sorted by it, then by sample
+  int64_t sample = 0;               // from 0 to less than RunHeader::samples
+  std::string prompt_hash;          // of the prompt's token ids; of what was sent where they are not known
+  std::vector<int32_t> prompt_ids;  // of the first sample; empty: not known
   int64_t prompt_tokens = 0;
   std::vector<std::string> prompt_remarks;  // how the chat was fitted to its template, and what that leaves out
   std::string answer;                       // raw text, special tokens left out

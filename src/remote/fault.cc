@@ -32,6 +32,8 @@ std::string_view FaultName(Fault fault) {
       return "too long";
     case Fault::kOtherModel:
       return "another model";
+    case Fault::kOtherPrompt:
+      return "another prompt";
     case Fault::kKeyInAnswer:
       return "key in the answer";
   }

@@ -20,6 +20,7 @@ enum class Fault {
   kTruncated,      // the server cut the answer short of the tokens that were asked for
   kTooLong,        // more than was asked for
   kOtherModel,     // another model answered
+  kOtherPrompt,    // the server counts other tokens of the prompt than it told: it cut it, or put something into it
   kKeyInAnswer,    // the answer holds the API key: it is not kept
 };
 

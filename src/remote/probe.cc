@@ -3,30 +3,22 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json_member.h"
 #include "base/strings.h"
 #include "dialect/answer_text.h"
+#include "record/run_record.h"
+#include "remote/native/prompt_tokens.h"
+#include "remote/native/told_facts.h"
 
 namespace assay {
 namespace {
 
 constexpr size_t kMostOffered = 1000;  // kept of a list of models
-
-std::string TextAt(const Json& object, std::string_view key) {
-  const Json* value = FindMember(object, key);
-  return value && value->is_string() ? CutAt(ValidUtf8(value->get<std::string>()), 500) : "";
-}
-int64_t CountAt(const Json& object, std::string_view key) {
-  const Json* value = FindMember(object, key);
-  return value && value->is_number_integer() ? std::max<int64_t>(0, value->get<int64_t>()) : 0;
-}
-void TakeTemplate(const Json& object, std::string_view key, ServerFacts& facts) {
-  const Json* value = FindMember(object, key);
-  if (value && value->is_string()) facts.template_hash = HashHex(value->get<std::string>());
-}
+constexpr std::string_view kStory = "Tell me a very short story about a fox and a lighthouse.";
 
 class Probing {
  public:
@@ -35,10 +27,12 @@ class Probing {
   ServerFacts Go() {
     facts_.url = asker_.address().url;
     ChooseModel();
-    FindKind();
+    TakeToldFacts(asker_, entry_, facts_, progress_);
     FindCompletions();
     FindSameness();
     if (facts_.chats) FindTools();
+    if (facts_.chats) FindSchema();
+    FindTokenizer();
     Remark();
     if (asker_.HoldsKey(ToJson(facts_)))
       Fail(ErrorKind::kUnsupported,
@@ -80,65 +74,6 @@ class Probing {
     return asker_.WithoutKey(std::move(text));
   }
 
-  void FindKind() {
-    const std::string owner = TextAt(entry_, "owned_by");
-    if (const auto props = asker_.Fetch("/props", progress_);
-        props && FindMember(*props, "default_generation_settings")) {
-      facts_.kind = ServerKind::kLlamaServer;
-      facts_.version = TextAt(*props, "build_info");
-      facts_.weights = TextAt(*props, "model_path");
-      facts_.context = CountAt(*FindMember(*props, "default_generation_settings"), "n_ctx");
-      TakeTemplate(*props, "chat_template", facts_);
-      if (const Json* meta = FindMember(entry_, "meta")) {
-        facts_.weight_bytes = static_cast<uint64_t>(CountAt(*meta, "size"));
-        facts_.parameters = static_cast<uint64_t>(CountAt(*meta, "n_params"));
-      }
-    } else if (const auto tags = asker_.Fetch("/api/version", progress_); tags && FindMember(*tags, "version")) {
-      facts_.kind = ServerKind::kOllama;
-      facts_.version = TextAt(*tags, "version");
-      FindOllama();
-    } else if (const auto info = asker_.Fetch("/get_model_info", progress_); info && FindMember(*info, "model_path")) {
-      facts_.kind = ServerKind::kSglang;
-      facts_.weights = TextAt(*info, "model_path");
-      if (const auto server = asker_.Fetch("/get_server_info", progress_)) {
-        facts_.version = TextAt(*server, "version");
-        facts_.context = CountAt(*server, "context_length");
-      }
-    } else if (const auto version = asker_.Fetch("/version", progress_);
-               version && FindMember(*version, "version") && (owner == "vllm" || FindMember(entry_, "max_model_len"))) {
-      facts_.kind = ServerKind::kVllm;
-      facts_.version = TextAt(*version, "version");
-      facts_.weights = TextAt(entry_, "root");
-    } else if (owner == "me") {
-      if (const auto page = asker_.Fetch("/openapi.json", progress_))
-        if (const Json* about = FindMember(*page, "info");
-            about && TextAt(*about, "title").find("llama.cpp") != std::string::npos) {
-          facts_.kind = ServerKind::kLlamaCppPython;
-          facts_.version = TextAt(*about, "version");
-        }
-    }
-    if (facts_.context == 0) facts_.context = CountAt(entry_, "max_model_len");
-  }
-
-  void FindOllama() {
-    if (const auto tags = asker_.Fetch("/api/tags", progress_))
-      if (const Json* models = FindMember(*tags, "models"); models && models->is_array())
-        for (const Json& model : *models)
-          if (TextAt(model, "name") == facts_.model || TextAt(model, "model") == facts_.model) {
-            facts_.weights = TextAt(model, "digest");
-            facts_.weight_bytes = static_cast<uint64_t>(CountAt(model, "size"));
-          }
-    if (const auto shown = asker_.Fetch("/api/show", progress_, {{"model", facts_.model}})) {
-      TakeTemplate(*shown, "template", facts_);
-      // The context of an Ollama model is what its parameters say, not what the model could take.
-      const std::string parameters = TextAt(*shown, "parameters");
-      for (const std::string& line : Split(parameters, '\n')) {
-        const std::string_view words = Trim(line);
-        if (words.starts_with("num_ctx")) facts_.context = std::atoll(std::string(Trim(words.substr(7))).c_str());
-      }
-    }
-  }
-
   /// A short question in both forms.
   CompletionRequest ChatAsk(std::string_view text, const Sampling& sampling, const Json& more = Json::object()) const {
     CompletionRequest ask{"/v1/chat/completions", Words(sampling), sampling.max_tokens};
@@ -153,8 +88,9 @@ class Probing {
     return ask;
   }
   Json Words(const Sampling& sampling) const {
-    Json body = {{"model", facts_.model}, {"stream", true}, {"stream_options", {{"include_usage", true}}}};
-    body.update(SamplingWords(facts_.kind, sampling));
+    Json body = {{"model", facts_.model}};
+    body.update(StreamWords(facts_.kind));
+    body.update(SamplingWords(facts_.kind, sampling, facts_.context));
     return body;
   }
   CompletionRequest AskIn(std::string_view text, const Sampling& sampling) const {
@@ -168,8 +104,8 @@ class Probing {
   void FindCompletions() {
     Sampling few;
     few.max_tokens = 8;
-    const RemoteAnswer chat = asker_.AskOne(ChatAsk("Say hello.", few), progress_);
-    const RemoteAnswer text = asker_.AskOne(TextAsk("Once upon a time", few), progress_);
+    const CompletionRequest ask_chat = ChatAsk("Say hello.", few), ask_text = TextAsk("Once upon a time", few);
+    const RemoteAnswer chat = asker_.AskOne(ask_chat, progress_), text = asker_.AskOne(ask_text, progress_);
     facts_.chats = Answered(chat);
     facts_.completes = Answered(text);
     if (!facts_.chats && !facts_.completes)
@@ -179,6 +115,9 @@ class Probing {
     const RemoteAnswer& seen = facts_.chats ? chat : text;
     facts_.answers_as = seen.model;
     facts_.counts = seen.answer.prompt_tokens > 0;
+    facts_.reasons = !chat.answer.reasoning.empty();
+    facts_.tells_chat_tokens = facts_.chats && TellsTokens(ask_chat, chat, "a chat");
+    facts_.tells_text_tokens = facts_.completes && TellsTokens(ask_text, text, "a plain prompt");
     if (!facts_.chats) facts_.remarks.push_back("it takes no chats: " + chat.answer.error);
     const Json want = facts_.chats ? Json{{"logprobs", true}, {"top_logprobs", 1}} : Json{{"logprobs", 1}};
     const RemoteAnswer with = asker_.AskOne(
@@ -186,9 +125,20 @@ class Probing {
     facts_.logprobs = with.fault == Fault::kNone && with.logprobs;
   }
 
+  /// Whether its own calls tell as many tokens of a prompt as it counts when it answers.
+  bool TellsTokens(const CompletionRequest& ask, const RemoteAnswer& reading, std::string_view what) {
+    const auto ids = PromptTokens(asker_, facts_.kind, ask.body, progress_);
+    if (!ids || ids->empty()) return false;
+    const int64_t counted = reading.answer.prompt_tokens;
+    if (counted <= 0 || std::ssize(*ids) == counted) return true;
+    facts_.remarks.push_back(fmt::format("its own calls tell {} tokens of {} where it counts {}: they are not believed",
+                                         ids->size(), what, counted));
+    return false;
+  }
+
   std::string Said(const Sampling& sampling) {
-    const RemoteAnswer reading =
-        asker_.AskOne(AskIn("Tell me a very short story about a fox and a lighthouse.", sampling), progress_);
+    const RemoteAnswer reading = asker_.AskOne(AskIn(kStory, sampling), progress_);
+    facts_.reasons = facts_.reasons || !reading.answer.reasoning.empty();
     return reading.fault == Fault::kNone ? reading.answer.reasoning + reading.answer.text : "";
   }
 
@@ -224,7 +174,8 @@ class Probing {
                                          {"required", Json::array({"city"})}}}}}}});
     constexpr std::string_view kQuestion = "What is the weather in Oslo?";
     const RemoteAnswer plain = asker_.AskOne(ChatAsk(kQuestion, few), progress_);
-    const RemoteAnswer with = asker_.AskOne(ChatAsk(kQuestion, call, {{"tools", tools}}), progress_);
+    const CompletionRequest ask_with = ChatAsk(kQuestion, call, {{"tools", tools}});
+    const RemoteAnswer with = asker_.AskOne(ask_with, progress_);
     facts_.takes_tools = Answered(with);
     facts_.calls = with.fault == Fault::kNone && !with.answer.tool_calls.is_null();
     if (!*facts_.takes_tools) facts_.remarks.push_back("it refuses chats with tools: " + with.answer.error);
@@ -233,11 +184,43 @@ class Probing {
         system.body["messages"].begin(),
         Json{{"role", "system"}, {"content", "You are the keeper of the northern lighthouse."}});
     const RemoteAnswer kept = asker_.AskOne(system, progress_);
+    facts_.tells_chat_tokens = facts_.tells_chat_tokens && TellsTokens(system, kept, "a chat with a system message") &&
+                               (!*facts_.takes_tools || TellsTokens(ask_with, with, "a chat with tools"));
     const int64_t base = plain.answer.prompt_tokens;
     if (base <= 0) return;
     if (with.answer.prompt_tokens > 0) facts_.sees_tools = with.answer.prompt_tokens > base;
     // A system message replaces a default one, which may be longer: only no change at all tells.
     if (kept.answer.prompt_tokens > 0) facts_.sees_system = kept.answer.prompt_tokens != base;
+  }
+
+  /// A schema that a story does not obey by itself.
+  void FindSchema() {
+    Sampling some;
+    some.max_tokens = 48;
+    const Json schema = {{"type", "object"},
+                         {"properties", {{"lamp", {{"enum", Json::array({"red", "green"})}}}}},
+                         {"required", Json::array({"lamp"})},
+                         {"additionalProperties", false}};
+    const RemoteAnswer reading =
+        asker_.AskOne(ChatAsk(kStory, some, {{"response_format", ResponseFormat(schema)}}), progress_);
+    const std::string said(Trim(reading.answer.text));
+    if (!Answered(reading)) {
+      facts_.holds_schema = false;
+    } else if (!said.empty()) {
+      try {
+        const Json json = ParseJson(said, "the answer");
+        const Json* lamp = json.size() == 1 ? FindMember(json, "lamp") : nullptr;
+        facts_.holds_schema = lamp && (*lamp == "red" || *lamp == "green");
+      } catch (const Error&) {
+        // What was cut may still be the beginning of an object.
+        if (reading.answer.finish != "length" || said[0] != '{') facts_.holds_schema = false;
+      }
+    }
+  }
+
+  void FindTokenizer() {
+    const auto ids = TextTokens(asker_, facts_.kind, facts_.model, std::string(kTokenizerProbe), progress_);
+    if (ids && !ids->empty()) facts_.tokenizer_probe = HashHex(std::as_bytes(std::span(*ids)));
   }
 
   void Remark() {
@@ -254,6 +237,11 @@ class Probing {
            "its prompt does not change with a system message: its chat template leaves it out");
     remark(!facts_.counts, "it does not count tokens: an answer that it cuts short or lets run on is not noticed");
     remark(facts_.context == 0, "it does not tell its context: a prompt that it cuts is not noticed");
+    if (const Json* grammar = FindMember(facts_.settings, "grammar"); grammar && *grammar != "")
+      remark(true, "it holds every answer to a grammar of its own");
+    if (const Json* chain = FindMember(facts_.settings, "samplers"); chain && chain->is_array())
+      remark(std::find(chain->begin(), chain->end(), "temperature") == chain->end(),
+             "it is run without the sampler \"temperature\": answers are drawn, whatever is asked");
     remark(facts_.kind == ServerKind::kUnknown,
            "it is of no kind that is known here: top_k, min_p and the repetition penalty are its own");
     remark(facts_.kind == ServerKind::kOllama, "top_k, min_p and the repetition penalty are those of its Modelfile");
@@ -266,51 +254,6 @@ class Probing {
 };
 
 }  // namespace
-
-std::string ServerFacts::title() const {
-  return fmt::format("{}{} at {}", ServerKindName(kind), version.empty() ? "" : " " + version, url);
-}
-
-Capabilities ServerFacts::can() const {
-  // One request after another gave the same: beside others, in a batch, it may not.
-  return {.tokenize = false,
-          .render = false,
-          .score = false,
-          .seeds = seeds == true,
-          .same_bits = false,
-          .reads_calls = true};
-}
-
-Json ToJson(const ServerFacts& facts) {
-  Json json = {{"url", facts.url}, {"model", facts.model}, {"kind", ServerKindName(facts.kind)}};
-  auto text = [&](const char* name, const std::string& value) {
-    if (!value.empty()) json[name] = value;
-  };
-  auto maybe = [&](const char* name, std::optional<bool> value) {
-    if (value) json[name] = *value;
-  };
-  text("version", facts.version);
-  json["offered"] = facts.offered;
-  text("answers_as", facts.answers_as);
-  text("weights", facts.weights);
-  if (facts.weight_bytes) json["weight_bytes"] = facts.weight_bytes;
-  if (facts.parameters) json["parameters"] = facts.parameters;
-  if (facts.context) json["context"] = facts.context;
-  text("template_hash", facts.template_hash);
-  json["chats"] = facts.chats;
-  json["completes"] = facts.completes;
-  json["counts_tokens"] = facts.counts;
-  maybe("takes_tools", facts.takes_tools);
-  maybe("sees_tools", facts.sees_tools);
-  maybe("sees_system", facts.sees_system);
-  json["calls"] = facts.calls;
-  json["logprobs"] = facts.logprobs;
-  maybe("seeds", facts.seeds);
-  json["same_twice"] = facts.same_twice;
-  json["drew"] = facts.drew;
-  if (!facts.remarks.empty()) json["remarks"] = facts.remarks;
-  return json;
-}
 
 ServerFacts ProbeServer(Asker& asker, Progress& progress) {
   return Probing(asker, progress).Go();

@@ -2,8 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "base/strings.h"
+#include "remote/cut_context.h"
+#include "remote/native/prompt_tokens.h"
 #include "statistics/summary.h"
 #include "system/machine.h"
 
@@ -11,6 +16,7 @@ namespace assay {
 namespace {
 
 constexpr int64_t kMostTopLogprobs = 20;  // OpenAI's limit, and vLLM's by default
+constexpr size_t kShortQuestion = 512;    // bytes that fit into any context
 
 /// Members of two objects; `over` wins.
 Json Merged(const Json& under, const Json& over) {
@@ -30,6 +36,8 @@ Json Deployment(const ServerFacts& facts) {
           {"parameters", facts.parameters},
           {"context", facts.context},
           {"chat template", facts.template_hash},
+          {"tokens of a text", facts.tokenizer_probe},
+          {"settings", facts.settings},
           {"tools in the prompt", facts.sees_tools ? Json(*facts.sees_tools) : Json(nullptr)},
           {"system message in the prompt", facts.sees_system ? Json(*facts.sees_system) : Json(nullptr)}};
 }
@@ -74,6 +82,9 @@ RemoteBackend::RemoteBackend(Probed probed, const ServerAccess& access, const Re
     : options_(options), asker_(probed.address, access), facts_(std::move(probed.facts)) {
   if (!options_.template_variables.is_null() && !TakesTemplateVariables(facts_.kind))
     Fail(ErrorKind::kUnsupported, "--chat-template-kwargs: {} is not known to take them", facts_.title());
+  if (options_.hold_schema && facts_.holds_schema == false)
+    Fail(ErrorKind::kUnsupported, "--hold-schema: {} does not hold an answer to the schema in response_format",
+         facts_.title());
 }
 
 Capabilities RemoteBackend::can() const {
@@ -87,6 +98,41 @@ int64_t RemoteBackend::most_top_logprobs() const {
 }
 
 Prompt RemoteBackend::Prepare(const Question& question) const {
+  RequireAskable(question);
+  const std::string key = DumpJson(ToJson(question));
+  Prompt prompt;
+  if (const auto told = prompt_ids_.find(key); told != prompt_ids_.end()) prompt.ids = told->second;
+  if (const auto said = prompt_remarks_.find(key); said != prompt_remarks_.end())
+    prompt.remarks.push_back(said->second);
+  return prompt;
+}
+
+void RemoteBackend::Announce(std::span<const Question> questions, Progress& progress) {
+  const Question* longest = nullptr;
+  size_t most = 0;
+  for (const Question& question : questions) {
+    try {
+      RequireAskable(question);
+    } catch (const Error&) {
+      continue;  // told where it is prepared
+    }
+    const std::string key = DumpJson(ToJson(question));
+    if (std::exchange(most, std::max(most, key.size())) < key.size()) longest = &question;
+    const bool chat = std::holds_alternative<Chat>(question);
+    if (prompt_ids_.count(key) || !(chat ? facts_.tells_chat_tokens : facts_.tells_text_tokens)) continue;
+    Request request{.question = question};
+    if (auto ids = PromptTokens(asker_, facts_.kind, AskFor(request).body, progress); ids && !ids->empty())
+      prompt_ids_.emplace(key, std::move(*ids));
+  }
+  // Where the tokens are known every answer shows whether all were read.
+  if (!longest || most < kShortQuestion || prompt_ids_.count(DumpJson(ToJson(*longest)))) return;
+  Request request{.question = *longest};
+  request.sampling.max_tokens = 1;
+  if (std::string remark = RequireWhole(asker_, facts_, AskFor(request), progress); !remark.empty())
+    prompt_remarks_[DumpJson(ToJson(*longest))] = std::move(remark);
+}
+
+void RemoteBackend::RequireAskable(const Question& question) const {
   const auto refuse = [&](std::string_view what) { Fail(ErrorKind::kUnsupported, "{} {}", facts_.title(), what); };
   if (const auto* chat = std::get_if<Chat>(&question)) {
     if (!facts_.chats) refuse("takes no chats");
@@ -106,7 +152,6 @@ Prompt RemoteBackend::Prepare(const Question& question) const {
     if (std::holds_alternative<std::vector<int32_t>>(question) && !TakesIds(facts_.kind))
       refuse("is not known to take tokens");
   }
-  return {};
 }
 
 CompletionRequest RemoteBackend::AskFor(const Request& request) const {
@@ -125,9 +170,7 @@ CompletionRequest RemoteBackend::AskFor(const Request& request) const {
     if (const Json variables = Merged(options_.template_variables, chat->template_variables); !variables.is_null())
       ask.body["chat_template_kwargs"] = variables;
     if (options_.hold_schema && !chat->response_schema.is_null())
-      ask.body["response_format"] = {
-          {"type", "json_schema"},
-          {"json_schema", {{"name", "answer"}, {"strict", true}, {"schema", chat->response_schema}}}};
+      ask.body["response_format"] = ResponseFormat(chat->response_schema);
   } else {
     ask.path = "/v1/completions";
     if (const auto* text = std::get_if<std::string>(&request.question))
@@ -135,13 +178,17 @@ CompletionRequest RemoteBackend::AskFor(const Request& request) const {
     else
       ask.body["prompt"] = std::get<std::vector<int32_t>>(request.question);
   }
-  ask.body["stream"] = true;
-  ask.body["stream_options"] = {{"include_usage", true}};
-  ask.body.update(SamplingWords(facts_.kind, request.sampling));
+  ask.body.update(StreamWords(facts_.kind));
+  ask.body.update(SamplingWords(facts_.kind, request.sampling, facts_.context));
   if (request.top_logprobs > 0) {
-    const bool chat = std::holds_alternative<Chat>(request.question);
+    const auto* chat = std::get_if<Chat>(&request.question);
     ask.body["logprobs"] = chat ? Json(true) : Json(request.top_logprobs);
     if (chat) ask.body["top_logprobs"] = request.top_logprobs;
+    // llama-server tells them beside calls in whole answers alone.
+    if (chat && !chat->tools.is_null() && facts_.kind == ServerKind::kLlamaServer) {
+      ask.body["stream"] = false;
+      ask.body.erase("stream_options");
+    }
   }
   return ask;
 }
@@ -171,6 +218,12 @@ void RemoteBackend::Generate(std::span<const Request> requests, const std::funct
     asker_.AskAll(
         posed.size(), [&](size_t at) { return AskFor(requests[posed[at]]); },
         [&](size_t at, RemoteAnswer&& reading) {
+          const std::optional<Prompt>& prompt = requests[posed[at]].prompt;
+          const int64_t told = prompt ? std::ssize(prompt->ids) : 0, counted = reading.answer.prompt_tokens;
+          if (reading.fault == Fault::kNone && told > 0 && counted > 0 && told != counted)
+            reading =
+                Faulty(Fault::kOtherPrompt, fmt::format("the server counts {} tokens of a prompt that has {}{}",
+                                                        counted, told, counted < told ? ": is its context full?" : ""));
           if (reading.fault == Fault::kNone) {
             const auto tokens = static_cast<double>(reading.answer.answer_tokens);
             tokens_ += tokens;

@@ -2,6 +2,7 @@
 // A server as a backend: what an example says goes out as messages, tools and sampling parameters, each of them
 // explicit; what comes back is text, reasoning, calls, finish and usage.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ class RemoteBackend : public Backend {
   const ServerFacts& facts() const { return facts_; }
   Capabilities can() const override;
   int64_t most_top_logprobs() const override;
+  /// Asks for the tokens of all prompts where the server tells them; else whether it cuts the longest.
+  void Announce(std::span<const Question> questions, Progress& progress) override;
   Prompt Prepare(const Question& question) const override;
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override;
@@ -46,10 +49,14 @@ class RemoteBackend : public Backend {
   static Probed Probe(const ServerAddress& address, const ServerAccess& access, Progress& progress);
   RemoteBackend(Probed probed, const ServerAccess& access, const RemoteOptions& options);
   CompletionRequest AskFor(const Request& request) const;
+  /// Refuses what the server cannot be asked.
+  void RequireAskable(const Question& question) const;
 
   RemoteOptions options_;
   Asker asker_;
   ServerFacts facts_;
+  std::map<std::string, std::vector<int32_t>> prompt_ids_;  // by the question, as JSON
+  std::map<std::string, std::string> prompt_remarks_;
   std::vector<double> first_token_s_, tokens_per_s_;  // of answers
   double tokens_ = 0, busy_s_ = 0;
 };

@@ -1,6 +1,11 @@
 #include "remote/server_kind.h"
 
 namespace assay {
+namespace {
+
+constexpr int64_t kSomeContext = 1 << 16;  // where a server does not tell its own
+
+}  // namespace
 
 std::string_view ServerKindName(ServerKind kind) {
   switch (kind) {
@@ -20,7 +25,24 @@ std::string_view ServerKindName(ServerKind kind) {
   return "";
 }
 
-Json SamplingWords(ServerKind kind, const Sampling& sampling) {
+std::string_view PromptsBy(ServerKind kind) {
+  switch (kind) {
+    case ServerKind::kLlamaServer:
+      return "llama.cpp";
+    case ServerKind::kVllm:
+    case ServerKind::kSglang:
+      return "transformers";
+    case ServerKind::kLlamaCppPython:
+      return "llama-cpp-python";
+    case ServerKind::kOllama:
+      return "Ollama";
+    case ServerKind::kUnknown:
+      break;
+  }
+  return "";
+}
+
+Json SamplingWords(ServerKind kind, const Sampling& sampling, int64_t context) {
   Json words = {{"temperature", sampling.temperature},
                 {"top_p", sampling.top_p},
                 {"presence_penalty", 0},
@@ -38,15 +60,22 @@ Json SamplingWords(ServerKind kind, const Sampling& sampling) {
     case ServerKind::kLlamaServer:
       // A prompt that was read for another request gives other last bits than one that is read now.
       words["cache_prompt"] = false;
-      words["repeat_last_n"] = sampling.repetition_window > 0 ? sampling.repetition_window : -1;
+      // It has no word for "all" (-1 was one), and sets memory aside for as many as it is told.
+      words["repeat_last_n"] = sampling.repetition_penalty == 1 ? 0
+                               : sampling.repetition_window > 0 ? sampling.repetition_window
+                               : context > 0                    ? context
+                                                                : kSomeContext;
       words["typical_p"] = 1;
       words["dry_multiplier"] = 0;
       words["xtc_probability"] = 0;
       words["dynatemp_range"] = 0;
       words["mirostat"] = 0;
       words["top_n_sigma"] = -1;
+      words["adaptive_target"] = -1;
+      words["ignore_eos"] = false;
       [[fallthrough]];
     case ServerKind::kLlamaCppPython:
+      if (kind == ServerKind::kLlamaCppPython) words["mirostat_mode"] = 0;
       words["top_k"] = sampling.top_k;
       words["min_p"] = sampling.min_p;
       words["repeat_penalty"] = sampling.repetition_penalty;
@@ -56,6 +85,15 @@ Json SamplingWords(ServerKind kind, const Sampling& sampling) {
       break;
   }
   return words;
+}
+
+Json StreamWords(ServerKind kind) {
+  if (kind == ServerKind::kLlamaCppPython) return {{"stream", false}};
+  return {{"stream", true}, {"stream_options", {{"include_usage", true}}}};
+}
+
+Json ResponseFormat(const Json& schema) {
+  return {{"type", "json_schema"}, {"json_schema", {{"name", "answer"}, {"strict", true}, {"schema", schema}}}};
 }
 
 std::string Inexpressible(ServerKind kind, const Sampling& sampling) {
@@ -68,8 +106,10 @@ std::string Inexpressible(ServerKind kind, const Sampling& sampling) {
   add(!more && !greedy && sampling.top_k > 0, "top_k");
   add(!more && !greedy && sampling.min_p > 0, "min_p");
   add(!more && sampling.repetition_penalty != 1, "repetition_penalty");
-  add(kind != ServerKind::kLlamaServer && sampling.repetition_penalty != 1 && sampling.repetition_window > 0,
-      "repetition_window");
+  const bool own_window = kind == ServerKind::kLlamaCppPython;  // 64 tokens, or as it was started
+  add(kind != ServerKind::kLlamaServer && sampling.repetition_penalty != 1 &&
+          (own_window || sampling.repetition_window > 0),
+      own_window ? "repetition_penalty (over which tokens it goes is the server's own)" : "repetition_window");
   return what;
 }
 

@@ -107,6 +107,9 @@ class Backend {
   virtual Capabilities can() const = 0;
   /// Most of Request::top_logprobs that it can tell.
   virtual int64_t most_top_logprobs() const { return 0; }
+  /// The questions that Prepare will be asked about: a backend that must ask somebody else does so here. Throws where
+  /// none of them would be seen as it is.
+  virtual void Announce(std::span<const Question>, Progress&) {}
   /// What the model will see of a question. Throws when it cannot be posed: the chat template refuses it, or would hide
   /// tools, documents or the system message from the model; or the backend cannot do what it asks for.
   virtual Prompt Prepare(const Question&) const { return {}; }

@@ -90,12 +90,15 @@ class Run {
     RequireChance(task_, defaults_, header_.samples, can_);
     Leg leg(progress_, "answering " + task_.name, results_.size(), samples_ > 1 ? "answers" : "examples");
     TakeResumed();
+    OnlyCancel inner(progress_);
+    std::vector<Question> questions;
+    for (const Example& example : task_.examples) questions.push_back(QuestionOf(example));
+    backend_.Announce(questions, inner);
+    prompt_ids_.resize(questions.size());
     for (size_t i = 0; i < task_.examples.size(); ++i) Prepare(i);
-    if (!requests_.empty()) {
-      OnlyCancel inner(progress_);
+    if (!requests_.empty())
       backend_.Generate(
           requests_, [&](size_t index, const Answer& answer) { Done(index, answer); }, inner);
-    }
     RunRecord record;
     record.header = header_;
     for (size_t i = 0; i < results_.size(); ++i) {
@@ -128,6 +131,7 @@ class Run {
       request.prompt = backend_.Prepare(request.question);
       const std::vector<int32_t>& ids = request.prompt->ids;
       prompt_hash = ids.empty() ? QuestionHash(request.question) : PromptHash(ids);
+      prompt_ids_[i] = ids;
     } catch (const Error& error) {
       Finish(i, open, Failed(example, "", error.what()));
       return;
@@ -190,6 +194,7 @@ class Run {
     result.prompt_remarks = remarks;
     for (size_t k : samples) {
       result.sample = static_cast<int64_t>(k);
+      result.prompt_ids = k == 0 ? prompt_ids_[i] : std::vector<int32_t>();
       if (writer_) writer_->Add(result);
       results_[i * samples_ + k] = result;
       progress_.Advance(1);
@@ -215,6 +220,7 @@ class Run {
   int64_t first_sample_;
   const Capabilities can_;
   const std::string call_syntax_;
+  std::vector<std::vector<int32_t>> prompt_ids_;       // in task order; empty: not known
   std::vector<std::optional<ExampleResult>> results_;  // in task order, the samples of an example side by side
   Sampling defaults_;
   std::map<std::pair<std::string_view, int64_t>, const ExampleResult*> resumed_;  // by id and sample

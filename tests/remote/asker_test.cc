@@ -69,19 +69,23 @@ TEST(SamplingWords, NothingIsLeftToTheServer) {
   sampling.seed = 5;
   for (ServerKind kind : {ServerKind::kUnknown, ServerKind::kOllama, ServerKind::kLlamaServer,
                           ServerKind::kLlamaCppPython, ServerKind::kVllm, ServerKind::kSglang}) {
-    const Json words = SamplingWords(kind, sampling);
+    const Json words = SamplingWords(kind, sampling, 4096);
     for (const char* name : {"temperature", "top_p", "seed", "max_tokens", "presence_penalty", "frequency_penalty"})
       EXPECT_TRUE(words.contains(name)) << ServerKindName(kind) << " " << name;
     EXPECT_EQ(Inexpressible(kind, sampling), "");
   }
-  EXPECT_EQ(SamplingWords(ServerKind::kVllm, sampling)["top_k"], -1);
-  EXPECT_EQ(SamplingWords(ServerKind::kLlamaServer, sampling)["top_k"], 0);
-  EXPECT_EQ(SamplingWords(ServerKind::kLlamaServer, sampling)["cache_prompt"], false);
+  EXPECT_EQ(SamplingWords(ServerKind::kVllm, sampling, 4096)["top_k"], -1);
+  EXPECT_EQ(SamplingWords(ServerKind::kLlamaServer, sampling, 4096)["top_k"], 0);
+  EXPECT_EQ(SamplingWords(ServerKind::kLlamaServer, sampling, 4096)["cache_prompt"], false);
   // What cannot be said is not dropped in silence.
   sampling.repetition_penalty = 1.1;
   EXPECT_EQ(Inexpressible(ServerKind::kUnknown, sampling), "repetition_penalty");
   EXPECT_EQ(Inexpressible(ServerKind::kVllm, sampling), "");
+  EXPECT_THAT(Inexpressible(ServerKind::kLlamaCppPython, sampling), HasSubstr("repetition_penalty"));  // 64 tokens back
+  // llama-server refuses -1 for "all".
+  EXPECT_EQ(SamplingWords(ServerKind::kLlamaServer, sampling, 4096)["repeat_last_n"], 4096);
   sampling.repetition_window = 64;
+  EXPECT_EQ(SamplingWords(ServerKind::kLlamaServer, sampling, 4096)["repeat_last_n"], 64);
   EXPECT_EQ(Inexpressible(ServerKind::kVllm, sampling), "repetition_window");
   EXPECT_EQ(Inexpressible(ServerKind::kLlamaServer, sampling), "");
 }

@@ -19,6 +19,7 @@
 #include "cli/server/server_arm.h"
 #include "cli/verdict.h"
 #include "convert/convert.h"
+#include "evidence/same_question.h"
 #include "quantize/choose.h"
 #include "report/certificate.h"
 #include "report/report.h"
@@ -35,7 +36,7 @@ struct Options {
                                                      fail_on = "cant-tell";
   std::vector<std::string> to, candidates;
   double margin = 0;
-  bool in_order = false;
+  bool in_order = false, allow_difference = false;
   ModelFlags model_flags;
   PromptFlags prompt_flags;
   TaskSamplingFlags sampling;
@@ -146,6 +147,7 @@ class Checking {
           });
       base_.origin.model.format = source_->main_format();
     }
+    RequireAlike();
     if (!text_.empty() && !base_.backend->scorer())
       Note(flags_, "--text: no KL divergence from a baseline that cannot predict over its whole vocabulary");
     else if (!text_.empty())
@@ -160,6 +162,7 @@ class Checking {
     record_.task_name = task_.name;
     record_.text_name = o_.text.empty() ? "" : fs::path(o_.text).filename().string();
     record_.margin = o_.margin;
+    record_.allow_difference = o_.allow_difference;
     record_.as_given = o_.in_order;
     record_.examples = ExampleTexts(task_);
     if (task_.examples.size() < kAdvisedExamples)
@@ -205,6 +208,20 @@ class Checking {
   }
 
  private:
+  /// Servers that are run differently are refused before they are asked for hours.
+  void RequireAlike() const {
+    if (o_.allow_difference) return;
+    for (const LoadedArm& server : servers_) {
+      std::vector<std::string> differ = SettingsThatDiffer(base_.origin, server.origin);
+      const RunHeader &a = base_.origin, &b = server.origin;
+      if (a.can.render && b.can.render && a.template_hash != b.template_hash)
+        differ.push_back(fmt::format("chat template: {} and {}", a.template_hash, b.template_hash));
+      if (!differ.empty())
+        Fail(ErrorKind::kInvalid, "{} and {} are run differently (--allow-difference compares them all the same): {}",
+             a.model.format, b.model.format, Join(differ, "; "));
+    }
+  }
+
   /// Of two files with one name the second would replace the first.
   void RequireOwnName(const fs::path& name) const {
     for (const fs::path& other : {fs::path(o_.report), DataName()})
@@ -391,6 +408,7 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
               "largest acceptable drop in points, fixed before you look (default: the task's, else 10)")
       .Within(NumberBetween(0.1, 99.9));
   AddInOrder(command, o->in_order);
+  AddAllowDifference(command, o->allow_difference);
   command.Option("--report", o->report, "HTML report to write").ShowDefault();
   command.Option("--certificate", o->certificate,
                  "also write the verdicts, bound to record, task and weights by hashes (assay verify)");
@@ -422,6 +440,7 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
     checking.Run();
     const CheckRecord& record = checking.record();
     const std::vector<Comparison>& comparisons = checking.comparisons();
+    NoteAllowable(comparisons, flags);
     if (flags.json) {
       PrintJson(RenderJson(record, comparisons));
     } else {

@@ -22,7 +22,7 @@ struct Options {
   std::vector<std::string> candidates;
   ScoreChoice choice;
   double margin = 0, threshold = 0;
-  bool in_order = false;
+  bool in_order = false, allow_difference = false;
   bool force = false;
 };
 
@@ -81,6 +81,7 @@ class Comparing {
     }
     if (o.margin > 0) record_.margin = o.margin;
     if (o.in_order) record_.as_given = true;
+    if (o.allow_difference) record_.allow_difference = true;
     notes_.resize(record_.candidates.size());
     foreign_ = {{baseline.path, baseline.foreign}};
     for (size_t i = 0; i < record_.candidates.size(); ++i) foreign_.emplace_back("", false);
@@ -166,6 +167,7 @@ std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags) {
       command.Option("--threshold", o->threshold, "scores of at least this pass, where they are not 0 and 1")
           .Within(NumberBetween(0.0, 1e9));
   AddInOrder(command, o->in_order);
+  AddAllowDifference(command, o->allow_difference);
   command.Option("--html", o->html, "also write the report to this file");
   AddForce(command, o->force);
   AddFailOn(command, o->fail_on);
@@ -210,6 +212,7 @@ std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags) {
       if (!text.empty() && text.back() == '\n') text.pop_back();
       PrintTrusted(text);
     }
+    NoteAllowable(comparisons, flags);
     RequireAnswers(record.baseline.run, flags);
     for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);
     return VerdictExitCode(comparisons, o->fail_on);

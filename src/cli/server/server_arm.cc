@@ -44,7 +44,9 @@ RunHeader OriginOf(const ServerFacts& facts, const Capabilities& can, const Serv
   if (facts.parameters > 0)
     header.model.bits_per_weight =
         8.0 * static_cast<double>(facts.weight_bytes) / static_cast<double>(facts.parameters);
+  header.tokenizer_probe = facts.tokenizer_probe;
   header.template_hash = facts.template_hash;
+  header.prompts_by = PromptsBy(facts.kind);
   header.arithmetic = "the server's";
   header.build = BuildText();
   header.machine = facts.title();
