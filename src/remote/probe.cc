@@ -239,9 +239,6 @@ class Probing {
     remark(facts_.context == 0, "it does not tell its context: a prompt that it cuts is not noticed");
     if (const Json* grammar = FindMember(facts_.settings, "grammar"); grammar && *grammar != "")
       remark(true, "it holds every answer to a grammar of its own");
-    if (const Json* chain = FindMember(facts_.settings, "samplers"); chain && chain->is_array())
-      remark(std::find(chain->begin(), chain->end(), "temperature") == chain->end(),
-             "it is run without the sampler \"temperature\": answers are drawn, whatever is asked");
     remark(facts_.kind == ServerKind::kUnknown,
            "it is of no kind that is known here: top_k, min_p and the repetition penalty are its own");
     remark(facts_.kind == ServerKind::kOllama, "top_k, min_p and the repetition penalty are those of its Modelfile");

@@ -73,6 +73,8 @@ Json SamplingWords(ServerKind kind, const Sampling& sampling, int64_t context) {
       words["top_n_sigma"] = -1;
       words["adaptive_target"] = -1;
       words["ignore_eos"] = false;
+      // Without "temperature" among them answers are drawn, whatever it is.
+      words["samplers"] = {"penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"};
       [[fallthrough]];
     case ServerKind::kLlamaCppPython:
       if (kind == ServerKind::kLlamaCppPython) words["mirostat_mode"] = 0;

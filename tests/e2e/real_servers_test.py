@@ -112,7 +112,7 @@ class Base(unittest.TestCase):
         """The model in float32, and every third example: with int8 activations each engine rounds in its own way."""
         out = self.path / "f32.gguf"
         if not out.exists():
-            self.assay("convert", MODEL, "--to", "gguf", "--plain", "f32", "-o", out)
+            self.assay("quantize", MODEL, "--to", "f32", "-o", out)
         return out, self.task(*map(json.loads, TASK.read_text().splitlines()[::3]))
 
     def task(self, *lines):

@@ -60,7 +60,7 @@ class Telling {
     // What it does with a request that asks for nothing: a grammar and biases of its own.
     if (const auto bare = Fetch("/completion", {{"model", facts_.model}, {"prompt", "A"}, {"n_predict", 1}}))
       if (const Json* used = FindMember(*bare, "generation_settings"))
-        for (const char* name : {"grammar", "logit_bias", "samplers"}) Set(name, *used, name);
+        for (const char* name : {"grammar", "logit_bias"}) Set(name, *used, name);
     if (const auto adapters = Fetch("/lora-adapters" + of_model);
         adapters && adapters->is_array() && !adapters->empty()) {
       Json lora = Json::array();
