@@ -102,7 +102,7 @@ class Prompts(unittest.TestCase):
         header, later = self.answer(model, ask, "--now", "2027-05-01", *off)
         self.assertNotEqual(first["prompt_hash"], later["prompt_hash"])
         told = self.run_assay("compare", "first.jsonl", "run.jsonl", code=4)
-        self.assertIn("run both with the same --now", told.stdout + told.stderr)
+        self.assertIn("run both with the same --now", " ".join((told.stdout + told.stderr).split()))
         self.assertNotIn("1970", self.answer(model, ask, *off)[0]["now"])
         self.assertIn("--now", self.run_assay("run", model, "--task", "task.jsonl", "--now", "soon", code=1).stderr)
 
