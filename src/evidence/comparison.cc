@@ -38,8 +38,9 @@ void Differ(const std::string& what, Comparison& comparison) {
   comparison.differs = true;
 }
 
-/// What the models' backends cannot do, and is not claimed therefore.
-void NoteLimits(const Capabilities& a, const Capabilities& b, bool drawn, Comparison& comparison) {
+/// What the models' backends cannot do, and is not claimed therefore. `moved`: displacement was measured some other
+/// way.
+void NoteLimits(const Capabilities& a, const Capabilities& b, bool drawn, bool moved, Comparison& comparison) {
   auto note = [&](bool Capabilities::*can, std::string_view words) {
     if (const std::string who = Who(!(a.*can), !(b.*can)); !who.empty())
       comparison.notes.push_back(fmt::format(fmt::runtime(words), who));
@@ -47,7 +48,8 @@ void NoteLimits(const Capabilities& a, const Capabilities& b, bool drawn, Compar
   note(&Capabilities::tokenize,
        "the prompt tokens of {} are not known: the models were asked the same, that they saw the same is not checked");
   note(&Capabilities::render, "the chat template of {} is not known, nor what it leaves out of a chat");
-  note(&Capabilities::score, "how far the outputs moved is not measured: {} cannot be led along a given answer");
+  if (!moved)
+    note(&Capabilities::score, "how far the outputs moved is not measured: {} cannot be led along a given answer");
   if (drawn)
     note(&Capabilities::seeds,
          "the draws of {} are not known to follow the seed: the same run again may answer otherwise");
@@ -60,7 +62,7 @@ void NoteLimits(const Capabilities& a, const Capabilities& b, bool drawn, Compar
 }
 
 /// What the two headers say about comparability.
-void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Comparison& comparison) {
+void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, bool moved, Comparison& comparison) {
   const RunHeader &a = baseline.header, &b = candidate.header;
   auto differ = [&](std::string_view what, const std::string& left, const std::string& right) {
     if (left != right)
@@ -106,7 +108,7 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, Compari
   const auto draws = [](const RunHeader& header) {
     return header.sampling.is_object() && JsonNumber(header.sampling, "temperature", "sampling", 0.0) > 0;
   };
-  NoteLimits(a.can, b.can, draws(a) || draws(b), comparison);
+  NoteLimits(a.can, b.can, draws(a) || draws(b), moved, comparison);
 }
 
 /// What was fixed before the runs: a margin, the sizes at which the task is looked at, the answers to each example.
@@ -497,7 +499,7 @@ Comparison CompareWith(Jury& jury, const RunRecord& baseline, const RunRecord& c
   comparison.margin = rules.margin;
   comparison.level = rules.level;
   comparison.allow_difference = rules.allow_difference;
-  CheckHeaders(baseline, candidate, comparison);
+  CheckHeaders(baseline, candidate, !displacement.empty(), comparison);
   CheckPlan(baseline, candidate, rules, comparison);
   PairUp(baseline, candidate, displacement, comparison);
   comparison.comparable = comparison.obstacles.empty();
@@ -511,7 +513,7 @@ Comparison CompareWith(Jury& jury, const RunRecord& baseline, const RunRecord& c
 Comparison PairRuns(const RunRecord& baseline, const RunRecord& candidate, bool allow_difference) {
   Comparison comparison;
   comparison.allow_difference = allow_difference;
-  CheckHeaders(baseline, candidate, comparison);
+  CheckHeaders(baseline, candidate, false, comparison);
   PairUp(baseline, candidate, {}, comparison);
   comparison.comparable = comparison.obstacles.empty();
   return comparison;
@@ -536,6 +538,11 @@ std::vector<Comparison> Judge(const CheckRecord& record) {
     AddNotes(comparisons.back());
     if (std::string note = SharedNoiseText(record.noise, comparisons.back()); !note.empty())
       comparisons.back().notes.push_back(std::move(note));
+    if (const DisplacementSummary& moved = comparisons.back().all.displacement; moved.measured && moved.at_least)
+      comparisons.back().notes.push_back(fmt::format(
+          "of {} greedy answers, as far as both are alike ({} tokens): mean KL at least {:.4f} nats, the same "
+          "most likely token at {:.1f}%",
+          moved.examples, moved.tokens, moved.mean_kl, 100 * moved.same_top));
     if (const bool served = !record.baseline.run.header.server.is_null() || !arm.run.header.server.is_null();
         served && arm.displacement.empty())
       if (std::string note = PartingText(comparisons.back()); !note.empty())
