@@ -70,7 +70,8 @@ RemoteBackend::Probed RemoteBackend::Probe(const ServerAddress& address, const S
   }
   if (reached.empty()) Fail(ErrorKind::kIo, "{}", Join(probed.left_out, "; "));
   probed.address = {reached[0], address.model, {reached.begin() + 1, reached.end()}};
-  for (const std::string& why : probed.left_out) probed.facts.remarks.push_back("is left out: " + why);
+  for (const std::string& why : probed.left_out)
+    probed.facts.remarks.push_back("the arm goes on without " + why.substr(0, why.find(" (answers so far")));
   return probed;
 }
 

@@ -309,7 +309,7 @@ class Servers(unittest.TestCase):
         self.assertIn("asked again", said)
         # One that is not there from the start is left out; none at all is an error.
         said = self.assay("run", "slow", "-o", "x.run", "--endpoint", other.url).stderr
-        self.assertIn("is left out", said)
+        self.assertIn(f"the arm goes on without {other.url}: the server cannot be reached", said)
         self.assertEqual(subprocess.run([ASSAY, "run", f"http://127.0.0.1:1,{other.url}#m", "--task", "task.jsonl"], capture_output=True, cwd=self.path, env=self.environment).returncode, 1)
         third = faulty_server.start(context=2048)
         self.addCleanup(third.shutdown)
