@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/error.h"
@@ -21,9 +22,17 @@ constexpr size_t kMostOfRequest = size_t{16} << 20;  // a task's line may be as 
 constexpr size_t kMostOfError = 64 << 10;
 constexpr std::string_view kInPlace = "[SECRET]";
 
-constexpr std::string_view kSecretHeaders[] = {"authorization", "x-api-key",           "api-key",     "x-goog-api-key",
-                                               "cookie",        "proxy-authorization", "x-auth-token"};
-constexpr std::string_view kSecretWords[] = {"key", "token", "secret", "password", "signature"};
+// In a name of a header or a query's parameter: gateways have names of their own (Helicone-Auth, X-LiteLLM-Key,
+// ?code=).
+constexpr std::string_view kSecretWords[] = {"auth",     "key",        "token",     "secret",
+                                             "password", "credential", "signature", "cookie"};
+constexpr std::string_view kSecretParameters[] = {"code", "sig"};
+
+bool NamesSecret(std::string_view name) {
+  const std::string lower = ToLowerAscii(name);
+  return std::any_of(std::begin(kSecretWords), std::end(kSecretWords),
+                     [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+}
 
 std::string Hidden(std::string text, const std::vector<std::string>& secrets) {
   for (const std::string& secret : secrets) ReplaceAll(text, secret, kInPlace);
@@ -85,12 +94,15 @@ bool IsCompletionPath(std::string_view path) {
 std::vector<std::string> SecretsOf(const HeaderLines& headers, std::string_view target) {
   std::vector<std::string> secrets;
   const auto add = [&](std::string_view secret) {
-    if (secret.size() >= kShortestSecret) secrets.emplace_back(secret);
+    if (secret.size() < kShortestSecret) return;
+    secrets.emplace_back(secret);
+    // As it stands in JSON that is kept as text.
+    const std::string quoted = DumpJson(Json(std::string(secret))), escaped = quoted.substr(1, quoted.size() - 2);
+    if (escaped != secret) secrets.push_back(escaped);
   };
   for (const auto& [name, value] : headers) {
-    const std::string lower = ToLowerAscii(name);
-    if (std::find(std::begin(kSecretHeaders), std::end(kSecretHeaders), lower) == std::end(kSecretHeaders)) continue;
-    if (lower == "cookie") {
+    if (!NamesSecret(name)) continue;
+    if (ToLowerAscii(name) == "cookie") {
       for (const std::string& one : Split(value, ';')) add(Trim(std::string_view(one).substr(one.find('=') + 1)));
     } else {
       const size_t space = value.find(' ');  // "Bearer …"
@@ -102,9 +114,9 @@ std::vector<std::string> SecretsOf(const HeaderLines& headers, std::string_view 
     for (const std::string& one : Split(target.substr(question + 1), '&')) {
       const size_t equals = one.find('=');
       const std::string name = ToLowerAscii(one.substr(0, equals));
-      for (std::string_view word : kSecretWords)
-        if (equals != std::string::npos && name.find(word) != std::string::npos)
-          add(std::string_view(one).substr(equals + 1));
+      const bool named =
+          std::find(std::begin(kSecretParameters), std::end(kSecretParameters), name) != std::end(kSecretParameters);
+      if (equals != std::string::npos && (named || NamesSecret(name))) add(std::string_view(one).substr(equals + 1));
     }
   return secrets;
 }

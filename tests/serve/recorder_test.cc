@@ -103,6 +103,17 @@ TEST(Secrets, OfHeadersAndQueries) {
             (std::vector<std::string>{"sk-123456", "abcdefgh", "12345678", "zyxwvut"}));
 }
 
+TEST(Secrets, OfGatewaysThatNameThemOtherwise) {
+  EXPECT_EQ(SecretsOf({{"Helicone-Auth", "Bearer hel-123456"},
+                       {"X-LiteLLM-Key", "lite-123456"},
+                       {"Ocp-Apim-Subscription-Key", "apim-123456"},
+                       {"CF-Access-Client-Secret", "cf-\"123456"},
+                       {"X-Request-Id", "request-123456"}},
+                      "/v1/x?code=azure-123456&sig=sig-123456&encode=plain-123456"),
+            (std::vector<std::string>{"hel-123456", "lite-123456", "apim-123456", "cf-\"123456", "cf-\\\"123456",
+                                      "azure-123456", "sig-123456"}));
+}
+
 TEST(Secrets, AreTakenOutWhereverTheyStand) {
   const Json json =
       Json::parse(R"({"a":"my sk-123456!","sk-123456":[{"arguments":"{\"key\": \"\\u0073k-123456\"}"}],"n":5})");
