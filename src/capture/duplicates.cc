@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "base/strings.h"
 #include "text/unicode.h"
 
 namespace assay {
@@ -21,6 +22,12 @@ std::string TextOf(const Json& content) {
   return text;
 }
 
+/// Marks that only divide words. Operators do not: 2 - 2 is not 2 * 2.
+bool Divides(char32_t c) {
+  if (c < 0x80) return std::u32string_view(U".,;:!?'\"()[]{}`").find(c) != std::u32string_view::npos;
+  return IsPunctuation(c);
+}
+
 std::string Prepared(std::string_view text) {
   std::string out;
   bool gap = false;
@@ -33,7 +40,7 @@ std::string Prepared(std::string_view text) {
   while (!rest.empty()) {
     const size_t n = std::max<size_t>(1, Utf8SequenceLength(rest));
     const char32_t c = Utf8SequenceLength(rest) ? Utf8Decode(rest.substr(0, n)) : U'\xFFFD';
-    if (IsWhiteSpace(c) || IsPunctuation(c) || IsControl(c)) {
+    if (IsWhiteSpace(c) || Divides(c) || IsControl(c)) {
       gap = true;
     } else {
       if (gap && !out.empty()) out += ' ';
@@ -42,7 +49,7 @@ std::string Prepared(std::string_view text) {
     }
     rest.remove_prefix(n);
   }
-  return out;
+  return out.empty() ? std::string(Trim(text)) : out;  // nothing but marks: they are what it says
 }
 
 uint32_t Hash(std::string_view text) {  // FNV-1a, and a finisher

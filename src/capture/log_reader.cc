@@ -187,7 +187,7 @@ void LogReader::Object(const Json& object, int depth) {
       out.no_answer = error->get<std::string>();
     return Add(std::move(out), "recordings of assay task capture --proxy");
   }
-  if (id && id->is_string()) {
+  if (id && id->is_string() && !Asks(object)) {  // what asks by itself only carries the name
     const std::string key = "batch " + id->get<std::string>();
     if (body && Asks(*body)) {
       out.request = *body;

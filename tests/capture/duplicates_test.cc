@@ -19,6 +19,21 @@ TEST(NearDuplicates, TextIsPrepared) {
   EXPECT_EQ(ComparedText(a), ComparedText(b));
 }
 
+TEST(NearDuplicates, OperatorsAreNoMarks) {
+  const auto text = [](const char* prompt) { return ComparedText({{"prompt", prompt}}); };
+  EXPECT_EQ(text("What is 2 - 2?"), "what is 2 - 2");
+  EXPECT_EQ(text("???"), "???");  // nothing else is there
+  const std::vector<std::string> texts = {text("What is 2 + 2?"),
+                                          text("What is 2 - 2?"),
+                                          text("What is 2 * 2?"),
+                                          text("what is 2 * 2"),
+                                          text("Is x<y?"),
+                                          text("Is x>y?"),
+                                          text("???"),
+                                          text("!!!")};
+  EXPECT_EQ(NearDuplicates(texts, 0.85), (std::vector<size_t>{kKept, kKept, kKept, 2, kKept, kKept, kKept, kKept}));
+}
+
 TEST(NearDuplicates, ByHand) {
   EXPECT_DOUBLE_EQ(Jaccard("abcdef", "abcdef"), 1);
   EXPECT_DOUBLE_EQ(Jaccard("abcdef", "bcdefg"), 1.0 / 3);  // abcde bcdef | bcdef cdefg

@@ -175,6 +175,16 @@ TEST(LogReader, OpenAiBatchesInEitherOrder) {
   EXPECT_EQ(reader.unread()[2].file, "out.jsonl");
 }
 
+TEST(LogReader, ARequestMayCarryAnId) {
+  LogReader reader;
+  const auto all =
+      Read(reader, R"({"messages":[{"role":"user","content":"one?"}],"response":"one two","custom_id":"x"})"
+                   "\n");
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].request["messages"][0]["content"], "one?");
+  EXPECT_TRUE(reader.unread().empty());
+}
+
 TEST(LogReader, PlainLines) {
   LogReader reader;
   const auto read = Read(reader,

@@ -180,7 +180,7 @@ void PrintReport(const LogReader& reader, const CaptureResult& result, const Opt
   }
   if (!result.left_out.empty())
     Print(fmt::format("left out of requests: {}{}", CountsText(result.left_out),
-                      o.capture.keep_sampling ? "" : " (examples are answered greedily; --keep-sampling)"));
+                      o.capture.keep_sampling ? "" : " (what chooses tokens is left out unless --keep-sampling)"));
   if (!result.duplicates.empty()) {
     Print(fmt::format("{} at a similarity of {} or more:", Counted(std::ssize(result.duplicates), "near-duplicate"),
                       o.capture.near_duplicates));
