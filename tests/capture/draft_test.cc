@@ -26,6 +26,7 @@ TEST(Draft, NoCheckOfWhatWasRedacted) {
   // Nobody can know the sum of a number that is gone.
   EXPECT_EQ(Drafted("Compute [CARD_1] + 1", "4111111111111112").why, "what is right was redacted");
   EXPECT_TRUE(Drafted("What is 4111 + 1?", "[IP_1]/8").expect.is_null());
+  EXPECT_EQ(Drafted("What is 2 + 2? Call [PHONE_1].", "4").expect[0]["type"], "number");
   // An address that the prompt holds can be written; one that stands in the answer alone cannot.
   EXPECT_EQ(Drafted("Write to [EMAIL_1]", "", Send("[EMAIL_1]")).expect[0]["type"], "tool_calls");
   EXPECT_TRUE(Drafted("Write to the boss", "", Send("[EMAIL_1]")).expect.is_null());

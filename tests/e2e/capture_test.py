@@ -307,10 +307,7 @@ class Capture(unittest.TestCase):
             self.assertEqual(response.status, 502)
             self.assertIn("cannot reach", json.loads(data)["error"]["message"])
         self.assertEqual(self.request(proxy.port, "GET", "/v1/models")[0].status, 502)
-        server = faulty_server.Server.__new__(faulty_server.Server)  # it comes up
-        http.server.ThreadingHTTPServer.__init__(server, ("127.0.0.1", port), faulty_server.Handler)
-        import collections
-        server.asked, server.bodies, server.lock = collections.Counter(), [], threading.Lock()
+        server = faulty_server.Server(port=port)  # it comes up
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.serve(server)
         self.assertEqual(self.chat(proxy.port, "good", "What is 7 * 2?")[0].status, 200)

@@ -14,8 +14,8 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, context=4096):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, context=4096, port=0):
+        super().__init__(("127.0.0.1", port), Handler)
         self.context, self.open = context, set()
         self.asked, self.bodies, self.lock = collections.Counter(), [], threading.Lock()
 
