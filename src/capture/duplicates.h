@@ -1,6 +1,6 @@
 #pragma once
 // Requests that ask almost the same. Two texts are near-duplicates when the sets of their five-character sequences,
-// letters in compatibility form and lower case, white space and punctuation as one space, have a Jaccard similarity of
+// letters in compatibility form and lower case, white space and marks that only divide words as one space, have a Jaccard similarity of
 // at least the threshold. Found exactly, by an index of each set's rarest sequences (Chaudhuri, Ganti and Kaushik 2006;
 // Bayardo, Ma and Srikant 2007): two sets that similar share one of them.
 
