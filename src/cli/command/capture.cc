@@ -294,7 +294,7 @@ std::function<int()> AddCapture(CommandLine& command, CommonFlags& flags) {
   AddForce(command, o->force);
   proxy.Excludes(logs);
   for (Flag flag : {unlabelled, count, seed, similar, no_redact, without, sampling}) flag.Excludes(proxy);
-  return [o, logs, proxy, out, list, &flags] {
+  return [o, logs, proxy, out, &flags] {
     if (o->list_rules) {
       ListRules(flags);
       return static_cast<int>(kHolds);
