@@ -288,7 +288,7 @@ std::function<int()> AddCapture(CommandLine& command, CommonFlags& flags) {
   Flag without = command.Option("--without-rule", o->without, "redact, but not by these rules")
                      .CommaSeparated()
                      .Excludes(no_redact);
-  Flag list = command.Switch("--list-rules", o->list_rules, "what is redacted, rule by rule, and nothing else");
+  command.Switch("--list-rules", o->list_rules, "what is redacted, rule by rule, and nothing else");
   Flag sampling = command.Switch("--keep-sampling", o->capture.keep_sampling,
                                  "keep temperature and the like in examples, which are drawn then");
   AddForce(command, o->force);
