@@ -2,23 +2,14 @@
 // sqrt(hidden), windows on most layers. Gemma 2 caps logits softly; Gemma 3 has norms on queries and keys and another
 // rotation in its layers with a window.
 
+#include "describe/arch/gemma.h"
+
 #include <cmath>
 
 #include "describe/arch/spec.h"
 
 namespace assay {
 namespace {
-
-void WireGemma(ModelConfig& c) {
-  c.post_norms = true;
-  c.qkv_bias = c.o_bias = Presence::kOptional;
-  c.activation = Activation::kGeluTanh;
-  c.tied_output = true;
-}
-
-void ScaleEmbedding(ModelConfig& c) {
-  c.embedding_scale = std::sqrt(static_cast<float>(c.hidden));
-}
 
 void CommonFromHf(const HfFields& in, ModelConfig& c, int64_t pattern) {
   ScaleEmbedding(c);

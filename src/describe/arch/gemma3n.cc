@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "describe/arch/gemma.h"
 #include "describe/arch/spec.h"
 #include "statistics/interval.h"
 
@@ -21,18 +22,11 @@ constexpr double kCap = 30.0;
 constexpr float kBound = 1.6448533535003662f;  // 95 % of a normal distribution lie below
 
 void Wire(ModelConfig& c) {
-  c.post_norms = true;
-  c.qkv_bias = c.o_bias = Presence::kOptional;
-  c.activation = Activation::kGeluTanh;
+  WireGemma(c);
   c.qk_norm = QkNorm::kHead;
   c.value_norm = true;
   c.attention_scale = 1.0;
-  c.tied_output = true;
   c.rope_theta = 1000000.0;
-}
-
-void ScaleEmbedding(ModelConfig& c) {
-  c.embedding_scale = std::sqrt(static_cast<float>(c.hidden));
 }
 
 /// As both containers' readers have it: of float32.

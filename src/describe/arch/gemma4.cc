@@ -4,9 +4,9 @@
 // dense block.
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
+#include "describe/arch/gemma.h"
 #include "describe/arch/spec.h"
 
 namespace assay {
@@ -15,20 +15,13 @@ namespace {
 constexpr int64_t kPattern = 6;
 
 void Wire(ModelConfig& c) {
-  c.post_norms = true;
-  c.qkv_bias = c.o_bias = Presence::kOptional;
-  c.activation = Activation::kGeluTanh;
+  WireGemma(c);
   c.qk_norm = QkNorm::kHead;
   c.value_norm = true;
   c.attention_scale = 1.0;
   c.layer_scale = true;
-  c.tied_output = true;
   c.experts.beside_dense = true;
   c.experts.renormalize = true;
-}
-
-void ScaleEmbedding(ModelConfig& c) {
-  c.embedding_scale = std::sqrt(static_cast<float>(c.hidden));
 }
 
 /// Heads of a layer: how large, and how many of keys and values.
