@@ -103,17 +103,19 @@ CaptureResult MakeTask(const std::vector<Captured>& requests, const CaptureOptio
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_partition(order.begin(), order.end(), [&](size_t i) { return examples[i].answer.has_value(); });
   if (options.near_duplicates <= 1) {
-    std::vector<std::string> texts;
-    for (size_t i : order) texts.push_back(ComparedText(examples[i].line));
-    const std::vector<size_t> of = NearDuplicates(texts, options.near_duplicates);
-    std::vector<size_t> kept;
-    for (size_t i = 0; i < order.size(); ++i) {
-      if (of[i] == kKept)
-        kept.push_back(order[i]);
-      else
-        out.duplicates.push_back({examples[order[i]].place, examples[order[of[i]]].place});
+    std::map<std::string, std::vector<size_t>> by_system;
+    for (size_t i : order) by_system[SystemText(examples[i].line)].push_back(i);
+    std::vector<size_t> repeats(examples.size(), kKept);
+    for (const auto& [system, group] : by_system) {
+      std::vector<std::string> texts;
+      for (size_t i : group) texts.push_back(ComparedText(examples[i].line));
+      const std::vector<size_t> of = NearDuplicates(texts, options.near_duplicates);
+      for (size_t i = 0; i < group.size(); ++i)
+        if (of[i] != kKept) repeats[group[i]] = group[of[i]];
     }
-    order = std::move(kept);
+    for (size_t i : order)
+      if (repeats[i] != kKept) out.duplicates.push_back({examples[i].place, examples[repeats[i]].place});
+    std::erase_if(order, [&](size_t i) { return repeats[i] != kKept; });
   }
   std::sort(order.begin(), order.end());
 

@@ -104,6 +104,18 @@ std::string ComparedText(const Json& example) {
   return Prepared(text);
 }
 
+std::string SystemText(const Json& example) {
+  std::string text;
+  if (example.contains("messages"))
+    for (const Json& message : example["messages"])
+      if (const Json role = message.value("role", Json());
+          (role == "system" || role == "developer") && message.contains("content"))
+        text += TextOf(message["content"]) + "\n";
+  std::string out = Prepared(text);
+  std::erase_if(out, [](char c) { return c >= '0' && c <= '9'; });
+  return out;
+}
+
 double Jaccard(std::string_view a, std::string_view b) {
   return SimilarityOf(Shingles(a), Shingles(b));
 }

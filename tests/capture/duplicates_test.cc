@@ -34,6 +34,15 @@ TEST(NearDuplicates, OperatorsAreNoMarks) {
   EXPECT_EQ(NearDuplicates(texts, 0.85), (std::vector<size_t>{kKept, kKept, kKept, 2, kKept, kKept, kKept, kKept}));
 }
 
+TEST(NearDuplicates, InstructionsAreComparedWithoutTheDate) {
+  const auto system = [](const char* text) {
+    return SystemText({{"messages", {{{"role", "system"}, {"content", text}}, {{"role", "user"}, {"content", "hi"}}}}});
+  };
+  EXPECT_EQ(system("Today is 2026-05-01. Be brief."), system("today is 2026-05-02. be brief"));
+  EXPECT_NE(system("Translate to German."), system("Translate to French."));
+  EXPECT_EQ(SystemText({{"prompt", "x"}}), "");
+}
+
 TEST(NearDuplicates, ByHand) {
   EXPECT_DOUBLE_EQ(Jaccard("abcdef", "abcdef"), 1);
   EXPECT_DOUBLE_EQ(Jaccard("abcdef", "bcdefg"), 1.0 / 3);  // abcde bcdef | bcdef cdefg
