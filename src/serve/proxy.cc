@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <cerrno>
+#include <charconv>
 #include <condition_variable>
 #include <cstring>
 #include <list>
@@ -220,6 +221,18 @@ struct Proxy::Impl : httplib::Server {
     if (HasBody(connection.headers) && (!read || chunked_delete)) {
       connection.close = true;
       return RefuseAs(res, 400, "invalid_request_error", "the recording proxy passes no body with " + req.method);
+    }
+    // Before anything of it is waited for.
+    const std::string_view length = HeaderValue(connection.headers, "content-length");
+    uint64_t stated = 0;
+    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), stated);
+    const bool number = !length.empty() && length.find_first_not_of("0123456789") == std::string_view::npos;
+    if (!length.empty() && (!number || error != std::errc() || stated > options.most_request_bytes)) {
+      connection.close = true;
+      return RefuseAs(
+          res, number ? 413 : 400, "invalid_request_error",
+          number ? "the request is longer than the recording proxy takes, " + FormatBytes(options.most_request_bytes)
+                 : "Content-Length: expected a number");
     }
     bool too_long = false;
     if (read && HasBody(connection.headers)) {
