@@ -194,6 +194,8 @@ class Capture(unittest.TestCase):
         self.assertIn(" 400 ", raw(b"GET http://elsewhere/ HTTP/1.1\r\nHost: x\r\n\r\n"))
         self.assertIn(" 400 ", raw(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"))
         self.assertIn(" 400 ", raw(b"nonsense\r\n\r\n"))
+        for length, status in ((b"999999999999", 413), (b"99999999999999999999999", 413), (b"-5", 400), (b"abc", 400)):  # at once: nothing of it is waited for
+            self.assertIn(f" {status} ", raw(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\nhi"))
         self.assertIn(" 200 ", raw(b"POST /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi").replace(" 100 ", " 200 "))
         self.assertEqual(self.request(proxy.port, "GET", "/after")[0].status, 200)
         with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:  # what is no request of its server's ends the connection, and says so
@@ -447,6 +449,8 @@ class Capture(unittest.TestCase):
         self.assertFalse((self.path / "x").exists())
         self.assertEqual(len((self.path / "rest.jsonl").read_text().splitlines()), 1)
         fails("--proxy", "http://a:1#model", "-o", "x", says="without the name of a model")
+        fails("--proxy", "http://a:1,http://b:2", "-o", "x", says="expected one server, found 2")
+        fails("--proxy", "http://user:pass@a:1", "-o", "x", says="clients send their own key")
         fails("--proxy", "http://127.0.0.1:1", "--listen", "here", "-o", "x", says="--listen: expected HOST:PORT")
         rules = self.assay("task", "capture", "--list-rules").stdout
         self.assertIn("[EMAIL_1]", rules)

@@ -59,10 +59,14 @@ void SetListen(const std::string& text, ProxyOptions& options) {
 int RunProxy(const Options& o, const CommonFlags& flags) {
   ProxyOptions options;
   SetListen(o.listen, options);
+  if (o.proxy.find('@') != std::string::npos)
+    Fail(ErrorKind::kInvalid, "--proxy: the URL holds a user's name or a password (@): clients send their own key");
   const ServerAddress server = ParseServerAddress(o.proxy);
   if (!server.model.empty())
     Fail(ErrorKind::kInvalid, "--proxy {}: expected a server without the name of a model: all that is asked passes",
          o.proxy);
+  if (!server.more.empty())
+    Fail(ErrorKind::kInvalid, "--proxy {}: expected one server, found {}", o.proxy, server.urls().size());
   options.server = server.url;
   Recorder recorder(o.out);
   const auto progress = MakeProgress(flags);
@@ -74,6 +78,9 @@ int RunProxy(const Options& o, const CommonFlags& flags) {
       version_6 ? fmt::format("[{}]:{}", options.host, port) : fmt::format("{}:{}", options.host, port);
   Note(flags, fmt::format("http://{} passes on to {}; {} {}; Ctrl-C ends it", address, options.server,
                           recorder.continued() ? "goes on recording in" : "records in", o.out));
+  if (o.proxy.find("/v1", server.url.size()) != std::string::npos)
+    Note(flags,
+         fmt::format("--proxy {}: requests go to {} with the path that they name, /v1 included", o.proxy, server.url));
   if (wide)
     Note(flags, fmt::format("{} can be reached from other machines, and what they send goes over the network without "
                             "encryption, keys included",
@@ -242,8 +249,9 @@ int RunLogs(const Options& o, const CommonFlags& flags) {
   if (!rest_file && result.rest > 0)
     Note(flags, fmt::format("{} not written: --unlabelled FILE takes them", Counted(result.rest, "request")));
   if (result.drafted == 0) {
-    PrintError(
-        fmt::format("{}: not written: no check could be drafted for any of the {} chosen", o.out, result.chosen));
+    std::error_code ignored;
+    PrintError(fmt::format("{}: not written: no check could be drafted for any of the {} chosen{}", o.out,
+                           result.chosen, std::filesystem::exists(o.out, ignored) ? "; what lies there is older" : ""));
     return kError;
   }
   if (!flags.json) {
