@@ -448,7 +448,8 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
       std::string text = RenderTerminal(record, comparisons, terminal);
       if (!text.empty() && text.back() == '\n') text.pop_back();
       PrintTrusted(text);
-      Print(fmt::format("\nreport: {} (all answers side by side); data: {}", o->report, checking.DataName().string()));
+      Print(fmt::format("\nreport: {} (answers that differ, side by side); data: {}", o->report,
+                        checking.DataName().string()));
       if (checking.labelling()) Print(checking.labelling()->WhatToDo());
     }
     for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);
