@@ -16,7 +16,7 @@ bool KnowsTokens(const RunHeader& run, const ExampleResult& result) {
 
 const Json& Member(const Json& object, std::string_view key) {
   static const Json none;
-  const Json* found = object.is_object() ? FindMember(object, key) : nullptr;
+  const Json* found = FindMember(object, key);
   return found ? *found : none;
 }
 

@@ -276,8 +276,7 @@ class Servers(unittest.TestCase):
         p, q = (0.9, 0.03, 0.07), (0.6, 0.12, 0.28)
         same = sum(a * math.log(a / b) for a, b in zip(p, q))
         self.assertGreater(moved["mean_kl"], 0.9 * same)
-        self.assertEqual(round(moved["diverged"], 6), round(moved["diverged"] * moved["examples"]) / moved["examples"])
-        self.assertTrue(0 < moved["diverged"] < 0.5)
+        self.assertEqual((moved["examples"], moved["diverged"]), (20, 0.2))  # every third example; of those 6, 21, 36 and 51
         report, _ = self.check("likely", "likely", code=0)
         moved = report["verdicts"][0]["all"]["displacement"]
         self.assertEqual((moved["mean_kl"], moved["same_top"], moved["diverged"]), (0, 1, 0))

@@ -2,7 +2,8 @@
 
 #include <fmt/core.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <charconv>
 
 #include "base/hash.h"
 #include "base/json_member.h"
@@ -101,7 +102,9 @@ class Telling {
       const size_t gap = words.find_first_of(" \t");
       if (gap == std::string_view::npos) continue;
       const std::string name(words.substr(0, gap)), value(Trim(words.substr(gap)));
-      if (name == "num_ctx") facts_.context = std::atoll(value.c_str());
+      if (int64_t tokens = 0;
+          name == "num_ctx" && std::from_chars(value.data(), value.data() + value.size(), tokens).ec == std::errc())
+        facts_.context = std::max<int64_t>(tokens, 0);
       if (name == "num_ctx" || name == "temperature" || name == "top_p" || name == "seed" || name == "num_predict")
         continue;
       Json& values = parameters[name];  // several of one name: stop
