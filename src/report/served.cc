@@ -3,17 +3,17 @@
 #include <fmt/core.h>
 
 #include "report/escape.h"
+#include "report/numbers.h"
 
 namespace assay {
 
 std::string ServedText(const ServedSpeed& speed) {
   return fmt::format(
-      "first token after {:.3g} s (p90 {:.3g}, p99 {:.3g}); {:.3g} tokens/s in an answer (p10 {:.3g}, p1 {:.3g}), "
-      "{:.4g} "
-      "in all; {} answer{}, {} at once",
-      speed.first_token_p50_s, speed.first_token_p90_s, speed.first_token_p99_s, speed.tokens_per_s_p50,
-      speed.tokens_per_s_p10, speed.tokens_per_s_p1, speed.total_tokens_per_s, speed.answers,
-      speed.answers == 1 ? "" : "s", speed.concurrency);
+      "first token after {:.3g} s (p90 {:.3g}, p99 {:.3g}); {} tokens/s in an answer (p10 {}, p1 {}), {} in all; {} "
+      "answer{}, {} at once",
+      speed.first_token_p50_s, speed.first_token_p90_s, speed.first_token_p99_s, SpeedText(speed.tokens_per_s_p50),
+      SpeedText(speed.tokens_per_s_p10), SpeedText(speed.tokens_per_s_p1), SpeedText(speed.total_tokens_per_s),
+      speed.answers, speed.answers == 1 ? "" : "s", speed.concurrency);
 }
 
 std::string ServedLines(const CheckRecord& record) {
@@ -28,17 +28,16 @@ std::string ServedLines(const CheckRecord& record) {
 
 std::string ServedHtml(const CheckRecord& record) {
   std::string rows;
-  const auto number = [](double value) {
-    return value > 0 ? fmt::format("{:.3g}", value) : std::string("\xE2\x80\x94");
-  };
+  const auto seconds = [](double value) { return value > 0 ? fmt::format("{:.3g}", value) : std::string(kDash); };
   const auto add = [&](const Arm& arm) {
     if (!arm.cost.served) return;
     const ServedSpeed& speed = *arm.cost.served;
     rows += "<tr><th scope=\"row\">" + EscapeHtml(arm.model().format) + "</th>";
-    for (double value :
-         {speed.first_token_p50_s, speed.first_token_p90_s, speed.first_token_p99_s, speed.tokens_per_s_p50,
-          speed.tokens_per_s_p10, speed.tokens_per_s_p1, speed.total_tokens_per_s})
-      rows += "<td><span class=\"cell plain\">" + number(value) + "</span></td>";
+    for (const std::string& value :
+         {seconds(speed.first_token_p50_s), seconds(speed.first_token_p90_s), seconds(speed.first_token_p99_s),
+          SpeedText(speed.tokens_per_s_p50), SpeedText(speed.tokens_per_s_p10), SpeedText(speed.tokens_per_s_p1),
+          SpeedText(speed.total_tokens_per_s)})
+      rows += "<td><span class=\"cell plain\">" + value + "</span></td>";
     rows +=
         fmt::format("<td><span class=\"cell plain\">{}</span></td><td><span class=\"cell plain\">{}</span></td></tr>\n",
                     speed.answers, speed.concurrency);
@@ -48,8 +47,7 @@ std::string ServedHtml(const CheckRecord& record) {
   if (rows.empty()) return "";
   std::string out =
       "<section aria-labelledby=\"served\"><h2 id=\"served\">Speed as served</h2><p class=\"sub\">As the clients saw "
-      "it, "
-      "other work of the server and the network included; not to be compared with the speed of files run "
+      "it, other work of the server and the network included; not to be compared with the speed of files run "
       "here.</p><div class=\"scroll\"><table class=\"slices\"><thead><tr><th scope=\"col\">Server</th>";
   for (const char* name :
        {"First token, s", "p90", "p99", "Tokens/s of an answer", "p10", "p1", "Tokens/s of all", "Answers", "At once"})
