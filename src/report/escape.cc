@@ -164,4 +164,17 @@ std::string TerminalText(std::string_view text, size_t columns) {
   return visible.substr(0, at) + "\xE2\x80\xA6";
 }
 
+std::string NameText(std::string_view text, size_t columns) {
+  const std::string visible = VisibleText(text, false);
+  const size_t count = ColumnCount(visible);
+  if (count <= columns || columns < 3) return TerminalText(text, columns);
+  const size_t behind = (columns - 1) / 2, before = columns - 1 - behind;
+  size_t begin = 0, rest = 0;
+  for (size_t i = 0; i < count - behind; ++i) {
+    if (i == before) begin = rest;
+    NextCodePoint(visible, rest);
+  }
+  return visible.substr(0, begin) + "\xE2\x80\xA6" + visible.substr(rest);
+}
+
 }  // namespace assay

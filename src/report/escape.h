@@ -17,6 +17,10 @@ std::string EscapeHtml(std::string_view text);
 /// VisibleText on one line, cut to `columns` code points with an ellipsis; 0: not cut.
 std::string TerminalText(std::string_view text, size_t columns = 0);
 
+/// A name in so many columns: the middle of a longer one goes, since a server's port, or a file's last word, tells it
+/// from others.
+std::string NameText(std::string_view text, size_t columns);
+
 /// An answer for reading: VisibleText with lines, but joiners and single direction marks stay, which languages and
 /// emoji need, and so do line ends of two characters. What overrides direction or acts on a terminal is shown.
 std::string AnswerText(std::string_view text);

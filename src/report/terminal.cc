@@ -117,7 +117,7 @@ std::vector<Column> VerdictColumns(const CheckRecord& record, std::span<const Co
     auto put = [&](std::string text, const char* color = "") {
       columns[i++].cells.push_back({std::move(text), color});
     };
-    put(TerminalText(arm.model().format, 24));
+    put(NameText(arm.model().format, 24));
     put(BitsText(arm.model().bits_per_weight));
     put(SizeText(arm.model().file_bytes));
     put(PerplexityText(quality.perplexity));
@@ -157,7 +157,7 @@ const char* MarkOf(const Judgement& group) {
 /// One block per group of candidates that fits the width.
 std::string SliceTables(const Comparison& first, std::span<const Comparison> comparisons,
                         const TerminalOptions& options) {
-  std::vector<Column> head = {{"slice", 9, false, {}}, {TerminalText(first.baseline, 12), 9, true, {}}};
+  std::vector<Column> head = {{"slice", 9, false, {}}, {NameText(first.baseline, 12), 9, true, {}}};
   for (const Judgement& slice : first.slices) {
     head[0].cells.push_back({TerminalText(slice.name.empty() ? "(no slice)" : slice.name, 28)});
     head[1].cells.push_back({fmt::format("{}/{}", slice.baseline_passed, slice.answers)});
@@ -165,7 +165,7 @@ std::string SliceTables(const Comparison& first, std::span<const Comparison> com
   std::string out;
   std::vector<Column> columns = head;
   for (const Comparison& comparison : comparisons) {
-    Column column{TerminalText(comparison.candidate, 20), 9, true, {}};
+    Column column{NameText(comparison.candidate, 20), 9, true, {}};
     for (const Judgement& slice : first.slices) {
       auto same = std::find_if(comparison.slices.begin(), comparison.slices.end(),
                                [&](const Judgement& j) { return j.name == slice.name; });
@@ -193,7 +193,7 @@ std::string Reasons(std::span<const Comparison> comparisons, const TerminalOptio
   const Notes notes = NotesOf(comparisons);
   for (size_t i = 0; i < comparisons.size(); ++i) {
     const Comparison& comparison = comparisons[i];
-    const std::string name = TerminalText(comparison.candidate, 24);
+    const std::string name = TerminalText(comparison.candidate);
     std::string text = name + ": " + VerdictText(comparison);
     if (comparison.comparable) {
       text += " (" + comparison.all.reason + ")";

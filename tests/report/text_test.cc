@@ -137,6 +137,10 @@ TEST(Escape, EveryByteStringBecomesValid) {
 TEST(Escape, Terminal) {
   EXPECT_EQ(TerminalText("abcdef", 4), "abc\xE2\x80\xA6");
   EXPECT_EQ(TerminalText("abcd", 4), "abcd");
+  EXPECT_EQ(NameText("model @ 127.0.0.1:8123", 12), "model \xE2\x80\xA6:8123");
+  EXPECT_EQ(NameText("abcdef", 6), "abcdef");
+  EXPECT_EQ(NameText("\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", 3), "\xC3\xA9\xE2\x80\xA6\xC3\xA9");
+  EXPECT_EQ(NameText("abcdef", 2), "a\xE2\x80\xA6");
   EXPECT_EQ(TerminalText("\xC3\xA9\xC3\xA9\xC3\xA9", 2), "\xC3\xA9\xE2\x80\xA6");
   EXPECT_EQ(ColumnCount("\xC3\xA9x"), 2u);
 }
