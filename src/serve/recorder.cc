@@ -213,7 +213,7 @@ void Recording::Write(std::string_view why) {
                {"request", WithoutSecrets(request_, secrets_)}};
   std::string error(why);
   if (status_ != 0 && status_ / 100 != 2) {
-    error = fmt::format("HTTP {}: {}", status_, CutAt(ValidUtf8(error_body_), 2000));
+    error = fmt::format("HTTP {}: {}", status_, CutAt(Hidden(ValidUtf8(error_body_), secrets_), 2000));  // whole keys
   } else if (received_ > kMostOfAnswer) {
     error = fmt::format("the answer is longer than {}", FormatBytes(kMostOfAnswer));
   } else if (!encoding_.empty()) {

@@ -79,6 +79,18 @@ TEST_F(Recordings, WhatIsNoAnswerIsNone) {
   EXPECT_EQ(recorder.counts().unanswered, 3);
 }
 
+// What is cut keeps no half of a key.
+TEST_F(Recordings, AKeyIsTakenOutBeforeAnErrorIsCut) {
+  Recorder recorder(path_);
+  {
+    Recording refused(recorder, "/v1/completions", R"({"prompt":"x"})", {"sk-secret-123456"});
+    refused.Begin(401, "");
+    refused.Take(std::string(1990, 'x') + "sk-secret-123456");
+    refused.End();
+  }
+  EXPECT_EQ(Lines()[0]["error"].get<std::string>().find("sk-"), std::string::npos);
+}
+
 // A length that the client asked for is no fault of a recording's.
 TEST_F(Recordings, ACutAtMaxTokensIsAnAnswer) {
   Recorder recorder(path_);
