@@ -23,6 +23,7 @@ constexpr double kLookAround = 0.1;       // seconds between two looks at Cancel
 constexpr double kLoading = 600;          // a server that loads its model is waited for so long
 constexpr uint64_t kBytesOfToken = 4096;  // of a stream: a chunk, and the longest token in it
 constexpr uint64_t kBytesOfRest = 1u << 20;
+constexpr size_t kMostError = 500;
 constexpr uint64_t kMostFetched = 16u << 20;
 
 /// What the body of an error says: OpenAI's, FastAPI's, or its text.
@@ -131,7 +132,7 @@ RemoteAnswer Asker::Read(CompletionReader& reader, const std::string& answers_as
   if (reading.fault == Fault::kNone && !answers_as.empty() && reading.model != answers_as)
     reading = Faulty(Fault::kOtherModel, fmt::format("expected an answer of {}, found one of {}", Quote(answers_as),
                                                      reading.model.empty() ? "no model" : Quote(reading.model)));
-  reading.answer.error = WithoutKey(std::move(reading.answer.error));
+  reading.answer.error = CutAt(WithoutKey(std::move(reading.answer.error)), kMostError);  // whole keys
   const auto holds_key = [&](const std::string& text) { return HoldsKey(Json(text)); };
   if (holds_key(reading.answer.text) || holds_key(reading.answer.reasoning) || HoldsKey(reading.answer.tool_calls))
     reading = Faulty(Fault::kKeyInAnswer, "what holds a secret is kept nowhere");

@@ -28,7 +28,7 @@ RemoteAnswer Faulty(Fault fault, std::string_view why) {
   RemoteAnswer reading;
   reading.fault = fault;
   reading.answer.finish = "error";
-  reading.answer.error = fmt::format("{}: {}", FaultName(fault), CutAt(ValidUtf8(why), 400));
+  reading.answer.error = fmt::format("{}: {}", FaultName(fault), ValidUtf8(why));
   return reading;
 }
 

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kShortestSecret = 6;                // a shorter one would be found everywhere
 constexpr uint64_t kMostOfAnswer = 64ull << 20;      // that is put together; all of it is passed on
 constexpr size_t kMostOfRequest = size_t{16} << 20;  // a task's line may be as long
-constexpr size_t kMostOfError = 64 << 10;
+constexpr size_t kMostOfError = 64 << 10, kMostErrorText = 2000;
 constexpr std::string_view kInPlace = "[SECRET]";
 
 // In a name of a header or a query's parameter: gateways have names of their own (Helicone-Auth, X-LiteLLM-Key,
@@ -213,7 +213,7 @@ void Recording::Write(std::string_view why) {
                {"request", WithoutSecrets(request_, secrets_)}};
   std::string error(why);
   if (status_ != 0 && status_ / 100 != 2) {
-    error = fmt::format("HTTP {}: {}", status_, CutAt(Hidden(ValidUtf8(error_body_), secrets_), 2000));  // whole keys
+    error = fmt::format("HTTP {}: {}", status_, ValidUtf8(error_body_));
   } else if (received_ > kMostOfAnswer) {
     error = fmt::format("the answer is longer than {}", FormatBytes(kMostOfAnswer));
   } else if (!encoding_.empty()) {
@@ -227,7 +227,7 @@ void Recording::Write(std::string_view why) {
       error = said.answer.error;
   }
   const bool answered = line.contains("response");
-  if (!answered) line["error"] = Hidden(error, secrets_);
+  if (!answered) line["error"] = CutAt(Hidden(std::move(error), secrets_), kMostErrorText);
   recorder_.Write(line, answered);
 }
 

@@ -65,7 +65,7 @@ std::string ErrorText(const Json& error) {
   if (error.is_object())
     if (const Json* message = FindMember(error, "message"); message && message->is_string())
       return message->get<std::string>();
-  return QuoteJson(error, 300);
+  return DumpJson(error);  // whole: who shows it cuts it, after taking keys out
 }
 
 int64_t TokensOf(const Json& usage, std::string_view key) {

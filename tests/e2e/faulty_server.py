@@ -172,6 +172,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
         if model == "reordered":
             put(b"data: " + json.dumps({"usage": usage, "choices": [], "model": named}).encode() + b"\n\n")
+        if model == "locked" and content and content.endswith("8."):  # an error in the stream, with the key where long ones are cut
+            put(b"data: " + json.dumps({"error": {"message": "x" * 368 + KEY, "code": 400}}).encode() + b"\n\n")
+            put(b"")
+            return
         if chat:
             chunk({"role": "assistant", "content": None})
         for at, letter in enumerate(content or ""):

@@ -178,7 +178,7 @@ class Servers(unittest.TestCase):
             result = self.assay("run", "locked", "-o", "locked.run", "--force", "--verbose", *more)
             texts += [result.stdout, result.stderr, (self.path / "locked.run").read_text()]
         answers = [json.loads(line) for line in texts[-1].splitlines()[1:-1]]
-        refused = [a["error"] for a in answers if a.get("error", "").startswith("refused")]
+        refused = [a["error"] for a in answers if a.get("error", "").startswith("refused: HTTP")]
         self.assertEqual(len(refused), N // faulty_server.OFTEN)
         self.assertIn("the key Bearer (the API key) may not ask this", refused[0])
         held = {a["id"][0] for a in answers if a.get("error", "").startswith("key in the answer")}
@@ -189,8 +189,10 @@ class Servers(unittest.TestCase):
         for path in (self.path / "cache").rglob("*"):
             if path.is_file():
                 texts.append(path.read_bytes().decode(errors="replace"))
+        self.assertTrue([a for a in answers if "xxxx" in a.get("error", "")])
         for text in texts:
             self.assertNotIn(key, text)
+            self.assertNotIn(key[:8], text)  # nor the half of it that a cut would leave
 
     def test_keys_and_addresses_that_are_none(self):
         secret = "sk-abcdef-first"
