@@ -145,6 +145,7 @@ SignalsHeld::SignalsHeld() {
   sigemptyset(&ends);
   for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&ends, number);
   pthread_sigmask(SIG_BLOCK, &ends, &before_);
+  g_owner = ::getpid();  // before anything comes into being: whoever takes the signal waits for it
   ++g_held;
   if (t_held++ > 0 || !g_ending) return;  // what has begun is marked
   --g_held;
@@ -160,7 +161,6 @@ SignalsHeld::~SignalsHeld() {
 UnfinishedMark::UnfinishedMark(const fs::path& path) {
   const SignalsHeld held;
   std::lock_guard lock(g_slots_mutex);
-  g_owner = ::getpid();
   Slot* slot = g_slots;
   while (slot && slot->used) slot = slot->next;
   if (slot) {
@@ -181,8 +181,8 @@ void UnfinishedMark::Release() {
 }
 
 void RemoveUnfinished() noexcept {
-  if (::getpid() != g_owner.load()) return;
   g_ending = true;
+  if (::getpid() != g_owner) return;
   const timespec pause{0, 1'000'000};
   for (int i = 0; g_held > 0 && i < kMaxPauses; ++i) ::nanosleep(&pause, nullptr);  // of other threads, and soon over
   for (Slot* slot = g_slots; slot; slot = slot->next)

@@ -313,7 +313,7 @@ TEST_F(Outputs, SignalsAtAnyMomentLeaveNothing) {
       }
     }
     while (!fs::exists(ready)) ::usleep(100);
-    ::usleep(static_cast<useconds_t>(500 + round * 7));
+    ::usleep(static_cast<useconds_t>(round * 10));
     ::kill(child, SIGTERM);
     int status = 0;
     ::waitpid(child, &status, 0);
