@@ -1,6 +1,7 @@
 #pragma once
 // The members of a plain struct, named once, for code that has to see every one of them.
 
+#include <concepts>
 #include <span>
 #include <string>
 #include <tuple>
@@ -10,11 +11,12 @@
 #include "base/hash.h"
 
 /// Fields(value): a tuple of references to all members, for a struct that lists them in order. One that is left out
-/// does not compile.
-#define ASSAY_FIELDS(Type, ...)           \
-  inline auto Fields(const Type& value) { \
-    const auto& [__VA_ARGS__] = value;    \
-    return std::tie(__VA_ARGS__);         \
+/// does not compile where it is called. A template, so that only who calls it pays for tuples of sixty members.
+#define ASSAY_FIELDS(Type, ...)        \
+  template <std::same_as<Type> Struct> \
+  auto Fields(const Struct& value) {   \
+    const auto& [__VA_ARGS__] = value; \
+    return std::tie(__VA_ARGS__);      \
   }
 
 namespace assay {
