@@ -34,7 +34,6 @@ void Members(auto& json, MaybeConst<Answer> auto& answer) {
 namespace {
 
 constexpr const char* kCacheName = "result cache";  // in messages
-constexpr const char* kResults = "results.sqlite";
 
 /// At most `most` examples, from all over the task.
 void KeepSome(std::vector<Example>& examples, size_t most) {
@@ -99,7 +98,7 @@ Cache::Cache(bool enabled, const CommonFlags& flags) : flags_(flags) {
   if (!enabled) return;
   try {
     folder_ = CacheFolder();
-    store_ = std::make_unique<ResultCache>(folder_ / kResults);
+    store_ = std::make_unique<ResultCache>(folder_ / kResultsName);
   } catch (const Error& error) {
     GoOnWithout(error);
   }
@@ -138,7 +137,7 @@ void Cache::Put(const std::string& key, const Json& value) {
 
 std::vector<FileState> Cache::files() const {
   if (folder_.empty()) return {};
-  const std::string results = (folder_ / kResults).string();
+  const std::string results = (folder_ / kResultsName).string();
   return StatesOf(std::vector<std::filesystem::path>{results, results + "-wal", results + "-shm"});
 }
 

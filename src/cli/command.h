@@ -53,7 +53,9 @@ std::function<int()> AddGenerate(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddChat(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddTokenize(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddFormats(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddCache(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddCompletion(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddManual(CommandLine& command, CommonFlags& flags);
 
 /// Results: lines to stdout (a newline is added). Names and messages come from files and hubs: what would act on a
 /// terminal or hide is made visible here, once, for whoever prints.
@@ -93,6 +95,8 @@ struct ModelFlags {
 };
 void AddModelFlags(CommandLine& command, ModelFlags& flags);
 
+/// Of all presets, for a shell.
+std::vector<std::string> PresetNames();
 /// Tells what there is to tell of a preset before it is used.
 void WarnOf(const Preset& preset, const CommonFlags& flags);
 
@@ -134,5 +138,7 @@ std::filesystem::path HuggingFaceHome();
 /// A folder of this user's for caches: ASSAY_CACHE, else XDG_CACHE_HOME/assay, else ~/.cache/assay. Created when
 /// missing, for this user alone. Throws Error{kIo, kNotFound} when there can be none.
 std::filesystem::path CacheFolder();
+/// In it: answers and measurements.
+constexpr const char* kResultsName = "results.sqlite";
 
 }  // namespace assay

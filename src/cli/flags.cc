@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <map>
 
 namespace assay {
 namespace {
@@ -38,6 +39,34 @@ std::string UsageText(const CLI::ParseError& error, const CLI::App& app) {
   return fmt::format("{}: {}", option->get_name(), expected);
 }
 
+/// What completes an option's value. CLI11 keeps such words in a text for people alone.
+std::map<const CLI::Option*, std::vector<std::string>>& WordsOf() {
+  static std::map<const CLI::Option*, std::vector<std::string>> words;
+  return words;
+}
+
+CommandLine::FlagText TextOf(const CLI::Option& option) {
+  CommandLine::FlagText flag;
+  for (const std::string& name : option.get_lnames()) flag.names.push_back("--" + name);
+  for (const std::string& name : option.get_snames()) flag.names.push_back("-" + name);
+  flag.by_place = flag.names.empty();
+  if (flag.by_place) flag.names.push_back(option.get_name());
+  if (option.get_items_expected_max() > 0) flag.value = option.get_type_name();
+  if (!option.get_default_str().empty()) flag.value += fmt::format(" [{}]", option.get_default_str());
+  flag.help = option.get_description();
+  if (const auto words = WordsOf().find(&option); words != WordsOf().end()) flag.words = words->second;
+  flag.listed = option.get_delimiter() == ',';
+  return flag;
+}
+
+CommandLine::Summary TextOf(const CLI::App& command) {
+  CommandLine::Summary summary{command.get_name(), command.get_description(), command.get_footer(), {}, {}};
+  for (const CLI::Option* option : command.get_options())
+    if (!option->get_group().empty()) summary.flags.push_back(TextOf(*option));
+  for (const CLI::App* below : command.get_subcommands({})) summary.commands.push_back(TextOf(*below));
+  return summary;
+}
+
 }  // namespace
 
 Flag Flag::Required() const {
@@ -54,6 +83,10 @@ Flag Flag::Within(const Reading& reading) const {
 }
 Flag Flag::OneOf(std::initializer_list<const char*> words) const {
   option_->check(CLI::IsMember(std::vector<std::string>(words.begin(), words.end())));
+  return Completes({words.begin(), words.end()});
+}
+Flag Flag::Completes(std::vector<std::string> words) const {
+  WordsOf()[option_] = std::move(words);
   return *this;
 }
 Flag Flag::CommaSeparated() const {
@@ -136,19 +169,10 @@ CommandLine::Parsed CommandLine::Parse(int argc, char** argv) {
   return out;
 }
 
-std::vector<CommandLine::Summary> CommandLine::Siblings() const {
-  std::vector<Summary> out;
-  for (const CLI::App* command : app_->get_parent()->get_subcommands({})) {
-    Summary& summary = out.emplace_back(Summary{command->get_name(), command->get_description(), {}});
-    std::vector<const CLI::App*> all = {command};
-    for (const CLI::App* below : command->get_subcommands({})) all.push_back(below);
-    for (const CLI::App* app : all)
-      for (const CLI::Option* option : app->get_options())
-        for (const std::string& name : option->get_lnames())
-          if (std::find(summary.options.begin(), summary.options.end(), name) == summary.options.end())
-            summary.options.push_back(name);
-  }
-  return out;
+CommandLine::Summary CommandLine::Program() const {
+  const CLI::App* app = app_;
+  while (app->get_parent()) app = app->get_parent();
+  return TextOf(*app);
 }
 
 }  // namespace assay

@@ -33,6 +33,8 @@ class Flag {
   Flag ShowDefault() const;  // --help shows the value that the variable has now
   Flag Within(const Reading& reading) const;
   Flag OneOf(std::initializer_list<const char*> words) const;
+  /// What a shell offers for it; other texts are read, too.
+  Flag Completes(std::vector<std::string> words) const;
   Flag CommaSeparated() const;
   Flag Needs(Flag other) const;
   Flag Excludes(Flag other) const;
@@ -54,9 +56,16 @@ class CommandLine {
     std::string error;    // what is wrong, for people
     std::string command;  // that was named, empty: none
   };
+  struct FlagText {
+    std::vector<std::string> names;         // "--to", "-n"; "NAME" of an argument
+    std::string value, help;                // value: of what kind it is, as --help writes it; empty: none
+    std::vector<std::string> words;         // that it may be, as far as they are known
+    bool by_place = false, listed = false;  // listed: several, with commas between them
+  };
   struct Summary {
-    std::string name, summary;
-    std::vector<std::string> options;  // long names
+    std::string name, summary, footer;
+    std::vector<FlagText> flags;
+    std::vector<Summary> commands;  // below it
   };
 
   CommandLine(std::string summary, std::string name, std::string version);
@@ -77,8 +86,8 @@ class CommandLine {
   void Footer(const std::string& text);
 
   Parsed Parse(int argc, char** argv);
-  /// Of all commands beside this one, itself included.
-  std::vector<Summary> Siblings() const;
+  /// Of the whole program, as --help has it: hidden flags are left out.
+  Summary Program() const;
 
  private:
   explicit CommandLine(CLI::App* app);

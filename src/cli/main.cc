@@ -31,7 +31,9 @@ constexpr Command kCommands[] = {
     {"chat", "talk to a model", AddChat},
     {"tokenize", "token ids of a text", AddTokenize},
     {"formats", "number and block formats, presets", AddFormats},
+    {"cache", "what is kept between commands; remove what is old", AddCache},
     {"completion", "print a shell completion script", AddCompletion},
+    {"manual", "print or write the manual pages", AddManual},
 };
 
 int Run(int argc, char** argv) {

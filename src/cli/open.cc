@@ -61,6 +61,12 @@ void AddModelFlags(CommandLine& command, ModelFlags& flags) {
   command.Option("--kernel", flags.kernel, "force a kernel by name").Hidden();
 }
 
+std::vector<std::string> PresetNames() {
+  std::vector<std::string> names;
+  for (const PresetInfo& preset : Preset::All()) names.emplace_back(preset.name);
+  return names;
+}
+
 void WarnOf(const Preset& preset, const CommonFlags& flags) {
   const PresetInfo& info = preset.info();
   if (!info.warning.empty()) Note(flags, fmt::format("{}: {}", info.name, info.warning));

@@ -166,4 +166,10 @@ int64_t ResultCache::Size() {
   return count;
 }
 
+void ResultCache::Clear() {
+  std::lock_guard lock(state_->mutex);
+  state_->Execute("DELETE FROM answer", "empty");
+  state_->Execute("VACUUM", "shrink");
+}
+
 }  // namespace assay

@@ -26,6 +26,8 @@ class ResultCache {
   /// Replaces an earlier value.
   void Put(std::string_view key, std::string_view value);
   int64_t Size();
+  /// Forgets every value, and gives the room back to the disk.
+  void Clear();
 
  private:
   struct State;

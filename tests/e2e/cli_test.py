@@ -550,11 +550,43 @@ class Commands(unittest.TestCase):
         self.fails(*words, "r.html", says=["the same name"])
         self.fails(*words, "t.jsonl", "--force", says=["replace the source"])
 
-    def test_completion(self):
-        for shell in ("bash", "zsh", "fish"):
-            self.assertIn("perplexity", run("completion", shell).stdout)
-        script = run("completion", "bash").stdout + "\nCOMP_WORDS=(assay quan); COMP_CWORD=1; _assay; echo \"${COMPREPLY[@]}\"\n"
-        self.assertEqual(subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.strip(), "quantize")
+    def test_cache(self):
+        words = ("check", DEMO, "--task", TASK, "--to", "q8_0,q4_k_m", "--no-speed", "--report", "r.html")
+        self.json(*words, codes=(0, 3, 4))
+        kept = self.json("cache")
+        self.assertEqual(kept["folder"], str(self.path / "cache"))
+        self.assertEqual(sorted(q["preset"] for q in kept["quants"]), ["q4_k_m", "q8_0"])
+        self.assertEqual(kept["quant_bytes"], sum(pathlib.Path(q["path"]).stat().st_size for q in kept["quants"]))
+        self.assertGreater(kept["results"], 0)
+        spared = self.json("cache", "prune", "--keep", "0")
+        self.assertEqual((spared["removed"], len(spared["spared"])), ([], 2))
+        day_before = time.time() - 2 * 24 * 3600
+        for quant in kept["quants"]:
+            if quant["preset"] == "q8_0":
+                for path in (quant["path"], quant["path"] + ".lock"):
+                    os.utime(path, (day_before, day_before))
+        would = self.json("cache", "prune", "--keep", "1kB", "--dry-run")
+        self.assertEqual([q["preset"] for q in would["removed"]], ["q8_0"])
+        self.assertEqual(len(self.json("cache")["quants"]), 2)
+        gone = self.json("cache", "prune", "--keep", "1kB")
+        self.assertEqual([q["preset"] for q in gone["removed"]], ["q8_0"])
+        self.assertEqual([q["preset"] for q in self.json("cache", "list")["quants"]], ["q4_k_m"])
+        self.assertEqual(self.json("cache", "prune", "--all", "--answers")["kept_bytes"], 0)
+        empty = self.json("cache")
+        self.assertEqual((empty["quants"], empty["results"]), ([], 0))
+        # The limit holds by itself: what was not used today goes once more is made.
+        limited = {"ASSAY_CACHE_SIZE": "1kB"}
+        self.assertIn(run(*words, cwd=self.path, env=limited).returncode, (0, 3, 4))
+        made = self.json("cache")["quants"]
+        self.assertEqual(len(made), 2)  # of today
+        for quant in made:
+            for path in (quant["path"], quant["path"] + ".lock"):
+                os.utime(path, (day_before, day_before))
+        again = run(*words[:4], "--to", "q6_k", *words[6:], cwd=self.path, env=limited)
+        self.assertIn(again.returncode, (0, 3, 4), again.stderr)
+        self.assertIn("removed from the cache: q4_k_m, q8_0", again.stderr)
+        self.assertEqual([q["preset"] for q in self.json("cache")["quants"]], ["q6_k"])
+        self.assertIn("ASSAY_CACHE_SIZE", run("cache", env={"ASSAY_CACHE_SIZE": "much"}).stderr)
 
 
 unittest.main(argv=[sys.argv[0], "-v"] + sys.argv[3:])

@@ -37,6 +37,18 @@ class CacheTest : public testing::Test {
   std::filesystem::path folder_, path_;
 };
 
+TEST_F(CacheTest, ClearedItIsEmptyAndGoesOn) {
+  ResultCache cache(path_), other(path_);
+  for (int i = 0; i < 100; ++i) cache.Put(std::to_string(i), std::string(10000, 'x'));
+  const auto full = std::filesystem::file_size(path_);
+  cache.Clear();
+  EXPECT_EQ(other.Size(), 0);
+  EXPECT_EQ(other.Get("1"), std::nullopt);
+  EXPECT_LT(std::filesystem::file_size(path_), full);
+  other.Put("1", "again");
+  EXPECT_EQ(cache.Get("1"), "again");
+}
+
 TEST_F(CacheTest, KeepsWhatItIsGiven) {
   const std::string binary("a\0b\xFF", 4);
   {

@@ -391,7 +391,9 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
               "the full-precision model: file, folder, org/name, or a server: http://host:port#model")
       .Required();
   command.Option("--task", o->task, "your examples (JSON lines; docs/tasks.md)").Required();
-  command.Option("--to", o->to, "presets to try, comma-separated: see `assay formats`").CommaSeparated();
+  command.Option("--to", o->to, "presets to try, comma-separated: see `assay formats`")
+      .CommaSeparated()
+      .Completes(PresetNames());
   command.Option("--candidate", o->candidates, "an already quantized model to judge, or a server (repeatable)");
   Flag unlabelled = command.Option("--unlabelled", o->unlabelled,
                                    "prompts without right answers (JSON lines; docs/tasks.md): equal answers count");

@@ -60,7 +60,7 @@ std::function<int()> AddQuantize(CommandLine& command, CommonFlags& flags) {
   };
   auto o = std::make_shared<Options>();
   command.Option("MODEL", o->model, "model file or folder").Required();
-  command.Option("--to", o->preset, "preset: see `assay formats`").Required();
+  command.Option("--to", o->preset, "preset: see `assay formats`").Required().Completes(PresetNames());
   command.Option("-o,--output", o->out, "file or folder to write (default: MODEL-PRESET in this folder)");
   command.Switch("--no-error", o->no_error,
                  "do not decode what is written to measure its error (about a quarter of the time)");
