@@ -15,13 +15,13 @@
 #include "cli/labelling.h"
 #include "cli/prompt_flags.h"
 #include "cli/ranges.h"
+#include "cli/report_files.h"
 #include "cli/server/served_displacement.h"
 #include "cli/server/server_arm.h"
 #include "cli/verdict.h"
 #include "convert/convert.h"
 #include "evidence/same_question.h"
 #include "quantize/choose.h"
-#include "report/certificate.h"
 #include "report/report.h"
 #include "system/file.h"
 #include "system/machine.h"
@@ -114,21 +114,11 @@ class Checking {
     AddSources(rules_, {StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}), cache_.files()});
     for (const std::string& candidate : o_.candidates)
       if (!IsServer(candidate)) AddSources(rules_, {ModelFiles(ResolveModel(candidate))});
-    OutputRules of_report = rules_, of_data = rules_;
-    of_report.ours = IsReport;
-    of_data.ours = IsCheckRecord;
-    for (const fs::path& name : {fs::path(o_.report), DataName()}) NoteLeft(name, flags_);
-    AtomicFile report(o_.report, of_report), data(DataName(), of_data);
     if (!o_.certificate.empty() && task_.drafted() > 0)
       Fail(ErrorKind::kInvalid,
            "--certificate: {} of {} examples of {} have checks that are drafts: look at them, and take \"draft\" out",
            task_.drafted(), task_.examples.size(), o_.task);
-    std::optional<AtomicFile> certificate;
-    if (!o_.certificate.empty()) {
-      RequireOwnName(o_.certificate);
-      NoteLeft(o_.certificate, flags_);
-      certificate.emplace(o_.certificate, rules_);  // of another check, perhaps: only with --force
-    }
+    ReportFiles files(o_.report, o_.certificate, rules_, flags_);
     if (labelling_) labelling_->Open(rules_, flags_);
     // A server that is not there is told before hours of work.
     for (const std::string& candidate : o_.candidates)
@@ -184,13 +174,7 @@ class Checking {
     record_.elapsed_s = Now() - start;
     if (labelling_) record_.labels = labelling_->labels();
     comparisons_ = Judge(record_);
-    report.Write(RenderHtml(record_, comparisons_));
-    const std::string bytes = DumpJson(ToJson(record_)) + "\n";
-    data.Write(bytes);
-    if (certificate) certificate->Write(DumpJson(MakeCertificate(record_, comparisons_, bytes), 1) + "\n");
-    report.Commit();
-    data.Commit();
-    if (certificate) certificate->Commit();
+    files.Write(record_, comparisons_);
     if (labelling_) labelling_->Write(record_, ExampleTexts(labelling_->prompts()), flags_);
     for (const LoadedArm& served : served_) EndSitting(served, task_, cache_);
   }
@@ -198,14 +182,6 @@ class Checking {
   const CheckRecord& record() const { return record_; }
   const std::optional<Labelling>& labelling() const { return labelling_; }
   const std::vector<Comparison>& comparisons() const { return comparisons_; }
-  /// Where the record lies: beside the report.
-  fs::path DataName() const {
-    fs::path name = fs::path(o_.report).replace_extension(".json");
-    if (name == o_.report)
-      Fail(ErrorKind::kInvalid, "--report {}: the data beside the report would have the same name; name it .html",
-           o_.report);
-    return name;
-  }
 
  private:
   /// Servers that are run differently are refused before they are asked for hours.
@@ -220,13 +196,6 @@ class Checking {
         Fail(ErrorKind::kInvalid, "{} and {} are run differently (--allow-difference compares them all the same): {}",
              a.model.format, b.model.format, Join(differ, "; "));
     }
-  }
-
-  /// Of two files with one name the second would replace the first.
-  void RequireOwnName(const fs::path& name) const {
-    for (const fs::path& other : {fs::path(o_.report), DataName()})
-      if (fs::weakly_canonical(name) == fs::weakly_canonical(other))
-        Fail(ErrorKind::kInvalid, "--certificate {}: the report or its data would have the same name", name.string());
   }
 
   Arm Measure(const LoadedArm& loaded, const LoadedArm* base) {
@@ -451,7 +420,7 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
       if (!text.empty() && text.back() == '\n') text.pop_back();
       PrintTrusted(text);
       Print(fmt::format("\nreport: {} (answers that differ, side by side); data: {}", o->report,
-                        checking.DataName().string()));
+                        DataName(o->report).string()));
       if (checking.labelling()) Print(checking.labelling()->WhatToDo());
     }
     for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);
