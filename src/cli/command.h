@@ -43,6 +43,7 @@ std::function<int()> AddConvert(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddRun(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddScore(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddReport(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddVerify(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddPerplexity(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddBench(CommandLine& command, CommonFlags& flags);

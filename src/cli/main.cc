@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"run", "run a task on one model and save the answers", AddRun},
     {"score", "run a task's checks on answers you already have", AddScore},
     {"compare", "verdict from saved runs, or from what other tools scored", AddCompare},
+    {"report", "draw the record of a check again: a page, Markdown, JUnit, CSV, JSON", AddReport},
     {"verify", "hold a certificate against record, task and models", AddVerify},
     {"perplexity", "perplexity of a text, KL divergence against another model", AddPerplexity},
     {"bench", "prefill and decode speed, memory", AddBench},

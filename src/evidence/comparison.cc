@@ -444,15 +444,15 @@ std::string_view VerdictName(Verdict verdict) {
 std::string_view OutcomeName(Outcome outcome) {
   switch (outcome) {
     case Outcome::kBothPass:
-      return "both pass";
+      return "both right";
     case Outcome::kRegression:
-      return "regression";
+      return "lost";
     case Outcome::kFix:
-      return "fix";
+      return "gained";
     case Outcome::kBothFail:
-      return "both fail";
+      return "both wrong";
     case Outcome::kExcluded:
-      return "excluded";
+      return "left out";
   }
   return "";
 }

@@ -43,7 +43,7 @@ enum class Verdict { kHolds, kCracks, kCantTell };
 std::string_view VerdictName(Verdict verdict);
 
 enum class Outcome { kBothPass, kRegression, kFix, kBothFail, kExcluded };
-/// "both pass", "regression", "fix", "both fail", "excluded".
+/// For people: "both right", "lost", "gained", "both wrong", "left out".
 std::string_view OutcomeName(Outcome outcome);
 
 /// Both models' answers drawn with the same seed.

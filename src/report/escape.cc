@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "base/strings.h"
+
 namespace assay {
 namespace {
 
@@ -147,6 +149,39 @@ std::string EscapeHtml(std::string_view text) {
         out += piece;
     }
   });
+  return out;
+}
+
+std::string MarkdownText(std::string_view text) {
+  // Shown as nothing, and what stands on either side of it is no longer read together.
+  constexpr std::string_view kBreak = "&#8203;";
+  const std::string visible = VisibleText(text, false);
+  std::string out;
+  out.reserve(visible.size() + visible.size() / 8);
+  for (size_t i = 0; i < visible.size(); ++i) {
+    const char c = visible[i];
+    if (std::string_view("\\`*_{}[]<>|~$&!").find(c) != std::string_view::npos) {
+      out += '\\';
+      out += c;
+    } else if (c == '@' || c == '#') {
+      out += c;
+      out += kBreak;
+    } else if (c == ':' && visible.compare(i, 3, "://") == 0) {
+      out += c;
+      out += kBreak;
+    } else if (c == '.' && i >= 3 && ToLowerAscii(visible.substr(i - 3, 3)) == "www") {
+      out += kBreak;
+      out += c;
+    } else if (c == '-' && i >= 2 && visible.compare(i - 2, 2, "GH") == 0) {  // GH-12 is an issue
+      out += kBreak;
+      out += c;
+    } else if (c == ':' && i >= 6 && ToLowerAscii(visible.substr(i - 6, 6)) == "mailto") {
+      out += c;
+      out += kBreak;
+    } else {
+      out += c;
+    }
+  }
   return out;
 }
 

@@ -14,6 +14,10 @@ std::string VisibleText(std::string_view text, bool keep_lines);
 /// VisibleText for HTML: also & < > " ' as entities, so it is safe in text and in quoted attributes.
 std::string EscapeHtml(std::string_view text);
 
+/// VisibleText on one line for GitHub's Markdown, in a sentence or a table's cell, not at the beginning of a line: no
+/// character of it is markup, no name is mentioned, no number or address becomes a link.
+std::string MarkdownText(std::string_view text);
+
 /// VisibleText on one line, cut to `columns` code points with an ellipsis; 0: not cut.
 std::string TerminalText(std::string_view text, size_t columns = 0);
 

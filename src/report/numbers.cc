@@ -56,6 +56,27 @@ std::string VerdictText(const Comparison& comparison) {
   return VerdictText(comparison.all, comparison.comparable);
 }
 
+std::string FlipsText(const PairedCounts& counts) {
+  std::string text;
+  if (counts.regressions) text += fmt::format("\xE2\x88\x92{}", counts.regressions);
+  if (counts.fixes) text += fmt::format("{}+{}", text.empty() ? "" : " ", counts.fixes);
+  return text;
+}
+
+std::string SliceText(const Judgement& slice, bool comparable) {
+  std::string text = fmt::format("{}/{}", slice.candidate_passed, slice.answers);
+  if (const std::string flips = FlipsText(slice.counts); !flips.empty()) text += " " + flips;
+  if (!comparable || !slice.judged || slice.verdict == Verdict::kCantTell) return text;
+  return (slice.verdict == Verdict::kHolds ? "\xE2\x9C\x93 " : "\xE2\x9C\x97 ") + text;
+}
+
+std::string WhenText(std::string_view started) {
+  // 2026-11-22T09:30:00Z
+  if (started.size() != 20 || started[4] != '-' || started[10] != 'T' || started[16] != ':' || started[19] != 'Z')
+    return std::string(started);
+  return fmt::format("{} {} UTC", started.substr(0, 10), started.substr(11, 5));
+}
+
 std::string UnlabelledText(const Unlabelled& unlabelled) {
   std::string notions, left_out;
   for (const auto& [notion, count] : unlabelled.notions)

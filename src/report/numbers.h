@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "evidence/comparison.h"
 
@@ -29,6 +30,17 @@ std::string ExamplesText(const RunRecord& run);
 /// "holds", "cracks", "can't tell", or "not comparable" / "not judged".
 std::string VerdictText(const Comparison& comparison);
 std::string VerdictText(const Judgement& group, bool comparable);
+
+/// What a slice's cell says: "✓ 10/10", "✗ 4/10 −6", "9/10 −2 +1"; without a mark it has too few examples to tell.
+std::string SliceText(const Judgement& slice, bool comparable);
+/// "−2 +1": lost and gained; empty: neither.
+std::string FlipsText(const PairedCounts& counts);
+inline constexpr std::string_view kSliceLegend =
+    "Passed of all, then lost (\xE2\x88\x92) and gained (+). \xE2\x9C\x93 holds, \xE2\x9C\x97 cracks, no mark: too few "
+    "examples to tell.";
+
+/// "2026-11-22 09:30 UTC" of a time stamp; any other text as it is.
+std::string WhenText(std::string_view started);
 
 /// Its summary, and how answers were compared: "400 unlabelled prompts: … (compared as calls 120, text 280)".
 std::string UnlabelledText(const Unlabelled& unlabelled);

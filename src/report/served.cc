@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <iterator>
+
 #include "report/escape.h"
 #include "report/numbers.h"
 
@@ -27,20 +29,22 @@ std::string ServedLines(const CheckRecord& record) {
 }
 
 std::string ServedHtml(const CheckRecord& record) {
+  constexpr const char* kNames[] = {"First token, s",  "p90",     "p99",    "Tokens/s of an answer", "p10", "p1",
+                                    "Tokens/s of all", "Answers", "At once"};
   std::string rows;
   const auto seconds = [](double value) { return value > 0 ? fmt::format("{:.3g}", value) : std::string(kDash); };
   const auto add = [&](const Arm& arm) {
     if (!arm.cost.served) return;
     const ServedSpeed& speed = *arm.cost.served;
     rows += "<tr><th scope=\"row\">" + EscapeHtml(arm.model().format) + "</th>";
-    for (const std::string& value :
-         {seconds(speed.first_token_p50_s), seconds(speed.first_token_p90_s), seconds(speed.first_token_p99_s),
-          SpeedText(speed.tokens_per_s_p50), SpeedText(speed.tokens_per_s_p10), SpeedText(speed.tokens_per_s_p1),
-          SpeedText(speed.total_tokens_per_s)})
-      rows += "<td><span class=\"cell plain\">" + value + "</span></td>";
-    rows +=
-        fmt::format("<td><span class=\"cell plain\">{}</span></td><td><span class=\"cell plain\">{}</span></td></tr>\n",
-                    speed.answers, speed.concurrency);
+    const std::string values[] = {
+        seconds(speed.first_token_p50_s),    seconds(speed.first_token_p90_s),  seconds(speed.first_token_p99_s),
+        SpeedText(speed.tokens_per_s_p50),   SpeedText(speed.tokens_per_s_p10), SpeedText(speed.tokens_per_s_p1),
+        SpeedText(speed.total_tokens_per_s), std::to_string(speed.answers),     std::to_string(speed.concurrency)};
+    static_assert(std::size(values) == std::size(kNames));
+    for (size_t i = 0; i < std::size(kNames); ++i)
+      rows += fmt::format("<td data-l=\"{}\"><span class=\"cell plain\">{}</span></td>", kNames[i], values[i]);
+    rows += "</tr>\n";
   };
   add(record.baseline);
   for (const Arm& arm : record.candidates) add(arm);
@@ -48,11 +52,9 @@ std::string ServedHtml(const CheckRecord& record) {
   std::string out =
       "<section aria-labelledby=\"served\"><h2 id=\"served\">Speed as served</h2><p class=\"sub\">As the clients saw "
       "it, other work of the server and the network included; not to be compared with the speed of files run "
-      "here.</p><div class=\"scroll\"><table class=\"slices\"><thead><tr><th scope=\"col\">Server</th>";
-  for (const char* name :
-       {"First token, s", "p90", "p99", "Tokens/s of an answer", "p10", "p1", "Tokens/s of all", "Answers", "At once"})
-    out += std::string("<th scope=\"col\">") + name + "</th>";
-  return out + "</tr></thead><tbody>\n" + rows + "</tbody></table></div></section>\n";
+      "here.</p><table class=\"grid many\"><thead><tr><th scope=\"col\">Server</th>";
+  for (const char* name : kNames) out += std::string("<th scope=\"col\">") + name + "</th>";
+  return out + "</tr></thead><tbody>\n" + rows + "</tbody></table></section>\n";
 }
 
 }  // namespace assay

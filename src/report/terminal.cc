@@ -7,6 +7,7 @@
 #include "evidence/advice.h"
 #include "evidence/noise.h"
 #include "report/escape.h"
+#include "report/headline.h"
 #include "report/notes.h"
 #include "report/numbers.h"
 #include "report/report.h"
@@ -141,17 +142,10 @@ std::vector<Column> VerdictColumns(const CheckRecord& record, std::span<const Co
   return columns;
 }
 
-const char* MarkOf(const Judgement& group) {
-  if (!group.judged) return kDash;
-  switch (group.verdict) {
-    case Verdict::kHolds:
-      return "\xE2\x9C\x93";  // check mark
-    case Verdict::kCracks:
-      return "\xE2\x9C\x97";  // ballot x
-    case Verdict::kCantTell:
-      return "?";
-  }
-  return "";
+/// Nothing lost and too few to tell is the usual case of ten examples: it has no colour.
+const char* SliceColor(const Judgement& slice, bool comparable) {
+  const bool quiet = slice.judged && slice.verdict == Verdict::kCantTell && slice.counts.regressions == 0;
+  return quiet ? "" : ColorOf(slice, comparable);
 }
 
 /// One block per group of candidates that fits the width.
@@ -171,8 +165,7 @@ std::string SliceTables(const Comparison& first, std::span<const Comparison> com
                                [&](const Judgement& j) { return j.name == slice.name; });
       Cell cell{kDash};
       if (same != comparison.slices.end())
-        cell = {fmt::format("{}/{} {}", same->candidate_passed, same->answers, MarkOf(*same)),
-                ColorOf(*same, comparison.comparable)};
+        cell = {SliceText(*same, comparison.comparable), SliceColor(*same, comparison.comparable)};
       column.cells.push_back(cell);
     }
     columns.push_back(column);
@@ -185,7 +178,7 @@ std::string SliceTables(const Comparison& first, std::span<const Comparison> com
     }
   }
   out += Table(columns, options);
-  return out + "\xE2\x9C\x93 holds  \xE2\x9C\x97 cracks  ? can't tell  " + kDash + " not judged\n";
+  return out + Wrap(std::string(kSliceLegend), options.width, 0);
 }
 
 std::string Reasons(std::span<const Comparison> comparisons, const TerminalOptions& options) {
@@ -234,7 +227,10 @@ std::string RenderTerminal(const CheckRecord& record, std::span<const Comparison
   if (record.noise.measured()) out += Wrap(TerminalText(NoiseText(record.noise)), options.width, 2);
   std::string advice = Wrap(TerminalText(Advice(record, comparisons)), options.width, 0);
   if (options.color) advice = "\x1b[1m" + advice.substr(0, advice.size() - 1) + "\x1b[0m\n";
-  return out + "\n" + advice;
+  out += "\n" + advice;
+  for (const std::string& step : NextSteps(record, comparisons))
+    out += Wrap(TerminalText(step), options.width, 2, "- ");
+  return out;
 }
 
 }  // namespace assay

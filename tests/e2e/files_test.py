@@ -121,16 +121,20 @@ class Files(unittest.TestCase):
         report = ("check", DEMO, "--task", "t.jsonl", "--to", "q8_0,fp8", "--no-speed", "--report")
         self.refused(*report, "r.html", says="r.json exists")
         self.refused(*report, "p.html", says="p.html exists")
-        self.refused(*report, "x.json", says="the same name")
+        self.put("x.record.json")
+        self.refused(*report, "x.json", says="x.record.json exists")
         self.refused(*report, "no/x.html", says="its folder not opened")
-        self.refused(*report, "k/", says="expected the name of a file")
-        self.refused(*report, "k", says="a folder of that name")
-        self.refused(*report, "/dev/null", says="something else than a file")
+        (self.path / "k.html").mkdir()
+        os.mkfifo(self.path / "pipe.html")
+        self.refused(*report, "k.html", says="a folder of that name")
+        self.refused(*report, "pipe.html", says="something else than a file")
+        for name in ("k/", "k", "/dev/null", "bare", "r.pdf"):
+            self.refused(*report, name, says="expected a name that ends in .html")
         self.refused(*report, "y.html", "--keep", "k", says="demo-Q8_0.gguf exists")
         self.refused(*report, "y.html", "--keep", "k2", says="demo-fp8 exists")
         self.refused(*report, "y.html", "--keep", "file", says="file: cannot create the folder")
         self.refused("check", DEMO, "--task", "t.jsonl", "--to", "q8_0,q8_0", "--no-speed", says="twice")
-        self.refused(*report, "n" * 300, says="too long")
+        self.refused(*report, "n" * 300 + ".html", says="too long")
         self.refused("run", DEMO, "--task", "t.jsonl", "-o", "n" * 253, says="too long")
 
     def test_reports_of_this_program_are_written_anew(self):
@@ -142,16 +146,15 @@ class Files(unittest.TestCase):
         self.refused("check", DEMO, "--task", "t.jsonl", "--to", "q8_0", "--no-speed", "--report", "r.html", says="r.json exists")
         self.check("--report", "r.html", "--force")
         json.loads((self.path / "r.json").read_text())
-        self.check("--report", "bare")
-        self.assertTrue((self.path / "bare").exists() and (self.path / "bare.json").exists())
         for name in "ab":
             self.ok("run", DEMO, "--task", "t.jsonl", "-o", name, "-q")
-        self.ok("compare", "a", "b", "--html", "c.html", codes=(0, 3, 4))
-        self.ok("compare", "a", "b", "--html", "c.html", codes=(0, 3, 4))
+        self.ok("compare", "a", "b", "--report", "c.html", codes=(0, 3, 4))
+        self.ok("compare", "a", "b", "--report", "c.html", codes=(0, 3, 4))
         self.put("d.html")
-        self.refused("compare", "a", "b", "--html", "d.html", says="d.html exists")
-        self.refused("compare", "a", "b", "--html", "a", "--force", says="replace the source")
-        self.refused("compare", "a", "b", "--html", "no/c.html", says="its folder not opened")
+        self.refused("compare", "a", "b", "--report", "d.html", says="d.html exists")
+        os.link(self.path / "a", self.path / "a.html")
+        self.refused("compare", "a", "b", "--report", "a.html", "--force", says="replace the source")
+        self.refused("compare", "a", "b", "--report", "no/c.html", says="its folder not opened")
 
     def test_what_is_read_is_never_replaced(self):
         shutil.copytree(DEMO, self.path / "m")
@@ -176,9 +179,11 @@ class Files(unittest.TestCase):
         self.refused("quantize", "p/inner", "--to", "fp8", "-o", "p", "--force", says="place of the source")
         for out in ("t.jsonl", "one.gguf"):
             self.refused("run", "one.gguf", "--task", "t.jsonl", "-o", out, "--force", says="replace the source")
-            self.refused("check", "one.gguf", "--task", "t.jsonl", "--to", "q4_0", "--report", out, "--force", says="replace the source")
-        self.refused("check", DEMO, "--task", "t.jsonl", "--text", "text.txt", "--to", "q4_0", "--report", "text.txt", "--force", says="replace the source")
-        self.refused("check", DEMO, "--task", "t.jsonl", "--candidate", "one.gguf", "--report", "one.gguf", "--force", says="replace the source")
+            os.link(self.path / out, self.path / f"{out}.html")  # an ending that a report may have
+            self.refused("check", "one.gguf", "--task", "t.jsonl", "--to", "q4_0", "--report", f"{out}.html", "--force", says="replace the source")
+        (self.path / "text.txt").rename(self.path / "text.md")
+        self.refused("check", DEMO, "--task", "t.jsonl", "--text", "text.md", "--to", "q4_0", "--report", "text.md", "--force", says="replace the source")
+        self.refused("check", DEMO, "--task", "t.jsonl", "--candidate", "one.gguf", "--report", "one.gguf.html", "--force", says="replace the source")
         (self.path / "k").mkdir()
         os.link(self.path / "one.gguf", self.path / "k/demo-Q8_0.gguf")
         self.refused("check", DEMO, "--task", "t.jsonl", "--to", "q8_0", "--candidate", "one.gguf", "--keep", "k", "--force", says="replace the source")
@@ -191,13 +196,15 @@ class Files(unittest.TestCase):
         self.put("v")
         (self.path / "to-v").symlink_to("v")
         (self.path / "dangling").symlink_to("nowhere")
+        (self.path / "to-v.html").symlink_to("v")
+        (self.path / "dangling.html").symlink_to("nowhere")
         (self.path / "real").mkdir()
         (self.path / "folder").symlink_to("real")
         for name in ("to-v", "dangling"):
             for force in ((), ("--force",)):
                 self.refused("quantize", DEMO, "--to", "q8_0", "-o", name, *force, says=name)
                 self.refused("run", DEMO, "--task", "t.jsonl", "-o", name, *force, says=name)
-                self.refused("check", DEMO, "--task", "t.jsonl", "--to", "q8_0", "--report", name, *force, says=name)
+                self.refused("check", DEMO, "--task", "t.jsonl", "--to", "q8_0", "--report", f"{name}.html", *force, says=name)
         self.refused("quantize", DEMO, "--to", "fp8", "-o", "folder", "--force", says="a link of that name")
 
     # --- at once, in the middle ---
@@ -488,7 +495,7 @@ class Files(unittest.TestCase):
         self.put("k/demo-Q4_0.gguf.abcdefgh.part")
         for name in "ab":
             self.ok("run", DEMO, "--task", "t.jsonl", "-o", name, "-q")
-        told = self.ok("compare", "a", "b", "--html", "c.html", codes=(0, 3, 4)).stderr
+        told = self.ok("compare", "a", "b", "--report", "c.html", codes=(0, 3, 4)).stderr
         self.assertIn("c.html.abcdefgh.part: seems to be left", told)
         told = self.ok("check", DEMO, "--task", "t.jsonl", "--to", "q4_0", "--no-speed", "--keep", "k", codes=(0, 3, 4)).stderr
         self.assertIn("demo-Q4_0.gguf.abcdefgh.part: seems to be left", told)

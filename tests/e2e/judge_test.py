@@ -62,7 +62,7 @@ class Judging(unittest.TestCase):
         self.assertIn(says, result.stderr)
 
     def test_an_empty_text_is_no_value(self):
-        for flag in ("--html", "--metric"):
+        for flag in ("--report", "--metric"):
             self.fails("compare", "a", "b", flag, "", code=2, says=[f"{flag}: expected some text, found ''"])
         self.fails("check", "m", "--task", "t", "--certificate", "", code=2, says=["--certificate: expected some text, found ''"])
 
@@ -183,7 +183,7 @@ class Judging(unittest.TestCase):
             found = self.verdict(base, candidate)
             self.assertEqual((found["comparable"], found["all"]["regressions"], found["all"]["fixes"]), (True, 0, 0))
             self.assertIn(f"answers of {who} were made elsewhere: that prompts, sampling and arithmetic were the same for both is not known here", found["notes"])
-        page = self.run_("compare", "own.run", "scored.run", "--html", "page.html")
+        page = self.run_("compare", "own.run", "scored.run", "--report", "page.html")
         self.assertIn("made elsewhere", (self.path / "page.html").read_text(), page.stderr)
 
     def test_data_of_a_check_is_judged_again(self):

@@ -10,14 +10,17 @@
 #include <map>
 #include <regex>
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "base/strings.h"
 #include "evidence/advice.h"
 #include "report/escape.h"
+#include "report/headline.h"
+#include "report/html/parts.h"
 #include "report/html_check.h"
-#include "report/html_parts.h"
 #include "report/notes.h"
 #include "report/numbers.h"
+#include "report/report_format.h"
 #include "report/sample.h"
 #include "system/file.h"
 
@@ -102,20 +105,22 @@ TEST(Html, SampleIsWellFormedAndOffline) {
   EXPECT_EQ(RenderHtml(record, comparisons), html);
   // Verdicts come first, then slices, plots, pairs.
   std::vector<size_t> places;
-  for (const char* id : {"<h1>", "id=\"verdicts\"", "id=\"slices\"", "id=\"plots\"", "id=\"failures\"", "id=\"pairs\"",
-                         "id=\"method\""}) {
+  for (const char* id : {"<h1>", "id=\"verdicts\"", "id=\"slices\"", "id=\"plots\"", "id=\"failures\"",
+                         "id=\"answers\"", "id=\"method\""}) {
     places.push_back(html.find(id));
     EXPECT_NE(places.back(), std::string::npos) << id;
   }
   EXPECT_TRUE(std::is_sorted(places.begin(), places.end()));
-  // Every differing pair is there once.
-  size_t differing = 0, articles = 0;
-  for (const Comparison& comparison : comparisons)
-    for (const ExamplePair& pair : comparison.pairs)
-      differing += pair.changed || pair.outcome == Outcome::kRegression || pair.outcome == Outcome::kFix;
-  for (size_t at = html.find("<article"); at != std::string::npos; at = html.find("<article", at + 1)) ++articles;
-  EXPECT_EQ(articles, differing);
-  EXPECT_GT(differing, 50u);
+  // Every answer of every candidate is there: where several gave the same, once.
+  size_t answers = 0, articles = 0, given = 0;
+  for (const Comparison& comparison : comparisons) answers += comparison.pairs.size();
+  const std::regex article("<article class=\"pair\" data-c=\"([0-9 ]+)\"");
+  for (auto it = std::sregex_iterator(html.begin(), html.end(), article); it != std::sregex_iterator();
+       ++it, ++articles)
+    given += Split(it->str(1), ' ').size();
+  EXPECT_EQ(given, answers);
+  EXPECT_EQ(answers, 300u);
+  EXPECT_LT(articles, 200u);
   // ASSAY_WRITE_REPORT=FILE keeps it for looking at.
   if (const char* path = std::getenv("ASSAY_WRITE_REPORT")) WriteFileAtomically(path, html);
 }
@@ -175,12 +180,16 @@ TEST(Html, UnlabelledAnswersThatDifferStandSideBySide) {
   EXPECT_THAT(html, HasSubstr("1 of 2 prompts"));
   EXPECT_THAT(html, HasSubstr("<h3>traffic-0</h3>"));
   EXPECT_EQ(html.find("<h3>traffic-1</h3>"), std::string::npos);
-  EXPECT_THAT(html, HasSubstr("<del>Oslo</del> &lt;b&gt;"));
-  EXPECT_THAT(html, HasSubstr("<ins>Bergen</ins> &lt;b&gt;"));
+  EXPECT_THAT(html, HasSubstr("<mark>Oslo</mark> &lt;b&gt;"));
+  EXPECT_THAT(html, HasSubstr("<mark>Bergen</mark> &lt;b&gt;"));
   EXPECT_THAT(html, HasSubstr("without a label"));
+  EXPECT_THAT(html.substr(html.find("<h3>traffic-0</h3>")), Not(HasSubstr("side right")));
   record.labels = {{"traffic-0", HashHex("Oslo <b>"), HashHex("Bergen <b>"), "baseline"}};
   html = RenderHtml(record, Judge(record));
   EXPECT_THAT(html, HasSubstr("right: baseline"));
+  const std::string labelled = html.substr(html.find("<h3>traffic-0</h3>"));
+  EXPECT_LT(labelled.find("side right\"><h4>bf16"), labelled.find("side wrong\"><h4>q8_0"));
+  EXPECT_NE(labelled.find("side wrong\"><h4>q8_0"), std::string::npos);
 }
 
 TEST(Html, NothingDiffers) {
@@ -189,7 +198,158 @@ TEST(Html, NothingDiffers) {
   record.candidates[0].run.examples = record.baseline.run.examples;
   const std::string html = RenderHtml(record, Judge(record));
   ExpectSafe(html);
-  EXPECT_THAT(html, HasSubstr("Every answer is the same under every candidate."));
+  EXPECT_THAT(html, HasSubstr("Nothing was lost and nothing gained."));
+  EXPECT_THAT(html, HasSubstr("both right, the same answer"));
+  EXPECT_EQ(html.find("<mark>"), std::string::npos);
+}
+
+TEST(Html, RightIsGreenAndWrongIsRed) {
+  // Whichever of the two it is: a lost answer was right.
+  CheckRecord record = SampleCheck();
+  record.candidates.resize(1);
+  ExampleResult& lost = record.candidates[0].run.examples[0];
+  lost.pass = false;
+  lost.answer = "something else";
+  lost.checks[0].pass = false;
+  lost.checks[0].failure = "no call";
+  record.examples[0].prompt[0].text += " Tools come first here.";
+  const std::string html = RenderHtml(record, Judge(record));
+  ExpectSafe(html);
+  const size_t at = html.find("data-o=\"0\" data-f");
+  ASSERT_NE(at, std::string::npos);
+  const std::string article = html.substr(at, html.find("</article>", at) - at);
+  EXPECT_THAT(article, HasSubstr("<span class=\"o lost\">lost</span>"));
+  EXPECT_THAT(article, HasSubstr("<div class=\"side right\"><h4>bf16<span class=\"w\">\xE2\x9C\x93 right</span>"));
+  EXPECT_THAT(article, HasSubstr("<div class=\"side wrong\"><h4>q8_0<span class=\"w\">\xE2\x9C\x97 wrong</span>"));
+  // Green stands for right alone: marks take the colour of their side.
+  const std::string style(ReportStyle());
+  EXPECT_THAT(style, HasSubstr(".right mark{background:var(--add)"));
+  EXPECT_THAT(style, HasSubstr(".wrong mark{background:var(--del)"));
+  // What was asked comes before what it was asked with.
+  EXPECT_LT(html.find("Please book Lisbon"), html.find("You book travel"));
+  EXPECT_LT(html.find("You book travel"), html.find("book_trip(city: string"));
+}
+
+TEST(Html, TextsWithoutEndAreCutAndThatIsSaid) {
+  CheckRecord record = SampleCheck();
+  for (Arm& arm : record.candidates)
+    for (ExampleResult& result : arm.run.examples) result.answer += std::string(100000, 'x') + arm.model().format;
+  const std::vector<Comparison> comparisons = Judge(record);
+  const std::string html = RenderHtml(record, comparisons);
+  ExpectSafe(html);
+  EXPECT_LT(html.size(), size_t{8} << 20);
+  EXPECT_THAT(html, HasSubstr("bytes are cut here; the data of the check has them whole."));
+  EXPECT_THAT(RenderHtml(SampleCheck(), Judge(SampleCheck())), Not(HasSubstr("are cut here")));
+  // So many that not even the baseline's own answers are repeated.
+  record = SampleCheck();
+  record.candidates.resize(1);
+  auto many = [](RunRecord& run) {
+    const std::vector<ExampleResult> once = run.examples;
+    for (int round = 1; round < 100; ++round)
+      for (const ExampleResult& result : once) {
+        run.examples.push_back(result);
+        run.examples.back().id += fmt::format("-{}", round);
+      }
+  };
+  record.candidates[0].run = record.baseline.run;
+  many(record.baseline.run);
+  many(record.candidates[0].run);
+  ExampleResult& lost = record.candidates[0].run.examples[4711];
+  ASSERT_TRUE(lost.pass);
+  lost.pass = false;
+  lost.answer = "lost it";
+  const std::string short_page = RenderHtml(record, Judge(record));
+  EXPECT_THAT(short_page,
+              HasSubstr("4999 answers that are the baseline\xE2\x80\x99s own, word for word, are left out"));
+  EXPECT_THAT(short_page, HasSubstr("lost it"));
+  EXPECT_LT(short_page.size(), size_t{1} << 20);
+}
+
+TEST(Headline, OneSentenceForWhoDecides) {
+  CheckRecord record = SampleCheck();
+  EXPECT_EQ(Headline(record, Judge(record)),
+            "Ship q6_k: 44% of the size of bf16, and it loses 1 of 50 examples and gains none, within the margin of 10 "
+            "points.");
+  EXPECT_THAT(NextSteps(record, Judge(record)), IsEmpty());
+  record.candidates.resize(1);
+  record.candidates[0].run.examples = record.baseline.run.examples;
+  EXPECT_EQ(Headline(record, Judge(record)),
+            "Ship q8_0: 54% of the size of bf16, and none of the 47 answers that were right is lost.");
+  record.candidates[0].run.header.model.file_bytes = record.baseline.run.header.model.file_bytes + 1;
+  EXPECT_EQ(Headline(record, Judge(record)), "Keep bf16: nothing smaller is shown to do the same.");
+  record = SampleCheck();
+  record.candidates = {record.candidates[5]};
+  EXPECT_EQ(Headline(record, Judge(record)), "Do not ship q2_k: it loses answers that bf16 gets right.");
+  EXPECT_THAT(NextSteps(record, Judge(record)),
+              testing::ElementsAre(HasSubstr("Try a larger format: more than 3.35 bits"), HasSubstr("Read the lost")));
+  record.candidates[0].run.header.task_hash = "other";
+  EXPECT_EQ(Headline(record, Judge(record)), "Nothing can be said: no candidate can be compared with bf16.");
+  EXPECT_THAT(NextSteps(record, Judge(record)), testing::Contains(HasSubstr("Make q2_k comparable: different task")));
+  // A baseline that fails.
+  record = SampleCheck();
+  record.candidates.resize(1);
+  for (size_t i = 0; i < 40; ++i) {
+    ExampleResult& result = record.baseline.run.examples[i];
+    result.pass = false;
+    result.checks[0].pass = false;
+    result.checks[0].failure = "no call";
+  }
+  record.candidates[0].run.examples = record.baseline.run.examples;
+  EXPECT_EQ(Headline(record, Judge(record)), "Nothing can be said yet: bf16 itself fails most of this task.");
+  EXPECT_THAT(NextSteps(record, Judge(record)), testing::ElementsAre(HasSubstr("most often as \"no call\" (40)")));
+  // Too few examples.
+  record = SampleCheck();
+  record.candidates.resize(1);
+  record.baseline.run.examples.resize(10);
+  record.candidates[0].run.examples = record.baseline.run.examples;
+  EXPECT_EQ(Headline(record, Judge(record)),
+            "Not known yet: 10 examples cannot show whether q8_0 does the same as bf16.");
+  EXPECT_THAT(NextSteps(record, Judge(record)), testing::Contains(HasSubstr("Add examples of the same kind: about ")));
+}
+
+TEST(Slices, CellsSaySomething) {
+  Judgement slice;
+  slice.judged = true;
+  slice.answers = 10;
+  slice.candidate_passed = 10;
+  EXPECT_EQ(SliceText(slice, true), "10/10");
+  slice.counts = {10, 2, 1};
+  slice.candidate_passed = 9;
+  EXPECT_EQ(SliceText(slice, true),
+            "9/10 \xE2\x88\x92"
+            "2 +1");
+  slice.verdict = Verdict::kCracks;
+  EXPECT_EQ(SliceText(slice, true),
+            "\xE2\x9C\x97 9/10 \xE2\x88\x92"
+            "2 +1");
+  EXPECT_EQ(SliceText(slice, false),
+            "9/10 \xE2\x88\x92"
+            "2 +1");
+  const CheckRecord record = SampleCheck();
+  const std::string terminal = RenderTerminal(record, Judge(record), {120, false});
+  EXPECT_EQ(terminal.find(" ?"), std::string::npos) << terminal;
+  EXPECT_THAT(terminal, HasSubstr("no mark: too few examples to tell"));
+}
+
+TEST(Formats, ByTheEndingOfTheName) {
+  EXPECT_EQ(ReportFormatOf("a/b.MD", "-o"), ReportFormat::kMarkdown);
+  EXPECT_EQ(ReportFormatOf("x.tar.json", "-o"), ReportFormat::kJson);
+  for (const char* name : {"x", "x.txt", ".html", "x.html.gz", ""})
+    EXPECT_THROW(ReportFormatOf(name, "-o"), Error) << name;
+  const CheckRecord record = SampleCheck(), hostile = HostileCheck();
+  for (ReportFormat format :
+       {ReportFormat::kHtml, ReportFormat::kMarkdown, ReportFormat::kJunit, ReportFormat::kCsv, ReportFormat::kJson})
+    for (const CheckRecord* each : {&record, &hostile}) {
+      const std::string text = RenderReport(format, *each, Judge(*each), "another build");
+      EXPECT_TRUE(IsReport(std::string_view(text).substr(0, 256)));
+      EXPECT_FALSE(IsReport(std::string_view(text).substr(1, 256)));
+      if (format == ReportFormat::kHtml || format == ReportFormat::kMarkdown || format == ReportFormat::kJunit) {
+        EXPECT_THAT(text, HasSubstr("another build"));
+      }
+      if (format != ReportFormat::kCsv && format != ReportFormat::kJson) {
+        EXPECT_EQ(VisibleText(text, true), text);  // valid UTF-8, no control and no invisible character
+      }
+    }
 }
 
 double Luminance(unsigned color) {

@@ -83,6 +83,17 @@ TEST(Escape, Html) {
   EXPECT_EQ(EscapeHtml("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x99\x82"), "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x99\x82");
 }
 
+TEST(Escape, Markdown) {
+  EXPECT_EQ(MarkdownText("Ship q4_k_m: 3 of 50."), "Ship q4\\_k\\_m: 3 of 50.");
+  EXPECT_EQ(MarkdownText("a|b `c` *d* <e> [f](g) ~h~ $i$ &lt; !\\"),
+            "a\\|b \\`c\\` \\*d\\* \\<e\\> \\[f\\](g) \\~h\\~ \\$i\\$ \\&lt; \\!\\\\");
+  EXPECT_EQ(MarkdownText("@a #1 GH-1"), "@&#8203;a #&#8203;1 GH&#8203;-1");
+  EXPECT_EQ(MarkdownText("http://a WWW.b mailto:c"), "http:&#8203;//a WWW&#8203;.b mailto:&#8203;c");
+  EXPECT_EQ(MarkdownText("a\nb\x1b"),
+            "a\xE2\x90\x8A"
+            "b\xE2\x90\x9B");
+}
+
 TEST(Escape, AnswersKeepWhatLanguagesNeed) {
   const std::string family = "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB",
                     hindi = "\xE0\xA4\x95\xE0\xA5\x8D\xE2\x80\x8D";

@@ -10,9 +10,9 @@
 #include "base/strings.h"
 #include "checkpoint/model_files.h"
 #include "cli/arm.h"
+#include "cli/check/labelling.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "cli/labelling.h"
 #include "cli/prompt_flags.h"
 #include "cli/ranges.h"
 #include "cli/report_files.h"
@@ -380,7 +380,7 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
       .Within(NumberBetween(0.1, 99.9));
   AddInOrder(command, o->in_order);
   AddAllowDifference(command, o->allow_difference);
-  command.Option("--report", o->report, "HTML report to write").ShowDefault();
+  command.Option("--report", o->report, "report to write: .html, .md, .xml (JUnit), .csv or .json").ShowDefault();
   command.Option("--certificate", o->certificate,
                  "also write the verdicts, bound to record, task and weights by hashes (assay verify)");
   command.Option("--keep", o->keep, "write the quantized models to this folder (default: the cache)");
@@ -419,8 +419,7 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
       std::string text = RenderTerminal(record, comparisons, terminal);
       if (!text.empty() && text.back() == '\n') text.pop_back();
       PrintTrusted(text);
-      Print(fmt::format("\nreport: {} (answers that differ, side by side); data: {}", o->report,
-                        DataName(o->report).string()));
+      Print(fmt::format("\nreport: {}; data: {}", o->report, DataName(o->report).string()));
       if (checking.labelling()) Print(checking.labelling()->WhatToDo());
     }
     for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);

@@ -6,20 +6,20 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
+#include "cli/report_files.h"
 #include "cli/verdict.h"
 #include "record/scored_runs.h"
 #include "report/report.h"
 #include "system/file.h"
 #include "system/machine.h"
-#include "system/output.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::string baseline, html, fail_on = "cant-tell";
-  std::vector<std::string> candidates;
+  std::string baseline, fail_on = "cant-tell";
+  std::vector<std::string> candidates, reports;
   ScoreChoice choice;
   double margin = 0, threshold = 0;
   bool in_order = false, allow_difference = false;
@@ -168,7 +168,7 @@ std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags) {
           .Within(NumberBetween(0.0, 1e9));
   AddInOrder(command, o->in_order);
   AddAllowDifference(command, o->allow_difference);
-  command.Option("--html", o->html, "also write the report to this file");
+  command.Option("--report", o->reports, "also write a report: .html, .md, .xml (JUnit), .csv or .json (repeatable)");
   AddForce(command, o->force);
   AddFailOn(command, o->fail_on);
   const std::vector<std::string_view> formats = ScoredRunFormats();
@@ -182,15 +182,10 @@ std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags) {
     }
     OutputRules rules;
     rules.force = o->force;
-    rules.ours = IsReport;
     std::vector<fs::path> runs = {SplitArm(o->baseline).first};
     for (const std::string& candidate : o->candidates) runs.push_back(SplitArm(candidate).first);
     AddSources(rules, {StatesOf(runs)});
-    std::optional<AtomicFile> html;
-    if (!o->html.empty()) {
-      NoteLeft(o->html, flags);
-      html.emplace(o->html, rules);
-    }
+    ReportViews views(o->reports, "--report", rules, flags);
     for (const std::string& candidate : o->candidates)
       if (std::error_code none;
           candidate == o->baseline || (SplitArm(candidate).second == SplitArm(o->baseline).second &&
@@ -199,11 +194,9 @@ std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags) {
     const Comparing comparing(*o);
     const CheckRecord& record = comparing.record();
     const std::vector<Comparison>& comparisons = comparing.comparisons();
-    if (html) {
-      html->Write(RenderHtml(record, comparisons));
-      html->Commit();
-      Note(flags, "report: " + o->html);
-    }
+    views.Write(record, comparisons);
+    views.Commit();
+    for (const std::string& name : o->reports) Note(flags, "report: " + name);
     if (flags.json) {
       PrintJson(RenderJson(record, comparisons));
     } else {

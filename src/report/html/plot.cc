@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "base/strings.h"
 #include "report/escape.h"
-#include "report/html_parts.h"
+#include "report/html/parts.h"
 #include "report/numbers.h"
 
 namespace assay {
@@ -42,8 +43,14 @@ struct Axis {
       for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10)
         for (double factor : {1.0, 2.0, 5.0})
           if (factor * power >= low * 0.999 && factor * power <= high * 1.001) ticks.push_back(factor * power);
-      if (ticks.size() >= 2) return ticks;
-      return {low, high};
+      if (ticks.size() < 2) return {low, high};
+      // Labels need room: powers of ten alone, and of those as many as have it.
+      constexpr size_t kMostTicks = 8;
+      if (ticks.size() > kMostTicks)
+        std::erase_if(ticks, [](double tick) { return std::abs(std::remainder(std::log10(tick), 1)) > 1e-6; });
+      for (size_t each = ticks.size() / kMostTicks + 1, i = ticks.size(); each > 1 && i-- > 0;)
+        if (i % each) ticks.erase(ticks.begin() + static_cast<std::ptrdiff_t>(i));
+      return ticks;
     }
     const double step = NiceStep(high - low, 4);
     for (double tick = std::ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step)
@@ -76,37 +83,75 @@ struct Box {
   }
 };
 
-/// Names beside their points, each at the first free place around its point; a name that fits nowhere is left to the
-/// table.
+/// Where a name may stand around its point; far ones are led to it by a line.
+struct Place {
+  double dx, dy;
+  const char* anchor;
+  bool far = false;
+};
+
+std::vector<Place> Places() {
+  std::vector<Place> places = {{9, 4, "start"},  {-9, 4, "end"},  {0, -10, "middle"}, {0, 19, "middle"},
+                               {8, -8, "start"}, {-8, -8, "end"}, {8, 17, "start"},   {-8, 17, "end"}};
+  constexpr int kAngles = 16;
+  for (int radius = 22; radius <= 150; radius += 8)
+    for (int i = 0; i < kAngles; ++i) {
+      const double angle = 2 * std::numbers::pi * i / kAngles;
+      const double dx = radius * std::cos(angle), dy = radius * std::sin(angle);
+      places.push_back({dx, dy + 4, std::abs(dx) < 1 ? "middle" : dx > 0 ? "start" : "end", true});
+    }
+  return places;
+}
+
+/// Names beside their points, each at the first place around its point where it meets no mark, no other name and, if
+/// there is such a place, no whisker.
 std::string NamesSvg(const std::vector<Point>& points, const Axis& x_axis, const Axis& y_axis) {
-  std::vector<Box> taken;
+  std::vector<Box> taken, whiskers;
   for (const Point& point : points) {
     const double x = x_axis.At(point.x), y = y_axis.At(point.y);
     taken.push_back({x - 6, y - 6, x + 6, y + 6});
+    if (point.has_range)
+      whiskers.push_back(
+          {x - 1, y_axis.At(std::min(y_axis.high, point.high)), x + 1, y_axis.At(std::max(y_axis.low, point.low))});
   }
+  static const std::vector<Place> places = Places();
   std::string out;
   for (const Point& point : points) {
     const std::string name = TerminalText(point.name, 14);
-    const double x = x_axis.At(point.x), y = y_axis.At(point.y), width = 7.4 * static_cast<double>(ColumnCount(name));
-    struct Place {
-      double dx, dy;
-      const char* anchor;
-    };
-    const Place places[] = {{9, 4, "start"},    {-9, 4, "end"},    {0, -10, "middle"}, {0, 19, "middle"},
-                            {8, -8, "start"},   {-8, -8, "end"},   {8, 17, "start"},   {-8, 17, "end"},
-                            {0, -24, "middle"}, {0, 33, "middle"}, {10, -22, "start"}, {10, 31, "start"},
-                            {-10, -22, "end"},  {-10, 31, "end"}};
-    for (const Place& place : places) {
+    const double x = x_axis.At(point.x), y = y_axis.At(point.y), width = 7.8 * static_cast<double>(ColumnCount(name));
+    auto free = [&](const Place& place, Box& box, bool of_whiskers) {
       const std::string_view anchor = place.anchor;
       const double left = x + place.dx - (anchor == "start" ? 0 : anchor == "end" ? width : width / 2);
-      const Box box{left, y + place.dy - 11, left + width, y + place.dy + 3};
-      if (box.left < kLeft - 4 || box.right > kWidth || box.top < 2 || box.bottom > kBottom - 1) continue;
-      if (std::any_of(taken.begin(), taken.end(), [&](const Box& other) { return box.Meets(other); })) continue;
-      taken.push_back(box);
-      out += fmt::format("<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>", x + place.dx,
-                         y + place.dy, place.anchor, EscapeHtml(name));
-      break;
-    }
+      box = {left, y + place.dy - 11, left + width, y + place.dy + 3};
+      const auto meets = [&](const Box& other) { return box.Meets(other); };
+      return box.left >= kLeft - 4 && box.right <= kWidth && box.top >= 2 && box.bottom <= kBottom - 1 &&
+             std::none_of(taken.begin(), taken.end(), meets) &&
+             (!of_whiskers || std::none_of(whiskers.begin(), whiskers.end(), meets));
+    };
+    // A line that passes another mark would name that one.
+    auto clear = [&](const Place& place) {
+      return std::none_of(points.begin(), points.end(), [&](const Point& other) {
+        const double ox = x_axis.At(other.x) - x, oy = y_axis.At(other.y) - y;
+        const double length = place.dx * place.dx + place.dy * place.dy;
+        const double along = std::clamp((ox * place.dx + oy * place.dy) / length, 0.0, 1.0);
+        return &other != &point && std::hypot(ox - along * place.dx, oy - along * place.dy) < 7;
+      });
+    };
+    Box box{};
+    auto place = places.end();
+    for (bool far : {false, true})
+      for (bool of_whiskers : {true, false})
+        if (place == places.end())
+          place = std::find_if(places.begin(), places.end(), [&](const Place& p) {
+            return p.far == far && free(p, box, of_whiskers) && (!far || clear(p));
+          });
+    if (place == places.end()) continue;  // over a hundred of them: the table names it
+    taken.push_back(box);
+    if (place->far)
+      out += fmt::format("<line class=\"lead-line\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", x, y,
+                         x + place->dx, y + place->dy - 4);
+    out += fmt::format("<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>", x + place->dx,
+                       y + place->dy, place->anchor, EscapeHtml(name));
   }
   return out;
 }
@@ -161,7 +206,7 @@ std::string PanelHtml(const Panel& panel) {
   for (double tick : y_axis.Ticks()) {
     const double y = y_axis.At(tick);
     svg += fmt::format(
-        "<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/><text x=\"{}\" y=\"{:.1f}\" "
+        "<line class=\"gridline\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/><text x=\"{}\" y=\"{:.1f}\" "
         "text-anchor=\"end\">{}</text>",
         kLeft, kRight, y, y, kLeft - 7, y + 4, panel.share ? Number(100 * tick) + "%" : Number(tick));
   }

@@ -1,4 +1,4 @@
-#include "cli/labelling.h"
+#include "cli/check/labelling.h"
 
 #include <fmt/core.h>
 
