@@ -226,6 +226,13 @@ class Page(unittest.TestCase):
         finally:
             self.browser.call("Emulation.setScriptExecutionDisabled", value=False)
 
+    def test_what_is_left_out_is_shown(self):
+        record = made_record.record(2, lost=lambda c: 0)
+        record["candidates"][1]["run"]["examples"][5].update(error="the server said 500", answer="", finish="error", **{"pass": False})
+        self.browser.open(self.draw("error", record))
+        self.assertEqual([row for row in self.shown() if row[1] == "left out"], [["ex-05", "left out", "q1"]])
+        self.assertIn("the server said 500", self.value("document.querySelector('.pair[data-o=\"4\"]').textContent"))
+
     def test_size(self):
         """Twelve candidates, fifty examples each: what a mail takes."""
         self.assertLess(self.wide.stat().st_size, 2 << 20)
