@@ -20,7 +20,7 @@ inline HtmlFindings CheckHtml(std::string_view html) {
   HtmlFindings found;
   std::vector<std::string> open;
   std::set<std::string> ids;
-  const std::set<std::string> empty = {"meta", "br"};
+  const std::set<std::string> empty = {"meta", "br", "input"};
   size_t at = 0;
   auto problem = [&](const std::string& what) {
     if (found.problems.size() < 10) found.problems.push_back(what + " near: " + std::string(html.substr(at, 60)));

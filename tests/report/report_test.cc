@@ -268,13 +268,16 @@ TEST(Html, TextsWithoutEndAreCutAndThatIsSaid) {
 TEST(Headline, OneSentenceForWhoDecides) {
   CheckRecord record = SampleCheck();
   EXPECT_EQ(Headline(record, Judge(record)),
-            "Ship q6_k: 44% of the size of bf16, and it loses 1 of 50 examples and gains none, within the margin of 10 "
-            "points.");
+            "Ship q6_k: 44% of the size of bf16, and none of the 47 answers that were right is lost.");
   EXPECT_THAT(NextSteps(record, Judge(record)), IsEmpty());
   record.candidates.resize(1);
   record.candidates[0].run.examples = record.baseline.run.examples;
   EXPECT_EQ(Headline(record, Judge(record)),
             "Ship q8_0: 54% of the size of bf16, and none of the 47 answers that were right is lost.");
+  record.candidates[0].run.examples[0].pass = false;
+  EXPECT_EQ(Headline(record, Judge(record)),
+            "Ship q8_0: 54% of the size of bf16, and it loses 1 of 50 examples and gains none, within the margin of 10 "
+            "points.");
   record.candidates[0].run.header.model.file_bytes = record.baseline.run.header.model.file_bytes + 1;
   EXPECT_EQ(Headline(record, Judge(record)), "Keep bf16: nothing smaller is shown to do the same.");
   record = SampleCheck();
