@@ -4,7 +4,6 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "dialect/call/call_syntax.h"
 #include "engine/memory.h"
 #include "engine/scheduler.h"
 
@@ -14,41 +13,15 @@ Engine::Engine(std::shared_ptr<const Model> model, ThreadPool& pool, const Engin
     : model_(std::move(model)),
       pool_(pool),
       options_(options),
+      prompts_(std::shared_ptr<const Checkpoint>(model_, &model_->checkpoint()), options.prompt),
       rules_(model_->config().generation, model_->config().stop_tokens) {
-  const Checkpoint& checkpoint = model_->checkpoint();
-  std::string where = checkpoint.path().string();
-  tokenizer_ = Tokenizer::Create(checkpoint.tokenizer(), where);
-  prompts_ = std::make_unique<ChatPrompts>(checkpoint, *tokenizer_, options.prompt);
   context_ = options_.context > 0 ? options_.context : model_->config().context;
   if (context_ > model_->config().context)
-    Fail(ErrorKind::kInvalid, "{}: a context of {} tokens was asked for, the model has {}", where, context_,
+    Fail(ErrorKind::kInvalid, "{}: a context of {} tokens was asked for, the model has {}", name(), context_,
          model_->config().context);
 }
 
 Engine::~Engine() = default;
-
-Prompt Engine::Prepare(const Question& question) const {
-  if (const auto* text = std::get_if<std::string>(&question)) return prompts_->Raw(*text);
-  if (const auto* ids = std::get_if<std::vector<int32_t>>(&question)) return {"", *ids, {}};
-  const Chat& chat = std::get<Chat>(question);
-  if (!chat.tool_choice.is_null() && chat.tool_choice != "auto")
-    Fail(ErrorKind::kUnsupported, "{}: tool_choice {}: this engine lets a model choose as it likes", name(),
-         DumpJson(chat.tool_choice).substr(0, 60));
-  return prompts_->Render(chat);
-}
-
-std::string Engine::CallSyntax() const {
-  return std::string(CallSyntaxOf(prompts_->tool_source()));
-}
-
-std::string Engine::Refusal(std::span<const int32_t> prompt, int64_t max_tokens) const {
-  const int64_t length = std::ssize(prompt);
-  if (std::string unknown = UnknownToken(prompt); !unknown.empty()) return unknown;
-  if (length + max_tokens > context_)
-    return fmt::format("prompt of {} tokens and {} to generate do not fit the context of {}", length, max_tokens,
-                       context_);
-  return length == 0 ? "the prompt has no tokens" : "";
-}
 
 int64_t Engine::CacheBudget(int64_t most_positions) const {
   if (options_.cache_bytes > 0) return options_.cache_bytes;
@@ -77,7 +50,7 @@ void Engine::Generate(std::span<const Request> requests, const std::function<voi
     std::string refusal;
     try {
       prompt = request.prompt ? request.prompt->ids : Prepare(request.question).ids;
-      refusal = Refusal(prompt, request.sampling.max_tokens);
+      refusal = prompts_.Refusal(prompt, request.sampling.max_tokens, context_);
     } catch (const Error& error) {
       refusal = error.what();
     }
@@ -89,7 +62,7 @@ void Engine::Generate(std::span<const Request> requests, const std::function<voi
     most_positions = std::max(most_positions, std::ssize(prompt) + request.sampling.max_tokens);
   }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return prompts[a] < prompts[b]; });
-  Scheduler scheduler(*model_, *tokenizer_, rules_, pool_, workspace_,
+  Scheduler scheduler(*model_, tokenizer(), rules_, pool_, workspace_,
                       {options_.batch_size, options_.batch_tokens, CacheBudget(most_positions)});
   std::unordered_map<Scheduler::Id, size_t> indices;
   for (size_t i : order) {
@@ -111,20 +84,12 @@ void Engine::Generate(std::span<const Request> requests, const std::function<voi
   }
 }
 
-std::string Engine::UnknownToken(std::span<const int32_t> ids) const {
-  const int64_t vocab = model_->config().vocab;
-  for (int32_t id : ids)
-    if (id < 0 || id >= vocab)
-      return fmt::format("token {}{} is not among the {} of the model's vocabulary", id,
-                         id < 0 ? "" : fmt::format(" \"{}\"", tokenizer_->TokenBytes(id)), vocab);
-  return "";
-}
-
 void Engine::Score(std::span<const int32_t> ids, int64_t first,
                    const std::function<void(int64_t, int64_t, const float*)>& visit, Progress& progress) {
   auto n = static_cast<int64_t>(ids.size());
   if (n > context_) Fail(ErrorKind::kInvalid, "{}: {} tokens do not fit the context of {}", name(), n, context_);
-  if (std::string unknown = UnknownToken(ids); !unknown.empty()) Fail(ErrorKind::kInvalid, "{}: {}", name(), unknown);
+  if (std::string unknown = prompts_.UnknownToken(ids); !unknown.empty())
+    Fail(ErrorKind::kInvalid, "{}: {}", name(), unknown);
   Sequence sequence(model_->config(), model_->arithmetic(), n);
   int64_t vocab = model_->config().vocab;
   std::vector<BatchToken> batch;

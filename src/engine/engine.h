@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/chat_prompts.h"
+#include "engine/model_prompts.h"
 #include "model/logit_rules.h"
 #include "model/model.h"
 #include "task/backend.h"
@@ -31,15 +31,15 @@ class Engine : public Backend, public Scorer {
   ~Engine() override;
 
   const Model& model() const { return *model_; }
-  const Tokenizer& tokenizer() const { return *tokenizer_; }
-  bool has_chat_template() const { return prompts_->any(); }
-  const ChatPrompts& prompts() const { return *prompts_; }
+  const Tokenizer& tokenizer() const { return prompts_.tokenizer(); }
+  bool has_chat_template() const { return prompts_.chats().any(); }
+  const ModelPrompts& prompts() const { return prompts_; }
 
   Capabilities can() const override { return {}; }
   int64_t most_top_logprobs() const override { return model_->config().vocab; }
-  Prompt Prepare(const Question& question) const override;
-  std::string CallSyntax() const override;
-  void SetClock(int64_t now_s) override { prompts_->set_now(now_s); }
+  Prompt Prepare(const Question& question) const override { return prompts_.Prepare(question); }
+  std::string CallSyntax() const override { return prompts_.CallSyntax(); }
+  void SetClock(int64_t now_s) override { prompts_.SetClock(now_s); }
   Scorer* scorer() override { return this; }
   /// A request that does not fit the context, or the memory it is allowed, gets Answer::error; nothing is truncated in
   /// silence.
@@ -51,9 +51,9 @@ class Engine : public Backend, public Scorer {
   int64_t context() const override { return context_; }
   ThreadPool& pool() const override { return pool_; }
   std::vector<int32_t> TextTokens(std::string_view text) const override {
-    return tokenizer_->Encode(text, false, true);
+    return tokenizer().Encode(text, false, true);
   }
-  std::vector<int32_t> Beginning() const override { return tokenizer_->Beginning(); }
+  std::vector<int32_t> Beginning() const override { return tokenizer().Beginning(); }
   void Score(std::span<const int32_t> ids, int64_t first,
              const std::function<void(int64_t, int64_t, const float*)>& visit,
              Progress& progress = SilentProgress()) override;
@@ -62,17 +62,12 @@ class Engine : public Backend, public Scorer {
   int64_t peak_scratch_bytes() const { return peak_scratch_bytes_; }
 
  private:
-  /// Why a prompt cannot be answered; empty: it can.
-  std::string Refusal(std::span<const int32_t> prompt, int64_t max_tokens) const;
   int64_t CacheBudget(int64_t most_positions) const;
-  /// What is wrong with a prompt's tokens; empty: nothing. A tokenizer may know tokens that the model has no row for.
-  std::string UnknownToken(std::span<const int32_t> ids) const;
 
   std::shared_ptr<const Model> model_;
   ThreadPool& pool_;
   EngineOptions options_;
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  std::unique_ptr<ChatPrompts> prompts_;
+  ModelPrompts prompts_;
   LogitRules rules_;
   int64_t context_;
   Workspace workspace_;
