@@ -15,14 +15,11 @@
 #include "evidence/parting.h"
 #include "evidence/repetition.h"
 #include "evidence/same_question.h"
+#include "evidence/sizes.h"
 #include "statistics/exact_paired.h"
 
 namespace assay {
 namespace {
-
-std::string Short(const std::string& hash) {
-  return hash.empty() ? "none" : hash.substr(0, 12);
-}
 
 /// Whom of the two something is true of; empty: of none.
 std::string Who(bool baseline, bool candidate) {
@@ -64,25 +61,18 @@ void NoteLimits(const Capabilities& a, const Capabilities& b, bool drawn, bool m
 /// What the two headers say about comparability.
 void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, bool moved, Comparison& comparison) {
   const RunHeader &a = baseline.header, &b = candidate.header;
-  auto differ = [&](std::string_view what, const std::string& left, const std::string& right) {
-    if (left != right)
-      comparison.obstacles.push_back(fmt::format("different {}: {} and {}", what, Short(left), Short(right)));
-  };
-  differ("task", a.task_hash, b.task_hash);
-  if (!a.tokenizer_hash.empty() && !b.tokenizer_hash.empty())
-    differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
-  else if (!a.tokenizer_probe.empty() && !b.tokenizer_probe.empty())
-    differ("tokenizer (its tokens of a fixed text)", a.tokenizer_probe, b.tokenizer_probe);
-  else if (a.can.tokenize && b.can.tokenize && a.server.is_null() && b.server.is_null())
-    differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
+  if (a.task_hash != b.task_hash)
+    comparison.obstacles.push_back(
+        fmt::format("different task: {} and {}", ShortHash(a.task_hash), ShortHash(b.task_hash)));
+  if (std::string differ = TokenizersThatDiffer(a, b); !differ.empty()) comparison.obstacles.push_back(differ);
   if (a.can.render && b.can.render && a.template_hash != b.template_hash)
-    Differ(fmt::format("different chat template: {} and {}", Short(a.template_hash), Short(b.template_hash)),
+    Differ(fmt::format("different chat template: {} and {}", ShortHash(a.template_hash), ShortHash(b.template_hash)),
            comparison);
   else if (!a.template_hash.empty() && !b.template_hash.empty() && a.template_hash != b.template_hash)
     comparison.notes.push_back(
         fmt::format("the chat templates are not the same text ({} and {}): the models may have "
                     "been asked differently",
-                    Short(a.template_hash), Short(b.template_hash)));
+                    ShortHash(a.template_hash), ShortHash(b.template_hash)));
   for (const std::string& setting : SettingsThatDiffer(a, b))
     Differ("the servers are run differently: " + setting, comparison);
   if (a.template_variables != b.template_variables && !(a.can.tokenize && b.can.tokenize))
@@ -102,6 +92,7 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, bool mo
   };
   if (!a.model.fingerprint.empty() && a.model.fingerprint == b.model.fingerprint)
     comparison.notes.push_back("baseline and candidate are the same weights: this says nothing about a quantization");
+  for (std::string& remark : SizeRemarks(a.model, b.model)) comparison.notes.push_back(std::move(remark));
   note("arithmetic", a.arithmetic, b.arithmetic);
   note("build", a.build, b.build);
   note("machine", a.machine, b.machine);

@@ -42,6 +42,23 @@ std::string FirstDifference(const ExampleResult& baseline, const ExampleResult& 
   return fmt::format("prompt token {} is {} for the baseline and {} for the candidate", place, *in_a, *in_b);
 }
 
+std::string ShortHash(std::string_view hash) {
+  return hash.empty() ? "none" : std::string(hash.substr(0, 12));
+}
+
+std::string TokenizersThatDiffer(const RunHeader& a, const RunHeader& b) {
+  const auto differ = [](std::string_view what, const std::string& left, const std::string& right) {
+    return left == right ? "" : fmt::format("different {}: {} and {}", what, ShortHash(left), ShortHash(right));
+  };
+  if (!a.tokenizer_hash.empty() && !b.tokenizer_hash.empty())
+    return differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
+  if (!a.tokenizer_probe.empty() && !b.tokenizer_probe.empty())
+    return differ("tokenizer (its tokens of a fixed text)", a.tokenizer_probe, b.tokenizer_probe);
+  if (a.can.tokenize && b.can.tokenize && a.server.is_null() && b.server.is_null())
+    return differ("tokenizer", a.tokenizer_hash, b.tokenizer_hash);
+  return "";
+}
+
 std::vector<std::string> SettingsThatDiffer(const RunHeader& baseline, const RunHeader& candidate) {
   std::vector<std::string> differences;
   const Json &a = baseline.server, &b = candidate.server;
