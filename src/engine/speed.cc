@@ -1,6 +1,7 @@
 #include "engine/speed.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "base/error.h"
 #include "system/machine.h"
@@ -66,6 +67,57 @@ std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const S
     used->scratch = static_cast<uint64_t>(workspace.bytes());
   }
   return rows;
+}
+
+SpeedGlimpse GlimpseSpeed(const Model& model, ThreadPool& pool, int together, int64_t longest, Progress& progress) {
+  constexpr double kEnough = 0.2;  // seconds, of which noise is a small part
+  constexpr int64_t kFirst = 16, kMost = 256, kSteps = 32;
+  const int64_t vocab = model.config().vocab, most = std::max<int64_t>(1, std::min(kMost, longest - 1));
+  Workspace workspace;
+  std::vector<float> logits(static_cast<size_t>(std::max<int64_t>(most, together) * vocab));
+  // Twice as many tokens until they took long enough to be believed; the first of them fill the caches.
+  const auto rate = [&](bool scored) {
+    double per_s = 0;
+    for (int64_t n = std::min(kFirst, most);; n = std::min(2 * n, most)) {
+      Sequence sequence(model.config(), model.arithmetic(), n);
+      std::vector<BatchToken> batch;
+      for (int64_t t = 0; t < n; ++t) batch.push_back({TokenAt(t, vocab), &sequence, scored || t + 1 == n});
+      const double start = Now();
+      model.Forward(batch, workspace, pool, logits.data());
+      const double took = Now() - start;
+      per_s = static_cast<double>(n) / took;
+      progress.Advance(1);
+      if (progress.Cancelled()) throw Interrupted();
+      if (took >= kEnough || n == most) return per_s;
+    }
+  };
+  SpeedGlimpse glimpse;
+  glimpse.together = together;
+  progress.Begin("a look at the speed", 0, "steps");
+  glimpse.read = rate(false);
+  glimpse.score = rate(true);
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  std::vector<BatchToken> batch;
+  const int64_t steps = std::min(kSteps, most);
+  for (int i = 0; i < together; ++i)
+    sequences.push_back(std::make_unique<Sequence>(model.config(), model.arithmetic(), steps));
+  double took = 0;
+  int64_t written = 0;
+  for (int64_t step = 0; step < steps && (step < 2 || took < kEnough); ++step) {
+    batch.clear();
+    for (int i = 0; i < together; ++i)
+      batch.push_back({TokenAt(step * together + i, vocab), sequences[static_cast<size_t>(i)].get(), true});
+    const double start = Now();
+    model.Forward(batch, workspace, pool, logits.data());
+    if (step == 0) continue;
+    took += Now() - start;
+    written += together;
+    progress.Advance(1);
+    if (progress.Cancelled()) throw Interrupted();
+  }
+  progress.End();
+  glimpse.written = took > 0 ? static_cast<double>(written) / took : glimpse.read;
+  return glimpse;
 }
 
 }  // namespace assay

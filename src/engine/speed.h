@@ -19,4 +19,15 @@ struct SpeedOptions {
 std::vector<BenchRow> MeasureSpeed(const Model& model, ThreadPool& pool, const SpeedOptions& options,
                                    Progress& progress, MemoryUse* used = nullptr);
 
+/// Tokens a second, of a short look before long work: for estimates, not for records.
+struct SpeedGlimpse {
+  double read = 0;     // of a prompt
+  double score = 0;    // of a text whose every token is predicted
+  double written = 0;  // by `together` sequences at once
+  int together = 1;
+};
+
+/// A few tokens of each, until it took some tenths of a second. `longest`: no more than so many of one sequence.
+SpeedGlimpse GlimpseSpeed(const Model& model, ThreadPool& pool, int together, int64_t longest, Progress& progress);
+
 }  // namespace assay

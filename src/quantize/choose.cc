@@ -157,4 +157,23 @@ std::vector<const Format*> ChooseFormats(const Preset& preset, const Checkpoint&
   return formats;
 }
 
+uint64_t PredictedBytes(const Preset& preset, const Checkpoint& checkpoint) {
+  const std::vector<const Format*> formats = ChooseFormats(preset, checkpoint);
+  const bool gguf = preset.info().container == Container::kGguf;
+  uint64_t bytes = 0, read = 0;
+  for (size_t i = 0; i < formats.size(); ++i) {
+    const Tensor& tensor = checkpoint.tensors()[i];
+    const int64_t weights = tensor.rows * tensor.cols;
+    read += tensor.stored_bytes;
+    if (formats[i])
+      bytes += static_cast<uint64_t>(CodesBytes(*formats[i], tensor.rows, tensor.cols) +
+                                     ScalesBytes(*formats[i], tensor.rows, tensor.cols));
+    else if (gguf || !IsPlain(*tensor.format))
+      bytes += static_cast<uint64_t>(weights) * (gguf ? 4 : 2);
+    else
+      bytes += static_cast<uint64_t>(tensor.codes_bytes());
+  }
+  return bytes + (checkpoint.file_bytes() > read ? checkpoint.file_bytes() - read : 0);
+}
+
 }  // namespace assay

@@ -1,6 +1,7 @@
 #pragma once
 // A preset applied to a whole model.
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,5 +28,9 @@ std::vector<const Format*> ChooseFormats(const Preset& preset, const Checkpoint&
 /// What the preset leaves plain although it means to quantize it, as a sentence for people; empty: nothing. Throws
 /// Error{kInvalid} when it quantizes nothing at all: with the columns, the blocks and the nearest preset that fits.
 std::string RequireFit(const Preset& preset, const Checkpoint& checkpoint);
+
+/// Bytes that the quantized model will take on a disk, about: the tensors as they are chosen, and what the source's
+/// files hold beside theirs.
+uint64_t PredictedBytes(const Preset& preset, const Checkpoint& checkpoint);
 
 }  // namespace assay

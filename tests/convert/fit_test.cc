@@ -67,5 +67,20 @@ TEST(PresetFit, WhatIsLeftIsSaid) {
   EXPECT_EQ(RequireFit(Preset::Get("bf16"), *source), "");
 }
 
+TEST(PresetFit, TheSizeIsKnownBefore) {
+  TempFolder scratch;
+  auto source = Checkpoint::Open(fs::path(ASSAY_SOURCE) / "examples/demo");
+  ThreadPool pool(2);
+  for (const char* name : {"q8_0", "q4_k_m", "q2_k", "f32", "fp8", "int4-g128", "nvfp4", "nf4", "int8"}) {
+    SCOPED_TRACE(name);
+    const Preset& preset = Preset::Get(name);
+    const auto made =
+        ConvertCheckpoint(*source, preset, scratch.path() / name, {.measure_error = false}, pool, SilentProgress())
+            .result.file_bytes;
+    EXPECT_NEAR(static_cast<double>(PredictedBytes(preset, *source)), static_cast<double>(made),
+                0.1 * static_cast<double>(made));
+  }
+}
+
 }  // namespace
 }  // namespace assay

@@ -30,5 +30,19 @@ TEST(Memory, WhatWasPlannedIsWhatIsUsed) {
   }
 }
 
+TEST(Glimpse, EverySpeedIsMeasured) {
+  ThreadPool pool(2);
+  auto model = Model::Load(Checkpoint::Open(std::filesystem::path(ASSAY_SOURCE) / "examples/demo"), {});
+  for (int together : {1, 8})
+    for (int64_t longest : {2, 20, 1024}) {
+      SCOPED_TRACE(longest);
+      const SpeedGlimpse glimpse = GlimpseSpeed(*model, pool, together, longest, SilentProgress());
+      EXPECT_GT(glimpse.read, 0);
+      EXPECT_GT(glimpse.score, 0);
+      EXPECT_GT(glimpse.written, 0);
+      EXPECT_EQ(glimpse.together, together);
+    }
+}
+
 }  // namespace
 }  // namespace assay
