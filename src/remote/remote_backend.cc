@@ -126,11 +126,19 @@ void RemoteBackend::Announce(std::span<const Question> questions, Progress& prog
       prompt_ids_.emplace(key, std::move(*ids));
   }
   // Where the tokens are known every answer shows whether all were read.
-  if (!longest || most < kShortQuestion || prompt_ids_.count(DumpJson(ToJson(*longest)))) return;
+  if (!longest || most < kShortQuestion) return;
+  const std::string key = DumpJson(ToJson(*longest));
+  if (prompt_ids_.count(key) || key == whole_) return;
   Request request{.question = *longest};
   request.sampling.max_tokens = 1;
   if (std::string remark = RequireWhole(asker_, facts_, AskFor(request), progress); !remark.empty())
-    prompt_remarks_[DumpJson(ToJson(*longest))] = std::move(remark);
+    prompt_remarks_[key] = std::move(remark);
+  whole_ = key;
+}
+
+std::optional<std::string> RemoteBackend::PromptText(const Question& question, Progress& progress) {
+  if (const auto* text = std::get_if<std::string>(&question)) return *text;
+  return assay::PromptText(asker_, facts_.kind, AskFor({.question = question}).body, Prepare(question).ids, progress);
 }
 
 void RemoteBackend::RequireAskable(const Question& question) const {

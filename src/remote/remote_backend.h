@@ -32,6 +32,8 @@ class RemoteBackend : public Backend {
   /// Asks for the tokens of all prompts where the server tells them; else whether it cuts the longest.
   void Announce(std::span<const Question> questions, Progress& progress) override;
   Prompt Prepare(const Question& question) const override;
+  /// The text of a question's prompt, where the server tells it.
+  std::optional<std::string> PromptText(const Question& question, Progress& progress);
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override;
   /// Of all answers that this object was given; none before the first.
@@ -57,6 +59,7 @@ class RemoteBackend : public Backend {
   ServerFacts facts_;
   std::map<std::string, std::vector<int32_t>> prompt_ids_;  // by the question, as JSON
   std::map<std::string, std::string> prompt_remarks_;
+  std::string whole_;                                 // the question that was seen to be read whole, as JSON
   std::vector<double> first_token_s_, tokens_per_s_;  // of answers
   double tokens_ = 0, busy_s_ = 0;
 };

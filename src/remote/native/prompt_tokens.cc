@@ -35,6 +35,14 @@ Json ChatOf(const Json& body) {
   return chat;
 }
 
+/// What a call gives as a text under one name.
+std::optional<std::string> ToldText(Asker& asker, const std::string& path, const char* name, const Json& body,
+                                    Progress& progress) {
+  const std::optional<Json> said = asker.Fetch(path, progress, body);
+  const Json* text = said && said->is_object() ? FindMember(*said, name) : nullptr;
+  return text && text->is_string() ? std::optional(text->get<std::string>()) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Ids> PromptTokens(Asker& asker, ServerKind kind, const Json& body, Progress& progress) {
@@ -42,17 +50,11 @@ std::optional<Ids> PromptTokens(Asker& asker, ServerKind kind, const Json& body,
   if (prompt && prompt->is_array()) return IdsOf(*prompt);
   switch (kind) {
     case ServerKind::kLlamaServer: {
-      std::string text;
-      if (prompt) {
-        text = prompt->get<std::string>();
-      } else {
-        const std::optional<Json> rendered = asker.Fetch("/apply-template", progress, ChatOf(body));
-        const Json* made = rendered && rendered->is_object() ? FindMember(*rendered, "prompt") : nullptr;
-        if (!made || !made->is_string()) return std::nullopt;
-        text = made->get<std::string>();
-      }
+      const std::optional<std::string> text =
+          prompt ? prompt->get<std::string>() : ToldText(asker, "/apply-template", "prompt", ChatOf(body), progress);
+      if (!text) return std::nullopt;
       return Told(asker, "/tokenize",
-                  {{"model", body["model"]}, {"content", text}, {"add_special", true}, {"parse_special", true}},
+                  {{"model", body["model"]}, {"content", *text}, {"add_special", true}, {"parse_special", true}},
                   progress);
     }
     case ServerKind::kVllm:
@@ -66,6 +68,15 @@ std::optional<Ids> PromptTokens(Asker& asker, ServerKind kind, const Json& body,
     case ServerKind::kUnknown:
       break;
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> PromptText(Asker& asker, ServerKind kind, const Json& body, const Ids& tokens,
+                                      Progress& progress) {
+  if (kind == ServerKind::kLlamaServer && FindMember(body, "messages"))
+    return ToldText(asker, "/apply-template", "prompt", ChatOf(body), progress);
+  if (kind == ServerKind::kVllm && !tokens.empty())
+    return ToldText(asker, "/detokenize", "prompt", {{"model", body["model"]}, {"tokens", tokens}}, progress);
   return std::nullopt;
 }
 
