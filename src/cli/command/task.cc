@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/command/task_show.h"
 #include "cli/input.h"
 #include "dialect/reasoning.h"
 #include "task/runner.h"
@@ -41,56 +42,9 @@ int CheckOne(const std::string& path, const CommonFlags& flags) {
   return errors ? kError : kHolds;
 }
 
-int Show(const std::string& path, const CommonFlags& flags) {
-  Task task = LoadTask(path);
-  if (flags.json) {
-    Json out = {{"file", path},
-                {"hash", task.hash},
-                {"margin", task.margin > 0 ? Json(task.margin) : Json(nullptr)},
-                {"looks", task.looks},
-                {"examples", Json::array()}};
-    for (const Example& e : task.examples) {
-      Json checks = Json::array();
-      for (const Check& check : e.expect) checks.push_back(check.type);
-      out["examples"].push_back({{"id", e.id}, {"slice", e.slice}, {"line", e.line}, {"checks", checks}});
-    }
-    PrintJson(out);
-    return kHolds;
-  }
-  std::string plan;
-  if (task.margin > 0) plan += fmt::format(", margin {:g} points", task.margin);
-  if (!task.looks.empty()) plan += fmt::format(", looks at {} examples", fmt::join(task.looks, ", "));
-  Print(fmt::format("{}: {}{}, hash {}", path, Counted(std::ssize(task.examples), "example"), plan, task.hash));
-  for (const std::string& slice : task.slices()) {
-    Print(fmt::format("\n{}", slice));
-    for (const Example& e : task.examples) {
-      if (e.slice != slice) continue;
-      std::string checks, question = e.prompt;
-      for (const Check& check : e.expect) checks += (checks.empty() ? "" : ", ") + std::string(check.type);
-      if (e.is_chat() && !e.messages.empty() && e.messages.back()["content"].is_string())
-        question = e.messages.back()["content"].get<std::string>();
-      for (char& c : question)
-        if (c == '\n') c = ' ';
-      Print(fmt::format("  {:<24.24} {:<24.24} {:.60}", e.id, checks, question));
-    }
-  }
-  return kHolds;
-}
-
 struct TryOptions {
   std::string id, answer, answer_file;
 };
-
-const Example& FindExample(const Task& task, const std::string& path, const std::string& id) {
-  std::vector<std::string> ids;
-  for (const Example& example : task.examples) {
-    if (example.id == id) return example;
-    ids.push_back(example.id);
-  }
-  const std::string near = Nearest(id, ids);
-  Fail(ErrorKind::kInvalid, "{}: no example {}{}", path, Quote(id),
-       near.empty() ? "; assay task show lists them" : "; did you mean " + Quote(near) + "?");
-}
 
 int Try(const std::string& path, const TryOptions& o, bool from_file, const CommonFlags& flags) {
   const Task task = LoadTask(path);
@@ -131,6 +85,7 @@ std::function<int()> AddTask(CommandLine& command, CommonFlags& flags) {
   struct Options {
     std::string action, path;
     TryOptions trial;
+    ShowOptions show;
   };
   auto o = std::make_shared<Options>();
   // A command of its own, with flags that the others do not have: so neither ACTION nor TASK is required of it.
@@ -140,16 +95,18 @@ std::function<int()> AddTask(CommandLine& command, CommonFlags& flags) {
   const std::function<int()> capture = AddCapture(below, flags);
   Flag action = command
                     .Option("ACTION", o->action,
-                            "check: validate, line and field of every mistake; show: what is in it; try: what its "
-                            "checks read from an answer, and why it passes or fails")
+                            "check: validate, line and field of every mistake; show: what is in it, or what a MODEL "
+                            "gets of it; try: what its checks read from an answer, and why it passes or fails")
                     .OneOf({"check", "show", "try"});
   Flag task = command.Option("TASK", o->path, "task file (JSON lines)");
-  Flag id = command.Option("--id", o->trial.id, "try: the example that is answered");
+  AddShowFlags(command, o->show);
+  Flag id = command.Option("--id", o->trial.id, "show, try: the example");
   Flag answer = command.Text("--answer", o->trial.answer, "try: the answer, as the model wrote it");
   Flag file = command.Option("--answer-file", o->trial.answer_file, "try: the same from a file; -: standard input");
   answer.Excludes(file);
   return [o, id, answer, file, action, task, captures, capture, &flags] {
-    if (*captures && (action.given() || task.given() || id.given() || answer.given() || file.given())) {
+    const bool of_show = !o->show.model.empty() || o->show.of_model(), of_try = answer.given() || file.given();
+    if (*captures && (action.given() || task.given() || id.given() || of_try || of_show)) {
       PrintError("task capture: expected its own flags, see assay task capture --help");
       return static_cast<int>(kUsage);
     }
@@ -158,15 +115,19 @@ std::function<int()> AddTask(CommandLine& command, CommonFlags& flags) {
       PrintError(action.given() ? "TASK is required" : "ACTION is required");
       return static_cast<int>(kUsage);
     }
-    const bool given = id.given() || answer.given() || file.given();
-    if (o->action == "try" ? !id.given() || (!answer.given() && !file.given()) : given) {
-      PrintError(o->action == "try"
-                     ? "task try: expected --id and --answer or --answer-file"
-                     : fmt::format("task {}: --id, --answer and --answer-file are for task try", o->action));
+    const auto misused = [&](std::string_view expected) {
+      PrintError(fmt::format("task {}: {}", o->action, expected));
       return static_cast<int>(kUsage);
-    }
+    };
+    if (of_show && o->action != "show") return misused("MODEL and the flags of its prompts are for task show");
+    if (of_try && o->action != "try") return misused("--answer and --answer-file are for task try");
+    if (o->action == "try" && (!id.given() || !of_try)) return misused("expected --id and --answer or --answer-file");
     if (o->action == "try") return Try(o->path, o->trial, file.given(), flags);
-    return o->action == "check" ? CheckOne(o->path, flags) : Show(o->path, flags);
+    if (o->action == "show") {
+      o->show.id = o->trial.id;
+      return ShowTask(o->path, o->show, flags);
+    }
+    return id.given() ? misused("--id is for task show and task try") : CheckOne(o->path, flags);
   };
 }
 
