@@ -56,6 +56,15 @@ const ExampleResult* FindExample(const ResultsById& by_id, const std::string& id
   return it == by_id.end() ? nullptr : it->second;
 }
 
+std::string ThreadsText(const CommonFlags& flags) {
+  return std::to_string(flags.threads > 0 ? flags.threads : ProcessorCount());
+}
+
+/// A server's answers are kept for one sitting.
+std::string SittingKey(const std::string& answer_key, const std::string& sitting) {
+  return sitting.empty() ? answer_key : HashHex(answer_key + sitting);
+}
+
 // A tokenizer is known by its vocabulary and by what it makes of a probe text.
 std::string TokenizerHash(const Tokenizer& tokenizer) {
   Hasher hasher;
@@ -63,25 +72,6 @@ std::string TokenizerHash(const Tokenizer& tokenizer) {
   auto ids = tokenizer.Encode(kTokenizerProbe, true, true);
   hasher.Add(std::as_bytes(std::span(ids)));
   return hasher.Hex();
-}
-
-RunHeader OriginOf(const Engine& engine, std::string_view preset) {
-  const Model& model = engine.model();
-  RunHeader header;
-  header.model = IdentityOf(model.checkpoint(), preset);
-  header.tokenizer_hash = TokenizerHash(engine.tokenizer());
-  header.tokenizer_probe = PromptHash(engine.tokenizer().Encode(kTokenizerProbe, true));
-  const std::string chat_template = engine.prompts().sources();
-  header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
-  header.prompts_by = model.checkpoint().container() == Container::kGguf ? "llama.cpp" : "transformers";
-  header.now = engine.prompts().now();
-  header.template_variables = engine.prompts().variables();
-  header.generation_remarks = model.config().generation.unapplied;
-  header.arithmetic = ArithmeticName(model.arithmetic());
-  header.build = BuildText();
-  header.machine = MachineText();
-  header.can = engine.can();
-  return header;
 }
 
 }  // namespace
@@ -92,6 +82,32 @@ std::string KeyOf(std::initializer_list<std::string_view> parts) {
   hasher.AddText(BuildText());
   hasher.AddText(MachineText());
   return hasher.Hex();
+}
+
+std::string QualityKey(const RunHeader& arm, const RunHeader* base, const std::string& text,
+                       const PerplexityOptions& options) {
+  return KeyOf({"quality", arm.model.fingerprint, base ? base->model.fingerprint : "", HashHex(text),
+                std::to_string(options.context), std::to_string(options.chunks), arm.arithmetic});
+}
+
+std::string DisplacementKey(const RunHeader& arm, const RunHeader& base, const std::string& prompt_hash,
+                            std::span<const int32_t> base_ids, std::span<const int32_t> ids) {
+  Hasher hasher;
+  hasher.Add(std::as_bytes(base_ids));
+  hasher.AddText("/");
+  hasher.Add(std::as_bytes(ids));
+  return KeyOf(
+      {"displacement", arm.model.fingerprint, base.model.fingerprint, prompt_hash, hasher.Hex(), arm.arithmetic});
+}
+
+std::string CostKey(const RunHeader& arm, const ModelFlags& model_flags, const CommonFlags& flags) {
+  return KeyOf({"cost", arm.model.fingerprint, model_flags.arithmetic, ThreadsText(flags)});
+}
+
+std::optional<Answer> CachedAnswer(Cache& cache, const std::string& answer_key, const std::string& sitting) {
+  const std::optional<Json> found = cache.Get(SittingKey(answer_key, sitting));
+  if (!found) return std::nullopt;
+  return ReadJson<Answer>(*found, kCacheName);
 }
 
 Cache::Cache(bool enabled, const CommonFlags& flags) : flags_(flags) {
@@ -152,30 +168,55 @@ void AddBatchFlags(CommandLine& command, EngineOptions& options) {
       .Within(SizeBetween(1, int64_t{1} << 50));
 }
 
-LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,
-                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags,
-                  const std::function<void(std::shared_ptr<const Checkpoint>)>& before) {
+OpenedModel OpenModel(const std::string& path) {
+  OpenedModel opened{path, WeightFiles(path), nullptr};
+  opened.checkpoint = Checkpoint::Open(path);
+  return opened;
+}
+
+RunHeader OriginOf(const ModelPrompts& prompts, Arithmetic arithmetic, std::string_view preset) {
+  const Checkpoint& checkpoint = prompts.checkpoint();
+  RunHeader header;
+  header.model = IdentityOf(checkpoint, preset, false);
+  header.tokenizer_hash = TokenizerHash(prompts.tokenizer());
+  header.tokenizer_probe = PromptHash(prompts.tokenizer().Encode(kTokenizerProbe, true));
+  const std::string chat_template = prompts.chats().sources();
+  header.template_hash = chat_template.empty() ? "" : HashHex(chat_template);
+  header.prompts_by = checkpoint.container() == Container::kGguf ? "llama.cpp" : "transformers";
+  header.now = prompts.chats().now();
+  header.template_variables = prompts.chats().variables();
+  const ModelConfig& config = arithmetic == Arithmetic::kReference ? checkpoint.as_made() : checkpoint.config();
+  header.generation_remarks = config.generation.unapplied;
+  header.arithmetic = ArithmeticName(arithmetic);
+  header.build = BuildText();
+  header.machine = MachineText();
+  return header;
+}
+
+LoadedArm LoadArm(OpenedModel opened, std::string_view preset, const ModelFlags& model_flags,
+                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags) {
   LoadedArm arm;
-  arm.path = path;
-  arm.files = WeightFiles(path);
-  auto checkpoint = Checkpoint::Open(path);
-  if (before) before(checkpoint);
-  auto model = LoadModel(std::move(checkpoint), model_flags, pool, flags);
+  arm.path = std::move(opened.path);
+  arm.files = std::move(opened.files);
+  auto model = LoadModel(std::move(opened.checkpoint), model_flags, pool, flags);
   arm.generation = model->config().generation;
   arm.differences = model->checkpoint().differences();
   auto engine = std::make_unique<Engine>(std::move(model), pool, options);
-  arm.origin = OriginOf(*engine, preset);
+  arm.origin = OriginOf(engine->prompts(), engine->model().arithmetic(), preset);
+  arm.origin.model.fingerprint = engine->model().checkpoint().fingerprint();
+  arm.origin.can = engine->can();
+  arm.engine = engine.get();
   arm.backend = std::move(engine);
   RequireUnchanged(arm.files);  // what was loaded is what has the fingerprint
   return arm;
 }
 
-void CheckSamples(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples,
+void CheckSamples(const Capabilities& can, const Task& task, const Sampling& defaults, int64_t samples,
                   const CommonFlags& flags) {
-  RequireChance(task, defaults, samples, arm.origin.can);
+  RequireChance(task, defaults, samples, can);
   const auto greedy = std::count_if(task.examples.begin(), task.examples.end(),
                                     [&](const Example& example) { return IsGreedy(example, defaults); });
-  if (samples > 1 && greedy > 0 && arm.origin.can.same_bits)
+  if (samples > 1 && greedy > 0 && can.same_bits)
     Note(flags, fmt::format("{} of {} examples are answered greedily: their {} samples are one answer", greedy,
                             task.examples.size(), samples));
 }
@@ -204,14 +245,9 @@ void NotePromptRemarks(const RunRecord& run, const CommonFlags& flags) {
 RunRecord AnswerTask(const LoadedArm& arm, const Task& task, const RunHeader& header, RunRecordWriter* writer,
                      Cache& cache, Progress& progress, int64_t first_sample) {
   AnswerLookup lookup;
-  const auto key_of = [&](const std::string& key) { return arm.sitting.empty() ? key : HashHex(key + arm.sitting); };
-  lookup.get = [&](const std::string& key) -> std::optional<Answer> {
-    auto found = cache.Get(key_of(key));
-    if (!found) return std::nullopt;
-    return ReadJson<Answer>(*found, kCacheName);
-  };
+  lookup.get = [&](const std::string& key) { return CachedAnswer(cache, key, arm.sitting); };
   lookup.put = [&](const std::string& key, const Answer& answer) {
-    cache.Put(key_of(key), JsonWriter::Written(answer));
+    cache.Put(SittingKey(key, arm.sitting), JsonWriter::Written(answer));
   };
   return RunTask(task, *arm.backend, header, writer, progress, lookup, first_sample);
 }
@@ -240,9 +276,7 @@ ArmQuality MeasureQuality(const LoadedArm& arm, const LoadedArm* base, LogitCach
   ArmQuality quality;
   Scorer *scorer = arm.backend->scorer(), *base_scorer = base ? base->backend->scorer() : nullptr;
   if (!scorer) return quality;
-  std::string key =
-      KeyOf({"quality", arm.identity().fingerprint, base_scorer ? base->identity().fingerprint : "", HashHex(text),
-             std::to_string(options.context), std::to_string(options.chunks), arm.origin.arithmetic});
+  const std::string key = QualityKey(arm.origin, base_scorer ? &base->origin : nullptr, text, options);
   if (auto found = cache.Get(key)) return ArmQualityFromJson(*found, kCacheName);
   const PerplexityResult r = MeasurePerplexity(*scorer, base_scorer, &base_logits, text, options, progress);
   quality.perplexity = r.perplexity;
@@ -279,12 +313,8 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
     progress.Advance(1);
     const ExampleResult *answered = FindExample(answers, example.id), *baseline = FindExample(base_answers, example.id);
     if (!answered || !baseline || !answered->error.empty() || !baseline->error.empty()) continue;
-    Hasher ids;
-    ids.Add(std::as_bytes(std::span(baseline->answer_ids)));
-    ids.AddText("/");
-    ids.Add(std::as_bytes(std::span(answered->answer_ids)));
-    std::string key = KeyOf({"displacement", arm.identity().fingerprint, base.identity().fingerprint,
-                             baseline->prompt_hash, ids.Hex(), arm.origin.arithmetic});
+    const std::string key =
+        DisplacementKey(arm.origin, base.origin, baseline->prompt_hash, baseline->answer_ids, answered->answer_ids);
     if (auto found = cache.Get(key)) {
       Displacement d = DisplacementFromJson(*found, kCacheName);
       d.id = example.id;
@@ -301,15 +331,15 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
 }
 
 ArmCost MeasureCost(const LoadedArm& arm, const ModelFlags& model_flags, const CommonFlags& flags, Cache& cache) {
-  std::string threads = std::to_string(flags.threads > 0 ? flags.threads : ProcessorCount());
-  std::string key = KeyOf({"cost", arm.identity().fingerprint, model_flags.arithmetic, threads});
+  const std::string key = CostKey(arm.origin, model_flags, flags);
   Json measured;
   if (auto found = cache.Get(key)) {
     measured = *found;
   } else {
     SubprocessResult result =
-        RunSubprocess({SelfPath(), "bench", arm.path, "-p", "128", "-n", "32", "-r", "3", "--json", "--quiet",
-                       "--threads", threads, "--arithmetic", model_flags.arithmetic});
+        RunSubprocess({SelfPath(), "bench", arm.path, "-p", std::to_string(kBenchPrompt), "-n",
+                       std::to_string(kBenchGenerated), "-r", std::to_string(kBenchRuns - 1), "--json", "--quiet",
+                       "--threads", ThreadsText(flags), "--arithmetic", model_flags.arithmetic});
     if (result.exit_code != 0)
       Fail(ErrorKind::kIo, "measuring the speed of {} failed: {}", arm.path, result.error_output);
     measured = ParseJson(result.output, "assay bench");

@@ -2,10 +2,10 @@
 // One model on one task, with everything measured at most once: the legs that `run` and `check` share.
 
 #include <filesystem>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +47,15 @@ class Cache {
   std::vector<FileState> watched_;
 };
 
+/// Keys of what the legs below keep. `base` null: of the baseline itself, or of one that cannot score.
+std::string QualityKey(const RunHeader& arm, const RunHeader* base, const std::string& text,
+                       const PerplexityOptions& options);
+std::string DisplacementKey(const RunHeader& arm, const RunHeader& base, const std::string& prompt_hash,
+                            std::span<const int32_t> base_ids, std::span<const int32_t> ids);
+std::string CostKey(const RunHeader& arm, const ModelFlags& model_flags, const CommonFlags& flags);
+/// The answer that the cache has to an AnswerKey; `sitting` of a server's.
+std::optional<Answer> CachedAnswer(Cache& cache, const std::string& answer_key, const std::string& sitting);
+
 /// Key of anything that one measurement gives: what was measured, by this build on this machine.
 std::string KeyOf(std::initializer_list<std::string_view> parts);
 
@@ -58,6 +67,7 @@ struct LoadedArm {
   GenerationConfig generation;           // how its files want answers chosen
   std::vector<std::string> differences;  // what this engine does otherwise than the model's maker
   std::unique_ptr<Backend> backend;
+  const Engine* engine = nullptr;         // the backend, where it is a model in files
   const RemoteBackend* server = nullptr;  // the backend, where it is a server (server/server_arm.h)
   std::string sitting;                    // of a server's answers in the cache; empty: the model's identity is enough
   const ModelIdentity& identity() const { return origin.model; }
@@ -65,16 +75,25 @@ struct LoadedArm {
 /// --batch, --cache-memory: no answer depends on them.
 void AddBatchFlags(CommandLine& command, EngineOptions& options);
 
+/// A model in files before its weights are loaded: what has been read of it is of these files, as they were.
+struct OpenedModel {
+  std::string path;
+  std::vector<FileState> files;  // WeightFiles
+  std::shared_ptr<const Checkpoint> checkpoint;
+};
+OpenedModel OpenModel(const std::string& path);
+
+/// What headers of its runs say of it, but for the fingerprint, which takes all weights; `preset` as IdentityOf has it.
+RunHeader OriginOf(const ModelPrompts& prompts, Arithmetic arithmetic, std::string_view preset);
+
 /// A model in files, run by this program's engine.
-/// `before` sees the opened files before the model is made of them.
-LoadedArm LoadArm(const std::string& path, std::string_view preset, const ModelFlags& model_flags,
-                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags,
-                  const std::function<void(std::shared_ptr<const Checkpoint>)>& before = {});
+LoadedArm LoadArm(OpenedModel opened, std::string_view preset, const ModelFlags& model_flags,
+                  const EngineOptions& options, ThreadPool& pool, const CommonFlags& flags);
 
 RunHeader MakeRunHeader(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples);
 
 /// Refuses several samples where all would be one answer, and tells where some will be.
-void CheckSamples(const LoadedArm& arm, const Task& task, const Sampling& defaults, int64_t samples,
+void CheckSamples(const Capabilities& can, const Task& task, const Sampling& defaults, int64_t samples,
                   const CommonFlags& flags);
 
 /// Tells how chats were fitted to the model's template and what that leaves out.
@@ -108,6 +127,9 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
                                                const RunRecord& run, const RunRecord& base_run, LogitCache& base_logits,
                                                Cache& cache, Progress& progress);
 
+/// What MeasureCost runs: so many times a prompt of so many tokens, and so many generated, one after the other; the
+/// first of them warms up.
+inline constexpr int kBenchRuns = 4, kBenchPrompt = 128, kBenchGenerated = 32;
 /// Speed and peak memory of a model in files, measured by `assay bench` in a process of its own so that nothing else is
 /// counted.
 ArmCost MeasureCost(const LoadedArm& arm, const ModelFlags& model_flags, const CommonFlags& flags, Cache& cache);

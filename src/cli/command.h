@@ -7,6 +7,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,6 +72,8 @@ void PrintAnswer(std::string_view piece);
 void Note(const CommonFlags& flags, std::string_view line);
 /// What a person answers in the same line; to stderr.
 void Ask(std::string_view prompt);
+/// Whether a person at the terminal answers yes; nothing where there is nobody to ask.
+std::optional<bool> Agrees(std::string_view question);
 /// "assay: MESSAGE" on stderr, cleaned, and cut when a file's text made it endless.
 void PrintError(std::string_view message);
 /// True when stdout (stderr) is a terminal and NO_COLOR is not set.

@@ -183,6 +183,13 @@ void Ask(std::string_view prompt) {
   std::fprintf(stderr, "%s", VisibleText(prompt, false).c_str());
 }
 
+std::optional<bool> Agrees(std::string_view question) {
+  if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1) return std::nullopt;
+  std::fprintf(stderr, "%s [y/N] ", VisibleText(Shortened(question, kLongestText), true).c_str());
+  std::string answer;
+  return std::getline(std::cin, answer) && (answer == "y" || answer == "Y" || ToLowerAscii(answer) == "yes");
+}
+
 void PrintError(std::string_view message) {
   std::fprintf(stderr, "assay: %s\n", VisibleText(Shortened(message, kLongestText), true).c_str());
 }

@@ -5,9 +5,26 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "cli/command.h"
 
 namespace assay {
+namespace {
+
+/// Presets are named in any case, with '-' for '_'.
+bool SameName(std::string_view a, std::string_view b) {
+  const auto plain = [](char c) {
+    return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return plain(x) == plain(y); });
+}
+
+bool Cracks(const Comparison& comparison) {
+  const auto cracks = [](const Judgement& group) { return group.judged && group.verdict == Verdict::kCracks; };
+  return cracks(comparison.all) || std::any_of(comparison.slices.begin(), comparison.slices.end(), cracks);
+}
+
+}  // namespace
 
 void AddInOrder(CommandLine& command, bool& in_order) {
   command.Switch("--in-order", in_order,
@@ -25,27 +42,60 @@ void NoteAllowable(const std::vector<Comparison>& comparisons, const CommonFlags
     Note(flags, "the models were asked or are run differently: --allow-difference compares them all the same");
 }
 
-void AddFailOn(CommandLine& command, std::string& fail_on) {
+void AddExitRule(CommandLine& command, ExitRule& rule) {
+  Flag fail_on =
+      command
+          .Option(
+              "--fail-on", rule.fail_on,
+              "which verdicts give a failing exit code: cracks (3), cant-tell (3 and 4), none-holds (3 and 4, where "
+              "no candidate holds), never")
+          .OneOf({"cracks", "cant-tell", "none-holds", "never"})
+          .ShowDefault();
   command
-      .Option("--fail-on", fail_on, "which verdicts give a failing exit code: cracks (3), cant-tell (3 and 4), never")
-      .OneOf({"cracks", "cant-tell", "never"})
-      .ShowDefault();
+      .Option("--require", rule.require,
+              "candidates that must hold, comma-separated: exit code 0 when all of them do, 3 when one cracks, else 4")
+      .CommaSeparated()
+      .Excludes(fail_on);
 }
 
-int VerdictExitCode(std::span<const Comparison> comparisons, const std::string& fail_on) {
-  bool cracks = false, unsure = false;
-  for (const Comparison& c : comparisons) {
-    auto look = [&](const Judgement& j) {
-      if (!j.judged) return;
-      cracks |= j.verdict == Verdict::kCracks;
-    };
-    look(c.all);
-    for (const Judgement& slice : c.slices) look(slice);
-    unsure |= !c.comparable || c.all.verdict != Verdict::kHolds;
+std::vector<size_t> RequiredCandidates(const ExitRule& rule, std::span<const CandidateNames> candidates) {
+  std::vector<size_t> required;
+  for (const std::string& name : rule.require) {
+    const size_t before = required.size();
+    for (size_t i = 0; i < candidates.size(); ++i)
+      if (std::any_of(candidates[i].begin(), candidates[i].end(),
+                      [&](const std::string& called) { return SameName(called, name); }))
+        required.push_back(i);
+    if (required.size() > before) continue;
+    std::vector<std::string> names;
+    for (const CandidateNames& called : candidates) names.push_back(called.front());
+    Fail(ErrorKind::kInvalid, "--require {}: no candidate of that name; expected {}", name, Join(names, ", "));
   }
-  if (fail_on == "never") return kHolds;
+  return required;
+}
+
+int VerdictExitCode(std::span<const Comparison> comparisons, const ExitRule& rule, std::span<const size_t> required) {
+  std::vector<const Comparison*> counted;
+  for (size_t i : required) counted.push_back(&comparisons[i]);
+  if (rule.require.empty())
+    for (const Comparison& comparison : comparisons) counted.push_back(&comparison);
+  bool error = false, cracks = false, unsure = false, holds = false;
+  for (const Comparison* c : counted) {
+    if (!c->comparable) {
+      PrintError(fmt::format("{} is not comparable with {}: {}", c->candidate, c->baseline, Join(c->obstacles, "; ")));
+      error = true;
+      continue;
+    }
+    const bool cracked = Cracks(*c), held = !cracked && c->all.verdict == Verdict::kHolds;
+    cracks |= cracked;
+    holds |= held;
+    unsure |= !cracked && !held;
+  }
+  if (rule.fail_on == "none-holds" && holds) return kHolds;
+  if (error) return kError;
+  if (rule.fail_on == "never") return kHolds;
   if (cracks) return kCracks;
-  return unsure && fail_on == "cant-tell" ? kCantTell : kHolds;
+  return unsure && rule.fail_on != "cracks" ? kCantTell : kHolds;
 }
 
 void RequireAnswers(const RunRecord& run, const CommonFlags& flags) {

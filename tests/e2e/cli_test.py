@@ -89,7 +89,7 @@ class Commands(unittest.TestCase):
         weights[begin:end] = struct.pack(norm, *(x + (14 << 7) for x in struct.unpack(norm, weights[begin:end])))  # times 2^14
         (loud / "model.safetensors").write_bytes(weights)
         (self.path / "few.jsonl").write_text("".join(TASK.read_text().splitlines(keepends=True)[:3]))
-        common = ("check", loud, "--task", "few.jsonl", "--to", "q8_0", "--no-speed", "--force")
+        common = ("check", loud, "--task", "few.jsonl", "--to", "q8_0", "--no-speed", "--force", "--weak-baseline")
         for source in ("measured", "cached"):
             with self.subTest(source):
                 out = self.json(*common, "--text", TEXT, "--context", 64, "--chunks", 2, codes=(0, 3, 4))
@@ -118,7 +118,7 @@ class Commands(unittest.TestCase):
     def test_samples(self):
         """Every example answered several times, by seeds of their own that both arms share; what greedy answers are is told."""
         options = ("--temperature", 2, "--samples", 3, "--max-tokens", 24)
-        check = self.json("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", *options, codes=(0, 3, 4))
+        check = self.json("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", "--weak-baseline", *options, codes=(0, 3, 4))
         examples = check["baseline"]["examples"]
         self.assertEqual(check["baseline"]["answers"], 3 * examples)
         everything = check["verdicts"][0]["all"]
@@ -132,9 +132,11 @@ class Commands(unittest.TestCase):
         self.assertEqual(len(answers), 3 * examples)
         self.assertEqual({(e["id"], 0): e["answer_ids"] for e in one["examples"]}, {k: v for k, v in answers.items() if k[1] == 0})
         self.assertTrue(any(answers[e["id"], 0] != answers[e["id"], 1] for e in one["examples"]))
-        other = self.json("compare", "one.jsonl", "three.jsonl", codes=(4,))["verdicts"][0]
-        self.assertIn("different numbers of samples of each example: 1 and 3", other["obstacles"])
-        text = run("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", "--fail-on", "never", "-q", *options, cwd=self.path).stdout
+        other = run("compare", "one.jsonl", "three.jsonl", "--json", cwd=self.path)
+        self.assertEqual(other.returncode, 1)
+        self.assertIn("different numbers of samples of each example: 1 and 3", json.loads(other.stdout)["verdicts"][0]["obstacles"])
+        self.assertIn("is not comparable with bf16: different numbers of samples", other.stderr)
+        text = run("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", "--fail-on", "never", "-q", "--weak-baseline", *options, cwd=self.path).stdout
         self.assertIn(f"{3 * examples} answers ({examples} examples \u00d7 3)", text)
 
     def test_samples_of_greedy_answers(self):
@@ -151,7 +153,7 @@ class Commands(unittest.TestCase):
 
     def test_noise(self):
         """The baseline against itself: other seeds flip some of its answers, greedy ones are seen to stay."""
-        common = ("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", "--max-tokens", 24, "--noise")
+        common = ("check", DEMO, "--task", TASK, "--to", "q8_0", "--no-speed", "--max-tokens", 24, "--noise", "--weak-baseline")
         greedy = self.json(*common, codes=(0, 3, 4))["noise"]
         self.assertEqual((greedy["drawn"], greedy["repeated"], greedy["unsteady"]), (0, 5, []))
         warm = self.json(*common, "--temperature", 2, codes=(0, 3, 4))

@@ -101,7 +101,7 @@ class Prompts(unittest.TestCase):
         self.assertEqual(first["prompt_hash"], own["prompt_hash"])
         header, later = self.answer(model, ask, "--now", "2027-05-01", *off)
         self.assertNotEqual(first["prompt_hash"], later["prompt_hash"])
-        told = self.run_assay("compare", "first.jsonl", "run.jsonl", code=4)
+        told = self.run_assay("compare", "first.jsonl", "run.jsonl", code=1)
         self.assertIn("run both with the same --now", " ".join((told.stdout + told.stderr).split()))
         self.assertNotIn("1970", self.answer(model, ask, *off)[0]["now"])
         self.assertIn("--now", self.run_assay("run", model, "--task", "task.jsonl", "--now", "soon", code=1).stderr)
@@ -198,15 +198,17 @@ class Prompts(unittest.TestCase):
         self.assertEqual(json.loads((self.path / "none").read_text().splitlines()[-1])["end"]["examples"], 2)
         self.assertIn("1 of 2 examples could not be answered; the first, q1:", self.run_assay("run", refusing, "--task", some, "-o", "some").stderr)
         report = self.path / "r.html"
+        # A check, where more than a comparison may leave out would be missing, sees it before it asks.
         check = ("check", refusing, "--to", "q8_0", "--no-speed", "--report", report, "--fail-on", "never", "--task")
-        self.assertIn("2 of 2 examples could not be answered", self.run_assay(*check, none, code=1).stderr)
-        self.assertFalse(report.exists())
-        self.assertIn("1 of 2 examples could not be answered", self.run_assay(*check, some).stderr)
-        # The candidate alone fails: what was measured is reported, and the command fails.
+        for name, count in ((none, 2), (some, 1)):
+            said = self.run_assay(*check, name, code=1).stderr
+            self.assertIn(f"refusing cannot be asked {count} of 2 examples of {name}", said)
+            self.assertIn("not that one", said)
         plain = self.folder("plain", PLAIN)
-        result = self.run_assay("check", plain, "--candidate", refusing, "--no-speed", "--report", report, "--fail-on", "never", "--task", none, code=1)
-        self.assertIn("refusing on none.jsonl: 2 of 2 examples", result.stderr)
-        self.assertTrue(report.exists())
+        result = self.run_assay("check", plain, "--candidate", refusing, "--no-speed", "--report", report, "--fail-on", "never", "--task", none,
+                                "--allow-difference", code=1)
+        self.assertIn("refusing cannot be asked 2 of 2 examples of none.jsonl", result.stderr)
+        self.assertFalse(report.exists())
         self.run_assay("run", plain, "--task", none, "-o", "whole")
         for arms in (("none", "whole"), ("whole", "none")):
             self.assertIn("2 of 2 examples could not be answered", self.run_assay("compare", *arms, "--fail-on", "never", code=1).stderr)

@@ -99,7 +99,7 @@ class Base(unittest.TestCase):
         return lines[0], {line["id"]: line for line in lines[1:-1]}, result
 
     def check(self, baseline, *more, code):
-        result = self.assay("check", baseline, "--json", "--no-speed", *more, code=code)
+        result = self.assay("check", baseline, "--json", "--no-speed", "--weak-baseline", *more, code=code)
         return json.loads(result.stdout), result.stderr
 
     def quant(self, preset):

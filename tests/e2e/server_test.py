@@ -132,7 +132,7 @@ class Servers(unittest.TestCase):
         # One of 60 is left out, two are too many.
         report, _ = self.check("good", "json-one", code=0)
         self.assertIn("left out of both models", json.dumps(report))
-        report, _ = self.check("good", "json-two", code=4)
+        report, _ = self.check("good", "json-two", code=1)
         self.assertIn("2 of 60 examples ended in an error (more than 2%)", json.dumps(report))
 
     def test_a_finished_check_asks_anew(self):
@@ -184,7 +184,7 @@ class Servers(unittest.TestCase):
         held = {a["id"][0] for a in answers if a.get("error", "").startswith("key in the answer")}
         self.assertIn("t", held)  # in a call's arguments, its letters escaped
         self.assertTrue(held & {"n", "p"})
-        self.check("locked", "locked", code=4)
+        self.check("locked", "locked", code=1)
         texts += [path.read_text(errors="replace") for path in self.path.glob("assay-report*")]
         for path in (self.path / "cache").rglob("*"):
             if path.is_file():

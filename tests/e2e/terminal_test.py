@@ -108,7 +108,7 @@ class Terminal(unittest.TestCase):
         model = self.demo(tokenizer=evil)
         for result in self.every_command(model)[3:5]:
             self.assertIn(result.returncode, (0, 1))
-        self.clean("check", model, "--task", self.task, "--to", "q8_0", "--no-speed", "--report", self.path / "r.html")
+        self.clean("check", model, "--task", self.task, "--to", "q8_0", "--no-speed", "--weak-baseline", "--report", self.path / "r.html")
 
     def test_tasks_and_flags(self):
         line = {"id": EVIL, "slice": EVIL, "messages": [{"role": "user", "content": EVIL}], "expect": [{"type": "contains", "value": EVIL}]}
@@ -117,6 +117,7 @@ class Terminal(unittest.TestCase):
             task.write_text(text + "\n")
             self.clean("task", "check", task)
             self.clean("task", "show", task)
+            self.clean("task", "show", task, DEMO, "--tokens")
             self.clean("run", DEMO, "--task", task, "-o", self.path / "y.run.jsonl")
         for arguments in (["inspect", EVIL.replace("\0", "")], ["quantize", DEMO, "--to", EVIL.replace("\0", "")], [EVIL.replace("\0", "")],
                           ["bench", DEMO, "-p", EVIL.replace("\0", "")], ["formats", "--explain", EVIL.replace("\0", "")]):

@@ -20,6 +20,8 @@ class Labelling {
   Labelling(const std::string& prompts, const std::string& labels, const std::string& report, const Task& task);
   const Task& prompts() const { return prompts_; }
   const std::vector<AnswerLabel>& labels() const { return labels_; }
+  /// The file for the person who labels, beside the report.
+  const std::filesystem::path& name() const { return name_; }
   /// Claims the file beside the report, before any work. What a person labelled in it is not replaced.
   void Open(const OutputRules& rules, const CommonFlags& flags);
   /// Writes what differs, with the labels that there are; tells of labels that fit no answer, and leaves a file that

@@ -18,9 +18,10 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Options {
-  std::string baseline, fail_on = "cant-tell";
+  std::string baseline;
   std::vector<std::string> candidates, reports;
   ScoreChoice choice;
+  ExitRule exit;
   double margin = 0, threshold = 0;
   bool in_order = false, allow_difference = false;
   bool force = false;
@@ -95,6 +96,16 @@ class Comparing {
 
   const CheckRecord& record() const { return record_; }
   const std::vector<Comparison>& comparisons() const { return comparisons_; }
+  /// What each candidate may be called.
+  std::vector<CandidateNames> names() const {
+    std::vector<CandidateNames> names;
+    for (size_t i = 0; i < comparisons_.size(); ++i) {
+      const fs::path& file = foreign_[i + 1].first;
+      names.push_back(
+          {comparisons_[i].candidate, record_.candidates[i].model().name, file.string(), file.filename().string()});
+    }
+    return names;
+  }
 
  private:
   static std::vector<std::string> Labelled(std::string_view arm, const std::vector<std::string>& notes) {
@@ -170,7 +181,7 @@ std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags) {
   AddAllowDifference(command, o->allow_difference);
   command.Option("--report", o->reports, "also write a report: .html, .md, .xml (JUnit), .csv or .json (repeatable)");
   AddForce(command, o->force);
-  AddFailOn(command, o->fail_on);
+  AddExitRule(command, o->exit);
   const std::vector<std::string_view> formats = ScoredRunFormats();
   command.Footer("Scored files: " + Join({formats.begin(), formats.end()}, ", ") +
                  " (docs/files.md). Of several providers in one promptfoo file: FILE#PROVIDER.");
@@ -194,6 +205,7 @@ std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags) {
     const Comparing comparing(*o);
     const CheckRecord& record = comparing.record();
     const std::vector<Comparison>& comparisons = comparing.comparisons();
+    const std::vector<size_t> required = RequiredCandidates(o->exit, comparing.names());
     views.Write(record, comparisons);
     views.Commit();
     for (const std::string& name : o->reports) Note(flags, "report: " + name);
@@ -208,7 +220,7 @@ std::function<int()> AddCompare(CommandLine& command, CommonFlags& flags) {
     NoteAllowable(comparisons, flags);
     RequireAnswers(record.baseline.run, flags);
     for (const Arm& arm : record.candidates) RequireAnswers(arm.run, flags);
-    return VerdictExitCode(comparisons, o->fail_on);
+    return VerdictExitCode(comparisons, o->exit, required);
   };
 }
 

@@ -50,14 +50,14 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
     auto progress = MakeProgress(flags);
     LoadedArm arm = remote
                         ? LoadServer(WithEndpoints(o->model, o->server), o->server, o->prompt_flags, flags, *progress)
-                        : LoadArm(path, "", o->model_flags, o->engine, pool, flags);
+                        : LoadArm(OpenModel(path), "", o->model_flags, o->engine, pool, flags);
     std::string out = o->out;
     if (out.empty())
       out = fmt::format("{}.{}.run.jsonl", std::filesystem::path(arm.identity().name).stem().string(),
                         std::filesystem::path(o->task).stem().string());
     NoteGeneration(arm.generation, flags);
     const Sampling sampling = o->sampling.For(arm.generation);
-    CheckSamples(arm, task, sampling, o->sampling.samples, flags);
+    CheckSamples(arm.origin.can, task, sampling, o->sampling.samples, flags);
     RunHeader header = MakeRunHeader(arm, task, sampling, o->sampling.samples);
     // A server's answers are kept in the run's own file alone: nothing tells whether they are still of the same
     // weights.
