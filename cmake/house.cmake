@@ -2,7 +2,7 @@
 # sibling on its own floor. tools/check_layers.py holds every include against this table, and the table against the includes.
 
 # F0
-assay_room(base fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::XXHASH)
+assay_room(base fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto PkgConfig::XXHASH PkgConfig::YAML)
 # F1
 assay_room(system room_base Threads::Threads CURL::libcurl)
 assay_room(number room_base)
