@@ -26,10 +26,15 @@ std::string ReadInput(const std::string& path) {
 
 Task ReadTask(const std::string& path, const CommonFlags& flags) {
   Task task = LoadTask(path);
-  if (task.drafted() > 0)
+  if (task.samples() > 0)
+    Note(flags,
+         fmt::format("{}: {} of {} examples are samples that assay task init wrote: what follows says nothing of "
+                     "your task",
+                     path, task.samples(), task.examples.size()));
+  if (task.drafted() > task.samples())
     Note(flags, fmt::format("{}: the checks of {} of {} examples are drafts of what a model answered once, and nobody "
                             "has taken \"draft\" out: read what follows as agreement with that answer",
-                            path, task.drafted(), task.examples.size()));
+                            path, task.drafted() - task.samples(), task.examples.size()));
   return task;
 }
 

@@ -13,8 +13,10 @@
 #include "base/json_member.h"
 #include "base/json_number.h"
 #include "base/strings.h"
+#include "base/yaml.h"
 #include "schema/json_schema.h"
 #include "system/file.h"
+#include "task/task_defaults.h"
 #include "task/task_lint.h"
 #include "task/task_mistakes.h"
 
@@ -35,7 +37,8 @@ constexpr std::array<std::string_view, 12> kMembers = {"id",       "slice",  "cl
 constexpr std::string_view kDraft = "draft";
 // Those that count in the hash only where they are present, so that hashes of older tasks stay.
 constexpr size_t kFirstNewer = 10;
-constexpr std::string_view kPlanLine[] = {"task"}, kPlanMembers[] = {"margin", "looks", "description"};
+constexpr std::string_view kPlanMembers[] = {"margin", "looks", "description"};
+constexpr std::string_view kYamlMembers[] = {"task", "defaults", "examples"};
 constexpr size_t kMostLooks = 3;
 constexpr std::string_view kNoAnswer =
     "an unlabelled prompt has no right answer: take it out, or put the example into the task";
@@ -308,7 +311,8 @@ void ReadPrompt(const Json& object, Example& example) {
   }
 }
 
-void ReadExpect(const Json& object, Example& example, const std::function<void(FieldError)>& tell) {
+// `own`: checks of the example itself, before those of the defaults.
+void ReadExpect(const Json& object, Example& example, size_t own, const std::function<void(FieldError)>& tell) {
   const Json* expect = FindMember(object, "expect");
   if (!expect) Wrong("expect", "is missing: a list of checks such as {\"type\": \"contains\", \"value\": …}");
   if (expect->is_string())
@@ -327,7 +331,9 @@ void ReadExpect(const Json& object, Example& example, const std::function<void(F
       RefuseOtherCheck((*expect)[i]);
       example.expect.push_back(CompileCheck((*expect)[i], example));
     } catch (const FieldError& error) {
-      tell({fmt::format("expect[{}]{}{}", i, error.field.empty() ? "" : ".", error.field), error.message});
+      const std::string place =
+          i < own || own == expect->size() ? fmt::format("expect[{}]", i) : fmt::format("defaults.expect[{}]", i - own);
+      tell({place + (error.field.empty() ? "" : ".") + error.field, error.message});
     }
   }
 }
@@ -355,30 +361,62 @@ class Parser {
     task_.name = std::filesystem::path(name_).filename().string();
     if (std::optional<OtherFormat> other = FindOtherFormat(text)) return Tell(other->line, {"", other->message});
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-    int64_t line = 0;
-    while (!text.empty()) {
-      size_t end = text.find('\n');
-      std::string_view row = text.substr(0, end);
-      text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-      ++line;
-      if (IsBlank(row)) continue;
-      if (task_.examples.size() >= kMaxExamples) {
-        Tell(line, {"", fmt::format("expected at most {} examples, found more: split the file", kMaxExamples)});
-        break;
-      }
-      ReadLine(Trim(row), line);
-    }
-    if (planned_ && task_.examples.empty() && problems_.empty())
+    if (LooksLikeYaml(text))
+      ReadYaml(text);
+    else
+      ReadLines(text);
+    if ((planned_ || !defaults_.empty()) && task_.examples.empty() && problems_.empty())
       Tell(0, {"", "expected examples after the first line, found none"});
+    for (const auto& [problem, more] : repeated_)
+      if (more > 0) problems_[problem].message += fmt::format(" (and in {} more line{})", more, more == 1 ? "" : "s");
     task_.hash = hasher_.Hex();
   }
 
   Task task_;
   std::vector<TaskProblem> problems_;
+  std::vector<TaskProblem> doubts_;  // of how the file is written
 
  private:
   void Tell(int64_t line, FieldError error) {
     problems_.push_back({line, std::move(error.field), std::move(error.message), false});
+  }
+
+  void ReadLines(std::string_view text) {
+    int64_t line = 0;
+    while (!text.empty() && !stopped_) {
+      size_t end = text.find('\n');
+      std::string_view row = text.substr(0, end);
+      text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+      ++line;
+      if (!IsBlank(row)) ReadLine(Trim(row), line);
+    }
+  }
+
+  // A list of examples, a document each, or an object of "task", "defaults" and "examples".
+  void ReadYaml(std::string_view text) {
+    const YamlText yaml = ParseYaml(text);
+    if (yaml.error.line > 0) return Tell(yaml.error.line, {"", yaml.error.message});
+    for (const YamlRemark& remark : yaml.remarks) doubts_.push_back({remark.line, "", remark.message, true});
+    if (yaml.more_remarks > 0)
+      doubts_.push_back({0, "", fmt::format("{} more values of the file read like these", yaml.more_remarks), true});
+    const auto line_of = [&](const std::string& pointer) {
+      const auto line = yaml.lines.find(pointer);
+      return line == yaml.lines.end() ? int64_t{1} : line->second;
+    };
+    const auto each = [&](const Json& list, const std::string& above) {
+      for (size_t i = 0; i < list.size() && !stopped_; ++i) ReadValue(list[i], line_of(fmt::format("{}/{}", above, i)));
+    };
+    if (yaml.root.is_array()) return each(yaml.root, "");
+    const Json* examples = yaml.root.is_object() ? FindMember(yaml.root, "examples") : nullptr;
+    if (!examples) return ReadValue(yaml.root, 1);
+    for (const auto& [key, value] : yaml.root.items())
+      if (std::find(std::begin(kYamlMembers), std::end(kYamlMembers), key) == std::end(kYamlMembers))
+        return Tell(line_of("/" + key), {key, "unknown member: beside \"examples\" stand \"task\" and \"defaults\""});
+    if (!examples->is_array()) return Tell(line_of("/examples"), {"examples", "expected a list of examples"});
+    Json above = yaml.root;
+    above.erase("examples");
+    if (!above.empty()) ReadPlan(above, 1);
+    each(*examples, "/examples");
   }
 
   void ReadLine(std::string_view row, int64_t line) {
@@ -393,26 +431,71 @@ class Parser {
       if (message.starts_with(": ")) message.remove_prefix(2);
       return Tell(line, {"", DescribeLineMistake(row, message)});
     }
+    ReadValue(object, line);
+  }
+
+  void ReadValue(const Json& object, int64_t line) {
+    if (task_.examples.size() >= kMaxExamples) {
+      stopped_ = true;
+      return Tell(line, {"", fmt::format("expected at most {} examples, found more: split the file", kMaxExamples)});
+    }
     if (!object.is_object())
       return Tell(line,
                   {"", fmt::format("expected an object such as {{\"id\": …, \"messages\": …, \"expect\": …}}, found {}",
                                    FoundText(object))});
-    if (object.contains("task") && !object.contains("id") && !object.contains("expect")) return ReadPlan(object, line);
-    // A prompt is what other rows hold too, and their answers are told as members that have no place.
     const bool asks = FindMember(object, "messages") || FindMember(object, "prompt");
-    if (!prompts_ || !asks)
-      if (std::optional<std::string> other = FindOtherRow(object)) return Tell(line, {"", *other});
+    if ((object.contains("task") || (object.contains("defaults") && !asks)) && !object.contains("id") &&
+        !object.contains("expect"))
+      return ReadPlan(object, line);
+    // A prompt is what other rows hold too, and their answers are told as members that have no place.
+    if ((!prompts_ || !asks) && !defaults_.given().contains("expect"))
+      if (std::optional<std::string> other = FindOtherRow(object)) return TellOnce(line, *other);
     ReadExample(object, line);
   }
 
-  // What is fixed for the whole task before it is run: the first line, where it has no example.
+  // What holds for the whole task, in a line or two above its examples: its plan, and what examples leave out.
   void ReadPlan(const Json& object, int64_t line) {
+    for (const auto& [key, value] : object.items())
+      if (key != "task" && key != "defaults")
+        return Tell(line, {key,
+                           "unknown member: beside \"task\" stands \"defaults\" alone, examples have lines of "
+                           "their own"});
+    if (object.contains("task")) ReadTaskPlan(object["task"], line);
+    if (object.contains("defaults")) ReadDefaults(object["defaults"], line);
+  }
+
+  void ReadDefaults(const Json& given, int64_t line) {
+    try {
+      if (has_defaults_ || !task_.examples.empty())
+        Wrong("defaults",
+              "may stand once, above the first example: several kinds of examples are several tasks, or "
+              "write it into each");
+      has_defaults_ = true;
+      FieldError::Within("defaults", [&] {
+        defaults_.Read(given, prompts_);
+        const Json& all = defaults_.given();
+        if (const Json* tools = FindMember(all, "tools")) ReadTools(*tools);
+        if (const Json* schema = FindMember(all, "response_schema")) CheckSchema(*schema, "response_schema");
+        if (FindMember(all, "slice")) ReadLabel(all, "slice", "");
+        Example none;
+        ReadSampling(all, none);
+        ReadTemplateInput(all, none);
+        if (const Json* expect = FindMember(all, "expect"))
+          for (size_t i = 0; i < expect->size(); ++i)
+            FieldError::Within(fmt::format("expect[{}]", i), [&] { RefuseOtherCheck((*expect)[i]); });
+      });
+    } catch (FieldError& error) {
+      Tell(line, std::move(error));
+      stopped_ = true;  // every example leans on them
+    }
+  }
+
+  // What is fixed before the task is run.
+  void ReadTaskPlan(const Json& plan, int64_t line) {
     try {
       if (prompts_) Wrong("task", "a plan belongs into the task, not among its unlabelled prompts");
-      if (planned_ || !task_.examples.empty()) Wrong("task", "may only be the first line of the file");
+      if (planned_ || !task_.examples.empty()) Wrong("task", "may stand once, above the first example");
       planned_ = true;
-      RefuseUnknown(object, kPlanLine, "");
-      const Json& plan = object["task"];
       if (!plan.is_object()) WrongType("task", "an object such as {\"margin\": 10}", plan);
       RefuseUnknown(plan, kPlanMembers, "task");
       if (const Json* margin = FindMember(plan, "margin")) {
@@ -446,10 +529,33 @@ class Parser {
     }
   }
 
-  void ReadExample(const Json& object, int64_t line) {
+  // Of rows of one other kind, the first.
+  void TellOnce(int64_t line, const std::string& message) {
+    const auto [told, is_new] = other_rows_.emplace(message, repeated_.size());
+    if (!is_new) return void(++repeated_[told->second].second);
+    repeated_.push_back({problems_.size(), 0});
+    Tell(line, {"", message});
+  }
+
+  void ReadExample(const Json& written, int64_t line) {
     Example example;
     example.line = line;
     size_t before = problems_.size();
+    const Json* own = FindMember(written, "expect");
+    const size_t own_checks = own && own->is_array() ? own->size() : 0;
+    const bool unnamed = !FindMember(written, "id");
+    Json completed;
+    if (!defaults_.empty() || (unnamed && !prompts_)) try {
+        completed = defaults_.Complete(written);
+      } catch (FieldError& error) {
+        return Tell(line, std::move(error));
+      }
+    // Without an id it is named by its line, and the name counts in the hash: runs are paired by it.
+    if (unnamed && !prompts_) {
+      completed["id"] = std::to_string(line);
+      ++task_.unnamed;
+    }
+    const Json& object = completed.is_null() ? written : completed;
     auto guarded = [&](const std::function<void()>& read) {
       try {
         read();
@@ -457,10 +563,11 @@ class Parser {
         Tell(line, std::move(error));
       }
     };
-    for (const auto& [key, value] : object.items()) {
+    for (const auto& [key, value] : written.items()) {
       if (std::find(kMembers.begin(), kMembers.end(), key) != kMembers.end()) continue;
       if (key == kDraft && !prompts_) {
         example.drafted = !value.is_null() && value != false;
+        example.sample = value == kSampleDraft;
         continue;
       }
       if (std::string meant = DescribeUnknownMember(key, value); !meant.empty())
@@ -469,15 +576,12 @@ class Parser {
         guarded([&, k = key, v = value] { RefuseUnknown(Json{{k, v}}, kMembers, ""); });
     }
     guarded([&] {
-      const Json* id = FindMember(object, "id");
       const Json number = line;
-      if (!id && prompts_) id = &number;
-      if (!id)
-        Wrong("id", fmt::format("is missing: expected a text of its own in each line, such as \"id\": \"{}\"", line));
+      const Json& id = unnamed ? number : written["id"];
       // A number that counts the examples is as good a name.
-      example.id = DigitsOf(*id);
+      example.id = DigitsOf(id);
       if (example.id.empty()) example.id = ReadLabel(object, "id", "");
-      if (const auto used = ids_.find(example.id); used != ids_.end() && id == &number)
+      if (const auto used = ids_.find(example.id); used != ids_.end() && unnamed)
         Wrong("id", fmt::format("without one the line is named by its number, and {} is the id of line {}",
                                 Quote(example.id), used->second));
       auto [first, is_new] = ids_.emplace(example.id, line);
@@ -518,7 +622,12 @@ class Parser {
     if (prompts_) guarded([&] { RefuseAnswered(object); });
     // Checks lean on tools and response_schema; a mistake there would only be told again.
     else if (problems_.size() == before)
-      guarded([&] { ReadExpect(object, example, [&](FieldError error) { Tell(line, std::move(error)); }); });
+      guarded([&] {
+        ReadExpect(object, example, own_checks, [&](FieldError error) {
+          if (!error.field.starts_with("defaults.") || told_of_defaults_.insert(error.field + error.message).second)
+            Tell(line, std::move(error));
+        });
+      });
     AddToHash(object, hasher_);
     task_.examples.push_back(std::move(example));
   }
@@ -549,7 +658,11 @@ class Parser {
   bool prompts_;
   Hasher hasher_;
   std::unordered_map<std::string, int64_t> ids_;  // id → line
-  bool planned_ = false;
+  bool planned_ = false, has_defaults_ = false, stopped_ = false;
+  TaskDefaults defaults_;
+  std::unordered_set<std::string> told_of_defaults_;
+  std::unordered_map<std::string, size_t> other_rows_;  // message → place in repeated_
+  std::vector<std::pair<size_t, int64_t>> repeated_;    // place in problems_, further lines
 };
 
 Task Finish(Parser&& parser, std::string_view file) {
@@ -579,6 +692,10 @@ std::string Task::LooksText() const {
 
 int64_t Task::drafted() const {
   return std::count_if(examples.begin(), examples.end(), [](const Example& example) { return example.drafted; });
+}
+
+int64_t Task::samples() const {
+  return std::count_if(examples.begin(), examples.end(), [](const Example& example) { return example.sample; });
 }
 
 std::vector<std::string> Task::slices() const {
@@ -615,6 +732,7 @@ std::vector<TaskProblem> CheckTaskText(std::string_view text, std::string_view n
   std::vector<TaskProblem> problems = std::move(parser.problems_);
   // The file's own mistakes come first in each line; what concerns the whole file comes last.
   bool broken = !problems.empty();
+  for (TaskProblem& doubt : parser.doubts_) problems.push_back(std::move(doubt));
   for (TaskProblem& doubt : LintTask(parser.task_, broken)) problems.push_back(std::move(doubt));
   std::stable_sort(problems.begin(), problems.end(), [](const TaskProblem& a, const TaskProblem& b) {
     auto place = [](const TaskProblem& p) { return p.line > 0 ? p.line : INT64_MAX; };

@@ -1,6 +1,6 @@
 #pragma once
-// A task: the user's own examples, one JSON object a line, each with a list of typed checks. docs/tasks.md is the
-// reference of the file format.
+// A task: the user's own examples, one JSON object a line (or YAML), each with a list of typed checks. docs/tasks.md is
+// the reference of the file format.
 
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +16,7 @@ namespace assay {
 
 inline constexpr int kAdvisedExamples = 50;  // fewer: most comparisons end in "can't tell"
 inline constexpr int kAdvisedSliceExamples = 10;
+inline constexpr std::string_view kSampleDraft = "a sample: put an example of your own in its place";  // of task init
 
 struct Example {
   int64_t line = 0;
@@ -30,6 +31,7 @@ struct Example {
   Json sampling;                   // overrides of the run's sampling, null for none
   std::vector<Check> expect;       // at least one (a prompt has none in its file); an example passes when all pass
   bool drafted = false;            // checks made from a recorded answer, which nobody has looked at yet
+  bool sample = false;             // drafted, and written by assay task init to be replaced
   bool is_chat() const { return !messages.is_null(); }
 };
 
@@ -37,6 +39,7 @@ struct Task {
   std::string name;  // file name
   std::vector<Example> examples;
   double margin = 0;           // points, largest acceptable drop, stated in the file; 0: none
+  int64_t unnamed = 0;         // examples without an id, named by their line
   std::vector<int64_t> looks;  // numbers of examples at which the task is judged as it grows, rising; empty: once
   /// XXH3-128 over the examples in order: every member as written, white space and the order of an example's own
   /// members apart.
@@ -47,6 +50,8 @@ struct Task {
   std::string LooksText() const;
   /// Examples whose checks are drafts.
   int64_t drafted() const;
+  /// Examples of assay task init among them.
+  int64_t samples() const;
   /// Slice names in order of first appearance.
   std::vector<std::string> slices() const;
 };

@@ -32,13 +32,31 @@ void LintCounts(const Task& task, std::vector<TaskProblem>& out) {
                      true});
 }
 
+void LintNames(const Task& task, std::vector<TaskProblem>& out) {
+  if (task.unnamed > 0)
+    out.push_back({0, "id",
+                   fmt::format("{} of {} examples have none and are named by their line: another line above them "
+                               "renames them, and runs from before are not compared with those after",
+                               task.unnamed, task.examples.size()),
+                   true});
+}
+
 void LintDrafts(const Task& task, std::vector<TaskProblem>& out) {
   for (const Example& example : task.examples)
-    if (example.drafted) {
+    if (example.sample) {
+      out.push_back({example.line, "draft",
+                     fmt::format("{} of {} examples are samples that assay task init wrote, to show the form: put your "
+                                 "own in their place, and take \"draft\" out",
+                                 task.samples(), task.examples.size()),
+                     true});
+      break;
+    }
+  for (const Example& example : task.examples)
+    if (example.drafted && !example.sample) {
       out.push_back({example.line, "draft",
                      fmt::format("the checks of {} of {} examples are drafts of what a model answered once: correct "
                                  "\"expect\" where it was wrong, and take \"draft\" out",
-                                 task.drafted(), task.examples.size()),
+                                 task.drafted() - task.samples(), task.examples.size()),
                      true});
       return;
     }
@@ -113,6 +131,7 @@ std::vector<TaskProblem> LintTask(const Task& task, bool broken) {
     if (!example.expect.empty()) LintExample(example, out);
   LintDuplicates(task, out);
   if (!broken) LintCounts(task, out);
+  LintNames(task, out);
   LintDrafts(task, out);
   return out;
 }

@@ -7,12 +7,14 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "base/yaml.h"
 #include "task/backend.h"
 #include "text/unicode.h"
 
 namespace assay {
 namespace {
 
+constexpr std::string_view kImport = "assay task import FILE -o task.jsonl";
 constexpr std::string_view kALine =
     R"({"id": "capital-1", "messages": [{"role": "user", "content": …}], "expect": [{"type": "contains", "value": …}]})";
 
@@ -30,15 +32,17 @@ struct Signature {
   std::string_view bytes, found, fix;
 };
 constexpr Signature kSignatures[] = {
-    {"\xFF\xFE", "UTF-16 text", "save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > task.jsonl)"},
-    {"\xFE\xFF", "UTF-16 text", "save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > task.jsonl)"},
-    {"PK\x03\x04", "a ZIP archive (or a spreadsheet, .xlsx)", "export its rows as JSON, one object a line"},
+    {"PK\x03\x04", "a ZIP archive (or a spreadsheet, .xlsx)",
+     "export its rows as CSV, of which assay task import makes a task (of Inspect's .eval: inspect log dump FILE)"},
     {"\x1F\x8B", "gzip", "unpack it (gunzip FILE)"},
     {"\x28\xB5\x2F\xFD", "Zstandard", "unpack it (zstd -d FILE)"},
     {"BZh", "bzip2", "unpack it (bunzip2 FILE)"},
-    {"PAR1", "Parquet", "export its rows as JSON, one object a line (pandas: to_json(orient=\"records\", lines=True))"},
+    {"PAR1", "Parquet",
+     "export its rows as JSON, one object a line (pandas: to_json(orient=\"records\", lines=True)), of which assay "
+     "task "
+     "import makes a task"},
     {"GGUF", "a GGUF model", "give the task file here, the model where the command takes it"},
-    {"SQLite format 3", "an SQLite database", "export its rows as JSON, one object a line"},
+    {"SQLite format 3", "an SQLite database", "export its rows as CSV, of which assay task import makes a task"},
     {"%PDF", "PDF", "write the examples as JSON, one object a line"},
 };
 
@@ -67,15 +71,14 @@ Rows FirstRows(std::string_view text) {
   return rows;
 }
 
-// "key:" or "- item", as YAML begins.
-bool LooksLikeYaml(std::string_view row) {
-  if (row.starts_with("---") || row.starts_with("- ") || row.starts_with("%YAML")) return true;
-  size_t name = 0;
-  while (name < row.size() &&
-         (std::isalnum(static_cast<unsigned char>(row[name])) || row[name] == '_' || row[name] == '-'))
-    ++name;
-  return name > 0 && name < row.size() && row[name] == ':' &&
-         (name + 1 == row.size() || row[name + 1] == ' ' || row[name + 1] == '\r');
+// A configuration of promptfoo's, or a file of its tests.
+bool IsPromptfoo(std::string_view text) {
+  const auto has = [&](std::string_view key) {
+    return text.starts_with(std::string(key) + ":") ||
+           text.find("\n" + std::string(key) + ":") != std::string_view::npos;
+  };
+  return has("providers") || has("prompts") || has("tests") || has("defaultTest") ||
+         (text.find("vars:") != std::string_view::npos && text.find("expect:") == std::string_view::npos);
 }
 
 // The separator of a table's head, 0 for none: words and nothing else, and a second line with the same separator.
@@ -153,6 +156,7 @@ struct RowKind {
   std::string_view name;
   std::initializer_list<const char*> keys;
   std::string_view fix;
+  std::string_view command = kImport;
 };
 constexpr std::string_view kPairFix =
     "the question goes into \"messages\": [{\"role\": \"user\", \"content\": …}], the right answer into \"expect\": "
@@ -174,8 +178,9 @@ const RowKind* FindRowKind(const Json& object) {
        "\"expect\": [{\"type\": \"contains\", \"value\": …}]"},
       {"a request of OpenAI's batch interface",
        {"custom_id", "body"},
-       "its \"custom_id\" is \"id\", \"body\".\"messages\" is \"messages\", and \"expect\" says what is right"},
-      {"a preference pair", {"chosen", "rejected"}, kPairFix},
+       "its \"custom_id\" is \"id\", \"body\".\"messages\" is \"messages\", and \"expect\" says what is right",
+       "assay task capture FILE -o task.jsonl"},
+      {"a preference pair", {"chosen", "rejected"}, kPairFix, ""},
       {"a row of OpenAI evals",
        {"input", "ideal"},
        "\"input\" is \"messages\", \"ideal\" is \"expect\": [{\"type\": \"equals\", \"value\": …}]"},
@@ -201,7 +206,10 @@ const RowKind* FindRowKind(const Json& object) {
        {"question", "function"},
        "\"question\" is \"messages\", \"function\" is \"tools\", the possible answers are \"expect\": [{\"type\": "
        "\"tool_calls\", \"calls\": […]}]"},
-      {"a row of plain text", {"text"}, "ask something about it in \"messages\" and say in \"expect\" what is right"},
+      {"a row of plain text",
+       {"text"},
+       "ask something about it in \"messages\" and say in \"expect\" what is right",
+       ""},
   };
   for (const RowKind& row : kRows)
     if (IsOtherRow(object, row.keys)) return &row;
@@ -365,14 +373,23 @@ std::string_view Meant(std::string_view name, auto& table) {
 
 }  // namespace
 
+std::optional<std::string> FindOtherBytes(std::string_view text) {
+  for (const Signature& signature : kSignatures)
+    if (text.starts_with(signature.bytes))
+      return fmt::format("found {}, expected text: {}", signature.found, signature.fix);
+  return {};
+}
+
 std::optional<OtherFormat> FindOtherFormat(std::string_view text) {
   for (const Signature& signature : kSignatures)
     if (text.starts_with(signature.bytes))
       return OtherFormat{0, fmt::format("found {}, expected JSON lines in UTF-8: {}", signature.found, signature.fix)};
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    return OtherFormat{0, fmt::format("found UTF-16 text, expected JSON lines in UTF-8: {} writes them so", kImport)};
   if (text.substr(0, 4096).find('\0') != std::string_view::npos)
-    return OtherFormat{0,
-                       "found zero bytes (UTF-16 without its mark, or no text at all), expected JSON lines in UTF-8 "
-                       "(iconv -f UTF-16LE -t UTF-8 FILE > task.jsonl)"};
+    return OtherFormat{0, fmt::format("found zero bytes (UTF-16 without its mark, or no text at all), expected JSON "
+                                      "lines in UTF-8: {} reads UTF-16",
+                                      kImport)};
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   Rows rows = FirstRows(text);
   if (rows.count == 0) return OtherFormat{0, "no examples: the file is empty; " + ExpectedLine()};
@@ -380,31 +397,35 @@ std::optional<OtherFormat> FindOtherFormat(std::string_view text) {
   bool several = rows.count > 1;
   if (first.starts_with('[') && (first == "[" || first.find('{') != std::string_view::npos))
     return OtherFormat{rows.line,
-                       "found a JSON array of the examples, expected JSON lines: one object a line without brackets "
-                       "and commas around (jq -c '.[]' FILE > task.jsonl)"};
+                       fmt::format("found a JSON array of the examples, expected JSON lines, one object a line without "
+                                   "brackets and commas around: {} writes them so",
+                                   kImport)};
   if (several && first.starts_with('{') && !first.ends_with('}') && !first.ends_with("},") &&
       (first == "{" || rows.second.starts_with(' ') || rows.second.starts_with('\t')))
     return OtherFormat{
         rows.line,
-        "found a JSON object over several lines, expected each example in one line (jq -c . FILE > task.jsonl)"};
+        fmt::format("found a JSON object over several lines, expected each example in one line: {} writes them so",
+                    kImport)};
   if (first.starts_with("```"))
     return OtherFormat{rows.line,
                        "found a Markdown fence, expected JSON lines and nothing around them: remove the lines of ```"};
   if (first.starts_with('<'))
     return OtherFormat{rows.line, "found XML or HTML, expected JSON lines; " + ExpectedLine()};
+  if (LooksLikeYaml(text)) {
+    if (!IsPromptfoo(text)) return {};
+    return OtherFormat{rows.line, fmt::format("found YAML of promptfoo's, expected examples: {} makes a task of its "
+                                              "prompts, tests and assertions",
+                                              kImport)};
+  }
   if (first.starts_with('{') || first.starts_with('#') || first.starts_with("//")) return {};
   if (char separator = TableSeparator(rows)) {
     std::string_view kind = separator == '\t'  ? "a table with tabs (TSV)"
                             : separator == ',' ? "a CSV table"
                                                : "a table";
-    return OtherFormat{rows.line, fmt::format("found {} with the columns {}, expected JSON lines: write each row as {}",
-                                              kind, Quote(first, 100), kALine)};
-  }
-  if (LooksLikeYaml(first)) {
-    bool promptfoo = first.starts_with("prompts:") || first.starts_with("providers:") || first.starts_with("tests:") ||
-                     text.find("\nproviders:") != std::string_view::npos;
-    return OtherFormat{rows.line, fmt::format("found YAML{}, expected JSON lines: write each test as {}",
-                                              promptfoo ? " (a promptfoo configuration)" : "", kALine)};
+    return OtherFormat{rows.line,
+                       fmt::format("found {} with the columns {}, expected JSON lines: {} makes a task of it (--map "
+                                   "prompt=COLUMN --map expected=COLUMN where the names do not say it)",
+                                   kind, Quote(first, 100), kImport)};
   }
   return {};
 }
@@ -413,9 +434,9 @@ std::string DescribeLineMistake(std::string_view row, std::string_view parser_me
   size_t valid = ValidUtf8Prefix(row);
   if (valid < row.size())
     return fmt::format(
-        "not UTF-8 at column {}: found byte 0x{:02X} (Latin-1 or Windows-1252?), expected UTF-8 (iconv -f WINDOWS-1252 "
-        "-t UTF-8 FILE > task.jsonl)",
-        valid + 1, static_cast<unsigned char>(row[valid]));
+        "not UTF-8 at column {}: found byte 0x{:02X} (Latin-1 or Windows-1252?), expected UTF-8: {} reads it as "
+        "Windows-1252 and writes UTF-8",
+        valid + 1, static_cast<unsigned char>(row[valid]), kImport);
   if (row.starts_with('#') || row.starts_with("//"))
     return "comments are not part of the format: expected a JSON object; remove the line";
   size_t column = ColumnOf(parser_message);
@@ -453,20 +474,24 @@ std::optional<std::string> FindOtherRow(const Json& object) {
       object["messages"].is_array() && !object["messages"].empty()) {
     const Json& last = object["messages"].back();
     if (last.is_object() && last.value("role", Json()) == "assistant")
-      return "found a row for fine-tuning (OpenAI's form: the last message is the answer), expected \"id\" and "
-             "\"expect\": take the last message out and ask for "
-             "it with \"expect\": [{\"type\": \"contains\", \"value\": …}]";
+      return fmt::format(
+          "found a row for fine-tuning (OpenAI's form: the last message is the answer), expected "
+          "\"expect\": {} makes a task of such rows; by hand, take the last message out and ask for it "
+          "with \"expect\": [{{\"type\": \"contains\", \"value\": …}}]",
+          kImport);
   }
   for (const char* key : {"examples", "data", "tests", "rows", "items", "samples"})
     if (object.size() <= 3 && object.contains(key) && object[key].is_array() && !object[key].empty() &&
         object[key][0].is_object())
-      return fmt::format(
-          "found all examples in one object, expected one object a line (jq -c '.{}[]' FILE > task.jsonl)", key);
+      return fmt::format("found all examples in one object (\"{}\"), expected one object a line: {} writes them so",
+                         key, kImport);
   const RowKind* row = FindRowKind(object);
   if (!row) return {};
   std::string keys;
   for (const char* key : row->keys) keys += fmt::format("{}\"{}\"", keys.empty() ? "" : ", ", key);
-  return fmt::format("found {} ({}), expected \"id\", \"messages\" and \"expect\": {}", row->name, keys, row->fix);
+  return fmt::format("found {} ({}), expected \"messages\" and \"expect\": {}{}{}", row->name, keys,
+                     row->command.empty() ? "" : row->command,
+                     row->command.empty() ? "" : " makes a task of such rows; by hand, ", row->fix);
 }
 
 std::string DescribeUnknownMember(const std::string& key, const Json& value) {

@@ -16,7 +16,11 @@ struct OtherFormat {
   std::string message;
 };
 
-/// What the file is when it is not JSON lines (CSV, YAML, a JSON array, UTF-16 …): said once, for the whole file.
+/// What the file is when it is no text: an archive, a model, a database; with what to do.
+std::optional<std::string> FindOtherBytes(std::string_view text);
+
+/// What the file is when it is not JSON lines or YAML (CSV, promptfoo, a JSON array, UTF-16 …): said once, for the
+/// whole file.
 std::optional<OtherFormat> FindOtherFormat(std::string_view text);
 
 /// Why a line is not JSON. `parser_message` is the parser's, with its column.

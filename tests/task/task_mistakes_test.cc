@@ -30,14 +30,16 @@ TEST(TaskMistakes, OtherFormatsAreSaidOnce) {
            {"id;prompt\n1;x\n", "t:1: found a table with the columns"},
            {"id\tprompt\n1\tx\n", "t:1: found a table with tabs (TSV)"},
            {"\"id\",\"prompt\"\n\"1\",\"x\"\n", "t:1: found a CSV table"},
-           {"prompts:\n  - x\ntests:\n  - vars:\n", "t:1: found YAML (a promptfoo configuration)"},
-           {"---\nname: x\n", "t:1: found YAML, expected JSON lines"},
-           {"- id: a\n  prompt: x\n", "t:1: found YAML"},
+           {"prompts:\n  - x\ntests:\n  - vars:\n",
+            "t:1: found YAML of promptfoo's, expected examples: assay task import FILE -o task.jsonl"},
+           {"# mine\n- vars: {q: x}\n  assert: []\n", "t:1: found YAML of promptfoo's"},
+           {"- id: a\n  prompt: x\n", "t:1: expect: is missing"},  // a task may be YAML
            {"[\n " + kRow + ",\n " + kRow + "\n]\n", "t:1: found a JSON array of the examples"},
            {"[" + kRow + "]", "t:1: found a JSON array of the examples"},
            {"[" + kRow + ",\n" + kRow + "]", "t:1: found a JSON array of the examples"},
            {"\n{\n  \"id\": \"a\",\n  \"prompt\": \"x\"\n}\n", "t:2: found a JSON object over several lines"},
-           {"{\"examples\": [" + kRow + "]}", "jq -c '.examples[]' FILE > task.jsonl"},
+           {"{\"examples\": [" + kRow + "]}",
+            "found all examples in one object (\"examples\"), expected one object a line: assay task import"},
            {"\xFF\xFE{\0\"\0", "t: found UTF-16 text"},
            {std::string("{\0\"\0i\0", 6), "t: found zero bytes (UTF-16 without its mark"},
            {"PK\x03\x04....", "t: found a ZIP archive (or a spreadsheet, .xlsx)"},
@@ -79,7 +81,8 @@ TEST(TaskMistakes, LinesThatAreAlmostJson) {
            {"# mine\n" + kRow, "t:1: comments are not part of the format"},
            {kRow + "\n// more", "t:2: comments are not part of the format"},
            {"{\"id\":\"a\",\"prompt\":\"gr\xF6\xDF\"}",
-            "t:1: not UTF-8 at column 23: found byte 0xF6 (Latin-1 or Windows-1252?)"},
+            "t:1: not UTF-8 at column 23: found byte 0xF6 (Latin-1 or Windows-1252?), expected UTF-8: assay task "
+            "import"},
            {R"("text")", "t:1: expected an object such as"},
            {"null", "found null"}})
     EXPECT_THAT(TheMistake(text), HasSubstr(says));
@@ -107,6 +110,18 @@ TEST(TaskMistakes, RowsOfOtherTools) {
     EXPECT_THAT(TheMistake(text), HasSubstr(says));
 }
 
+TEST(TaskMistakes, RowsOfOneKindAreSaidOnceWithTheCommand) {
+  const std::string row = R"({"conversations":[{"from":"human","value":"q"}]})"
+                          "\n";
+  EXPECT_EQ(
+      TheMistake(row + row + "\n" + row),
+      "t:1: found a ShareGPT row (\"conversations\"), expected \"messages\" and \"expect\": assay task import FILE -o "
+      "task.jsonl makes a task of such rows; by hand, turns are \"messages\": [{\"role\": \"user\", \"content\": …}], "
+      "without the last answer, which \"expect\" asks for: [{\"type\": \"contains\", \"value\": …}] (and in 2 more "
+      "lines)");
+  EXPECT_THAT(TheMistake(R"({"custom_id":"1","body":{}})"), HasSubstr("assay task capture FILE -o task.jsonl"));
+}
+
 TEST(TaskMistakes, MembersByOtherNames) {
   auto row = [](const std::string& member) { return R"({"id":"a","prompt":"x",)" + kExpect + "," + member + "}"; };
   for (auto [text, says] : std::initializer_list<std::pair<std::string, const char*>>{
@@ -121,8 +136,6 @@ TEST(TaskMistakes, MembersByOtherNames) {
            {row(R"("functions":[])"), "did you mean \"tools\""},
            {row(R"("model":"x")"), "remove it"},
            {row(R"("weight":2)"), "examples have no weights"},
-           {R"({"prompt":"x",)" + kExpect + "}",
-            "t:1: id: is missing: expected a text of its own in each line, such as \"id\": \"1\""},
            {R"({"id":"a","prompt":"x"})", "expect: is missing: a list of checks"},
            {R"({"id":"a","prompt":"x","expect":"Paris"})",
             "expect: expected a list of checks such as [{\"type\": \"contains\", \"value\": \"Paris\"}], found a "
