@@ -38,11 +38,12 @@ assay_room(convert room_system room_number room_statistics room_record room_form
 assay_room(serve room_system room_text room_dialect room_task room_remote CURL::libcurl ${HTTPLIB_LINK_LIBRARIES})
 # One file includes the library, with the switches that it was built with; they are nobody else's.
 set_source_files_properties(src/serve/proxy.cc PROPERTIES COMPILE_OPTIONS "${HTTPLIB_CFLAGS_OTHER}" SKIP_PRECOMPILE_HEADERS ON)
+assay_room(import room_text room_record room_dialect room_task room_capture)
 # F8
 file(GLOB_RECURSE cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc)
 if(cli_sources)
   add_executable(assay ${cli_sources})
-  target_link_libraries(assay PRIVATE room_engine room_remote room_capture room_convert room_serve room_report CLI11::CLI11)
+  target_link_libraries(assay PRIVATE room_engine room_remote room_capture room_import room_convert room_serve room_report CLI11::CLI11)
   target_compile_options(assay PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wconversion>)  # clang counts signs too
   assay_prefix(assay)
   target_compile_definitions(assay PRIVATE ASSAY_VERSION="${PROJECT_VERSION}")
