@@ -50,7 +50,9 @@ std::function<int()> AddPerplexity(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddBench(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddInspect(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddTask(CommandLine& command, CommonFlags& flags);
-std::function<int()> AddCapture(CommandLine& command, CommonFlags& flags);  // below task
+std::function<int()> AddCapture(CommandLine& command, CommonFlags& flags);  // these three below task
+std::function<int()> AddImport(CommandLine& command, CommonFlags& flags);
+std::function<int()> AddInit(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddGenerate(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddChat(CommandLine& command, CommonFlags& flags);
 std::function<int()> AddTokenize(CommandLine& command, CommonFlags& flags);

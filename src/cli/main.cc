@@ -27,7 +27,7 @@ constexpr Command kCommands[] = {
     {"perplexity", "perplexity of a text, KL divergence against another model", AddPerplexity},
     {"bench", "prefill and decode speed, memory", AddBench},
     {"inspect", "tensors, formats and sizes of a model", AddInspect},
-    {"task", "check or show a task file, try its checks; capture one from traffic", AddTask},
+    {"task", "check or show a task file, try its checks; begin one, import it, capture it from traffic", AddTask},
     {"generate", "answer one prompt", AddGenerate},
     {"chat", "talk to a model", AddChat},
     {"tokenize", "token ids of a text", AddTokenize},

@@ -42,6 +42,13 @@ int CheckOne(const std::string& path, const CommonFlags& flags) {
   return errors ? kError : kHolds;
 }
 
+// Commands of their own below this one.
+constexpr Command kBelow[] = {
+    {"init", "write a task to begin with, a sample of each kind of answer", AddInit},
+    {"import", "make a task of a file of another tool or data set: CSV, fine-tuning rows, promptfoo …", AddImport},
+    {"capture", "make a task of real traffic: a recording proxy, or request logs", AddCapture},
+};
+
 struct TryOptions {
   std::string id, answer, answer_file;
 };
@@ -89,10 +96,18 @@ std::function<int()> AddTask(CommandLine& command, CommonFlags& flags) {
   };
   auto o = std::make_shared<Options>();
   // A command of its own, with flags that the others do not have: so neither ACTION nor TASK is required of it.
-  auto captures = std::make_shared<bool>(false);
-  CommandLine& below = command.Command("capture", "make a task of real traffic: a recording proxy, or request logs",
-                                       [captures] { *captures = true; });
-  const std::function<int()> capture = AddCapture(below, flags);
+  struct Below {
+    std::string chosen;
+    std::function<int()> run;
+  };
+  auto below = std::make_shared<Below>();
+  for (const Command& row : kBelow) {
+    auto run = std::make_shared<std::function<int()>>();
+    CommandLine& line = command.Command(row.name, row.summary, [below, run, name = row.name] {
+      *below = {std::string(name), *run};
+    });
+    *run = row.add(line, flags);
+  }
   Flag action = command
                     .Option("ACTION", o->action,
                             "check: validate, line and field of every mistake; show: what is in it, or what a MODEL "
@@ -104,13 +119,14 @@ std::function<int()> AddTask(CommandLine& command, CommonFlags& flags) {
   Flag answer = command.Text("--answer", o->trial.answer, "try: the answer, as the model wrote it");
   Flag file = command.Option("--answer-file", o->trial.answer_file, "try: the same from a file; -: standard input");
   answer.Excludes(file);
-  return [o, id, answer, file, action, task, captures, capture, &flags] {
+  return [o, id, answer, file, action, task, below, &flags] {
     const bool of_show = !o->show.model.empty() || o->show.of_model(), of_try = answer.given() || file.given();
-    if (*captures && (action.given() || task.given() || id.given() || of_try || of_show)) {
-      PrintError("task capture: expected its own flags, see assay task capture --help");
+    if (below->run && (action.given() || task.given() || id.given() || of_try || of_show)) {
+      PrintError(
+          fmt::format("task {}: expected its own flags, see assay task {} --help", below->chosen, below->chosen));
       return static_cast<int>(kUsage);
     }
-    if (*captures) return capture();
+    if (below->run) return below->run();
     if (!action.given() || !task.given()) {
       PrintError(action.given() ? "TASK is required" : "ACTION is required");
       return static_cast<int>(kUsage);
