@@ -1,5 +1,7 @@
 #include "dialect/answer_json.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "dialect/fence.h"
@@ -58,6 +60,28 @@ AnswerJson ParseAnswerJson(std::string_view text) {
   } else {
     result.error = "in the ```json fence: " + error;
   }
+  return result;
+}
+
+AnswerJson FindAnswerJson(std::string_view text) {
+  constexpr int kMostTries = 1000;
+  constexpr size_t kMostBytes = size_t{1} << 26;  // that all tries read
+  AnswerJson result = ParseAnswerJson(text);
+  if (result.ok) return result;
+  int tries = 0;
+  size_t read = 0;
+  for (size_t at = text.find_first_of("{["); at != std::string_view::npos && tries < kMostTries && read < kMostBytes;
+       at = text.find_first_of("{[", at + 1), ++tries) {
+    const size_t end = JsonValueEnd(text, at);
+    read += std::min(end, text.size()) - at;
+    std::string error;
+    if (end == std::string_view::npos || !ParseStrictJson(text.substr(at, end - at), result.value, error)) continue;
+    result.ok = result.recovered = true;
+    result.error.clear();
+    return result;
+  }
+  result.error =
+      tries == 0 ? "no JSON object or list in the answer" : "what opens with { or [ in the answer is no JSON";
   return result;
 }
 

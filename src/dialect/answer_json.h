@@ -18,6 +18,10 @@ struct AnswerJson {
 
 AnswerJson ParseAnswerJson(std::string_view text);
 
+/// The same, and where the answer is no JSON as a whole, the first object or list in it that is strict JSON: recovered.
+/// Of what opens there, the first 1,000 are tried.
+AnswerJson FindAnswerJson(std::string_view text);
+
 /// The content of the only fence, which is closed and marked json; data() == nullptr when there is no such fence or
 /// another one.
 std::string_view OnlyJsonFence(std::string_view text);

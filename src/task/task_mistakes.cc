@@ -321,7 +321,7 @@ constexpr OtherName kChecksMeant[] = {
     {"json", R"({"type": "json_value", "value": {…}} or {"type": "json_schema", "schema": {…}})"},
     {"is-json", R"({"type": "json_schema", "schema": {…}} or {"type": "json_value", "value": {…}})"},
     {"is_json", R"({"type": "json_schema", "schema": {…}} or {"type": "json_value", "value": {…}})"},
-    {"contains-json", R"({"type": "json_schema", "schema": {…}})"},
+    {"contains-json", R"({"type": "json_schema", "schema": {…}, "find": true})"},
     {"json-schema", R"({"type": "json_schema", "schema": {…}})"},
     {"jsonschema", R"({"type": "json_schema", "schema": {…}})"},
     {"schema", R"({"type": "json_schema", "schema": {…}})"},

@@ -255,6 +255,7 @@ TEST(Import, PromptfooAssertions) {
            {R"({"type":"starts-with","value":"a+"})", R"({"type":"regex","pattern":"\\Aa\\+"})"},
            {R"({"type":"not-regex","value":"x"})", R"({"type":"regex","pattern":"x","not":true})"},
            {R"({"type":"contains","value":"{{a}}!"})", R"({"type":"contains","value":"b!"})"},
+           {R"({"type":"contains-json"})", R"({"type":"json_schema","schema":{},"allow_empty":true,"find":true})"},
            {R"({"type":"is-json","value":{"type":"object"}})",
             R"({"type":"json_schema","schema":{"type":"object"},"allow_empty":true})"}})
     EXPECT_EQ(check(assertion), Json::parse(expected)) << assertion;

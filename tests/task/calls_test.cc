@@ -338,6 +338,19 @@ TEST(ToolCalls, RefusesBadDefinitionsByPlace) {
 // ---- BFCL
 // ------------------------------------------------------------------------------------------------------------------------------
 
+TEST(ToolCalls, WhicheverOfSeveralTools) {
+  constexpr const char* kAny =
+      R"({"type":"tool_calls","calls":[{"name":{"$any_of":["search","lookup"]},"arguments":{"q":"x"}}]})";
+  EXPECT_EQ(Class(kAny, R"([search(q="x")])"), "");
+  EXPECT_EQ(Class(kAny, R"({"name":"lookup","arguments":{"q":"x"}})"), "");
+  EXPECT_EQ(Class(kAny, R"({"name":"find","arguments":{"q":"x"}})"), "wrong tool");
+  EXPECT_EQ(Class(kAny, R"({"name":"lookup","arguments":{"q":"y"}})"), "wrong value");
+  for (const char* name :
+       {R"({"$any_of":[]})", R"({"$any_of":["a",1]})", R"({"$casefold":"a"})", R"({"$any_of":["a"],"x":1})"})
+    EXPECT_THAT(Refusal((R"({"type":"tool_calls","calls":[{"name":)" + std::string(name) + "}]}").c_str()),
+                HasSubstr("calls[0].name"));
+}
+
 // Schema types of the data set to JSON Schema's.
 Json ConvertTypes(const Json& schema) {
   static const std::map<std::string, std::string> kNames = {

@@ -37,6 +37,28 @@ TEST(AnswerJson, StrictOrOneFence) {
   EXPECT_FALSE(ParseAnswerJson(std::string(100000, '[')).ok);
 }
 
+TEST(AnswerJson, FoundInProse) {
+  for (const char* text :
+       {"{\"a\": 1}", "```json\n{\"a\": 1}\n```", "Sure: {\"a\": 1}. Done.", "{x} then {\"a\": 1}, {\"a\": 2}",
+        "it's {\"a\": 1}", "``` {\"a\": 1}", "{\"a\": 1} {", "{ \"b\": {\"a\": 1}"}) {
+    const AnswerJson found = FindAnswerJson(text);
+    EXPECT_TRUE(found.ok) << text;
+    EXPECT_EQ(found.value, Json::parse("{\"a\":1}")) << text;
+    EXPECT_EQ(found.recovered, text[0] != '{' || text[1] != '"' || std::string_view(text).size() > 8) << text;
+  }
+  for (const char* text : {"", "no", "{'a': 1}", "[1,]", "{\"a\": 1, \"a\": 2}"})
+    EXPECT_FALSE(FindAnswerJson(text).ok) << text;
+  EXPECT_FALSE(FindAnswerJson(std::string(100000, '[')).ok);
+  constexpr const char* kFind = R"({"type":"json_value","value":{"a":1},"find":true})";
+  EXPECT_EQ(Class(kFind, "Sure: {\"a\": 1}."), "");
+  EXPECT_EQ(Class(kFind, "Sure: {\"a\": 2}."), "wrong value");
+  EXPECT_EQ(Class(kFind, "Sure."), "malformed JSON");
+  EXPECT_THAT(Try(kFind, "Sure: {\"a\": 1}.").detail, HasSubstr("found in an answer that says more"));
+  EXPECT_EQ(Class(R"({"type":"json_schema","schema":{"type":"object"},"find":true})", "It is {\"a\": 1}"), "");
+  EXPECT_EQ(Class(R"({"type":"json_value","value":{"a":1}})", "Sure: {\"a\": 1}."), "malformed JSON");
+  EXPECT_THAT(Refusal(R"({"type":"json_value","value":1,"find":true,"strict":true})"), HasSubstr("exclude each other"));
+}
+
 TEST(Matcher, PlainValues) {
   EXPECT_EQ(Match("5", "5.0"), "");
   EXPECT_EQ(Match("5", "5.5"), "wrong value");

@@ -95,6 +95,11 @@ Json CheckOf(std::string_view type, bool negated, const Json& value) {
     return with({{"type", "regex"}, {"pattern", "\\A" + PatternOf(TextOf(value))}});
   if (type == "ends-with" && !value.is_null())
     return with({{"type", "regex"}, {"pattern", PatternOf(TextOf(value)) + "\\z"}});
+  if (type == "contains-json" && !negated && (value.is_null() || value.is_object()))
+    return {{"type", "json_schema"},
+            {"schema", value.is_null() ? Json::object() : value},
+            {"allow_empty", true},
+            {"find", true}};
   if (type == "is-json" && !negated && (value.is_null() || value.is_object()))
     return {{"type", "json_schema"}, {"schema", value.is_null() ? Json::object() : value}, {"allow_empty", true}};
   return {};

@@ -14,16 +14,29 @@
 namespace assay {
 namespace {
 
-constexpr std::string_view kRecovered = "recovered: taken from a ```json fence";
+constexpr std::string_view kRecovered = "recovered: taken from a ```json fence",
+                           kFound = "recovered: found in an answer that says more";
+
+// Where the answer's JSON may stand: alone, in the only ```json fence, or anywhere.
+enum class Where { kAlone, kFence, kAnywhere };
+
+Where WhereOf(const Json& spec) {
+  const bool strict = SpecBool(spec, "strict", false), find = SpecBool(spec, "find", false);
+  if (strict && find)
+    throw FieldError{"find", "\"strict\" and \"find\" exclude each other: JSON alone, or wherever it stands"};
+  return strict ? Where::kAlone : find ? Where::kAnywhere : Where::kFence;
+}
 
 // The answer's JSON, or why there is none.
-CheckOutcome ReadJson(const AnswerView& answer, bool strict, Json& value, CheckRemarks& remarks) {
+CheckOutcome ReadJson(const AnswerView& answer, Where where, Json& value, CheckRemarks& remarks) {
   AnswerJson parsed = ParseAnswerJson(answer.text);
+  const bool whole = parsed.ok;
+  if (!whole && where == Where::kAnywhere) parsed = FindAnswerJson(answer.text);
   if (!parsed.ok)
     return Mismatch{Failure::kMalformedJson, fmt::format("{}; found {}", parsed.error, Quote(answer.text))};
-  if (parsed.recovered && strict)
+  if (parsed.recovered && where == Where::kAlone)
     return Mismatch{Failure::kMalformedJson, "expected JSON alone, found it in a ```json fence"};
-  if (parsed.recovered) remarks.note = kRecovered;
+  if (parsed.recovered) remarks.note = whole ? kRecovered : kFound;
   remarks.read = QuoteJson(parsed.value, 400);
   value = std::move(parsed.value);
   return {};
@@ -31,11 +44,11 @@ CheckOutcome ReadJson(const AnswerView& answer, bool strict, Json& value, CheckR
 
 class JsonValue : public CheckBody {
  public:
-  explicit JsonValue(const Json& spec) : strict_(SpecBool(spec, "strict", false)), matcher_(Compile(spec)) {}
+  explicit JsonValue(const Json& spec) : where_(WhereOf(spec)), matcher_(Compile(spec)) {}
 
   CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks& remarks) const override {
     Json value;
-    if (CheckOutcome outcome = ReadJson(answer, strict_, value, remarks)) return outcome;
+    if (CheckOutcome outcome = ReadJson(answer, where_, value, remarks)) return outcome;
     Work work;
     return matcher_.Match(value, "", work);
   }
@@ -60,7 +73,7 @@ class JsonValue : public CheckBody {
     }
   }
 
-  bool strict_;
+  Where where_;
   Matcher matcher_;
 };
 
@@ -86,7 +99,7 @@ Failure ClassOf(const SchemaError& error) {
 class JsonSchemaCheck : public CheckBody {
  public:
   JsonSchemaCheck(const Json& spec, const Example& example)
-      : strict_(SpecBool(spec, "strict", false)), allow_empty_(SpecBool(spec, "allow_empty", false)) {
+      : where_(WhereOf(spec)), allow_empty_(SpecBool(spec, "allow_empty", false)) {
     auto own = spec.find("schema");
     bool given = own != spec.end() && !own->is_null();
     if (!given && example.response_schema.is_null())
@@ -109,7 +122,7 @@ class JsonSchemaCheck : public CheckBody {
 
   CheckOutcome Run(const AnswerView& answer, const Example&, CheckRemarks& remarks) const override {
     Json value;
-    if (CheckOutcome outcome = ReadJson(answer, strict_, value, remarks)) return outcome;
+    if (CheckOutcome outcome = ReadJson(answer, where_, value, remarks)) return outcome;
     std::vector<SchemaError> errors;
     try {
       errors = schema_->Validate(value);
@@ -136,7 +149,8 @@ class JsonSchemaCheck : public CheckBody {
   }
 
  private:
-  bool strict_, allow_empty_, lax_ = false;
+  Where where_;
+  bool allow_empty_, lax_ = false;
   std::optional<JsonSchema> schema_;
 };
 

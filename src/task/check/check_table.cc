@@ -7,8 +7,8 @@ constexpr std::string_view kEquals[] = {"value", "ignore_case", "trim", "strip_p
 constexpr std::string_view kContains[] = {"value", "any", "not", "ignore_case", "whole_word", "max_chars"};
 constexpr std::string_view kRegex[] = {"pattern", "ignore_case", "full", "not"};
 constexpr std::string_view kNumber[] = {"value", "tolerance", "relative", "take", "after", "decimal_comma"};
-constexpr std::string_view kJsonValue[] = {"value", "allow_extra", "strict"};
-constexpr std::string_view kJsonSchema[] = {"schema", "allow_empty", "strict"};
+constexpr std::string_view kJsonValue[] = {"value", "allow_extra", "strict", "find"};
+constexpr std::string_view kJsonSchema[] = {"schema", "allow_empty", "strict", "find"};
 constexpr std::string_view kToolCalls[] = {"calls", "ordered", "allow_extra_arguments", "allow_extra_calls"};
 constexpr std::string_view kChoice[] = {"value", "choices", "letters"};
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/json_member.h"
 #include "base/json_number.h"
 #include "base/strings.h"
 #include "dialect/call/call_syntax.h"
@@ -26,8 +27,9 @@ std::vector<std::string> ToolNames(const Example& example) {
 }
 
 struct ExpectedCall {
-  std::string name;
-  Json arguments;  // as written
+  std::vector<std::string> names;  // any of them
+  std::string name;                // for people: "a or b"
+  Json arguments;                  // as written
   Matcher matcher;
 };
 
@@ -95,8 +97,8 @@ class ToolCalls : public CheckBody {
       throw FieldError{"",
                        fmt::format("expected an object with \"name\" and \"arguments\", found {}", FoundText(spec))};
     RefuseUnknown(spec, kCallMembers, "");
-    std::string name = SpecString(spec, "name");
-    if (name.empty()) throw FieldError{"name", "expected the name of a tool, found \"\""};
+    std::vector<std::string> names = ReadNames(spec);
+    const std::string name = Join(names, " or ");
     Json arguments = Json::object();
     if (auto given = spec.find("arguments"); given != spec.end() && !given->is_null()) arguments = *given;
     if (!arguments.is_object())
@@ -105,7 +107,7 @@ class ToolCalls : public CheckBody {
     try {
       // Members of an argument are no arguments.
       bool extra = SpecBool(spec, "allow_extra_arguments", allow_extra);
-      return {name, arguments,
+      return {std::move(names), name, arguments,
               Matcher::Compile(arguments, extra ? Matcher::Extra::kAcceptedAtTop : Matcher::Extra::kRefused)};
     } catch (const FieldError& error) {
       if (error.field == "allow_extra_arguments") throw;
@@ -113,15 +115,37 @@ class ToolCalls : public CheckBody {
     }
   }
 
+  // A tool's name, or {"$any_of": [names]}: whichever of them is called.
+  static std::vector<std::string> ReadNames(const Json& spec) {
+    const Json* given = FindMember(spec, "name");
+    if (!given || !given->is_object()) {
+      std::string name = SpecString(spec, "name");
+      if (name.empty()) throw FieldError{"name", "expected the name of a tool, found \"\""};
+      return {std::move(name)};
+    }
+    const Json* any = FindMember(*given, "$any_of");
+    if (!any || given->size() != 1 || !any->is_array() || any->empty())
+      throw FieldError{"name", fmt::format("expected a name, or several as {{\"$any_of\": [\"a\", \"b\"]}}, found {}",
+                                           QuoteJson(*given, 80))};
+    std::vector<std::string> names;
+    for (const Json& one : *any) {
+      if (!one.is_string() || one.get_ref<const std::string&>().empty())
+        throw FieldError{"name.$any_of", fmt::format("expected the names of tools, found {}", QuoteJson(one, 80))};
+      names.push_back(one.get<std::string>());
+    }
+    return names;
+  }
+
   // A call's name has lost OpenAI's namespace where no tool on offer tells whether it is one (OfferedTools::Resolve).
-  static bool SameTool(const std::string& expected, const std::string& found) {
+  static bool SameTool(const ExpectedCall& expected, const std::string& found) {
     constexpr std::string_view kNamespace = "functions.";
-    std::string_view name = expected;
-    return name == found || (name.starts_with(kNamespace) && name.substr(kNamespace.size()) == found);
+    return std::any_of(expected.names.begin(), expected.names.end(), [&](std::string_view name) {
+      return name == found || (name.starts_with(kNamespace) && name.substr(kNamespace.size()) == found);
+    });
   }
 
   static CheckOutcome Compare(const ExpectedCall& expected, const ToolCall& found, Work& work) {
-    if (!SameTool(expected.name, found.name))
+    if (!SameTool(expected, found.name))
       return Mismatch{Failure::kWrongTool,
                       fmt::format("expected {}, found {}", Quote(expected.name), Quote(found.name))};
     return expected.matcher.Match(found.arguments, "arguments", work);
@@ -129,7 +153,7 @@ class ToolCalls : public CheckBody {
 
   // The same for many pairs. A comparison that takes too much work is no agreement, and is kept in `undecided`.
   static bool Agree(const ExpectedCall& expected, const ToolCall& found, Work& work, CheckOutcome& undecided) {
-    if (!SameTool(expected.name, found.name)) return false;
+    if (!SameTool(expected, found.name)) return false;
     CheckOutcome outcome = expected.matcher.MatchUntold(found.arguments, work);
     if (outcome && outcome->failure == Failure::kUndecided) undecided = outcome;
     return !outcome;
@@ -183,7 +207,7 @@ class ToolCalls : public CheckBody {
     const ToolCall* spare = nullptr;
     for (size_t j = 0; j < found.size(); ++j) {
       if (std::find(partner.begin(), partner.end(), static_cast<int>(j)) != partner.end()) continue;
-      if (SameTool(expected_[i].name, found[j].name)) {
+      if (SameTool(expected_[i], found[j].name)) {
         if (CheckOutcome outcome = Compare(expected_[i], found[j], work)) return At(i, *outcome);
       }
       if (!spare) spare = &found[j];
@@ -217,16 +241,19 @@ std::vector<Lint> ToolCalls::Doubts(const Example& example) const {
   }
   for (size_t i = 0; i < expected_.size(); ++i) {
     const ExpectedCall& call = expected_[i];
-    bool known = false;
-    const Json* schema = Parameters(example, call.name, known);
-    if (!known) {
-      std::string near = Nearest(call.name, tools_);
+    const Json* schema = nullptr;
+    bool all_known = true;
+    for (const std::string& name : call.names) {
+      bool known = false;
+      schema = Parameters(example, name, known);
+      all_known = all_known && known;
+      if (known) continue;
+      std::string near = Nearest(name, tools_);
       doubts.push_back(
-          {fmt::format("calls[{}].name", i), fmt::format("{} is not among the tools of the example{}", Quote(call.name),
+          {fmt::format("calls[{}].name", i), fmt::format("{} is not among the tools of the example{}", Quote(name),
                                                          near.empty() ? "" : "; did you mean " + Quote(near) + "?")});
-      continue;
     }
-    if (!schema) continue;
+    if (!all_known || !schema || call.names.size() > 1) continue;  // of several, each may take other arguments
     const Json* properties = schema->contains("properties") ? &(*schema)["properties"] : nullptr;
     std::vector<std::string> names;
     if (properties && properties->is_object())
