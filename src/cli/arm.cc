@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/only_cancel.h"
 #include "checkpoint/model_files.h"
 #include "cli/identity.h"
 #include "cli/ranges.h"
@@ -297,17 +298,7 @@ std::vector<Displacement> MeasureDisplacements(const LoadedArm& arm, const Loade
   Scorer *scorer = arm.backend->scorer(), *base_scorer = base.backend->scorer();
   if (!scorer || !base_scorer) return all;
   progress.Begin(fmt::format("displacement of {}", arm.identity().format), task.examples.size(), "examples");
-  class Inner : public Progress {
-   public:
-    explicit Inner(Progress& outer) : outer_(outer) {}
-    void Begin(std::string_view, uint64_t, std::string_view) override {}
-    void Advance(uint64_t) override {}
-    void End() override {}
-    bool Cancelled() const override { return outer_.Cancelled(); }
-
-   private:
-    Progress& outer_;
-  } inner(progress);
+  OnlyCancel inner(progress);
   const ResultsById answers = ById(run), base_answers = ById(base_run);
   for (const Example& example : task.examples) {
     progress.Advance(1);

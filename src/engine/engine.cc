@@ -1,11 +1,16 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/only_cancel.h"
 #include "engine/memory.h"
 #include "engine/scheduler.h"
+#include "engine/top_logprobs.h"
+#include "kernel/ops.h"
+#include "system/threads.h"
 
 namespace assay {
 
@@ -81,6 +86,42 @@ void Engine::Generate(std::span<const Request> requests, const std::function<voi
     }
     peak_scratch_bytes_ = std::max(peak_scratch_bytes_, workspace_.bytes() + scheduler.bytes());
     if (progress.Cancelled()) throw Interrupted();
+  }
+}
+
+void Engine::Force(std::span<const ForcedText> texts, int64_t top,
+                   const std::function<void(size_t, ForcedPredictions&&)>& done, Progress& progress) {
+  const int64_t vocab = model_->config().vocab;
+  OnlyCancel inner(progress);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const ForcedText& text = texts[i];
+    ForcedPredictions told;
+    told.steps.resize(text.ids.size() + 1 - text.first);
+    const int64_t first = static_cast<int64_t>(text.first) - 1;  // a position predicts the token behind it
+    bool numbers = true;
+    try {
+      Score(
+          text.ids, first,
+          [&](int64_t position, int64_t count, const float* logits) {
+            pool_.For(count, 4, [&](int64_t begin, int64_t end, int) {
+              for (int64_t at = begin; at < end; ++at) {
+                const float* row = logits + at * vocab;
+                const double normalizer = LogSumExp(row, vocab);
+                if (std::isfinite(normalizer))
+                  told.steps[static_cast<size_t>(position - first + at)] =
+                      TopLogprobs(*tokenizer_, row, vocab, std::min(top, vocab), normalizer);
+              }
+            });
+          },
+          inner);
+      for (const auto& step : told.steps) numbers = numbers && !step.empty();
+      if (!numbers) told.error = "the model's predictions are NaN or infinite";
+    } catch (const Error& error) {
+      told.error = error.what();
+    }
+    if (!told.error.empty()) told.steps.clear();
+    progress.Advance(1);
+    done(i, std::move(told));
   }
 }
 

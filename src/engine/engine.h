@@ -45,6 +45,9 @@ class Engine : public Backend, public Scorer {
   /// silence.
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override;
+  int64_t most_forced_logprobs() const override { return model_->config().vocab; }
+  void Force(std::span<const ForcedText> texts, int64_t top,
+             const std::function<void(size_t, ForcedPredictions&&)>& done, Progress& progress) override;
 
   std::string name() const override { return model_->checkpoint().path().string(); }
   int64_t vocabulary() const override { return model_->config().vocab; }

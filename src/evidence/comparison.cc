@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/json_member.h"
 #include "evidence/judge.h"
 #include "evidence/noise.h"
 #include "evidence/parting.h"
@@ -100,6 +101,15 @@ void CheckHeaders(const RunRecord& baseline, const RunRecord& candidate, bool mo
     return header.sampling.is_object() && JsonNumber(header.sampling, "temperature", "sampling", 0.0) > 0;
   };
   NoteLimits(a.can, b.can, draws(a) || draws(b), moved, comparison);
+  const auto reasons = [](const RunHeader& header) {
+    const Json* said = FindMember(header.server, "reasons");
+    return said && *said == true;
+  };
+  if (!a.server.is_null() && !b.server.is_null() && reasons(a) != reasons(b))
+    comparison.notes.push_back(fmt::format(
+        "only the server of {} gave reasoning apart from the answers: one of them reasons and the other does "
+        "not, or leaves it in the text",
+        reasons(a) ? "the baseline" : "the candidate"));
 }
 
 /// What was fixed before the runs: a margin, the sizes at which the task is looked at, the answers to each example.
@@ -211,6 +221,7 @@ std::string OtherTemplateInput(const RunHeader& a, const RunHeader& b) {
 /// Examples by what is known of their prompts.
 struct Prompts {
   std::vector<std::string> other, other_count, unknown;
+  size_t same = 0;      // tokens, known of both
   bool tokens = false;  // of the first of `other` they are known, and differ in
   std::string first;
 };
@@ -219,6 +230,7 @@ void ComparePrompts(const RunHeader& a, const RunHeader& b, const std::vector<Sa
   const ExampleResult &baseline = *samples[0].baseline, &candidate = *samples[0].candidate;
   if (!baseline.error.empty() || !candidate.error.empty()) return;  // it is left out
   const SamePrompt same = IsSamePrompt(a, baseline, b, candidate);
+  prompts.same += same == SamePrompt::kYes;
   if (same == SamePrompt::kNo) {
     if (prompts.other.empty()) {
       prompts.first = FirstDifference(baseline, candidate);
@@ -241,6 +253,10 @@ void TellPrompts(const RunHeader& a, const RunHeader& b, const Prompts& prompts,
   // The same messages, template and vocabulary: what differs is what each engine makes of them, and what ships.
   const bool engines = why.empty() && !a.prompts_by.empty() && !b.prompts_by.empty() && a.prompts_by != b.prompts_by;
   const size_t all = comparison.pairs.size();
+  if (prompts.same > 0 && (!a.server.is_null() || !b.server.is_null()))
+    comparison.notes.push_back(
+        fmt::format("both models saw the same prompt tokens in {} of {} examples, as each server tells its own",
+                    prompts.same, all));
   if (!prompts.other.empty()) {
     const std::string first = prompts.first.empty() ? "" : fmt::format("; in {} {}", prompts.other[0], prompts.first);
     if (engines)
@@ -482,6 +498,19 @@ Rules RulesOf(const RunHeader& header, double margin) {
 
 namespace {
 
+/// What was measured of it, and why it is a lower bound.
+std::string MovedAtLeastText(const DisplacementSummary& moved) {
+  const std::string where =
+      moved.whole_answers
+          ? fmt::format("along the baseline's answers to {} example{} ({} tokens, which both models were given)",
+                        moved.examples, moved.examples == 1 ? "" : "s", moved.tokens)
+          : fmt::format("of {} greedy answers, as far as both are alike ({} tokens)", moved.examples, moved.tokens);
+  return fmt::format(
+      "{}: mean KL at least {:.4f} nats, the same most likely token at {:.1f}%. It is a lower bound: of each step the "
+      "{} most likely tokens are known of either model, and all others count as one",
+      where, moved.mean_kl, 100 * moved.same_top, moved.known_tokens);
+}
+
 Comparison CompareWith(Jury& jury, const RunRecord& baseline, const RunRecord& candidate,
                        std::span<const Displacement> displacement, const Rules& rules) {
   Comparison comparison;
@@ -530,10 +559,7 @@ std::vector<Comparison> Judge(const CheckRecord& record) {
     if (std::string note = SharedNoiseText(record.noise, comparisons.back()); !note.empty())
       comparisons.back().notes.push_back(std::move(note));
     if (const DisplacementSummary& moved = comparisons.back().all.displacement; moved.measured && moved.at_least)
-      comparisons.back().notes.push_back(fmt::format(
-          "of {} greedy answers, as far as both are alike ({} tokens): mean KL at least {:.4f} nats, the same "
-          "most likely token at {:.1f}%",
-          moved.examples, moved.tokens, moved.mean_kl, 100 * moved.same_top));
+      comparisons.back().notes.push_back(MovedAtLeastText(moved));
     if (const bool served = !record.baseline.run.header.server.is_null() || !arm.run.header.server.is_null();
         served && arm.displacement.empty())
       if (std::string note = PartingText(comparisons.back()); !note.empty())

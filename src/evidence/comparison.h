@@ -73,7 +73,9 @@ struct DisplacementSummary {
   double same_top = 1;             // share of tokens
   double diverged =
       0;  // share of examples whose greedy answers part; grows with answer length, so it is shown and not judged
-  bool at_least = false;  // of some only the most likely tokens were known: the divergences are lower bounds
+  bool at_least = false;       // of some only the most likely tokens were known: the divergences are lower bounds
+  int64_t known_tokens = 0;    // of those, the fewest at a step
+  bool whole_answers = false;  // and along the baseline's whole answers; else as far as both answers are alike
   bool large() const { return measured && (mean_kl >= kLargeMeanKl || 1.0 - same_top >= kLargeSameTopLoss); }
 };
 

@@ -27,6 +27,10 @@ Json DisplacementJson(const DisplacementSummary& summary) {
   json["same_top"] = Rounded(summary.same_top);
   json["diverged"] = Rounded(summary.diverged);
   json["lower_bounds"] = summary.at_least;
+  if (summary.at_least) {
+    json["known_tokens"] = summary.known_tokens;
+    json["whole_answers"] = summary.whole_answers;
+  }
   json["large"] = summary.large();
   return json;
 }

@@ -65,7 +65,11 @@ void Count(const ExamplePair& pair, Judgement& group) {
   // Sums for now; Average() divides.
   sum.measured = true;
   ++sum.examples;
-  sum.at_least |= moved.known_tokens > 0;
+  if (moved.known_tokens > 0) {
+    sum.known_tokens = sum.at_least ? std::min(sum.known_tokens, moved.known_tokens) : moved.known_tokens;
+    sum.at_least = true;
+    sum.whole_answers |= moved.whole_answer;
+  }
   sum.tokens += moved.tokens;
   const auto tokens = static_cast<double>(moved.tokens);
   if (moved.tokens > 0) {

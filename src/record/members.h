@@ -104,6 +104,7 @@ void Members(auto& json, MaybeConst<Displacement> auto& displacement) {
   json.Member("same_top", displacement.same_top);
   json.Member("first_divergence", displacement.first_divergence);
   json.Optional("known_tokens", displacement.known_tokens);
+  json.Optional("whole_answer", displacement.whole_answer);
 }
 
 void Members(auto& json, MaybeConst<PromptPart> auto& part) {

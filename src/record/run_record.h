@@ -108,9 +108,11 @@ struct Displacement {
   double mean_kl = 0, max_kl = 0;  // nats, KL(baseline || candidate)
   double same_top = 1;             // share of positions with the same most likely token
   int64_t first_divergence = -1;   // index in the answer of the first differing greedy token; -1: the answers are equal
-  /// Only so many of the most likely tokens were known at each step, and only of steps that both answers reached alike:
-  /// the divergences are lower bounds. 0: the full vocabulary, along the whole answer.
+  /// Only so many of the most likely tokens were known at each step: the divergences are lower bounds. 0: the full
+  /// vocabulary, along the whole answer.
   int64_t known_tokens = 0;
+  /// With known_tokens: both were led along the whole answer. Else only steps that both answers reached alike count.
+  bool whole_answer = false;
 };
 
 Json ToJson(const RunHeader& header);

@@ -172,13 +172,50 @@ struct Asker::Asked {
   Endpoint* at = nullptr;  // the last that it was asked of
 };
 
-void Asker::AskAll(size_t count, const std::function<CompletionRequest(size_t)>& make,
-                   const std::function<void(size_t, RemoteAnswer&&)>& done, Progress& progress) {
+struct Asker::Line {
+  explicit Line(size_t count) : left(count) {
+    for (size_t i = 0; i < count; ++i) waiting.push_back({i});
+  }
   std::deque<Asked> waiting;
   std::multimap<double, Asked> later;  // by the time of their next try
-  for (size_t i = 0; i < count; ++i) waiting.push_back({i});
+  size_t left;
+};
+
+void Asker::CancelAll() {
+  exchanges_.Cancel();
+  for (Endpoint& endpoint : endpoints_) endpoint.in_flight = 0;
+}
+
+void Asker::WorkOff(Line& line, const std::function<void(Asked, Endpoint&, double)>& start, Progress& progress) {
+  try {
+    while (line.left > 0) {
+      if (progress.Cancelled()) throw Interrupted();
+      const double now = Now();
+      while (!line.later.empty() && line.later.begin()->first <= now) {
+        line.waiting.push_front(line.later.begin()->second);
+        line.later.erase(line.later.begin());
+      }
+      while (!line.waiting.empty() && exchanges_.in_flight() < static_cast<size_t>(access_.concurrency)) {
+        Asked next = line.waiting.front();
+        Endpoint* endpoint = LeastBusy(next.at, now);
+        if (!endpoint) break;
+        line.waiting.pop_front();
+        ++endpoint->in_flight;
+        next.at = endpoint;
+        start(next, *endpoint, now);
+      }
+      exchanges_.Work(kLookAround);
+    }
+  } catch (...) {
+    CancelAll();
+    throw;
+  }
+}
+
+void Asker::AskAll(size_t count, const std::function<CompletionRequest(size_t)>& make,
+                   const std::function<void(size_t, RemoteAnswer&&)>& done, Progress& progress) {
+  Line line(count);
   double heard = -1;  // when a server last said anything
-  size_t left = count;
 
   auto ended = [&](Asked asked, double first_token_s, RemoteAnswer&& reading, std::optional<double> wait_s,
                    const std::string& why) {
@@ -193,23 +230,19 @@ void Asker::AskAll(size_t count, const std::function<CompletionRequest(size_t)>&
       // Another server may be asked at once, and no server at all was no try of this request's.
       const bool elsewhere = endpoints_.size() > 1 && reached && LeastBusy(asked.at, now) != nullptr;
       if (elsewhere && reading.fault == Fault::kUnreachable) --asked.tried;
-      later.emplace(elsewhere ? now : now + WaitBeforeTry(access_.retry, asked.tried, wait_s, random_), asked);
+      line.later.emplace(elsewhere ? now : now + WaitBeforeTry(access_.retry, asked.tried, wait_s, random_), asked);
       return;
     }
-    if (!reached && now - heard > access_.retry.first_s * 4) {
-      exchanges_.Cancel();
-      for (Endpoint& endpoint : endpoints_) endpoint.in_flight = 0;
-      FailUnreachable(why);
-    }
+    if (!reached && now - heard > access_.retry.first_s * 4) FailUnreachable(why);
     if (reading.fault != Fault::kNone && asked.tried > 1)
       reading.answer.error += fmt::format(" ({} tries)", asked.tried);
     if (too_late) reading.answer.error += fmt::format(" (the server asks to wait {:.0f} s)", *wait_s);
     reading.first_token_s = first_token_s;
-    --left;
+    --line.left;
     done(asked.index, std::move(reading));
   };
 
-  auto start = [&](Asked asked, Endpoint& endpoint, double now) {
+  auto start = [&](const Asked& asked, Endpoint& endpoint, double now) {
     const CompletionRequest ask = make(asked.index);
     struct Stream {
       CompletionReader reader;
@@ -220,13 +253,11 @@ void Asker::AskAll(size_t count, const std::function<CompletionRequest(size_t)>&
     Exchange exchange;
     exchange.url = endpoint.url + ask.path;
     exchange.body = DumpJson(ask.body);
-    exchange.limit_bytes = kBytesOfRest + kBytesOfToken * static_cast<uint64_t>(ask.max_tokens);
+    exchange.limit_bytes = kBytesOfRest + kBytesOfToken * static_cast<uint64_t>(ask.max_tokens) + ask.more_bytes;
     exchange.take = [stream](std::string_view bytes) {
       stream->reader.Take(bytes);
       if (stream->first == 0 && stream->reader.begun()) stream->first = Now() - stream->started;
     };
-    ++endpoint.in_flight;
-    asked.at = &endpoint;
     exchanges_.Start(std::move(exchange), [&, asked, stream](Response&& response) {
       const std::optional<double> wait_s = response.retry_after_s;
       const std::string why = response.why;
@@ -235,28 +266,7 @@ void Asker::AskAll(size_t count, const std::function<CompletionRequest(size_t)>&
     });
   };
 
-  try {
-    while (left > 0) {
-      if (progress.Cancelled()) throw Interrupted();
-      const double now = Now();
-      while (!later.empty() && later.begin()->first <= now) {
-        waiting.push_front(later.begin()->second);
-        later.erase(later.begin());
-      }
-      while (!waiting.empty() && exchanges_.in_flight() < static_cast<size_t>(access_.concurrency)) {
-        const Asked next = waiting.front();
-        Endpoint* endpoint = LeastBusy(next.at, now);
-        if (!endpoint) break;
-        waiting.pop_front();
-        start(next, *endpoint, now);
-      }
-      exchanges_.Work(kLookAround);
-    }
-  } catch (...) {
-    exchanges_.Cancel();
-    for (Endpoint& endpoint : endpoints_) endpoint.in_flight = 0;
-    throw;
-  }
+  WorkOff(line, start, progress);
 }
 
 RemoteAnswer Asker::AskOne(const CompletionRequest& ask, Progress& progress) {
@@ -266,44 +276,66 @@ RemoteAnswer Asker::AskOne(const CompletionRequest& ask, Progress& progress) {
   return only;
 }
 
-std::optional<Json> Asker::Fetch(const std::string& path, Progress& progress, const Json& body) {
+void Asker::FetchAll(size_t count, const std::function<FetchRequest(size_t)>& make,
+                     const std::function<void(size_t, std::optional<Json>&&)>& done, Progress& progress) {
+  Line line(count);
   const double began = Now();
-  for (int tried = 1;; ++tried) {
-    std::optional<Response> response;
-    Exchange exchange{address_.url + path, body.is_null() ? "" : DumpJson(body), kMostFetched, {}};
-    exchanges_.Start(std::move(exchange), [&](Response&& got) { response = std::move(got); });
-    while (!response) {
-      if (progress.Cancelled()) {
-        exchanges_.Cancel();
-        throw Interrupted();
-      }
-      exchanges_.Work(kLookAround);
+
+  auto ended = [&](Asked asked, Response&& response) {
+    Endpoint& endpoint = *asked.at;
+    ++asked.tried;
+    --endpoint.in_flight;
+    endpoint.reached = response.end != Response::End::kUnreachable;
+    const bool whole = response.end == Response::End::kWhole;
+    if (whole && (response.status == 401 || response.status == 403))
+      Fail(ErrorKind::kIo, "{}: access denied (HTTP {}): give its key in ASSAY_API_KEY or --api-key-file", endpoint.url,
+           response.status);
+    const double now = Now();
+    const bool loading = whole && response.status == 503 && now - began < kLoading;
+    const bool again = !whole || response.status == 429 || response.status >= 500;
+    if (loading || (again && asked.tried < access_.retry.tries)) {
+      const bool elsewhere = !endpoint.reached && endpoints_.size() > 1;
+      const double wait_s = loading     ? 1.0
+                            : elsewhere ? 0.0
+                                        : WaitBeforeTry(access_.retry, asked.tried, response.retry_after_s, random_);
+      if (!whole && endpoints_.size() > 1)  // others do its work for a while
+        endpoint.not_before = now + WaitBeforeTry(access_.retry, asked.tried, {}, random_);
+      line.later.emplace(now + wait_s, asked);
+      return;
     }
-    const bool whole = response->end == Response::End::kWhole;
-    if (whole && response->status / 100 == 2) {
-      if (!IsValidUtf8(response->body)) return std::nullopt;
+    if (!whole) FailUnreachable(response.why);
+    std::optional<Json> said;
+    if (response.status / 100 == 2 && IsValidUtf8(response.body)) {
       try {
-        return ParseJson(response->body, address_.url + path);
+        said = ParseJson(response.body, endpoint.url);
       } catch (const Error&) {
-        return std::nullopt;
+        // It has none.
       }
     }
-    if (whole && (response->status == 401 || response->status == 403))
-      Fail(ErrorKind::kIo, "{}: access denied (HTTP {}): give its key in ASSAY_API_KEY or --api-key-file", address_.url,
-           response->status);
-    const bool loading = whole && response->status == 503 && Now() - began < kLoading;
-    const bool again = !whole || response->status == 429 || response->status >= 500;
-    if (!loading && (!again || tried >= access_.retry.tries)) {
-      if (!whole) FailUnreachable(response->why);
-      return std::nullopt;
-    }
-    const double until =
-        Now() + (loading ? 1.0 : WaitBeforeTry(access_.retry, tried, response->retry_after_s, random_));
-    while (Now() < until) {
-      if (progress.Cancelled()) throw Interrupted();
-      exchanges_.Work(std::min(kLookAround, until - Now()));
-    }
-  }
+    --line.left;
+    done(asked.index, std::move(said));
+  };
+
+  WorkOff(
+      line,
+      [&](const Asked& asked, Endpoint& endpoint, double) {
+        const FetchRequest ask = make(asked.index);
+        Exchange exchange{endpoint.url + ask.path, ask.body.is_null() ? "" : DumpJson(ask.body), kMostFetched, {}};
+        exchanges_.Start(std::move(exchange),
+                         [&ended, asked](Response&& response) { ended(asked, std::move(response)); });
+      },
+      progress);
+}
+
+std::optional<Json> Asker::Fetch(const std::string& path, Progress& progress, const Json& body) {
+  std::optional<Json> only;
+  FetchAll(
+      1,
+      [&](size_t) {
+        return FetchRequest{path, body};
+      },
+      [&](size_t, std::optional<Json>&& said) { only = std::move(said); }, progress);
+  return only;
 }
 
 }  // namespace assay

@@ -43,7 +43,14 @@ struct CompletionRequest {
   std::string path;  // "/v1/chat/completions"
   Json body;
   int64_t max_tokens = 0;
-  std::string answers_as;  // what the response must call its model; empty: anything
+  std::string answers_as;   // what the response must call its model; empty: anything
+  uint64_t more_bytes = 0;  // of the response, beside its answer's
+};
+
+/// A small JSON document that is asked for.
+struct FetchRequest {
+  std::string path;
+  Json body;  // posted, if not null
 };
 
 /// One URL of an arm, and how it fared.
@@ -73,9 +80,11 @@ class Asker {
               const std::function<void(size_t, RemoteAnswer&&)>& done, Progress& progress);
   RemoteAnswer AskOne(const CompletionRequest& ask, Progress& progress);
 
-  /// A small JSON document from the first URL; none where the server has none (any status but 2xx, or no JSON). `body`,
-  /// if not null, is posted. Waits for a server that says that it is loading (503). Throws Error{kIo} when it cannot be
-  /// reached or wants another key.
+  /// Many documents, asked for as completions are: at once, of the least busy URL, patiently. None where a server has
+  /// none (any status but 2xx, or no JSON). Waits for a server that says that it is loading (503). Throws Error{kIo}
+  /// when it cannot be reached or wants another key.
+  void FetchAll(size_t count, const std::function<FetchRequest(size_t)>& make,
+                const std::function<void(size_t, std::optional<Json>&&)>& done, Progress& progress);
   std::optional<Json> Fetch(const std::string& path, Progress& progress, const Json& body = {});
 
   /// Text from the server without the key in it.
@@ -84,7 +93,11 @@ class Asker {
   bool HoldsKey(const Json& said) const;
 
  private:
-  struct Asked;  // one completion, on its way
+  struct Asked;  // one request, on its way
+  struct Line;   // those that wait for their turn
+  /// Starts what waits as its turn comes, until nothing is left. What throws ends all that is in flight.
+  void WorkOff(Line& line, const std::function<void(Asked, Endpoint&, double)>& start, Progress& progress);
+  void CancelAll();
   RemoteAnswer Read(CompletionReader& reader, const std::string& answers_as, Response&& response) const;
   /// Whom to ask next, rather not `avoided` (null: anybody); null where all are paused.
   Endpoint* LeastBusy(const Endpoint* avoided, double now);

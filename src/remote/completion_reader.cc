@@ -136,6 +136,7 @@ void CompletionReader::Chunk(const Json& chunk) {
   const Json* delta = FindMember(choice, "delta");
   const Json* text = FindMember(choice, "text");
   Logprobs(choice);
+  Ids(choice);
   if (delta) {
     if (!delta->is_object()) throw FieldError{"choices[0].delta", "expected an object"};
     Delta(*delta);
@@ -163,6 +164,18 @@ void CompletionReader::Logprobs(const Json& choice) {
   if (!logprobs) return;
   logprobs_ = true;
   top_readable_ = top_readable_ && TakeTokenLogprobs(*logprobs, top_logprobs_);
+}
+
+void CompletionReader::Ids(const Json& choice) {
+  if (const Json* reason = FindMember(choice, "stop_reason")) stop_string_ = reason->is_string();
+  const Json* ids = FindMember(choice, "token_ids");
+  if (!ids) return;
+  ids_readable_ = ids_readable_ && ids->is_array();
+  if (!ids_readable_) return;
+  for (const Json& id : *ids) {
+    ids_readable_ = ids_readable_ && id.is_number_unsigned() && id.get<uint64_t>() <= INT32_MAX;
+    if (ids_readable_) ids_.push_back(id.get<int32_t>());
+  }
 }
 
 void CompletionReader::Text(const Json& value, std::string& to, const char* name) {
@@ -253,7 +266,7 @@ RemoteAnswer CompletionReader::Finish(bool cut) {
     Line("");
   }
   if (!known_) return Faulty(cut ? Fault::kCut : Fault::kEmpty, "the response has no body");
-  Json response;
+  Json response, prompt_logprobs;
   if (stream_) {
     if (fault_ == Fault::kNone && !HasFinish())
       Set(Fault::kCut, fmt::format("the stream ended without a finish_reason{}", done_ ? "" : " and without [DONE]"));
@@ -271,12 +284,16 @@ RemoteAnswer CompletionReader::Finish(bool cut) {
     if (!response.is_object()) return Faulty(Fault::kWrongJson, "the response: expected an object");
     if (const Json* model = FindMember(response, "model"); model && model->is_string())
       model_ = model->get<std::string>();
-    if (const Json* choices = FindMember(response, "choices"); choices && choices->is_array() && !choices->empty()) {
-      const Json& choice = (*choices)[0];
+    if (auto choices = response.find("choices");
+        choices != response.end() && choices->is_array() && !choices->empty()) {
+      Json& choice = (*choices)[0];
       const Json* finish = choice.is_object() ? FindMember(choice, "finish_reason") : nullptr;
       if (!finish) return Faulty(Fault::kWrongJson, "the response: choices[0].finish_reason: is missing");
       finish_ = *finish;
       Logprobs(choice);
+      Ids(choice);
+      if (auto told = choice.find("prompt_logprobs"); told != choice.end())
+        prompt_logprobs = std::exchange(*told, nullptr);
     }
     if (const Json* error = FindMember(response, "error")) {
       Answer answer;
@@ -292,8 +309,14 @@ RemoteAnswer CompletionReader::Finish(bool cut) {
   } catch (const FieldError& error) {
     return Faulty(Fault::kWrongJson, fmt::format("the response: {}: {}", error.field, error.message));
   }
+  reading.prompt_logprobs = std::move(prompt_logprobs);
   if (top_readable_) reading.answer.top_logprobs = std::move(top_logprobs_);
   const Answer& answer = reading.answer;
+  // Some of them are kept back with the reasoning that a request hides.
+  if (ids_readable_ && !ids_.empty() && std::ssize(ids_) == answer.answer_tokens) {
+    if (answer.finish == "stop" && !stop_string_) ids_.pop_back();
+    reading.answer.ids = std::move(ids_);
+  }
   if (answer.finish == "error")
     return Faulty(finish_ == "content_filter" ? Fault::kContentFilter : Fault::kServerError, answer.error);
   const int64_t tokens = answer.answer_tokens;  // 0: not told

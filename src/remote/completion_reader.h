@@ -18,6 +18,7 @@ struct RemoteAnswer {
   Fault fault = Fault::kNone;
   std::string model;         // that answered, as the server says; empty: it does not say
   bool logprobs = false;     // some came
+  Json prompt_logprobs;      // of one JSON object, as the server tells them; null: it tells none
   double first_token_s = 0;  // from the request to the first piece of the answer; set by who asks
   double seconds = 0;        // to its end
 };
@@ -48,6 +49,7 @@ class CompletionReader {
   void Delta(const Json& delta);
   void CallDelta(const Json& delta);
   void Logprobs(const Json& choice);
+  void Ids(const Json& choice);
   void Text(const Json& value, std::string& to, const char* name);
   void Set(Fault fault, std::string why);
   Json Response() const;
@@ -64,6 +66,8 @@ class CompletionReader {
   Json finish_, usage_;
   std::vector<std::vector<TokenLogprob>> top_logprobs_;
   bool top_readable_ = true;  // every list so far was
+  std::vector<int32_t> ids_;  // vLLM's "token_ids", the one that ended the answer among them
+  bool ids_readable_ = true, stop_string_ = false;
 };
 
 }  // namespace assay

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "dialect/answer_text.h"
 #include "record/run_record.h"
+#include "remote/native/prompt_logprobs.h"
 #include "remote/native/prompt_tokens.h"
 #include "remote/native/told_facts.h"
 
@@ -26,6 +27,7 @@ class Probing {
 
   ServerFacts Go() {
     facts_.url = asker_.address().url;
+    progress_.Begin(fmt::format("asking {} what it is and can do", facts_.url), 0, "answers");
     ChooseModel();
     TakeToldFacts(asker_, entry_, facts_, progress_);
     FindCompletions();
@@ -33,6 +35,8 @@ class Probing {
     if (facts_.chats) FindTools();
     if (facts_.chats) FindSchema();
     FindTokenizer();
+    FindPromptLogprobs();
+    progress_.End();
     Remark();
     if (asker_.HoldsKey(ToJson(facts_)))
       Fail(ErrorKind::kUnsupported,
@@ -93,6 +97,11 @@ class Probing {
     body.update(SamplingWords(facts_.kind, sampling, facts_.context));
     return body;
   }
+  RemoteAnswer Ask(const CompletionRequest& ask) {
+    RemoteAnswer reading = asker_.AskOne(ask, progress_);
+    progress_.Advance(1);
+    return reading;
+  }
   CompletionRequest AskIn(std::string_view text, const Sampling& sampling) const {
     return facts_.chats ? ChatAsk(text, sampling) : TextAsk(text, sampling);
   }
@@ -105,7 +114,7 @@ class Probing {
     Sampling few;
     few.max_tokens = 8;
     const CompletionRequest ask_chat = ChatAsk("Say hello.", few), ask_text = TextAsk("Once upon a time", few);
-    const RemoteAnswer chat = asker_.AskOne(ask_chat, progress_), text = asker_.AskOne(ask_text, progress_);
+    const RemoteAnswer chat = Ask(ask_chat), text = Ask(ask_text);
     facts_.chats = Answered(chat);
     facts_.completes = Answered(text);
     if (!facts_.chats && !facts_.completes)
@@ -120,14 +129,14 @@ class Probing {
     facts_.tells_text_tokens = facts_.completes && TellsTokens(ask_text, text, "a plain prompt");
     if (!facts_.chats) facts_.remarks.push_back("it takes no chats: " + chat.answer.error);
     const Json want = facts_.chats ? Json{{"logprobs", true}, {"top_logprobs", 1}} : Json{{"logprobs", 1}};
-    const RemoteAnswer with = asker_.AskOne(
-        facts_.chats ? ChatAsk("Say hello.", few, want) : TextAsk("Once upon a time", few, want), progress_);
+    const RemoteAnswer with =
+        Ask(facts_.chats ? ChatAsk("Say hello.", few, want) : TextAsk("Once upon a time", few, want));
     facts_.logprobs = with.fault == Fault::kNone && with.logprobs;
   }
 
   /// Whether its own calls tell as many tokens of a prompt as it counts when it answers.
   bool TellsTokens(const CompletionRequest& ask, const RemoteAnswer& reading, std::string_view what) {
-    const auto ids = PromptTokens(asker_, facts_.kind, ask.body, progress_);
+    const auto ids = PromptTokens(asker_, facts_.kind, std::span(&ask.body, 1), progress_)[0];
     if (!ids || ids->empty()) return false;
     const int64_t counted = reading.answer.prompt_tokens;
     if (counted <= 0 || std::ssize(*ids) == counted) return true;
@@ -137,7 +146,7 @@ class Probing {
   }
 
   std::string Said(const Sampling& sampling) {
-    const RemoteAnswer reading = asker_.AskOne(AskIn(kStory, sampling), progress_);
+    const RemoteAnswer reading = Ask(AskIn(kStory, sampling));
     facts_.reasons = facts_.reasons || !reading.answer.reasoning.empty();
     return reading.fault == Fault::kNone ? reading.answer.reasoning + reading.answer.text : "";
   }
@@ -173,9 +182,9 @@ class Probing {
                                          {"properties", {{"city", {{"type", "string"}}}}},
                                          {"required", Json::array({"city"})}}}}}}});
     constexpr std::string_view kQuestion = "What is the weather in Oslo?";
-    const RemoteAnswer plain = asker_.AskOne(ChatAsk(kQuestion, few), progress_);
+    const RemoteAnswer plain = Ask(ChatAsk(kQuestion, few));
     const CompletionRequest ask_with = ChatAsk(kQuestion, call, {{"tools", tools}});
-    const RemoteAnswer with = asker_.AskOne(ask_with, progress_);
+    const RemoteAnswer with = Ask(ask_with);
     facts_.takes_tools = Answered(with);
     facts_.calls = with.fault == Fault::kNone && !with.answer.tool_calls.is_null();
     if (!*facts_.takes_tools) facts_.remarks.push_back("it refuses chats with tools: " + with.answer.error);
@@ -183,7 +192,7 @@ class Probing {
     system.body["messages"].insert(
         system.body["messages"].begin(),
         Json{{"role", "system"}, {"content", "You are the keeper of the northern lighthouse."}});
-    const RemoteAnswer kept = asker_.AskOne(system, progress_);
+    const RemoteAnswer kept = Ask(system);
     facts_.tells_chat_tokens = facts_.tells_chat_tokens && TellsTokens(system, kept, "a chat with a system message") &&
                                (!*facts_.takes_tools || TellsTokens(ask_with, with, "a chat with tools"));
     const int64_t base = plain.answer.prompt_tokens;
@@ -201,8 +210,7 @@ class Probing {
                          {"properties", {{"lamp", {{"enum", Json::array({"red", "green"})}}}}},
                          {"required", Json::array({"lamp"})},
                          {"additionalProperties", false}};
-    const RemoteAnswer reading =
-        asker_.AskOne(ChatAsk(kStory, some, {{"response_format", ResponseFormat(schema)}}), progress_);
+    const RemoteAnswer reading = Ask(ChatAsk(kStory, some, {{"response_format", ResponseFormat(schema)}}));
     const std::string said(Trim(reading.answer.text));
     if (!Answered(reading)) {
       facts_.holds_schema = false;
@@ -223,11 +231,28 @@ class Probing {
     if (ids && !ids->empty()) facts_.tokenizer_probe = HashHex(std::as_bytes(std::span(*ids)));
   }
 
+  /// As many as it usually tells, or what a server may have been held to.
+  void FindPromptLogprobs() {
+    if (!TellsPromptLogprobs(facts_.kind) || !facts_.completes || !facts_.tells_text_tokens) return;
+    const Json body = {{"model", facts_.model}, {"prompt", kStory}};
+    const auto ids = PromptTokens(asker_, facts_.kind, std::span(&body, 1), progress_)[0];
+    if (!ids || ids->size() < 2) return;
+    const ForcedText text{*ids, 1};
+    for (const int64_t most : {20, 5}) {
+      if (ReadForced(Ask(ForcedRequest(facts_, text, most)), text).steps.empty()) continue;
+      facts_.prompt_logprobs = most;
+      return;
+    }
+  }
+
   void Remark() {
     auto remark = [&](bool amiss, std::string words) {
       if (amiss) facts_.remarks.push_back(std::move(words));
     };
     remark(!facts_.same_twice, "it gave two answers to the same greedy request");
+    remark(facts_.reasons,
+           "it gives reasoning apart from its answers, which are scored without it: whether it reasons, and for how "
+           "long, is its own setting where --chat-template-kwargs says nothing");
     remark(facts_.seeds == false, "its draws do not follow the seed");
     remark(!facts_.drew,
            "at temperature 1 it answered three times as it does greedily: perhaps it does not sample, whatever it is "

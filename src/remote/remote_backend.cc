@@ -3,11 +3,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "remote/cut_context.h"
+#include "remote/native/prompt_logprobs.h"
 #include "remote/native/prompt_tokens.h"
 #include "statistics/summary.h"
 #include "system/machine.h"
@@ -111,6 +113,9 @@ Prompt RemoteBackend::Prepare(const Question& question) const {
 void RemoteBackend::Announce(std::span<const Question> questions, Progress& progress) {
   const Question* longest = nullptr;
   size_t most = 0;
+  std::set<std::string> seen;
+  std::vector<std::string> keys;  // of what is asked for
+  std::vector<Json> bodies;
   for (const Question& question : questions) {
     try {
       RequireAskable(question);
@@ -120,10 +125,19 @@ void RemoteBackend::Announce(std::span<const Question> questions, Progress& prog
     const std::string key = DumpJson(ToJson(question));
     if (std::exchange(most, std::max(most, key.size())) < key.size()) longest = &question;
     const bool chat = std::holds_alternative<Chat>(question);
-    if (prompt_ids_.count(key) || !(chat ? facts_.tells_chat_tokens : facts_.tells_text_tokens)) continue;
+    if (!(chat ? facts_.tells_chat_tokens : facts_.tells_text_tokens) || prompt_ids_.count(key) ||
+        !seen.insert(key).second)
+      continue;
     Request request{.question = question};
-    if (auto ids = PromptTokens(asker_, facts_.kind, AskFor(request).body, progress); ids && !ids->empty())
-      prompt_ids_.emplace(key, std::move(*ids));
+    bodies.push_back(AskFor(request).body);
+    keys.push_back(key);
+  }
+  if (!bodies.empty()) {
+    progress.Begin("asking for the tokens of prompts", bodies.size(), "prompts");
+    std::vector<std::optional<std::vector<int32_t>>> told = PromptTokens(asker_, facts_.kind, bodies, progress);
+    for (size_t i = 0; i < keys.size(); ++i)
+      if (told[i] && !told[i]->empty()) prompt_ids_.emplace(keys[i], std::move(*told[i]));
+    progress.End();
   }
   // Where the tokens are known every answer shows whether all were read.
   if (!longest || most < kShortQuestion) return;
@@ -188,6 +202,7 @@ CompletionRequest RemoteBackend::AskFor(const Request& request) const {
       ask.body["prompt"] = std::get<std::vector<int32_t>>(request.question);
   }
   ask.body.update(StreamWords(facts_.kind));
+  if (facts_.kind == ServerKind::kVllm) ask.body["return_token_ids"] = true;  // older ones pass over it
   ask.body.update(SamplingWords(facts_.kind, request.sampling, facts_.context));
   if (request.top_logprobs > 0) {
     const auto* chat = std::get_if<Chat>(&request.question);
@@ -252,6 +267,17 @@ void RemoteBackend::Generate(std::span<const Request> requests, const std::funct
     throw;
   }
   stop();
+}
+
+void RemoteBackend::Force(std::span<const ForcedText> texts, int64_t top,
+                          const std::function<void(size_t, ForcedPredictions&&)>& done, Progress& progress) {
+  asker_.AskAll(
+      texts.size(), [&](size_t at) { return ForcedRequest(facts_, texts[at], top); },
+      [&](size_t at, RemoteAnswer&& reading) {
+        progress.Advance(1);
+        done(at, ReadForced(reading, texts[at]));
+      },
+      progress);
 }
 
 std::optional<ServedSpeed> RemoteBackend::speed() const {

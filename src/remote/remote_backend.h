@@ -29,6 +29,7 @@ class RemoteBackend : public Backend {
   const ServerFacts& facts() const { return facts_; }
   Capabilities can() const override;
   int64_t most_top_logprobs() const override;
+  int64_t most_forced_logprobs() const override { return facts_.prompt_logprobs; }
   /// Asks for the tokens of all prompts where the server tells them; else whether it cuts the longest.
   void Announce(std::span<const Question> questions, Progress& progress) override;
   Prompt Prepare(const Question& question) const override;
@@ -36,6 +37,8 @@ class RemoteBackend : public Backend {
   std::optional<std::string> PromptText(const Question& question, Progress& progress);
   void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                 Progress& progress) override;
+  void Force(std::span<const ForcedText> texts, int64_t top,
+             const std::function<void(size_t, ForcedPredictions&&)>& done, Progress& progress) override;
   /// Of all answers that this object was given; none before the first.
   std::optional<ServedSpeed> speed() const;
 

@@ -63,6 +63,7 @@ Json ToJson(const ServerFacts& facts) {
   json["calls"] = facts.calls;
   maybe("holds_schema", facts.holds_schema);
   json["logprobs"] = facts.logprobs;
+  json["prompt_logprobs"] = facts.prompt_logprobs;
   maybe("seeds", facts.seeds);
   json["same_twice"] = facts.same_twice;
   json["drew"] = facts.drew;

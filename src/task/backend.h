@@ -81,6 +81,18 @@ struct Answer {
   int64_t prompt_tokens = 0, answer_tokens = 0;  // as the backend counts them
 };
 
+/// A text that a model is led along (teacher forcing), whatever it would have said itself.
+struct ForcedText {
+  std::vector<int32_t> ids;
+  size_t first = 1;  // index of the first token whose prediction is asked for; 1 to ids.size()
+};
+struct ForcedPredictions {
+  /// Of ids[first] and every token behind it, and of what would follow the last. The most likely tokens with their
+  /// ids, best first; the token that stands there may be told beside them. Empty with an error.
+  std::vector<std::vector<TokenLogprob>> steps;
+  std::string error;
+};
+
 /// A model's predictions over its whole vocabulary, which perplexity and displacement are made of.
 class Scorer {
  public:
@@ -124,6 +136,12 @@ class Backend {
   /// progress.Cancelled().
   virtual void Generate(std::span<const Request> requests, const std::function<void(size_t, const Answer&)>& done,
                         Progress& progress) = 0;
+  /// Most of the most likely tokens that it can tell at each step of a given text; 0: it cannot be led along one.
+  virtual int64_t most_forced_logprobs() const { return 0; }
+  /// Leads the model along all texts, with its `top` <= most_forced_logprobs() most likely tokens at each step;
+  /// `done(index, predictions)` and progress as for Generate. Only where most_forced_logprobs() is not 0.
+  virtual void Force(std::span<const ForcedText>, int64_t /*top*/,
+                     const std::function<void(size_t, ForcedPredictions&&)>&, Progress&) {}
 };
 
 }  // namespace assay

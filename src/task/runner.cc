@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/only_cancel.h"
 #include "dialect/call/call_syntax.h"
 #include "dialect/reasoning.h"
 #include "task/finish.h"
@@ -15,19 +16,6 @@
 
 namespace assay {
 namespace {
-
-// Backends may report tokens of their own; the run's progress counts answers, so only the wish to stop passes.
-class OnlyCancel : public Progress {
- public:
-  explicit OnlyCancel(const Progress& outer) : outer_(outer) {}
-  void Begin(std::string_view, uint64_t, std::string_view) override {}
-  void Advance(uint64_t) override {}
-  void End() override {}
-  bool Cancelled() const override { return outer_.Cancelled(); }
-
- private:
-  const Progress& outer_;
-};
 
 class Leg {
  public:
@@ -88,12 +76,12 @@ class Run {
 
   RunRecord Go() {
     RequireChance(task_, defaults_, header_.samples, can_);
+    std::vector<Question> questions;
+    for (const Example& example : task_.examples) questions.push_back(QuestionOf(example));
+    backend_.Announce(questions, progress_);
     Leg leg(progress_, "answering " + task_.name, results_.size(), samples_ > 1 ? "answers" : "examples");
     TakeResumed();
     OnlyCancel inner(progress_);
-    std::vector<Question> questions;
-    for (const Example& example : task_.examples) questions.push_back(QuestionOf(example));
-    backend_.Announce(questions, inner);
     prompt_ids_.resize(questions.size());
     for (size_t i = 0; i < task_.examples.size(); ++i) Prepare(i);
     if (!requests_.empty())

@@ -6,7 +6,8 @@ import collections, contextlib, http.server, json, math, re, socket, struct, sys
 
 KEY = "sk-this-key-is-a-secret"
 MODELS = ["good", "twin", "wrong", "slow", "stall", "still", "busy", "busy-after", "flaky", "cut", "cut-hard", "json", "json-one", "json-two", "utf8", "other", "long",
-          "endless", "reordered", "object", "refuse", "filter", "empty", "silent", "short", "text-calls", "no-tools", "unsteady", "locked", "wavering", "likely", "unlikely"]
+          "endless", "reordered", "object", "refuse", "filter", "empty", "silent", "short", "text-calls", "no-tools", "unsteady", "locked", "wavering", "likely", "unlikely",
+          "thinks", "thinks-so"]
 OFTEN = 5  # every fifth question meets the fault
 
 
@@ -178,6 +179,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if chat:
             chunk({"role": "assistant", "content": None})
+            if model.startswith("thinks"):  # of something else than it says then
+                for piece in ("It is ", "999.\n", '<tool_call>{"name": "get_weather", "arguments": {}}</tool_call>'):
+                    chunk({"reasoning_content" if model == "thinks" else "reasoning": piece})
         for at, letter in enumerate(content or ""):
             if model == "endless" and faulty:
                 while True:

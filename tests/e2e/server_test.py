@@ -148,6 +148,20 @@ class Servers(unittest.TestCase):
         self.assertTrue(answers["t2"]["call_left_in_text"])
         self.assertNotIn("pass_as_delivered", answers["t2"])
 
+    def test_reasoning_is_not_scored(self):
+        for model in ("thinks", "thinks-so"):  # under the two names that servers have for it
+            with self.subTest(model):
+                header, answers = self.run_(model)
+                self.assertTrue(header["server"]["reasons"])
+                self.assertIn("reasoning apart from its answers", json.dumps(header["server"]["remarks"]))
+                self.assertEqual([i for i, answer in answers.items() if not answer["pass"]], [])
+                self.assertNotIn("999", json.dumps(answers))
+        self.assertNotIn("gave reasoning apart", json.dumps(self.check("thinks", "thinks-so", code=0)[0]))
+        report, _ = self.check("good", "thinks", code=0)
+        self.assertIn("only the server of the candidate gave reasoning apart from the answers", json.dumps(report["verdicts"][0]["notes"]))
+        # What switches it is kept where a server takes it, and refused where it is not known to.
+        self.assertIn("is not known to take them", self.assay("run", "thinks", "-o", "x.run", "--chat-template-kwargs", '{"enable_thinking": false}', code=1).stderr)
+
     def test_what_the_template_leaves_out_is_told_before(self):
         result = self.assay("run", "no-tools", "-o", "x.run")
         self.assertIn("its chat template leaves them out", result.stderr)

@@ -1,7 +1,10 @@
-"""A server that tells what llama-server tells in calls of its own (/props, /apply-template, /tokenize), so that what it tells can be wrong on demand.
+"""A server that tells what llama-server tells in calls of its own (/props, /apply-template, /tokenize), or vLLM (/tokenize, log-probabilities of
+prompts, token ids), so that what it tells can be wrong on demand.
 
-Its tokens are the bytes of a text. "What is 7 * 2?" is 14; everything else is a story."""
-import http.server, json, re, threading
+Its tokens are the bytes of a text, and one that ends it. "What is 7 * 2?" is 14; everything else is a story."""
+import http.server, json, math, re, threading, time
+
+END = 256  # the token that ends an answer
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -10,10 +13,13 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, **how):
         """context: prompts are cut to so many tokens, silently. adds: tokens that it puts before a prompt and does not tell. tells: whether it
         has calls of its own at all. counts: whether answers count tokens. holds: whether response_format is held to. mark: what its template
-        puts before a message. settings: members of its generation settings."""
+        puts before a message. settings: members of its generation settings. vllm: it is one. predicts: of a vLLM, the probabilities of all tokens
+        behind a token. most: most of them that it tells. ids: whether it tells the tokens of its answers. says: what it answers, whatever is
+        right. of_prompt: changes the lists that it tells."""
         super().__init__(("127.0.0.1", 0), Handler)
-        self.how = {"context": 100000, "adds": 0, "tells": True, "counts": True, "holds": True, "mark": "|", "settings": {}, **how}
-        self.bodies = []
+        self.how = {"context": 100000, "adds": 0, "tells": True, "counts": True, "holds": True, "mark": "|", "settings": {}, "vllm": False, "most": 20, "ids": True,
+                    "says": None, "of_prompt": lambda lists: lists, **how}
+        self.bodies, self.tokenized, self.tokenizing, self.most_tokenizing, self.lock = [], 0, 0, 0, threading.Lock()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -45,21 +51,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         tells = self.server.how["tells"]
         if self.path == "/v1/models":
-            self.send(200, {"data": [{"id": "m", "owned_by": "llamacpp"}]})
-        elif self.path == "/props?model=m" and tells:
+            self.send(200, {"data": [{"id": "m", "owned_by": "vllm", "max_model_len": 4096} if self.server.how["vllm"] else {"id": "m", "owned_by": "llamacpp"}]})
+        elif self.path == "/version" and self.server.how["vllm"]:
+            self.send(200, {"version": "0.0.1"})
+        elif self.path == "/props?model=m" and tells and not self.server.how["vllm"]:
             self.send(200, {"default_generation_settings": {"n_ctx": 4096, "params": self.server.how["settings"]}, "chat_template": self.server.how["mark"]})
         else:
             self.send(404, {})
 
     def do_POST(self):
         body, how = json.loads(self.rfile.read(int(self.headers["Content-Length"]))), self.server.how
-        if how["tells"] and self.path == "/apply-template":
+        if how["tells"] and self.path == "/apply-template" and not how["vllm"]:
             return self.send(200, {"prompt": self.render(body)})
         if how["tells"] and self.path == "/tokenize":
-            return self.send(200, {"tokens": list(body["content"].encode())})
+            return self.tokenize(body)
         if self.path not in ("/v1/chat/completions", "/v1/completions"):
             return self.send(404, {})
         self.server.bodies.append(body)
+        if isinstance(body.get("prompt"), list):
+            return self.follow(body)
         prompt = self.render(body) if "messages" in body else body["prompt"]
         kept = prompt[-how["context"]:]
         numbers = re.findall(r"What is (\d+) \* 2\?", kept)
@@ -68,6 +78,39 @@ class Handler(http.server.BaseHTTPRequestHandler):
             text = "marmalade" if "marmalade" in kept else "I do not know."
         if how["holds"] and "response_format" in body:
             text = '{"lamp": "red"}'
-        usage = {"prompt_tokens": len(kept.encode()) + how["adds"], "completion_tokens": min(len(text), body["max_tokens"])}
+        if how["says"] and numbers:
+            text = how["says"]
+        usage = {"prompt_tokens": len(kept.encode()) + how["adds"], "completion_tokens": min(len(text) + how["vllm"], body["max_tokens"])}
         message = {"text": text} if "prompt" in body else {"message": {"role": "assistant", "content": text}}
+        if how["vllm"] and how["ids"] and body.get("return_token_ids"):
+            message["token_ids"] = [*text.encode(), END][:body["max_tokens"]]
         self.send(200, {"model": "m", "choices": [{"index": 0, "finish_reason": "stop", **message}], **({"usage": usage} if how["counts"] else {})})
+
+    def tokenize(self, body):
+        server = self.server
+        with server.lock:
+            server.tokenized += 1
+            server.tokenizing += 1
+            server.most_tokenizing = max(server.most_tokenizing, server.tokenizing)
+        time.sleep(0.02)  # so that those that are asked at once meet
+        with server.lock:
+            server.tokenizing -= 1
+        text = body["content"] if "content" in body else body["prompt"] if "prompt" in body else self.render(body)
+        self.send(200, {"tokens": list(text.encode())})
+
+    def follow(self, body):
+        """vLLM's: log-probabilities of the tokens of a prompt, and of one behind it."""
+        how, ids = self.server.how, body["prompt"]
+        k = body.get("prompt_logprobs", 0)
+        if max(k, body.get("logprobs", 0)) > how["most"]:
+            return self.send(400, {"error": {"message": f"Requested sample logprobs of {k}, which is greater than max allowed: {how['most']}"}})
+
+        def likely(previous, there):
+            p = how["predicts"](previous)
+            best = sorted(range(len(p)), key=lambda t: (-p[t], t))
+            return {t: math.log(p[t]) for t in dict.fromkeys([there, *best[:k]])}
+
+        lists = [None] + [{str(t): {"logprob": l, "rank": 1, "decoded_token": "\ufffd"} for t, l in likely(before, there).items()} for before, there in zip(ids, ids[1:])]
+        last = {f"token_id:{t}": l for t, l in likely(ids[-1], END).items()}
+        choice = {"index": 0, "text": "", "finish_reason": "length", "logprobs": {"tokens": ["token_id:256"], "top_logprobs": [last]}, "prompt_logprobs": how["of_prompt"](lists)}
+        self.send(200, {"model": "m", "choices": [choice], "usage": {"prompt_tokens": len(ids), "completion_tokens": 1}})

@@ -2,13 +2,35 @@
 """What servers tell of their prompts and settings, from outside: it is compared, and believed no further than their answers bear it out.
 
 usage: telling_test.py ASSAY CHECKOUT"""
-import json, os, pathlib, subprocess, sys, tempfile, unittest
+import json, math, os, pathlib, subprocess, sys, tempfile, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from telling_server import Server
+from telling_server import END, Server
 
 ASSAY = os.path.abspath(sys.argv[1])
 N = 40
+
+
+def sharp(previous):
+    """What a model says behind a byte: one token is likely, a second less so, and all others are alike."""
+    first, second = (previous * 7 + 3) % 256, END
+    return [0.8 if t == first else 0.1 if t == second else 0.1 / 255 for t in range(257)]
+
+
+def blurred(previous):
+    """Another: less sure, and of something else behind every fourth byte."""
+    first, second = (previous * 7 + 3) % 256, END
+    if previous % 4 == 0:
+        first, second = second, first
+    return [0.5 if t == first else 0.2 if t == second else 0.3 / 255 for t in range(257)]
+
+
+def coarse_kl(p, q, kept):
+    """KL divergence of two distributions over `kept` and all else as one."""
+    parts = [(p[t], q[t]) for t in kept]
+    if len(kept) < len(p):
+        parts.append((1 - sum(a for a, _ in parts), 1 - sum(b for _, b in parts)))
+    return sum(a * math.log(a / b) for a, b in parts)
 
 
 class Telling(unittest.TestCase):
@@ -54,7 +76,7 @@ class Telling(unittest.TestCase):
     def test_the_same_and_another_template(self):
         comparison = self.check(self.serve().url, self.serve().url)
         self.assertEqual(comparison["obstacles"], [])
-        self.assertNotIn("prompt tokens", json.dumps(comparison["notes"]))
+        self.assertIn("both models saw the same prompt tokens in 40 of 40 examples", json.dumps(comparison["notes"]))
         other = self.serve(mark="#").url
         said = self.check(self.serve().url, other, code=1)
         self.assertIn("are run differently (--allow-difference compares them all the same): chat template", said)
@@ -116,6 +138,84 @@ class Telling(unittest.TestCase):
         self.assay("run", self.serve().url, "--hold-schema", "-o", "x.run")
         said = self.assay("run", self.serve(holds=False).url, "--hold-schema", "-o", "y.run", code=1).stderr
         self.assertIn("does not hold an answer to the schema in response_format", said)
+
+    def test_prompts_are_asked_for_at_once_and_of_all_urls(self):
+        for concurrency in (1, 8):
+            server = self.serve()
+            self.run_(server.url, "--concurrency", str(concurrency))
+            self.assertGreaterEqual(server.tokenized, N)
+            (self.assertEqual if concurrency == 1 else self.assertGreater)(server.most_tokenizing, 1)
+            self.assertLessEqual(server.most_tokenizing, concurrency)
+        first, second = self.serve(), self.serve()
+        _, answers, result = self.run_(first.url, "--endpoint", second.url)
+        self.assertIn("asking for the tokens of prompts", result.stderr)
+        self.assertEqual(bytes(answers["e1"]["prompt_ids"]).decode(), "|user:Listen. What is 1 * 2?")
+        self.assertTrue(min(first.tokenized, second.tokenized) > N // 4, (first.tokenized, second.tokenized))
+
+    def vllm(self, predicts=sharp, **how):
+        return self.serve(vllm=True, predicts=predicts, **how)
+
+    def test_displacement_along_whole_answers(self):
+        # The candidate says something else from the first letter on: both are led along what the baseline says.
+        baseline, candidate = self.vllm(), self.vllm(blurred, says="No idea.")
+        result = self.assay("check", baseline.url, "--candidate", candidate.url, "--json", "--no-noise", code=3)
+        report = json.loads(result.stdout)
+        comparison = report["verdicts"][0]
+        moved = comparison["all"]["displacement"]
+        led = [body for body in candidate.bodies if len(body.get("prompt", "")) > 60 and isinstance(body["prompt"], list) and body["prompt"][-1] == ord(".")]
+        texts = {f"e{i}": (f"|user:{'Listen. ' * (i % 7)}What is {i} * 2?" if i not in (5, 6) else "|user:" + "Listen. " * 100 + "What is 5 * 2?" if i == 5 else "What is 6 * 2?",
+                           f"It is {2 * i}.") for i in range(0, N, 2)}  # of 40, at most 25 from all over the task
+        kls, exact, same = [], [], 0
+        for prompt, answer in texts.values():
+            text = (prompt + answer).encode()
+            for at in range(len(prompt), len(text) + 1):
+                p, q = sharp(text[at - 1]), blurred(text[at - 1])
+                there = text[at] if at < len(text) else END
+                lists = [{there, *sorted(range(257), key=lambda t: (-x[t], t))[:20]} for x in (p, q)]
+                kls.append(coarse_kl(p, q, lists[0] & lists[1]))
+                exact.append(coarse_kl(p, q, range(257)))
+                same += max(range(257), key=p.__getitem__) == max(range(257), key=q.__getitem__)
+        self.assertEqual((moved["examples"], moved["tokens"], moved["known_tokens"]), (20, len(kls), 20))
+        self.assertTrue(moved["lower_bounds"] and moved["whole_answers"])
+        self.assertAlmostEqual(moved["mean_kl"], sum(kls) / len(kls), places=5)
+        self.assertAlmostEqual(moved["max_kl"], max(kls), places=5)
+        self.assertLessEqual(moved["mean_kl"], sum(exact) / len(exact) + 1e-6)
+        self.assertAlmostEqual(moved["same_top"], same / len(kls), places=6)
+        self.assertTrue(0 < same < len(kls))
+        self.assertEqual(moved["diverged"], 1)
+        self.assertEqual({(body["max_tokens"], body["temperature"], body["stream"], body["prompt_logprobs"]) for body in led}, {(1, 1, False, 20)})
+        self.assertRegex(json.dumps(comparison["notes"]), rf"along the baseline's answers to 20 examples \({len(kls)} tokens, which both models were given\): mean KL at least "
+                         r"\d\.\d{4} nats, .* It is a lower bound: of each step the 20 most likely tokens are known of either model")
+        record = json.loads((self.path / "assay-report.json").read_text())
+        self.assertEqual(record["candidates"][0]["displacement"][0]["first_divergence"], 0)
+        # The same model moves nowhere; what tells fewer is asked for fewer.
+        moved = self.check(self.vllm().url, self.vllm(most=5).url)["all"]["displacement"]
+        self.assertEqual((moved["mean_kl"], moved["same_top"], moved["diverged"], moved["known_tokens"], moved["tokens"]), (0, 1, 0, 5, len(kls)))
+
+    def test_answers_of_a_vllm_are_recorded_by_their_tokens(self):
+        header, answers, _ = self.run_(self.vllm().url)
+        self.assertEqual((header["server"]["kind"], header["server"]["prompt_logprobs"]), ("vLLM", 20))
+        self.assertEqual(bytes(answers["e3"]["answer_ids"]).decode(), "It is 6.")  # without the token that ends it
+
+    def test_answers_that_cannot_be_followed_are_told(self):
+        def check(candidate):
+            result = self.assay("check", self.vllm().url, "--candidate", candidate.url, "--json", "--no-noise")
+            return json.loads(result.stdout)["verdicts"][0]["all"]["displacement"], result.stderr
+
+        moved, said = check(self.vllm(ids=False))  # its own are not needed
+        self.assertEqual((moved["tokens"] > 0, moved["whole_answers"]), (True, True))
+        result = self.assay("check", self.vllm(ids=False).url, "--candidate", self.vllm().url)
+        self.assertIn("not along whole answers, since the tokens of the baseline's are not known", result.stderr)
+        # It tells them while it is asked what it can do, and not when it matters.
+        long = lambda change: lambda lists: change(lists) if len(lists) > 70 else lists
+        moved, said = check(self.vllm(of_prompt=long(lambda lists: lists[:-1])))
+        self.assertRegex(said, r"\d+ of 20 answers could not be followed: expected prompt_logprobs of \d+ tokens, found \d+")
+        self.assertLess(moved["examples"], 20)
+        moved, said = check(self.vllm(of_prompt=long(lambda lists: lists[:-1] + [{"1": {"logprob": -1}}])))
+        self.assertRegex(said, r"could not be followed: prompt_logprobs\[\d+\]: expected token 46 among the most likely")
+        scores = lambda lists: lists[:-1] + [{t: {"logprob": 7} for t in lists[-1]}]
+        moved, said = check(self.vllm(of_prompt=long(scores)))
+        self.assertIn("expected logarithms of probabilities", said)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,38 @@ TEST(Engine, ScoreAgreesWithGeneration) {
   EXPECT_EQ(greedy, answer.ids);
 }
 
+TEST(Engine, LedAlongATextItTellsWhatItWouldHaveSaid) {
+  ThreadPool pool(2);
+  Engine engine(TinyModel("f32", Arithmetic::kReference), pool, {});
+  Request request;
+  request.question = "Hello there";
+  request.sampling.max_tokens = 8;
+  request.top_logprobs = 3;
+  const Answer answer = AnswerAll(engine, {request})[0];
+  std::vector<ForcedText> texts(3);
+  texts[0].ids = engine.Prepare(request.question).ids;
+  texts[0].first = texts[0].ids.size();
+  texts[0].ids.insert(texts[0].ids.end(), answer.ids.begin(), answer.ids.end());
+  texts[1] = {texts[0].ids, texts[0].ids.size()};  // what follows alone
+  texts[2] = {{1, 100000}, 1};
+  std::vector<ForcedPredictions> told(3);
+  engine.Force(
+      texts, 3, [&](size_t i, ForcedPredictions&& predictions) { told[i] = std::move(predictions); }, SilentProgress());
+  ASSERT_EQ(told[0].error, "");
+  ASSERT_EQ(told[0].steps.size(), answer.ids.size() + 1);
+  for (size_t i = 0; i < answer.ids.size(); ++i) {
+    ASSERT_EQ(told[0].steps[i].size(), 3u);
+    for (size_t k = 0; k < 3; ++k) {
+      EXPECT_EQ(told[0].steps[i][k].id, answer.top_logprobs[i][k].id) << i << " " << k;
+      EXPECT_NEAR(told[0].steps[i][k].logprob, answer.top_logprobs[i][k].logprob, 1e-4);
+    }
+  }
+  ASSERT_EQ(told[1].steps.size(), 1u);
+  EXPECT_EQ(told[1].steps[0][0].id, told[0].steps.back()[0].id);
+  EXPECT_NE(told[2].error.find("token 100000"), std::string::npos) << told[2].error;
+  EXPECT_TRUE(told[2].steps.empty());
+}
+
 TEST(Engine, WhatTakesTooMuchMemoryIsAnErrorOfThatRequestAlone) {
   auto model = TinyModel("f32", Arithmetic::kReference);
   ThreadPool pool(1);

@@ -158,6 +158,34 @@ TEST(CompletionReader, FaultsAreTold) {
   }
 }
 
+// vLLM's "token_ids": without the token that ended the answer, and none where some are missing.
+TEST(CompletionReader, TheTokensOfTheAnswer) {
+  const auto piece = [](const std::string& text, const std::string& more) {
+    return R"(data: {"choices":[{"index":0,"delta":{"content":")" + text + R"("})" + more + "}]}\n\n";
+  };
+  const auto read = [&](const std::string& last, int counted) {
+    return Read(piece("4", R"(,"token_ids":[11,12])") + piece("", last) +
+                R"(data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":)" + std::to_string(counted) +
+                "}}\n\n" + kDone);
+  };
+  using Ids = std::vector<int32_t>;
+  EXPECT_EQ(read(R"(,"token_ids":[2],"finish_reason":"stop","stop_reason":null)", 3).answer.ids, (Ids{11, 12}));
+  EXPECT_EQ(read(R"(,"token_ids":[2],"finish_reason":"tool_calls","stop_reason":2)", 3).answer.ids, (Ids{11, 12}));
+  EXPECT_EQ(read(R"(,"token_ids":[13],"finish_reason":"stop","stop_reason":"###")", 3).answer.ids, (Ids{11, 12, 13}));
+  EXPECT_EQ(read(R"(,"token_ids":[13],"finish_reason":"length")", 3).answer.ids, (Ids{11, 12, 13}));
+  for (const char* odd : {R"(,"finish_reason":"stop")", R"(,"token_ids":[-1],"finish_reason":"stop")",
+                          R"(,"token_ids":"x","finish_reason":"stop")"}) {
+    const RemoteAnswer reading = read(odd, 3);
+    EXPECT_EQ(reading.fault, Fault::kNone) << reading.answer.error;
+    EXPECT_EQ(reading.answer.text, "4");
+    EXPECT_EQ(reading.answer.ids, Ids()) << odd;
+  }
+  EXPECT_EQ(Read(R"({"choices":[{"message":{"content":"4"},"finish_reason":"stop","token_ids":[11,2]}],)"
+                 R"("usage":{"completion_tokens":2}})")
+                .answer.ids,
+            Ids{11});
+}
+
 TEST(CompletionReader, WhatAModelReallySaid) {
   // It ended at once: scored as an empty answer, no fault.
   EXPECT_EQ(Read(Chunk("{}", "\"stop\"", R"(,"usage":{"completion_tokens":1})")).fault, Fault::kNone);

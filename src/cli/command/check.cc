@@ -191,7 +191,8 @@ class Checking {
     if (!text_.empty()) arm.quality = MeasureQuality(loaded, base, logits_, text_, o_.perplexity, cache_, *progress_);
     if (!o_.no_speed && loaded.server) arm.cost.served = loaded.server->speed();  // of the answers alone
     if (base && (loaded.server || base->server) && !o_.no_displacement)
-      arm.displacement = served_displacement_.Measure(loaded, *base, task_, sampling_, *progress_, flags_);
+      arm.displacement = served_displacement_.Measure(loaded, *base, task_, arm.run, record_.baseline.run, sampling_,
+                                                      *progress_, flags_);
     else if (base)
       arm.displacement =
           MeasureDisplacements(loaded, *base, task_, arm.run, record_.baseline.run, logits_, cache_, *progress_);

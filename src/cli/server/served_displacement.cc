@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -62,11 +64,96 @@ Asked Ask(const LoadedArm& arm, const std::vector<const Example*>& part, const S
   return asked;
 }
 
+struct LedAnswer {
+  const ExampleResult *baseline, *candidate;
+  ForcedText text;  // the prompt and the baseline's answer
+};
+
+/// Answers from all over the task, whose tokens are known.
+std::vector<LedAnswer> AnswersToLeadAlong(const RunRecord& run, const RunRecord& base_run) {
+  std::map<std::string_view, const ExampleResult*> candidates;
+  for (const ExampleResult& result : run.examples)
+    if (result.sample == 0 && result.error.empty()) candidates.emplace(result.id, &result);
+  std::vector<LedAnswer> all, part;
+  for (const ExampleResult& result : base_run.examples) {
+    const auto candidate = candidates.find(result.id);
+    const bool known = !result.prompt_ids.empty() && (result.answer.empty() || !result.answer_ids.empty());
+    if (result.sample != 0 || !result.error.empty() || candidate == candidates.end() || !known) continue;
+    LedAnswer& answer = all.emplace_back(LedAnswer{&result, candidate->second, {}});
+    answer.text.ids = result.prompt_ids;
+    answer.text.first = result.prompt_ids.size();
+    answer.text.ids.insert(answer.text.ids.end(), result.answer_ids.begin(), result.answer_ids.end());
+  }
+  const size_t step = std::max<size_t>(1, (all.size() + kPart - 1) / kPart);
+  for (size_t i = 0; i < all.size(); i += step) part.push_back(std::move(all[i]));
+  return part;
+}
+
+/// Leads the arm along those answers of which `known` has nothing yet.
+void Lead(const LoadedArm& arm, const std::vector<LedAnswer>& answers, std::map<std::string, ForcedPredictions>& known,
+          Progress& progress) {
+  std::vector<ForcedText> texts;
+  std::vector<std::string> ids;
+  for (const LedAnswer& answer : answers)
+    if (!known.count(answer.baseline->id)) {
+      texts.push_back(answer.text);
+      ids.push_back(answer.baseline->id);
+    }
+  if (texts.empty()) return;
+  progress.Begin("leading " + arm.identity().format + " along the answers", texts.size(), "answers");
+  arm.backend->Force(
+      texts, std::min(kMostTokens, arm.backend->most_forced_logprobs()),
+      [&](size_t at, ForcedPredictions&& told) { known.emplace(ids[at], std::move(told)); }, progress);
+  progress.End();
+}
+
 }  // namespace
 
+std::vector<Displacement> ServedDisplacement::Along(const LoadedArm& arm, const LoadedArm& base, const RunRecord& run,
+                                                    const RunRecord& base_run, Progress& progress,
+                                                    const CommonFlags& flags) {
+  std::vector<Displacement> all;
+  const auto note = [&](const std::string& what) {
+    Note(flags, fmt::format("displacement of {}: {}", arm.identity().format, what));
+  };
+  const std::string &ours = arm.origin.tokenizer_probe, &theirs = base.origin.tokenizer_probe;
+  if (ours.empty() || ours != theirs) {
+    note("not along whole answers, since both models are not known to have one tokenizer");
+    return all;
+  }
+  const std::vector<LedAnswer> answers = AnswersToLeadAlong(run, base_run);
+  if (answers.empty()) {
+    note("not along whole answers, since the tokens of the baseline's are not known");
+    return all;
+  }
+  std::map<std::string, ForcedPredictions> led;
+  Lead(base, answers, led_base_, progress);
+  Lead(arm, answers, led, progress);
+  std::string why;
+  for (const LedAnswer& answer : answers) {
+    const std::string& id = answer.baseline->id;
+    const ForcedPredictions &first = led_base_.at(id), &second = led.at(id);
+    if (!first.error.empty() || !second.error.empty()) {
+      why = first.error.empty() ? second.error : first.error;
+      continue;
+    }
+    try {
+      all.push_back(DisplacementAlong(id, first, second, answer.baseline->answer_ids, answer.candidate->answer_ids));
+    } catch (const Error& error) {
+      why = error.what();
+    }
+  }
+  if (!why.empty())
+    note(fmt::format("{} of {} answers could not be followed: {}", answers.size() - all.size(), answers.size(), why));
+  return all;
+}
+
 std::vector<Displacement> ServedDisplacement::Measure(const LoadedArm& arm, const LoadedArm& base, const Task& task,
+                                                      const RunRecord& run, const RunRecord& base_run,
                                                       const Sampling& defaults, Progress& progress,
                                                       const CommonFlags& flags) {
+  if (arm.backend->most_forced_logprobs() > 0 && base.backend->most_forced_logprobs() > 0)
+    if (std::vector<Displacement> all = Along(arm, base, run, base_run, progress, flags); !all.empty()) return all;
   const auto none = [&](std::string_view why) {
     Note(flags, fmt::format("displacement of {} is not measured: {}", arm.identity().format, why));
     return std::vector<Displacement>();

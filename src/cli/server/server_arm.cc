@@ -121,7 +121,6 @@ LoadedArm LoadServer(const std::string& url, const ServerFlags& server_flags, co
   RemoteOptions options;
   options.hold_schema = server_flags.hold_schema;
   if (!prompt_flags.variables.empty()) options.template_variables = prompt_flags.options().template_variables;
-  Note(flags, fmt::format("asking {} what it is and can do", Join(address.urls(), " and ")));
   auto backend = std::make_unique<RemoteBackend>(address, access, options, progress);
   const ServerFacts& facts = backend->facts();
   Note(flags, fmt::format("{}: {}{}{}", facts.title(), facts.model,

@@ -1,6 +1,7 @@
 #include "remote/native/prompt_tokens.h"
 
 #include <string>
+#include <utility>
 
 #include "base/json_member.h"
 
@@ -20,8 +21,7 @@ std::optional<Ids> IdsOf(const Json& list) {
   return ids;
 }
 
-std::optional<Ids> Told(Asker& asker, const std::string& path, const Json& body, Progress& progress) {
-  const std::optional<Json> said = asker.Fetch(path, progress, body);
+std::optional<Ids> Told(const std::optional<Json>& said) {
   const Json* tokens = said && said->is_object() ? FindMember(*said, "tokens") : nullptr;
   return tokens ? IdsOf(*tokens) : std::nullopt;
 }
@@ -43,32 +43,65 @@ std::optional<std::string> ToldText(Asker& asker, const std::string& path, const
   return text && text->is_string() ? std::optional(text->get<std::string>()) : std::nullopt;
 }
 
-}  // namespace
-
-std::optional<Ids> PromptTokens(Asker& asker, ServerKind kind, const Json& body, Progress& progress) {
-  const Json* prompt = FindMember(body, "prompt");
-  if (prompt && prompt->is_array()) return IdsOf(*prompt);
+/// What tells the tokens that such a server makes of a text when it completes it.
+std::optional<FetchRequest> OfText(ServerKind kind, const Json& model, const Json& text) {
   switch (kind) {
-    case ServerKind::kLlamaServer: {
-      const std::optional<std::string> text =
-          prompt ? prompt->get<std::string>() : ToldText(asker, "/apply-template", "prompt", ChatOf(body), progress);
-      if (!text) return std::nullopt;
-      return Told(asker, "/tokenize",
-                  {{"model", body["model"]}, {"content", *text}, {"add_special", true}, {"parse_special", true}},
-                  progress);
-    }
+    case ServerKind::kLlamaServer:
+      return FetchRequest{"/tokenize",
+                          {{"model", model}, {"content", text}, {"add_special", true}, {"parse_special", true}}};
     case ServerKind::kVllm:
-      if (prompt) return Told(asker, "/tokenize", {{"model", body["model"]}, {"prompt", *prompt}}, progress);
-      return Told(asker, "/tokenize", ChatOf(body), progress);
+      return FetchRequest{"/tokenize", {{"model", model}, {"prompt", text}}};
     case ServerKind::kLlamaCppPython:
-      if (!prompt) return std::nullopt;
-      return Told(asker, "/extras/tokenize", {{"model", body["model"]}, {"input", *prompt}}, progress);
+      return FetchRequest{"/extras/tokenize", {{"model", model}, {"input", text}}};
     case ServerKind::kSglang:
     case ServerKind::kOllama:
     case ServerKind::kUnknown:
       break;
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::optional<Ids>> PromptTokens(Asker& asker, ServerKind kind, std::span<const Json> bodies,
+                                             Progress& progress) {
+  std::vector<std::optional<Ids>> all(bodies.size());
+  std::vector<std::pair<size_t, FetchRequest>> calls;
+  std::vector<size_t> unrendered;  // llama-server makes the text of a chat in one call and its tokens in another
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    const Json& body = bodies[i];
+    if (const Json* prompt = FindMember(body, "prompt")) {
+      if (prompt->is_array())
+        all[i] = IdsOf(*prompt);
+      else if (auto call = OfText(kind, body["model"], *prompt))
+        calls.emplace_back(i, std::move(*call));
+    } else if (kind == ServerKind::kLlamaServer) {
+      unrendered.push_back(i);
+    } else if (kind == ServerKind::kVllm) {
+      calls.emplace_back(i, FetchRequest{"/tokenize", ChatOf(body)});
+    }
+  }
+  asker.FetchAll(
+      unrendered.size(),
+      [&](size_t at) {
+        return FetchRequest{"/apply-template", ChatOf(bodies[unrendered[at]])};
+      },
+      [&](size_t at, std::optional<Json>&& said) {
+        const Json* made = said && said->is_object() ? FindMember(*said, "prompt") : nullptr;
+        if (made && made->is_string())
+          calls.emplace_back(unrendered[at], *OfText(kind, bodies[unrendered[at]]["model"], *made));
+        else
+          progress.Advance(1);
+      },
+      progress);
+  asker.FetchAll(
+      calls.size(), [&](size_t at) { return calls[at].second; },
+      [&](size_t at, std::optional<Json>&& said) {
+        all[calls[at].first] = Told(said);
+        progress.Advance(1);
+      },
+      progress);
+  return all;
 }
 
 std::optional<std::string> PromptText(Asker& asker, ServerKind kind, const Json& body, const Ids& tokens,
@@ -82,12 +115,11 @@ std::optional<std::string> PromptText(Asker& asker, ServerKind kind, const Json&
 
 std::optional<Ids> TextTokens(Asker& asker, ServerKind kind, const std::string& model, const std::string& text,
                               Progress& progress) {
-  if (kind == ServerKind::kLlamaServer)
-    return Told(asker, "/tokenize",
-                {{"model", model}, {"content", text}, {"add_special", false}, {"parse_special", true}}, progress);
-  if (kind == ServerKind::kVllm)
-    return Told(asker, "/tokenize", {{"model", model}, {"prompt", text}, {"add_special_tokens", false}}, progress);
-  return std::nullopt;
+  std::optional<FetchRequest> call;
+  if (kind == ServerKind::kLlamaServer || kind == ServerKind::kVllm) call = OfText(kind, model, text);
+  if (!call) return std::nullopt;
+  call->body[kind == ServerKind::kVllm ? "add_special_tokens" : "add_special"] = false;
+  return Told(asker.Fetch(call->path, progress, call->body));
 }
 
 }  // namespace assay

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,11 @@
 
 namespace assay {
 
-/// `body` of a completion, with "messages" (and what its template is given) or "prompt". None where such a server has
-/// no call for it, or does not give what it should.
-std::optional<std::vector<int32_t>> PromptTokens(Asker& asker, ServerKind kind, const Json& body, Progress& progress);
+/// Of each of `bodies`, completions with "messages" (and what their template is given) or "prompt", asked for at once;
+/// progress advances by one for each that is asked for. None where such a server has no call for it, or does not give
+/// what it should.
+std::vector<std::optional<std::vector<int32_t>>> PromptTokens(Asker& asker, ServerKind kind,
+                                                              std::span<const Json> bodies, Progress& progress);
 
 /// The text that those tokens are, or that they are made of; none where such a server does not tell it.
 std::optional<std::string> PromptText(Asker& asker, ServerKind kind, const Json& body,
