@@ -2,21 +2,21 @@
 """A real server as an arm, beside the same file in this program: the same prompts, the same greedy answers up to the first near-tie, the same
 verdict; and what such a server does when it is asked for what it cannot do, or is started in a way that it should not be.
 
-usage: real_servers_test.py ASSAY CHECKOUT SERVER    (llama-server, llama-cpp-python, transformers)
+usage: real_servers_test.py ASSAY CHECKOUT SERVER    (llama-server, llama-cpp-python, vllm, transformers)
 
-tools/servers/install puts the first two into ~/.cache/assay/servers ($ASSAY_SERVERS); transformers is run by the Python that
+tools/servers/install puts the first three into ~/.cache/assay/servers ($ASSAY_SERVERS); transformers is run by the Python that
 ASSAY_TRANSFORMERS_PYTHON names. A server that is not there is not asked, and the test says so and exits with 77. The model is SmolLM2
 (tools/fetch_models)."""
 import contextlib, json, os, pathlib, shutil, signal, socket, subprocess, sys, tempfile, time, unittest, urllib.error, urllib.request
 
 ASSAY, CHECKOUT, SERVER = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), sys.argv[3]
-VERSION = "0.3.36"
+VERSION, VLLM_VERSION = "0.3.36", "0.32.0"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")) / "assay"
 SERVERS = pathlib.Path(os.environ.get("ASSAY_SERVERS") or CACHE / "servers")
 MODEL = pathlib.Path(os.environ.get("ASSAY_MODELS") or CACHE / "models") / "SmolLM2-135M-Instruct.Q4_1.gguf"
 TASK = CHECKOUT / "examples/tasks/smollm2-50.jsonl"
 PROGRAMS = {"llama-server": SERVERS / f"llama.cpp-{VERSION}/bin/llama-server", "llama-cpp-python": SERVERS / f"llama-cpp-python-{VERSION}/bin/python",
-            "transformers": pathlib.Path(os.environ.get("ASSAY_TRANSFORMERS_PYTHON", "/nowhere"))}
+            "vllm": SERVERS / f"vllm-{VLLM_VERSION}/bin/vllm", "transformers": pathlib.Path(os.environ.get("ASSAY_TRANSFORMERS_PYTHON", "/nowhere"))}
 PROGRAM = PROGRAMS[SERVER]
 # In float32 two engines differ by the order of their sums: where the best two tokens are nearer than this many nats, either may come.
 NEAR_TIE = 0.02
@@ -39,21 +39,26 @@ def post(url, body, timeout=300):
 @contextlib.contextmanager
 def serving(model, *flags, wait=True):
     """Starts the server on a free port; gives its URL."""
-    port = free_port()
+    port, environment = free_port(), dict(os.environ)
     if SERVER == "llama-server":
         command = [PROGRAM, "-m", model, "--host", "127.0.0.1", "--port", port, "-t", "1", "--no-webui", *flags]
         health = "/health"
     elif SERVER == "llama-cpp-python":
         command = [PROGRAM, "-m", "llama_cpp.server", "--model", model, "--host", "127.0.0.1", "--port", port, "--n_threads", "1", "--n_ctx", "4096", *flags]
         health = "/v1/models"
+    elif SERVER == "vllm":
+        command = [PROGRAM, "serve", model, "--served-model-name", "smol", "--host", "127.0.0.1", "--port", port, "--dtype", "float32", "--max-model-len", "2048",
+                   "--enforce-eager", *flags]
+        environment.update(VLLM_CPU_KVCACHE_SPACE="1", HF_HUB_OFFLINE="1", VLLM_NO_USAGE_STATS="1")
+        health = "/health"
     else:
         command = [PROGRAM.parent / "transformers", "serve", model, "--host", "127.0.0.1", "--port", port, "--device", "cpu", "--dtype", "float32", *flags]
         health = "/health"
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environment)
         try:
-            deadline = time.monotonic() + 300
+            deadline = time.monotonic() + 600
             while wait:
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
@@ -286,6 +291,74 @@ class LlamaCppPython(Base):
             served, _ = self.check(a, "--task", TASK, "--candidate", b, code=(0, 3, 4))
         print("Q8_0 against Q2_K, verdict and passes of both: files", outcome(files), "servers", outcome(served), flush=True)
         self.assertEqual(outcome(files)[0], outcome(served)[0])
+
+
+@unittest.skipUnless(SERVER == "vllm", SERVER)
+class Vllm(Base):
+    # Of a model that knows no tools one with a template that shows them; it is asked to repeat a call.
+    TEMPLATE = ("{% if tools %}<|im_start|>system\nTools: {{ tools | tojson }}<|im_end|>\n{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n"
+                "{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
+
+    def folder_(self):
+        out = self.path / "smollm2"
+        if not out.exists():
+            self.assay("convert", MODEL, "--to", "safetensors", "--plain", "f32", "-o", out)
+        return out
+
+    def test_folder_and_server(self):
+        """In float32 both compute the same, but for the order of sums."""
+        folder = self.folder_()
+        task = self.task(*map(json.loads, TASK.read_text().splitlines()[::5]))
+        _, ours, _ = self.run_(folder, "--arithmetic", "reference", task=task)
+        with serving(folder) as url:
+            header, theirs, _ = self.run_(url, "--concurrency", "2", task=task)
+            facts = header["server"]
+            print({k: facts.get(k) for k in ("version", "takes_tools", "sees_tools", "holds_schema", "seeds", "same_twice", "remarks")}, flush=True)
+            self.assertEqual((facts["kind"], facts["context"], facts["tells_chat_tokens"], facts["tells_text_tokens"], facts["counts_tokens"], facts["logprobs"], facts["prompt_logprobs"]),
+                             ("vLLM", 2048, True, True, True, True, 20))
+            self.assertEqual({i: a["prompt_ids"] for i, a in theirs.items()}, {i: a["prompt_ids"] for i, a in ours.items()})
+            equal = [i for i in ours if ours[i]["answer"] == theirs[i]["answer"]]
+            print(f"vllm: {len(equal)} of {len(ours)} answers are equal", flush=True)
+            self.assertGreaterEqual(len(equal), len(ours) - 1)
+            self.assertEqual([i for i in equal if ours[i]["answer_ids"] != theirs[i]["answer_ids"]], [])
+
+            # Along whole answers: from a file, and from another quantization of it, which moves and is bounded from below.
+            tokens = sum(len(a["answer_ids"]) + 1 for a in ours.values())
+            report, _ = self.check(folder, "--arithmetic", "reference", "--task", task, "--candidate", url, "--concurrency", "2", code=(0, 4))
+            comparison = report["verdicts"][0]
+            moved = comparison["all"]["displacement"]
+            print("folder and server:", moved, flush=True)
+            self.assertEqual(comparison["obstacles"], [])
+            self.assertEqual((moved["tokens"], moved["whole_answers"], moved["known_tokens"]), (tokens, True, 20))
+            self.assertLess(moved["max_kl"], 1e-3)
+            self.assertGreater(moved["same_top"], 0.99)
+            small = self.quant("q2_k")
+            files, _ = self.check(folder, "--arithmetic", "reference", "--task", task, "--candidate", small, code=(0, 3, 4))
+            served, _ = self.check(url, "--arithmetic", "reference", "--task", task, "--candidate", small, "--no-noise", "--concurrency", "2", code=(0, 3, 4))
+            whole, bound = (r["verdicts"][0]["all"]["displacement"] for r in (files, served))
+            print("Q2_K from the folder:", whole, "and from the server:", bound, flush=True)
+            self.assertFalse(whole["lower_bounds"])
+            self.assertTrue(bound["lower_bounds"] and bound["whole_answers"])
+            if len(equal) == len(ours):  # the same answers are followed
+                self.assertLess(bound["mean_kl"], whole["mean_kl"] * 1.001)
+                self.assertGreater(bound["mean_kl"], whole["mean_kl"] * 0.5)
+
+    def test_calls(self):
+        """With its parser calls come apart from the text; with the parser of another syntax they are left in it."""
+        folder, template = self.folder_(), self.path / "tools.jinja"
+        template.write_text(self.TEMPLATE)
+        call = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
+        expect = [{"type": "tool_calls", "calls": [{"name": "get_weather", "arguments": {"city": "Oslo"}}]}]
+        told = {"messages": [{"role": "user", "content": f"Repeat exactly this and say nothing else:\n{call}"}, {"role": "assistant", "content": call},
+                             {"role": "user", "content": f"Once more:\n{call}"}], "tools": [WEATHER], "expect": expect, "sampling": {"max_tokens": 60}}
+        forced = {"messages": [{"role": "user", "content": "What is the weather in Oslo?"}], "tools": [WEATHER], "expect": expect, "sampling": {"max_tokens": 60},
+                  "tool_choice": {"type": "function", "function": {"name": "get_weather"}}}
+        task = self.task({"id": "told", **told}, {"id": "forced", **forced})
+        for parser in ("hermes", "mistral", None):
+            flags = ["--enable-auto-tool-choice", "--tool-call-parser", parser] if parser else []
+            with serving(folder, "--chat-template", template, *flags) as url:
+                header, answers, result = self.run_(url, task=task)
+            print(parser, header["server"].get("takes_tools"), header["server"].get("calls"), answers, flush=True)
 
 
 @unittest.skipUnless(SERVER == "transformers", SERVER)
