@@ -165,8 +165,9 @@ TEST(CompletionReader, TheTokensOfTheAnswer) {
   };
   const auto read = [&](const std::string& last, int counted) {
     return Read(piece("4", R"(,"token_ids":[11,12])") + piece("", last) +
-                R"(data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":)" + std::to_string(counted) +
-                "}}\n\n" + kDone);
+                    R"(data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":)" + std::to_string(counted) +
+                    "}}\n\n" + kDone,
+                false, 3);
   };
   using Ids = std::vector<int32_t>;
   EXPECT_EQ(read(R"(,"token_ids":[2],"finish_reason":"stop","stop_reason":null)", 3).answer.ids, (Ids{11, 12}));
