@@ -344,21 +344,28 @@ class Vllm(Base):
                 self.assertGreater(bound["mean_kl"], whole["mean_kl"] * 0.3)
 
     def test_calls(self):
-        """With its parser calls come apart from the text; with the parser of another syntax they are left in it."""
+        """With its parser calls come apart from the text; without one vLLM refuses chats with tools."""
         folder, template = self.folder_(), self.path / "tools.jinja"
         template.write_text(self.TEMPLATE)
         call = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
         expect = [{"type": "tool_calls", "calls": [{"name": "get_weather", "arguments": {"city": "Oslo"}}]}]
         told = {"messages": [{"role": "user", "content": f"Repeat exactly this and say nothing else:\n{call}"}, {"role": "assistant", "content": call},
                              {"role": "user", "content": f"Once more:\n{call}"}], "tools": [WEATHER], "expect": expect, "sampling": {"max_tokens": 60}}
-        forced = {"messages": [{"role": "user", "content": "What is the weather in Oslo?"}], "tools": [WEATHER], "expect": expect, "sampling": {"max_tokens": 60},
-                  "tool_choice": {"type": "function", "function": {"name": "get_weather"}}}
-        task = self.task({"id": "told", **told}, {"id": "forced", **forced})
-        for parser in ("hermes", "mistral", None):
+        task = self.task({"id": "told", **told})
+        for parser in ("hermes", None):
             flags = ["--enable-auto-tool-choice", "--tool-call-parser", parser] if parser else []
             with serving(folder, "--chat-template", template, *flags) as url:
                 header, answers, result = self.run_(url, task=task)
-            print(parser, header["server"].get("takes_tools"), header["server"].get("calls"), answers, flush=True)
+            facts, answer = header["server"], answers["told"]
+            print(parser, {k: facts.get(k) for k in ("takes_tools", "sees_tools", "calls")}, answer, flush=True)
+            self.assertEqual(facts["takes_tools"], parser is not None)
+            if parser is None:
+                self.assertIn("refuses chats with tools", result.stderr)
+                self.assertIn("refuses chats with tools", answer["error"])
+            else:
+                self.assertTrue(facts["sees_tools"])
+                self.assertFalse(answer.get("error"), answer)
+                self.assertFalse(answer.get("call_left_in_text"), answer)
 
 
 @unittest.skipUnless(SERVER == "transformers", SERVER)
