@@ -366,6 +366,7 @@ class Vllm(Base):
                 self.assertTrue(facts["sees_tools"])
                 self.assertFalse(answer.get("error"), answer)
                 self.assertFalse(answer.get("call_left_in_text"), answer)
+                self.assertTrue(answer["pass"], answer)
 
 
 @unittest.skipUnless(SERVER == "transformers", SERVER)
