@@ -165,15 +165,28 @@ std::string Quants::MakeInCache(const Preset& preset) {
   const fs::path out = CachedName(preset);
   MakeFolder(out.parent_path());
   bool told = false;
-  const WaitingLock lock(out.string() + ".lock", [&] {
+  const WaitingLock lock(LockOf(out), [&] {
     if (!std::exchange(told, true))
       Note(flags_, fmt::format("waiting for another process that quantizes to {}", preset.info().name));
     return progress_.Cancelled();
   });
+  MarkUsed(out);
   const std::string key = Key(preset, "");
   if (IsAsMade(out, key)) return out.string();
   RemoveOwn(out);
-  return MakeOnce(preset, out, key);
+  const std::string made = MakeOnce(preset, out, key);
+  MakeRoom();
+  return made;
+}
+
+/// The cache stays below its limit, as far as it holds what was not used today.
+void Quants::MakeRoom() {
+  std::vector<std::string> names;
+  for (const CachedQuant& quant : PruneQuants(cache_.folder(), cache_limit_, kSparedSeconds, false).removed)
+    names.push_back(quant.preset);
+  if (!names.empty())
+    Note(flags_, fmt::format("removed from the cache: {}, not used lately, to stay within {} (ASSAY_CACHE_SIZE)",
+                             Join(names, ", "), FormatBytes(cache_limit_)));
 }
 
 std::string Quants::PlaceOf(const Preset& preset) const {

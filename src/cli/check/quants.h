@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/arm.h"
+#include "cli/check/cached_quants.h"
 #include "convert/convert.h"
 #include "quantize/presets.h"
 #include "system/output.h"
@@ -45,6 +46,7 @@ class Quants {
   std::string Convert(const Preset& preset, const std::filesystem::path& out);
   std::string MakeOnce(const Preset& preset, const std::filesystem::path& out, const std::string& key);
   std::string MakeInCache(const Preset& preset);
+  void MakeRoom();
 
   std::string keep_;
   const OutputRules& rules_;
@@ -52,6 +54,7 @@ class Quants {
   ThreadPool& pool_;
   Progress& progress_;
   const CommonFlags& flags_;
+  const uint64_t cache_limit_ = CacheLimit();
   OpenedModel source_;
   std::vector<std::unique_ptr<ScratchFolder>> scratch_;
 };

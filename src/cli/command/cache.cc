@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/cached_quants.h"
+#include "cli/check/cached_quants.h"
 #include "cli/command.h"
 #include "cli/ranges.h"
 

@@ -1,4 +1,4 @@
-#include "cli/command/task_show.h"
+#include "cli/command/task/show.h"
 
 #include <fmt/ranges.h>
 

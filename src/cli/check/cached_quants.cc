@@ -1,4 +1,4 @@
-#include "cli/cached_quants.h"
+#include "cli/check/cached_quants.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

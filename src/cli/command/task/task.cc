@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/command.h"
-#include "cli/command/task_show.h"
+#include "cli/command/task/show.h"
 #include "cli/input.h"
 #include "dialect/reasoning.h"
 #include "task/runner.h"
