@@ -8,6 +8,7 @@
 namespace assay {
 
 AppendedFile::AppendedFile(const std::filesystem::path& path, std::string_view ours) : path_(path) {
+  RefuseDash(path);
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0600);
   if (fd_ < 0) FailErrno("be written", path, errno);
   const auto refuse = [&](ErrorKind kind, std::string_view why) {

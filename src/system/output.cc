@@ -123,6 +123,7 @@ void FlushFolder(const fs::path& path) {
 }  // namespace
 
 bool CheckOutput(const fs::path& path, const OutputRules& rules) {
+  RefuseDash(path);
   if (!path.has_filename()) Fail(ErrorKind::kInvalid, "\"{}\": expected the name of a file to write", path.string());
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) {
@@ -254,6 +255,7 @@ void WriteFileAtomically(const fs::path& path, std::string_view text) {
 OutputFolder::OutputFolder(const fs::path& out, const OutputRules& rules, std::string must_have,
                            std::function<bool(const std::string&)> belongs)
     : out_(out), must_have_(std::move(must_have)), belongs_(std::move(belongs)), unchanged_(rules.unchanged) {
+  RefuseDash(out_);
   if (!out_.has_filename()) out_ = out_.parent_path();  // "folder/"
   if (out_.empty()) Fail(ErrorKind::kInvalid, "\"{}\": expected the name of a folder to write", out.string());
   struct stat info {};

@@ -21,6 +21,14 @@ namespace assay {
        std::strerror(error));
 }
 
+/// Elsewhere it is standard output, and whoever writes it does not mean a file of that name.
+inline void RefuseDash(const std::filesystem::path& path) {
+  if (path == "-")
+    Fail(ErrorKind::kInvalid,
+         "-: expected the name of a file: what is finished gets its name at once, and standard output has none (./- is "
+         "a file)");
+}
+
 /// Whether this user made it and nothing else leads to it: in a folder that others may write to, names prove nothing.
 inline bool IsOwn(int fd, bool folder) {
   struct stat info {};

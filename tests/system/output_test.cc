@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "system/appended_file.h"
 #include "system/file.h"
 #include "system/growing_file.h"
 #include "system/unfinished.h"
@@ -232,6 +233,13 @@ TEST_F(Outputs, FoldersLackNoFile) {
   folder.Write("config.json", "{}");
   folder.Create("model.weights")->Write("half");  // and let go
   EXPECT_DEATH(folder.Commit(), "unfinished_ == 0");
+}
+
+TEST_F(Outputs, StandardOutputIsNoFile) {
+  EXPECT_THAT(Refusal([&] { AtomicFile file("-", {}); }), HasSubstr("./-"));
+  EXPECT_THAT(Refusal([&] { ModelFolder("-", {}); }), HasSubstr("./-"));
+  EXPECT_THAT(Refusal([&] { GrowingFile("-", OutputRules{}, "{"); }), HasSubstr("./-"));
+  EXPECT_THAT(Refusal([&] { AppendedFile("-", "{"); }), HasSubstr("./-"));
 }
 
 TEST_F(Outputs, FoldersThatAreNoModelsAreLeft) {

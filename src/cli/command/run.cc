@@ -27,7 +27,7 @@ std::function<int()> AddRun(CommandLine& command, CommonFlags& flags) {
   };
   auto o = std::make_shared<Options>();
   command.Option("MODEL", o->model, "model file or folder, or a server: http://host:port#model").Required();
-  command.Option("--task", o->task, "task file (JSON lines)").Required();
+  command.Option("--task", o->task, "task file (JSON lines, or YAML)").Required();
   command.Option("-o,--output", o->out, "where to save the run (default: MODEL.TASK.run.jsonl in this folder)");
   AddPromptFlags(command, o->prompt_flags);
   AddTaskSamplingFlags(command, o->sampling);

@@ -74,7 +74,7 @@ RunRecord Score(const Options& o, const Task& task, const CommonFlags& flags) {
 
 std::function<int()> AddScore(CommandLine& command, CommonFlags& flags) {
   auto o = std::make_shared<Options>();
-  command.Option("TASK", o->task, "task file (JSON lines)").Required();
+  command.Option("TASK", o->task, "task file (JSON lines, or YAML)").Required();
   command
       .Option("ANSWERS", o->answers,
               "answers, one JSON object a line: id, and answer, message or a whole response (docs/tasks.md); -: "

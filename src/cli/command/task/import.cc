@@ -1,5 +1,7 @@
 // assay task import: a task out of a file that another tool or a data set holds its examples in.
 
+#include "import/import.h"
+
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -12,7 +14,6 @@
 #include "cli/input.h"
 #include "cli/ranges.h"
 #include "import/answer_checks.h"
-#include "import/import.h"
 #include "system/file.h"
 #include "task/task.h"
 

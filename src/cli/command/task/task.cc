@@ -113,7 +113,7 @@ std::function<int()> AddTask(CommandLine& command, CommonFlags& flags) {
                             "check: validate, line and field of every mistake; show: what is in it, or what a MODEL "
                             "gets of it; try: what its checks read from an answer, and why it passes or fails")
                     .OneOf({"check", "show", "try"});
-  Flag task = command.Option("TASK", o->path, "task file (JSON lines)");
+  Flag task = command.Option("TASK", o->path, "task file (JSON lines, or YAML)");
   AddShowFlags(command, o->show);
   Flag id = command.Option("--id", o->trial.id, "show, try: the example");
   Flag answer = command.Text("--answer", o->trial.answer, "try: the answer, as the model wrote it");
