@@ -109,7 +109,7 @@ void Engine::Force(std::span<const ForcedText> texts, int64_t top,
                 const double normalizer = LogSumExp(row, vocab);
                 if (std::isfinite(normalizer))
                   told.steps[static_cast<size_t>(position - first + at)] =
-                      TopLogprobs(*tokenizer_, row, vocab, std::min(top, vocab), normalizer);
+                      TopLogprobs(tokenizer(), row, vocab, std::min(top, vocab), normalizer);
               }
             });
           },
