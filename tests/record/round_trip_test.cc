@@ -37,7 +37,7 @@ MEMBERS(RunHeader, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u
 MEMBERS(CheckResult, a, b, c, d, e)
 MEMBERS(ExampleResult, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r)
 MEMBERS(RunRecord, a, b, c)
-MEMBERS(Displacement, a, b, c, d, e, f, g)
+MEMBERS(Displacement, a, b, c, d, e, f, g, h)
 MEMBERS(ServedSpeed, a, b, c, d, e, f, g, h, i)
 MEMBERS(ArmCost, a, b, c, d)
 MEMBERS(ArmQuality, a, b, c, d, e)
