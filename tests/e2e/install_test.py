@@ -28,7 +28,7 @@ class Extras(unittest.TestCase):
                   f'COMP_CWORD={len(words) - 1}; _assay; printf "%s\\n" "${{COMPREPLY[@]}}"')
         result = run("bash", "-c", script, cwd=self.path)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        return result.stdout.split("\n")[:-1]
+        return [line for line in result.stdout.split("\n") if line]
 
     def test_bash(self):
         (self.path / "quick.jsonl").touch()
@@ -81,7 +81,7 @@ class Extras(unittest.TestCase):
             for line in path.read_text().splitlines():  # a request, or text that cannot be taken for one
                 self.assertTrue(not line.startswith((".", "'")) or re.match(r"\.(TH|SH|TP|BR|br|nf|fi)\b", line), line)
             if shutil.which("groff"):
-                drawn = run("groff", "-man", "-Tutf8", "-ww", path)
+                drawn = run("groff", "-Kutf8", "-man", "-Tutf8", "-ww", path)  # as man does
                 self.assertEqual((drawn.returncode, drawn.stderr), (0, ""), path.name)
                 self.assertIn("NAME", drawn.stdout)
 
