@@ -51,7 +51,7 @@ CommandLine::FlagText TextOf(const CLI::Option& option) {
   for (const std::string& name : option.get_snames()) flag.names.push_back("-" + name);
   flag.by_place = flag.names.empty();
   if (flag.by_place) flag.names.push_back(option.get_name());
-  if (option.get_items_expected_max() > 0) flag.value = option.get_type_name();
+  if (option.get_items_expected_max() > 0 && !flag.by_place) flag.value = option.get_type_name();
   if (!option.get_default_str().empty()) flag.value += fmt::format(" [{}]", option.get_default_str());
   flag.help = option.get_description();
   if (const auto words = WordsOf().find(&option); words != WordsOf().end()) flag.words = words->second;

@@ -83,7 +83,7 @@ class Extras(unittest.TestCase):
             if shutil.which("groff"):
                 drawn = run("groff", "-Kutf8", "-man", "-Tutf8", "-ww", path)  # as man does
                 self.assertEqual((drawn.returncode, drawn.stderr), (0, ""), path.name)
-                self.assertIn("NAME", drawn.stdout)
+                self.assertIn("NAME", re.sub(".\x08", "", drawn.stdout))  # bold is printed twice
 
     def test_installed_tree(self):
         result = run("cmake", "--install", ASSAY.parent, "--prefix", self.path / "usr")
