@@ -105,7 +105,9 @@ TEST(TaskFiles, EachMistakeIsAnsweredWithItsFix) {
       EXPECT_TRUE(mistakes[i].starts_with(path)) << mistakes[i];
       for (const char* part : file.told[i]) EXPECT_THAT(mistakes[i], HasSubstr(part));
     }
-    if (*file.doubt) EXPECT_THAT(doubts, ::testing::Contains(HasSubstr(file.doubt))) << file.name;
+    if (*file.doubt) {
+      EXPECT_THAT(doubts, ::testing::Contains(HasSubstr(file.doubt))) << file.name;
+    }
   }
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     EXPECT_TRUE(tried.contains(entry.path().filename().string())) << entry.path();
