@@ -299,7 +299,7 @@ class Preflight(unittest.TestCase):
         self.assay("run", DEMO, "--task", TASK, "-o", "base.run", "-q")
         self.assay("run", DEMO, "--task", "few.jsonl", "-o", "few.run", "-q")
         for more in ((), ("--fail-on", "never"), ("--fail-on", "none-holds")):
-            result = self.assay("compare", "base.run", "few.run", "--html", "r.html", "--force", *more, code=1)
+            result = self.assay("compare", "base.run", "few.run", "--report", "r.html", "--force", *more, code=1)
             self.assertRegex(result.stderr, "assay: bf16 is not comparable with bf16: different task: ")
             self.assertIn("different task", result.stdout)
             self.assertIn("ifferent task", (self.path / "r.html").read_text())
