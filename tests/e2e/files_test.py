@@ -132,7 +132,7 @@ class Files(unittest.TestCase):
             self.refused(*report, name, says="expected a name that ends in .html")
         self.refused(*report, "y.html", "--keep", "k", says="demo-Q8_0.gguf exists")
         self.refused(*report, "y.html", "--keep", "k2", says="demo-fp8 exists")
-        self.refused(*report, "y.html", "--keep", "file", says="file: cannot create the folder")
+        self.refused(*report, "y.html", "--keep", "file", says="--keep file: expected a folder, found a file")
         self.refused("check", DEMO, "--task", "t.jsonl", "--to", "q8_0,q8_0", "--no-speed", says="twice")
         self.refused(*report, "n" * 300 + ".html", says="too long")
         self.refused("run", DEMO, "--task", "t.jsonl", "-o", "n" * 253, says="too long")

@@ -92,6 +92,7 @@ void Quants::Look(const Preset& preset) {
   NoteLeft(out, flags_);
   std::error_code ignored;
   if (!rules_.force && fs::exists(out, ignored) && IsAsMade(out, KeptKey(preset))) return;
+  if (fs::exists(keep_, ignored) && !fs::is_directory(keep_, ignored)) return;  // told once, not for every preset
   if (fs::exists(keep_, ignored))
     return CheckConversion(*source_.checkpoint, preset, out, Conversion(), pool_, progress_);
   const ScratchFolder stands_in(NearestFolder(keep_));  // the folder itself is made when there is something to keep

@@ -166,6 +166,8 @@ class Checking {
     AddSources(rules_, {StatesOf(std::vector<fs::path>{o_.task, o_.text, o_.unlabelled, o_.labels}), cache_.files()});
     for (const std::string& candidate : o_.candidates)
       if (!IsServer(candidate)) problems.Try([&] { AddSources(rules_, {ModelFiles(ResolveModel(candidate))}); });
+    if (std::error_code none; !o_.keep.empty() && fs::exists(o_.keep, none) && !fs::is_directory(o_.keep, none))
+      problems.Add(fmt::format("--keep {}: expected a folder, found a file", o_.keep));
     problems.Try([&] { files_.emplace(o_.report, o_.certificate, rules_, flags_); });
     if (labelling_) problems.Try([&] { labelling_->Open(rules_, flags_); });
   }
