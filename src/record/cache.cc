@@ -170,6 +170,8 @@ void ResultCache::Clear() {
   std::lock_guard lock(state_->mutex);
   state_->Execute("DELETE FROM answer", "empty");
   state_->Execute("VACUUM", "shrink");
+  // What is in the log goes to the file, unless another process reads it just now.
+  sqlite3_exec(state_->database.get(), "PRAGMA wal_checkpoint(TRUNCATE)", nullptr, nullptr, nullptr);
 }
 
 }  // namespace assay
