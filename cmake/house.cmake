@@ -48,5 +48,7 @@ if(cli_sources)
   assay_prefix(assay)
   target_compile_definitions(assay PRIVATE ASSAY_VERSION="${PROJECT_VERSION}")
   set_target_properties(assay PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
-  include(cmake/install.cmake)
+  if(NOT ASSAY_SANITIZE)
+    include(cmake/install.cmake)  # nobody installs a checked build
+  endif()
 endif()
