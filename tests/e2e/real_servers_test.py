@@ -97,9 +97,9 @@ class Base(unittest.TestCase):
         self.assertIn(result.returncode, code if isinstance(code, tuple) else (code,), result.stdout[-3000:] + result.stderr[-3000:])
         return result
 
-    def run_(self, model, *more, task=TASK):
+    def run_(self, model, *more, task=TASK, code=0):
         out = self.path / "out.run"
-        result = self.assay("run", model, "--task", task, "-o", out, "--force", "--no-cache", *more)
+        result = self.assay("run", model, "--task", task, "-o", out, "--force", "--no-cache", *more, code=code)
         lines = [json.loads(line) for line in out.read_text().splitlines()]
         return lines[0], {line["id"]: line for line in lines[1:-1]}, result
 
@@ -355,7 +355,7 @@ class Vllm(Base):
         for parser in ("hermes", None):
             flags = ["--enable-auto-tool-choice", "--tool-call-parser", parser] if parser else []
             with serving(folder, "--chat-template", template, *flags) as url:
-                header, answers, result = self.run_(url, task=task)
+                header, answers, result = self.run_(url, task=task, code=0 if parser else 1)
             facts, answer = header["server"], answers["told"]
             print(parser, {k: facts.get(k) for k in ("takes_tools", "sees_tools", "calls")}, answer, flush=True)
             self.assertEqual(facts["takes_tools"], parser is not None)
