@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "remote/cut_context.h"
-#include "remote/native/prompt_logprobs.h"
+#include "remote/native/forced_calls.h"
 #include "remote/native/prompt_tokens.h"
 #include "statistics/summary.h"
 #include "system/machine.h"
@@ -88,6 +88,13 @@ RemoteBackend::RemoteBackend(Probed probed, const ServerAccess& access, const Re
   if (options_.hold_schema && facts_.holds_schema == false)
     Fail(ErrorKind::kUnsupported, "--hold-schema: {} does not hold an answer to the schema in response_format",
          facts_.title());
+  facts_.led_token_by_token = options_.slow_displacement && IsLedTokenByToken(facts_.kind) && facts_.tells_text_tokens;
+  if (facts_.led_token_by_token)
+    facts_.prompt_logprobs = kMostTopLogprobs;
+  else if (options_.slow_displacement)
+    facts_.remarks.push_back(facts_.prompt_logprobs > 0
+                                 ? "--slow-displacement: it is led along whole texts at once anyway"
+                                 : "--slow-displacement: it cannot be led token by token, which is for llama-server");
 }
 
 Capabilities RemoteBackend::can() const {
@@ -271,13 +278,7 @@ void RemoteBackend::Generate(std::span<const Request> requests, const std::funct
 
 void RemoteBackend::Force(std::span<const ForcedText> texts, int64_t top,
                           const std::function<void(size_t, ForcedPredictions&&)>& done, Progress& progress) {
-  asker_.AskAll(
-      texts.size(), [&](size_t at) { return ForcedRequest(facts_, texts[at], top); },
-      [&](size_t at, RemoteAnswer&& reading) {
-        progress.Advance(1);
-        done(at, ReadForced(reading, texts[at]));
-      },
-      progress);
+  LeadAlong(asker_, facts_, texts, top, done, progress);
 }
 
 std::optional<ServedSpeed> RemoteBackend::speed() const {

@@ -15,8 +15,9 @@
 namespace assay {
 
 struct RemoteOptions {
-  Json template_variables;   // object for every chat template; null: none
-  bool hold_schema = false;  // send an example's response_schema as response_format
+  Json template_variables;         // object for every chat template; null: none
+  bool hold_schema = false;        // send an example's response_schema as response_format
+  bool slow_displacement = false;  // llama-server is led along texts, with a request for each token
 };
 
 class RemoteBackend : public Backend {

@@ -64,6 +64,7 @@ Json ToJson(const ServerFacts& facts) {
   maybe("holds_schema", facts.holds_schema);
   json["logprobs"] = facts.logprobs;
   json["prompt_logprobs"] = facts.prompt_logprobs;
+  if (facts.led_token_by_token) json["led_token_by_token"] = true;
   maybe("seeds", facts.seeds);
   json["same_twice"] = facts.same_twice;
   json["drew"] = facts.drew;

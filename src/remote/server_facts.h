@@ -35,6 +35,7 @@ struct ServerFacts {
   std::optional<bool> holds_schema;  // an answer kept to the schema in response_format; empty: it ended early
   bool logprobs = false;             // tells them
   int64_t prompt_logprobs = 0;       // most likely tokens that it tells at each token of a prompt; 0: none
+  bool led_token_by_token = false;   // those were asked for with a request for each token
   std::optional<bool> seeds;         // draws the same again with a seed, and otherwise with another
   bool same_twice = false;           // the same greedy answer to the same prompt
   bool drew = false;                 // at temperature 1 it once said something else than greedily

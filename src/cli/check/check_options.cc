@@ -50,8 +50,13 @@ void AddCheckOptions(CommandLine& command, CheckOptions& o) {
                               "ask the baseline a second time: what flips by chance alone (a server is always asked, a "
                               "part of the task)");
   command.Switch("--no-noise", o.no_noise, "ask a server only once").Excludes(noise);
-  command.Switch("--no-displacement", o.no_displacement,
-                 "do not ask servers once more, a part of the task, for the most likely tokens");
+  Flag slow = command.Switch("--slow-displacement", o.server.slow_displacement,
+                             "lead a llama-server along the whole answers of the baseline: a request for each of their "
+                             "tokens, which is slow");
+  command
+      .Switch("--no-displacement", o.no_displacement,
+              "do not ask servers once more, a part of the task, for the most likely tokens")
+      .Excludes(slow);
   AddBatchFlags(command, o.engine);
   command.Switch("--no-cache", o.no_cache, "measure everything anew");
   AddServerFlags(command, o.server);

@@ -120,6 +120,7 @@ LoadedArm LoadServer(const std::string& url, const ServerFlags& server_flags, co
       Note(flags, fmt::format("{}: the API key goes over a connection that is not encrypted", each.url));
   RemoteOptions options;
   options.hold_schema = server_flags.hold_schema;
+  options.slow_displacement = server_flags.slow_displacement;
   if (!prompt_flags.variables.empty()) options.template_variables = prompt_flags.options().template_variables;
   auto backend = std::make_unique<RemoteBackend>(address, access, options, progress);
   const ServerFacts& facts = backend->facts();

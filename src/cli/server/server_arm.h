@@ -17,6 +17,7 @@ struct ServerFlags {
   std::string key_file;
   std::vector<std::string> endpoints;
   bool hold_schema = false;
+  bool slow_displacement = false;  // of `assay check` alone
   Patience patience;
 };
 void AddServerFlags(CommandLine& command, ServerFlags& flags);

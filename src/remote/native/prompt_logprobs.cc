@@ -60,7 +60,7 @@ std::vector<TokenLogprob> WithIds(std::vector<TokenLogprob> step) {
 }  // namespace
 
 bool TellsPromptLogprobs(ServerKind kind) {
-  return kind == ServerKind::kVllm;
+  return kind == ServerKind::kVllm || kind == ServerKind::kSglang;
 }
 
 CompletionRequest ForcedRequest(const ServerFacts& facts, const ForcedText& text, int64_t top) {

@@ -54,7 +54,9 @@ std::optional<FetchRequest> OfText(ServerKind kind, const Json& model, const Jso
     case ServerKind::kLlamaCppPython:
       return FetchRequest{"/extras/tokenize", {{"model", model}, {"input", text}}};
     case ServerKind::kSglang:
+      return FetchRequest{"/v1/tokenize", {{"model", model}, {"prompt", text}}};
     case ServerKind::kOllama:
+    case ServerKind::kTgi:
     case ServerKind::kUnknown:
       break;
   }
@@ -116,9 +118,10 @@ std::optional<std::string> PromptText(Asker& asker, ServerKind kind, const Json&
 std::optional<Ids> TextTokens(Asker& asker, ServerKind kind, const std::string& model, const std::string& text,
                               Progress& progress) {
   std::optional<FetchRequest> call;
-  if (kind == ServerKind::kLlamaServer || kind == ServerKind::kVllm) call = OfText(kind, model, text);
+  const bool transformers = kind == ServerKind::kVllm || kind == ServerKind::kSglang;
+  if (kind == ServerKind::kLlamaServer || transformers) call = OfText(kind, model, text);
   if (!call) return std::nullopt;
-  call->body[kind == ServerKind::kVllm ? "add_special_tokens" : "add_special"] = false;
+  call->body[transformers ? "add_special_tokens" : "add_special"] = false;
   return Told(asker.Fetch(call->path, progress, call->body));
 }
 
