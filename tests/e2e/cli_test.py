@@ -548,6 +548,7 @@ class Commands(unittest.TestCase):
         self.assertRegex(shown.stdout, r'(?m)^differs      record: sha256: the certificate says "[0-9a-f]{64}", found "[0-9a-f]{64}"$')
         self.assertRegex(shown.stdout, r"(?m)^ok           q8_0: verdict: holds")
         self.fails("verify", "c.json", says=["--record"])
+        self.fails("verify", "c.json", "--model", "http://127.0.0.1:9#m", says=["http://127.0.0.1:9#m", "found a server", "--record", "assay check"])
         self.fails("verify", "r.json", "--task", "t.jsonl", says=["r.json", "certificate"])
         self.fails(*words, "r.html", says=["the same name"])
         self.fails(*words, "t.jsonl", "--force", says=["replace the source"])

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/command.h"
+#include "remote/server_address.h"
 #include "report/certificate.h"
 #include "system/file.h"
 #include "task/task.h"
@@ -31,7 +32,14 @@ std::function<int()> AddVerify(CommandLine& command, CommonFlags& flags) {
     auto skip = [&](const char* what, const char* flag) {
       findings.push_back({what, CheckState::kNotChecked, fmt::format("no {} given", flag)});
     };
-    auto fingerprint = [](const std::string& model) { return Checkpoint::Open(ResolveModel(model))->fingerprint(); };
+    auto fingerprint = [](const std::string& model) {
+      if (IsServer(model))
+        Fail(ErrorKind::kUnsupported,
+             "{}: expected a file, a folder or org/name, found a server, which shows no weights to hash: hold the "
+             "certificate against --record and --task, and ask the server anew with `assay check`",
+             model);
+      return Checkpoint::Open(ResolveModel(model))->fingerprint();
+    };
     if (o->record.empty())
       skip("record and verdicts", "--record");
     else
