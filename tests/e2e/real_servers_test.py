@@ -177,6 +177,14 @@ class LlamaServer(Base):
             report, _ = self.check(model, "--task", task, "--candidate", url, code=4)
             self.assertEqual(report["verdicts"][0]["obstacles"], [])
             self.assertNotIn("are not known", json.dumps(report["verdicts"][0]["notes"]))
+            # Along whole answers, token by token.
+            few = self.task(*({**json.loads(line), "sampling": {"max_tokens": 24}} for line in TASK.read_text().splitlines()[::10]))
+            report, _ = self.check(model, "--arithmetic", "reference", "--task", few, "--candidate", url, "--slow-displacement", "--concurrency", "2", code=(0, 4))
+            moved = report["verdicts"][0]["all"]["displacement"]
+            print("token by token:", moved, flush=True)
+            self.assertEqual((moved["whole_answers"], moved["known_tokens"], moved["examples"]), (True, 20, 5))
+            self.assertLess(moved["max_kl"], 1e-3)
+            self.assertGreater(moved["same_top"], 0.99)
 
     def test_verdict_of_quants(self):
         big, small = self.quant("q8_0"), self.quant("q2_k")
