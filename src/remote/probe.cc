@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "dialect/answer_text.h"
 #include "record/run_record.h"
+#include "remote/native/forced_calls.h"
 #include "remote/native/prompt_logprobs.h"
 #include "remote/native/prompt_tokens.h"
 #include "remote/native/told_facts.h"
@@ -239,7 +240,11 @@ class Probing {
     if (!ids || ids->size() < 2) return;
     const ForcedText text{*ids, 1};
     for (const int64_t most : {20, 5}) {
-      if (ReadForced(Ask(ForcedRequest(facts_, text, most)), text).steps.empty()) continue;
+      bool told = false;
+      LeadAlong(
+          asker_, facts_, std::span(&text, 1), most, [&](size_t, ForcedPredictions&& led) { told = led.error.empty(); },
+          progress_);
+      if (!told) continue;
       facts_.prompt_logprobs = most;
       return;
     }
@@ -267,6 +272,8 @@ class Probing {
     remark(facts_.kind == ServerKind::kUnknown,
            "it is of no kind that is known here: top_k, min_p and the repetition penalty are its own");
     remark(facts_.kind == ServerKind::kOllama, "top_k, min_p and the repetition penalty are those of its Modelfile");
+    remark(facts_.kind == ServerKind::kTgi && facts_.takes_tools == true,
+           "it writes calls under a grammar made of the tools, which hides damage");
   }
 
   Asker& asker_;

@@ -171,6 +171,8 @@ void RemoteBackend::RequireAskable(const Question& question) const {
       refuse("is not known to take variables of the chat template");
     if (!chat->tools.is_null()) {
       if (facts_.takes_tools == false) refuse("refuses chats with tools");
+      if (!chat->tool_choice.is_null() && chat->tool_choice != "auto" && !TakesToolChoice(facts_.kind))
+        refuse("passes over tool_choice in silence");
       if (facts_.sees_tools == false) refuse("has a chat template that leaves tools out of the prompt");
     }
     if (facts_.sees_system == false)

@@ -21,6 +21,8 @@ std::string_view ServerKindName(ServerKind kind) {
       return "SGLang";
     case ServerKind::kOllama:
       return "Ollama";
+    case ServerKind::kTgi:
+      return "TGI";
   }
   return "";
 }
@@ -36,6 +38,8 @@ std::string_view PromptsBy(ServerKind kind) {
       return "llama-cpp-python";
     case ServerKind::kOllama:
       return "Ollama";
+    case ServerKind::kTgi:
+      return "TGI";
     case ServerKind::kUnknown:
       break;
   }
@@ -82,6 +86,12 @@ Json SamplingWords(ServerKind kind, const Sampling& sampling, int64_t context) {
       words["min_p"] = sampling.min_p;
       words["repeat_penalty"] = sampling.repetition_penalty;
       break;
+    case ServerKind::kTgi:
+      // It refuses a top_p of 1, which is what it takes where there is none.
+      if (sampling.top_p >= 1) words.erase("top_p");
+      // In chats it makes a repetition penalty of it, by adding 2: its 0 would be one of 2.
+      words.erase("presence_penalty");
+      break;
     case ServerKind::kOllama:
     case ServerKind::kUnknown:
       break;
@@ -99,7 +109,7 @@ Json ResponseFormat(const Json& schema) {
 }
 
 std::string Inexpressible(ServerKind kind, const Sampling& sampling) {
-  const bool more = kind != ServerKind::kUnknown && kind != ServerKind::kOllama;
+  const bool more = kind != ServerKind::kUnknown && kind != ServerKind::kOllama && kind != ServerKind::kTgi;
   const bool greedy = sampling.temperature <= 0;
   std::string what;
   auto add = [&](bool missing, const char* name) {
@@ -121,6 +131,10 @@ bool TakesTemplateVariables(ServerKind kind) {
 
 bool TakesDocuments(ServerKind kind) {
   return kind == ServerKind::kVllm;
+}
+
+bool TakesToolChoice(ServerKind kind) {
+  return kind != ServerKind::kOllama;
 }
 
 bool TakesIds(ServerKind kind) {

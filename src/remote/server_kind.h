@@ -8,7 +8,7 @@
 
 namespace assay {
 
-enum class ServerKind { kUnknown, kLlamaServer, kLlamaCppPython, kVllm, kSglang, kOllama };
+enum class ServerKind { kUnknown, kLlamaServer, kLlamaCppPython, kVllm, kSglang, kOllama, kTgi };
 
 /// "llama-server", "vLLM" …; of the unknown: "server".
 std::string_view ServerKindName(ServerKind kind);
@@ -30,6 +30,8 @@ std::string Inexpressible(ServerKind kind, const Sampling& sampling);
 /// Whether chats may carry variables for the template ("chat_template_kwargs"), and documents.
 bool TakesTemplateVariables(ServerKind kind);
 bool TakesDocuments(ServerKind kind);
+/// Whether "tool_choice" is more than "auto" to it.
+bool TakesToolChoice(ServerKind kind);
 /// Whether a prompt may be tokens.
 bool TakesIds(ServerKind kind);
 

@@ -77,9 +77,17 @@ TEST(SamplingWords, NothingIsLeftToTheServer) {
   EXPECT_EQ(SamplingWords(ServerKind::kVllm, sampling, 4096)["top_k"], -1);
   EXPECT_EQ(SamplingWords(ServerKind::kLlamaServer, sampling, 4096)["top_k"], 0);
   EXPECT_EQ(SamplingWords(ServerKind::kLlamaServer, sampling, 4096)["cache_prompt"], false);
+  // TGI refuses a top_p of 1, and makes a repetition penalty of presence_penalty + 2.
+  const Json tgi = SamplingWords(ServerKind::kTgi, sampling, 4096);
+  EXPECT_FALSE(tgi.contains("top_p") || tgi.contains("presence_penalty"));
+  sampling.top_p = 0.5;
+  EXPECT_EQ(SamplingWords(ServerKind::kTgi, sampling, 4096)["top_p"], 0.5);
+  EXPECT_FALSE(TakesToolChoice(ServerKind::kOllama));
+  EXPECT_TRUE(TakesToolChoice(ServerKind::kVllm));
   // What cannot be said is not dropped in silence.
   sampling.repetition_penalty = 1.1;
   EXPECT_EQ(Inexpressible(ServerKind::kUnknown, sampling), "repetition_penalty");
+  EXPECT_EQ(Inexpressible(ServerKind::kTgi, sampling), "repetition_penalty");
   EXPECT_EQ(Inexpressible(ServerKind::kVllm, sampling), "");
   EXPECT_THAT(Inexpressible(ServerKind::kLlamaCppPython, sampling), HasSubstr("repetition_penalty"));  // 64 tokens back
   // llama-server refuses -1 for "all".

@@ -24,7 +24,7 @@ class Telling {
       : asker_(asker), entry_(entry), facts_(facts), progress_(progress) {}
 
   void Go() {
-    LlamaServer() || Ollama() || Sglang() || Vllm() || LlamaCppPython();
+    LlamaServer() || Ollama() || Sglang() || Vllm() || LlamaCppPython() || Tgi();
     if (facts_.context == 0) facts_.context = CountAt(entry_, "max_model_len");
   }
 
@@ -149,6 +149,18 @@ class Telling {
     if (!about || TextAt(*about, "title").find("llama.cpp") == std::string::npos) return false;
     facts_.kind = ServerKind::kLlamaCppPython;
     facts_.version = TextAt(*about, "version");
+    return true;
+  }
+
+  bool Tgi() {
+    const std::optional<Json> info = Fetch("/info");
+    if (!info || !FindMember(*info, "model_id") || !FindMember(*info, "max_total_tokens")) return false;
+    facts_.kind = ServerKind::kTgi;
+    facts_.version = TextAt(*info, "version");
+    facts_.weights = TextAt(*info, "model_id");
+    if (const std::string commit = TextAt(*info, "model_sha"); !commit.empty()) facts_.weights += "@" + commit;
+    facts_.context = CountAt(*info, "max_total_tokens");
+    Set("max_input_tokens", *info, "max_input_tokens");
     return true;
   }
 
