@@ -35,9 +35,9 @@ assay_room(remote room_system room_statistics room_text room_record room_dialect
 assay_room(capture room_text room_dialect room_task PkgConfig::PCRE2)
 # F7
 assay_room(convert room_system room_number room_statistics room_record room_format room_describe room_checkpoint room_quantize)
-assay_room(serve room_system room_text room_dialect room_task room_remote CURL::libcurl ${HTTPLIB_LINK_LIBRARIES})
-# One file includes the library, with the switches that it was built with; they are nobody else's.
-set_source_files_properties(src/serve/proxy.cc PROPERTIES COMPILE_OPTIONS "${HTTPLIB_CFLAGS_OTHER}" SKIP_PRECOMPILE_HEADERS ON)
+assay_room(serve room_system room_text room_record room_dialect room_report room_task room_remote CURL::libcurl ${HTTPLIB_LINK_LIBRARIES})
+# Two files include the library, with the switches that it was built with; they are nobody else's.
+set_source_files_properties(src/serve/proxy.cc src/serve/page_server.cc PROPERTIES COMPILE_OPTIONS "${HTTPLIB_CFLAGS_OTHER}" SKIP_PRECOMPILE_HEADERS ON)
 assay_room(import room_text room_record room_dialect room_task room_capture)
 # F8
 file(GLOB_RECURSE cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.cc)

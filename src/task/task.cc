@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 12> kMembers = {"id",       "slice",  "cl
 // Beside a check that was drafted from a recorded answer, for whoever reviews it; taken out when it is right. Not in
 // the hash: what is asked and expected stays.
 constexpr std::string_view kDraft = "draft";
+constexpr std::string_view kNote = "note";  // for people; not in the hash either
 // Those that count in the hash only where they are present, so that hashes of older tasks stay.
 constexpr size_t kFirstNewer = 10;
 constexpr std::string_view kPlanMembers[] = {"margin", "looks", "description"};
@@ -568,6 +569,11 @@ class Parser {
       if (key == kDraft && !prompts_) {
         example.drafted = !value.is_null() && value != false;
         example.sample = value == kSampleDraft;
+        continue;
+      }
+      if (key == kNote && !prompts_) {
+        if (!value.is_string() && !value.is_null())
+          Tell(line, {key, "expected a text for people, found " + FoundText(value)});
         continue;
       }
       if (std::string meant = DescribeUnknownMember(key, value); !meant.empty())

@@ -278,8 +278,8 @@ constexpr OtherName kMembersMeant[] = {
     {"generation_config", "\"sampling\""},
 };
 constexpr std::string_view kNotOfAnExample[] = {
-    "model", "tool_choice", "parallel_tool_calls", "stream",   "n",      "logprobs", "comment",   "_comment",
-    "note",  "notes",       "description",         "metadata", "source", "split",    "difficulty"};
+    "model",    "tool_choice", "parallel_tool_calls", "stream",   "n",      "logprobs", "comment",
+    "_comment", "notes",       "description",         "metadata", "source", "split",    "difficulty"};
 
 // Checks of other tools by their names.
 constexpr OtherName kChecksMeant[] = {

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/command/task/review.h"
 #include "cli/command/task/show.h"
 #include "cli/input.h"
 #include "dialect/reasoning.h"
@@ -47,6 +48,7 @@ constexpr Command kBelow[] = {
     {"init", "write a task to begin with, a sample of each kind of answer", AddInit},
     {"import", "make a task of a file of another tool or data set: CSV, fine-tuning rows, promptfoo …", AddImport},
     {"capture", "make a task of real traffic: a recording proxy, or request logs", AddCapture},
+    {"review", "a page on this machine to correct what is expected, and to label what differs", AddReview},
 };
 
 struct TryOptions {
