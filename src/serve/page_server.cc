@@ -2,8 +2,12 @@
 
 #include <fmt/core.h>
 #include <httplib.h>
+#include <poll.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -20,8 +24,57 @@ namespace assay {
 namespace {
 
 constexpr size_t kThreads = 8;
-constexpr time_t kPatience_s = 10;  // inside a request or a response
-constexpr time_t kIdle_s = 2;       // a connection without a request, which browsers open ahead
+constexpr int kPatience_ms = 10'000;  // inside a request or a response
+constexpr int kIdle_ms = 2'000;       // a connection without a request, which browsers open ahead
+constexpr size_t kMostHeadBytes = size_t{64} << 10;
+
+/// One request's bytes: so many and no more, since the library counts lines of a head and not how many there are.
+class OneRequest : public httplib::Stream {
+ public:
+  explicit OneRequest(int fd) : fd_(fd) {}
+  bool Waits(short events, int ms) const {
+    pollfd one{fd_, events, 0};
+    return ::poll(&one, 1, ms) == 1;
+  }
+  bool is_readable() const override { return used_ < buffer_.size() || Waits(POLLIN, kPatience_ms); }
+  bool is_writable() const override { return Waits(POLLOUT, kPatience_ms); }
+  ssize_t read(char* to, size_t size) override {
+    if (used_ == buffer_.size()) {
+      if (left_ == 0 || !Waits(POLLIN, kPatience_ms)) return -1;
+      buffer_.resize(std::min<size_t>(left_, 16'384));
+      const ssize_t got = ::recv(fd_, buffer_.data(), buffer_.size(), 0);
+      buffer_.resize(got > 0 ? static_cast<size_t>(got) : 0);
+      used_ = 0;
+      if (got <= 0) return got;
+      left_ -= buffer_.size();
+    }
+    const size_t n = std::min(size, buffer_.size() - used_);
+    std::memcpy(to, buffer_.data() + used_, n);
+    used_ += n;
+    return static_cast<ssize_t>(n);
+  }
+  ssize_t write(const char* data, size_t size) override {
+    return is_writable() ? ::send(fd_, data, size, MSG_NOSIGNAL) : -1;
+  }
+  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_local_ip_and_port(std::string&, int&) const override {}
+  socket_t socket() const override { return 0; }  // the library refuses numbers from 1024, which select(2) cannot take
+  /// What a refused request still sends is read, so that the refusal is not lost when the connection is closed.
+  void Drain() {
+    ::shutdown(fd_, SHUT_WR);
+    std::string rest(16'384, '\0');
+    while (left_ > 0 && Waits(POLLIN, 500)) {
+      const ssize_t got = ::recv(fd_, rest.data(), std::min(left_, rest.size()), 0);
+      if (got <= 0) return;
+      left_ -= static_cast<size_t>(got);
+    }
+  }
+
+ private:
+  int fd_;
+  std::string buffer_;
+  size_t used_ = 0, left_ = kMostPageRequestBytes + kMostHeadBytes;
+};
 
 /// Takes as long wherever they differ.
 bool SameSecret(std::string_view a, std::string_view b) {
@@ -37,7 +90,8 @@ PageRequestHead HeadOf(const httplib::Request& req) {
           req.get_header_value("Host"),
           req.get_header_value("Origin"),
           req.get_header_value("Sec-Fetch-Site"),
-          req.get_header_value("Content-Type")};
+          req.get_header_value("Content-Type"),
+          req.get_header_value("Content-Length")};
 }
 
 void Fill(httplib::Response& res, const PageResponse& response) {
@@ -73,6 +127,12 @@ std::optional<PageRefusal> RefusePageRequest(const PageRequestHead& head, std::s
   if (head.method != "POST") return PageRefusal{405, "expected GET or POST, found " + head.method.substr(0, 20)};
   if (head.origin != "http://" + head.host) return PageRefusal{403, "asked by a page of another origin, or by none"};
   if (head.content_type != "application/json") return PageRefusal{415, "expected JSON (Content-Type)"};
+  // The library would read a longer one to its end before it refuses.
+  const std::string& length = head.content_length;
+  if (length.empty() || length.size() > 15 || length.find_first_not_of("0123456789") != std::string::npos)
+    return PageRefusal{411, "expected Content-Length, a number"};
+  if (std::stoull(length) > kMostPageRequestBytes)
+    return PageRefusal{413, "expected a request of at most " + FormatBytes(kMostPageRequestBytes)};
   return std::nullopt;
 }
 
@@ -93,10 +153,6 @@ struct PageServer::Impl : httplib::Server {
 
   explicit Impl(std::function<PageResponse(const PageRequest&)> a) : answer(std::move(a)) {
     new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
-    set_read_timeout(kPatience_s);
-    set_write_timeout(kPatience_s);
-    set_keep_alive_timeout(kIdle_s);
-    set_keep_alive_max_count(1);  // what a refused request still sends is none
     set_payload_max_length(kMostPageRequestBytes);
     // The library's own would let another process take the port beside this one.
     set_socket_options([](socket_t socket) {
@@ -111,14 +167,24 @@ struct PageServer::Impl : httplib::Server {
     });
     set_error_handler([](const httplib::Request&, httplib::Response& res) {
       if (!res.body.empty()) return;
-      Fill(res, Refused(res.status, res.status == 413 ? "the request is longer than the page may ask, " +
-                                                            FormatBytes(kMostPageRequestBytes)
-                                                      : "no such page"));
+      Fill(res, Refused(res.status, "no such page, or not asked for as a page is"));
     });
     const Handler all = [this](const httplib::Request& req, httplib::Response& res) { Answer(req, res); };
     const char* every = "[\\s\\S]*";
     Get(every, all);
     Post(every, all);
+  }
+
+  /// A connection is one request: what a refused one still sends is never taken for another.
+  bool process_and_close_socket(socket_t accepted) override {
+    OneRequest stream(accepted);
+    bool closed = false, served = true;
+    if (stream.Waits(POLLIN, kIdle_ms)) {
+      served = process_request(stream, /*close_connection=*/true, closed, nullptr);
+      stream.Drain();
+    }
+    ::close(accepted);
+    return served;
   }
 
   void Answer(const httplib::Request& req, httplib::Response& res) {

@@ -23,7 +23,7 @@ struct PageResponse {
 
 /// What decides whether a request is looked at, before any of its body is read.
 struct PageRequestHead {
-  std::string method, target, host, origin, fetch_site, content_type;
+  std::string method, target, host, origin, fetch_site, content_type, content_length;
 };
 struct PageRefusal {
   int status = 403;

@@ -54,9 +54,10 @@ class Chromium:
             else:
                 return told["result"]
 
-    def open(self, path):
+    def open(self, page):
+        """A file, or an address."""
         self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         until = time.monotonic() + 120
         while "Page.loadEventFired" not in self.events:
             self.events.append(self.message(until).get("method"))
@@ -73,9 +74,9 @@ class Chromium:
             raise RuntimeError(f"{script}: {found['exceptionDetails']}")
         return found["result"].get("value")
 
-    def key(self, key):
-        text = {"text": key} if len(key) == 1 else {}
-        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+    def key(self, key, control=False):
+        more = {"modifiers": 2} if control else {"text": key} if len(key) == 1 else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **more)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     def type(self, text):

@@ -69,14 +69,14 @@ std::optional<size_t> Find(const std::vector<JsonPart>& parts, const Json& step)
       if (parts[i].key == step.get_ref<const std::string&>()) return i;
     return std::nullopt;
   }
-  const auto i = step.get<size_t>();
-  return i < parts.size() ? std::optional(i) : std::nullopt;
+  const std::optional<size_t> place = PlaceIn(step);
+  return place && *place < parts.size() ? place : std::nullopt;
 }
 
 void RequireStep(std::string_view text, const Json& step) {
   const size_t at = SkipSpace(text, 0);
   const char opens = at < text.size() ? text[at] : ' ';
-  if (step.is_string() ? opens == '{' : opens == '[' && step.is_number_unsigned()) return;
+  if (step.is_string() ? opens == '{' : opens == '[' && PlaceIn(step)) return;
   Fail(ErrorKind::kInvalid, "a change leads to {}, where {} stands", DumpJson(step), text.substr(at, 60));
 }
 
@@ -116,6 +116,11 @@ std::string RemoveAt(std::string_view text, const Json& path, size_t depth) {
 }
 
 }  // namespace
+
+std::optional<size_t> PlaceIn(const Json& step) {
+  if (!step.is_number_integer() || step < 0) return std::nullopt;
+  return step.get<size_t>();
+}
 
 std::vector<JsonPart> JsonParts(std::string_view text) {
   std::vector<JsonPart> parts;

@@ -3,6 +3,7 @@
 // written. Texts given must be JSON (ParseJson says so); what they hold is not looked into.
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ struct JsonPart {
 
 /// In order; nothing for a text that is neither object nor list.
 std::vector<JsonPart> JsonParts(std::string_view text);
+
+/// A place in a list: a whole number from 0; nothing for another value.
+std::optional<size_t> PlaceIn(const Json& step);
 
 /// `path`: a list of names and places. What is missing on the way becomes an object; a place one behind the last of a
 /// list is added. Throws Error{kInvalid} for a path that leads through another value.

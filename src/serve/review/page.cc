@@ -61,6 +61,7 @@ std::string_view ReviewStyle() {
   return R"css(
 .review .head{position:sticky;top:0;z-index:5;background:var(--bg);border-bottom:1px solid var(--line);display:flex;flex-wrap:wrap;gap:8px 16px;justify-content:space-between;align-items:center;padding:10px 20px}
 .review .name{display:flex;flex-wrap:wrap;gap:2px 12px;align-items:baseline;min-width:0}
+.review button:disabled{opacity:.5;cursor:default}
 #unsaved{color:var(--muted);font-size:14px}#unsaved.some{color:var(--unsure);font-weight:600}
 .do{display:flex;flex-wrap:wrap;gap:6px}
 #told{margin:0;max-width:none;padding:10px 20px;background:var(--unsure-soft);color:var(--unsure);white-space:pre-wrap}

@@ -90,6 +90,7 @@ Review::Review(const ReviewFiles& files, std::vector<ReviewArm> arms, bool disca
   for (size_t i = 0; i < lines; ++i) {
     const Json object = Parsed(task_.lines().line(i));
     first_ids_.push_back(IdOf(object, i));
+    ids_.push_back(first_ids_.back());
     if (IsHead(object)) {
       heads_.push_back(task_.lines().line(i));
       head_lines_.push_back(i);
@@ -172,7 +173,9 @@ void Review::Set(ReviewedFile& file, size_t line, std::string content, int64_t g
   if (undo_.size() > kMostUndo) undo_.erase(undo_.begin());
   journal_.Append({&file == &task_ ? "task" : "labels", line, lines.saved(line), content});
   lines.Set(line, std::move(content));
-  if (&file == &task_) broken_[line] = !lines.line(line).empty() && ReadLine(line, lines.line(line)).broken;
+  if (&file != &task_) return;
+  ids_[line] = IdOf(Parsed(lines.line(line)), line);
+  broken_[line] = !lines.line(line).empty() && ReadLine(line, lines.line(line)).broken;
 }
 
 Review::LineRead Review::ReadLine(size_t line, const std::string& content) const {
@@ -183,20 +186,19 @@ Review::LineRead Review::ReadLine(size_t line, const std::string& content) const
   const auto here = static_cast<int64_t>(heads_.size()) + 1;
   read.object = Parsed(content);
   for (TaskProblem& problem : CheckTaskText(text, name_)) {
-    if (problem.warning && problem.line != here) continue;  // of a task of one example
+    // Of a task of one example, which this is not; drafts are marked otherwise.
+    if (problem.warning && (problem.line != here || problem.field == "draft")) continue;
     read.broken |= !problem.warning;
     read.problems.push_back(std::move(problem));
   }
-  if (content.empty() || IsHead(read.object)) {
+  if (Trim(content).empty() || IsHead(read.object)) {
     read.problems = {{here, "", "expected an example {\"id\": …, \"messages\": …, \"expect\": …}", false}};
     read.broken = true;
   }
   const std::string id = IdOf(read.object, line);
   for (size_t i = 0; i < task_.lines().size() && read.object.is_object(); ++i) {
     if (i == line || !IsExampleLine(i) || task_.lines().line(i).empty()) continue;
-    // Names are compared where they can be the same; the rest of the line is not read.
-    if (task_.lines().line(i).find(id) == std::string::npos && std::to_string(i + 1) != id) continue;
-    if (IdOf(Parsed(task_.lines().line(i)), i) != id) continue;
+    if (ids_[i] != id) continue;
     read.problems.insert(
         read.problems.begin(),
         {here, "id", fmt::format("{} is the id of line {}: expected one of its own", id, i + 1), false});
@@ -323,7 +325,7 @@ Json Review::View(size_t line, const std::string& content) const {
   out["members"] = Json::object();
   if (read.object.is_object())
     for (const JsonPart& part : JsonParts(content)) out["members"][part.key] = LayOutJson(part.Text(content), 2);
-  out["checks"] = ChecksJson(content);
+  out["checks"] = read.object.is_object() ? ChecksJson(content) : Json::array();
   if (read.example) {
     out["conversation"] = ConversationJson(*read.example);
     out["own_checks"] = out["checks"].size();
@@ -336,10 +338,10 @@ Json Review::View(size_t line, const std::string& content) const {
 
 size_t Review::LineAsked(const Json& asked, const ReviewedFile& file) const {
   const Json* line = asked.is_object() ? FindMember(asked, "line") : nullptr;
-  if (!line || !line->is_number_unsigned() || line->get<size_t>() >= file.lines().size() ||
-      (&file == &task_ && !IsExampleLine(line->get<size_t>())))
+  const std::optional<size_t> place = line ? PlaceIn(*line) : std::nullopt;
+  if (!place || *place >= file.lines().size() || (&file == &task_ && !IsExampleLine(*place)))
     Fail(ErrorKind::kInvalid, "line: expected one of an example, found {}", line ? DumpJson(*line) : "none");
-  return line->get<size_t>();
+  return *place;
 }
 
 /// The line as it is asked to become: "text" of the whole, or "changes" of values below it.
@@ -360,9 +362,8 @@ std::string Review::Changed(size_t line, const Json& asked) const {
   const Json changes = asked.value("changes", Json::array());
   for (const Json& change : changes) {
     const Json* path = change.is_object() ? FindMember(change, "path") : nullptr;
-    if (!path || !path->is_array() || path->empty() || !std::all_of(path->begin(), path->end(), [](const Json& step) {
-          return step.is_string() || step.is_number_unsigned();
-        }))
+    if (!path || !path->is_array() || path->empty() ||
+        !std::all_of(path->begin(), path->end(), [](const Json& step) { return step.is_string() || PlaceIn(step); }))
       Fail(ErrorKind::kInvalid, "changes: expected each with a \"path\" of names and places");
     if (change.value("remove", Json()) == true) {
       content = RemoveFromJson(content, *path);
@@ -383,13 +384,14 @@ std::string Review::Changed(size_t line, const Json& asked) const {
 
 Json Review::Edit(const Json& asked) {
   const size_t line = LineAsked(asked, task_);
-  const int64_t gesture = asked.value("gesture", Json(0)).is_number_integer() ? asked["gesture"].get<int64_t>() : 0;
+  const int64_t gesture = static_cast<int64_t>(PlaceIn(asked.value("gesture", Json())).value_or(0));
   std::string content;
   try {
     content = Changed(line, asked);
   } catch (const Error& error) {
-    const std::string text = error.what();
-    return {{"taken", false}, {"problems", {{{"field", ""}, {"message", text}, {"warning", false}}}}};
+    Json out = {{"taken", false}, {"problems", Json::array()}};
+    out["problems"].push_back(ProblemJson({0, "", error.what(), false}));
+    return out;
   }
   const bool deleted = content.empty();
   Json view = deleted ? Json{{"line", line}, {"ok", true}, {"problems", Json::array()}} : View(line, content);
@@ -459,7 +461,8 @@ Json Review::Label(const Json& asked) {
   const std::string before = labels_->lines().line(line);
   const Json* answer = FindMember(asked, "answer");
   const size_t answers = JsonParts(before).empty() ? 0 : Parsed(before)["answers"].size();
-  if (!answer || !answer->is_number_unsigned() || answer->get<size_t>() >= answers)
+  const std::optional<size_t> place = answer ? PlaceIn(*answer) : std::nullopt;
+  if (!place || *place >= answers)
     Fail(ErrorKind::kInvalid, "answer: expected the place of one of {}",
          Counted(static_cast<int64_t>(answers), "answer"));
   const Json right = asked.value("right", Json());

@@ -97,6 +97,7 @@ class Review {
   std::vector<std::string> heads_;  // lines of the plan and the defaults
   std::vector<size_t> head_lines_;
   std::vector<std::string> first_ids_;  // of each line, when it was read: by it answers are found
+  std::vector<std::string> ids_;        // of each line, now
   std::vector<bool> broken_;            // of each line
   std::vector<std::unordered_map<std::string, std::vector<size_t>>> answers_;  // of each arm: places in its run
   std::vector<UndoStep> undo_;
