@@ -18,6 +18,7 @@
 #include "serve/review/shown.h"
 #include "system/file.h"
 #include "task/runner.h"
+#include "task/task_mistakes.h"
 
 namespace assay {
 namespace {
@@ -85,6 +86,8 @@ Review::Review(const ReviewFiles& files, std::vector<ReviewArm> arms, bool disca
     ParseLabels(text, files.labels.string());
     labels_.emplace(files.labels, std::move(text), /*elsewhere=*/false, /*force=*/false);
   }
+  if (const std::optional<OtherFormat> other = FindOtherFormat(files.text))
+    Fail(ErrorKind::kInvalid, "{}", TaskProblem{other->line, "", other->message}.Describe(name_));
   const size_t lines = task_.lines().size();
   broken_.resize(lines);
   for (size_t i = 0; i < lines; ++i) {
