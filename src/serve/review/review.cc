@@ -329,6 +329,8 @@ Json Review::View(size_t line, const std::string& content) const {
   if (read.object.is_object())
     for (const JsonPart& part : JsonParts(content)) out["members"][part.key] = LayOutJson(part.Text(content), 2);
   out["checks"] = read.object.is_object() ? ChecksJson(content) : Json::array();
+  if (const Json* draft = read.object.is_object() ? FindMember(read.object, "draft") : nullptr)
+    out["draft"] = AnswerText(draft->is_string() ? draft->get<std::string>() : DumpJson(*draft, 1));
   if (read.example) {
     out["conversation"] = ConversationJson(*read.example);
     out["own_checks"] = out["checks"].size();

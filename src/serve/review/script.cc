@@ -259,6 +259,7 @@ if(part.aside)talk.append(el('details',{},[el('summary',{text:part.role}),el('pr
 else talk.append(el('div',{class:'talk'},[el('p',{class:'role',text:part.role}),el('pre',{class:'long',text:part.text,tabindex:part.text.length>1500?'0':null})]));});
 if(view.conversation)main.append(talk);
 var expected=el('section',{id:'expected','aria-label':'Expected'},[el('h2',{text:'Expected'})]);
+if(view.draft&&one.drafted)expected.append(el('details',{},[el('summary',{text:'What the draft was made of'}),el('pre',{class:'prompt',text:view.draft})]));
 view.checks.forEach(function(one,i){expected.append(check(i,one));});
 (view.default_checks||[]).forEach(function(text){expected.append(el('p',{class:'expected'},[document.createTextNode('From the defaults: '),el('code',{text:text})]));});
 var add=el('select',{'aria-label':'Kind of check to add'},Object.keys(NEW).map(function(type){return el('option',{value:type,text:type});}));

@@ -259,7 +259,7 @@ int RunLogs(const Options& o, const CommonFlags& flags) {
                       rest_file ? fmt::format("; {}: {}", o.unlabelled, Counted(result.rest, "prompt")) : ""));
     Note(flags,
          fmt::format("the checks are drafts of recorded answers: correct \"expect\" where an answer was wrong, then "
-                     "take \"draft\" out (assay task check {})",
+                     "take \"draft\" out (assay task review {} is a page for it)",
                      o.out));
     if (!o.no_redact)
       Note(flags,
