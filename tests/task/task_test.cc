@@ -346,6 +346,13 @@ TEST(Task, HashCoversContentAndOrder) {
             hash(R"({"id":"a","prompt":"x","slice":"y","expect":[{"type":"number","value":1}]})"));
 }
 
+// For people: neither asked nor compared.
+TEST(Task, ANoteIsNotInTheHash) {
+  EXPECT_EQ(ParseTask(With(R"("note":"from the manual, page 3")"), "t").hash,
+            ParseTask(With(R"("context":null)"), "t").hash);
+  EXPECT_THAT(FirstError(With(R"("note":7)")), HasSubstr("note: expected a text for people, found"));
+}
+
 TEST(Task, EveryCutOfAFileIsRefusedOrRead) {
   const std::string text =
       With(R"("context":"é","tools":[{"type":"function","function":{"name":"f"}}],"sampling":{"seed":1})") + "\n" +
