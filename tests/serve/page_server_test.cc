@@ -49,8 +49,8 @@ TEST(PageRequests, OnlyThisPageOfThisMachineWithTheToken) {
 }
 
 TEST(PageRequests, WritesNameTheirOrigin) {
-  const PageRequestHead post{"POST",        "/0123abcd/save",  "127.0.0.1:4000", "http://127.0.0.1:4000",
-                             "same-origin", "application/json", "2"};
+  const PageRequestHead post{
+      "POST", "/0123abcd/save", "127.0.0.1:4000", "http://127.0.0.1:4000", "same-origin", "application/json", "2"};
   EXPECT_EQ(StatusOf(post), 200);
   PageRequestHead head = post;
   for (const char* origin : {"", "null", "http://attacker.example", "https://127.0.0.1:4000", "http://127.0.0.1:4001",
