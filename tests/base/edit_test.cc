@@ -48,6 +48,11 @@ TEST(JsonEdit, AWholeThatWasEditedKeepsMembersThatWereNot) {
   EXPECT_EQ(LayOutJson("{ \"a b\" : [ ] , \"c\": { } }"), R"({"a b":[],"c":{}})");
 }
 
+TEST(JsonEdit, AByteOrderMarkIsNotOfTheValue) {
+  EXPECT_EQ(SetInJson("\xEF\xBB\xBF{\"a\": 1}", Json::array({"a"}), "2"), "\xEF\xBB\xBF{\"a\": 2}");
+  EXPECT_EQ(LayOutJson("\xEF\xBB\xBF [1]"), "[1]");  // it may become a part of another text
+}
+
 TEST(EditedLines, OtherBytesStay) {
   const std::string text = "\xEF\xBB\xBF  {\"a\": 1}\r\n\n \t\n{\"b\": 2}  \n{\"c\": 3}";
   EditedLines lines(text);

@@ -17,6 +17,12 @@ size_t SkipSpace(std::string_view text, size_t at) {
   return at;
 }
 
+/// Of the text's value, behind a byte order mark, which ParseJson passes over too.
+size_t ValueBegin(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return SkipSpace(text, text.starts_with(kMark) ? kMark.size() : 0);
+}
+
 /// Behind the string that begins at `at`.
 size_t StringEnd(std::string_view text, size_t at) {
   for (++at; at < text.size() && text[at] != '"'; ++at)
@@ -74,7 +80,7 @@ std::optional<size_t> Find(const std::vector<JsonPart>& parts, const Json& step)
 }
 
 void RequireStep(std::string_view text, const Json& step) {
-  const size_t at = SkipSpace(text, 0);
+  const size_t at = ValueBegin(text);
   const char opens = at < text.size() ? text[at] : ' ';
   if (step.is_string() ? opens == '{' : opens == '[' && PlaceIn(step)) return;
   Fail(ErrorKind::kInvalid, "a change leads to {}, where {} stands", DumpJson(step), text.substr(at, 60));
@@ -94,7 +100,7 @@ std::string SetAt(std::string_view text, const Json& path, size_t depth, std::st
     Fail(ErrorKind::kInvalid, "a change leads to element {} of a list of {}", step.get<size_t>(), parts.size());
   const std::string inside = depth + 1 == path.size() ? std::string(value) : SetAt("{}", path, depth + 1, value);
   const Style style = StyleOf(text, parts);
-  const size_t at = parts.empty() ? SkipSpace(text, 0) + 1 : parts.back().end;
+  const size_t at = parts.empty() ? ValueBegin(text) + 1 : parts.back().end;
   return std::string(text.substr(0, at)) + (parts.empty() ? "" : style.comma) +
          (step.is_string() ? DumpJson(step) + style.colon : "") + inside + std::string(text.substr(at));
 }
@@ -124,7 +130,7 @@ std::optional<size_t> PlaceIn(const Json& step) {
 
 std::vector<JsonPart> JsonParts(std::string_view text) {
   std::vector<JsonPart> parts;
-  size_t at = SkipSpace(text, 0);
+  size_t at = ValueBegin(text);
   if (at >= text.size() || (text[at] != '{' && text[at] != '[')) return parts;
   const bool object = text[at] == '{';
   for (++at; at < text.size();) {
@@ -159,7 +165,7 @@ std::string RemoveFromJson(std::string_view text, const Json& path) {
 
 std::string MergeJson(std::string_view text, std::string_view wanted) {
   const std::vector<JsonPart> before = JsonParts(text), after = JsonParts(wanted);
-  const size_t opens = SkipSpace(text, 0), opens_after = SkipSpace(wanted, 0);
+  const size_t opens = ValueBegin(text), opens_after = ValueBegin(wanted);
   const bool both_objects =
       opens < text.size() && text[opens] == '{' && opens_after < wanted.size() && wanted[opens_after] == '{';
   if (!both_objects || before.empty() || after.empty()) return LayOutJson(wanted);
@@ -189,7 +195,7 @@ std::string LayOutJson(std::string_view text, int indent) {
   const auto line = [&] {
     if (indent >= 0) out += "\n" + std::string(depth * static_cast<size_t>(indent), ' ');
   };
-  for (size_t at = 0; at < text.size();) {
+  for (size_t at = ValueBegin(text); at < text.size();) {
     const char c = text[at];
     if (c == '"') {
       const size_t end = StringEnd(text, at);
