@@ -251,6 +251,13 @@ Json Parse(std::string_view text, std::string_view where, bool unique, bool exac
   } catch (const nlohmann::json::exception& e) {
     Fail(ErrorKind::kCorrupt, "{}: not JSON: {}", where, e.what());
   }
+  // The library takes a NUL byte for the end and passes over what stands behind it; inside strings it refuses one.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    const std::string_view before = text.substr(0, nul);
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    Fail(ErrorKind::kCorrupt, "{}: not JSON: a NUL byte behind the value, at line {}, column {}", where, line,
+         nul - (before.rfind('\n') + 1) + 1);
+  }
   return builder.Take();
 }
 

@@ -61,7 +61,8 @@ std::optional<double> ScoreOfWord(std::string_view word) {
     if (lower == yes) return 1;
   for (std::string_view no : {"0", "false", "fail", "failed", "no", "i", "n"})
     if (lower == no) return 0;
-  if (lower == "p") return 0.5;  // Inspect's partial credit
+  if (lower == "p") return 0.5;                                    // Inspect's partial credit
+  if (lower.find('\0') != std::string::npos) return std::nullopt;  // the library would take it for the end
   const Json number = Json::parse(lower, nullptr, false);
   if (number.is_number()) return number.get<double>();
   return std::nullopt;

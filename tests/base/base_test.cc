@@ -39,6 +39,17 @@ TEST(Json, ErrorsNameThePlace) {
   EXPECT_THROW(ParseJson("NaN", "x"), Error);
 }
 
+TEST(Json, NothingBehindANulByteIsPassedOver) {
+  for (const std::string_view text : {std::string_view("{}\0", 3), std::string_view("{\"a\":\n1}\0, \"b\"", 14),
+                                      std::string_view("\0{}", 3), std::string_view("[1,\0 2]", 8)})
+    for (const bool strict : {false, true}) EXPECT_THROW(ParseJson(text, "x", strict), Error);
+  try {
+    ParseJson(std::string_view("{\"a\":\n1}\0, \"b\"", 14), "x");
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "x: not JSON: a NUL byte behind the value, at line 2, column 3");
+  }
+}
+
 TEST(Json, LargeTreesTakeLinearTime) {
   std::string object = "{", array = "[";
   for (int i = 0; i < 200000; ++i) {
