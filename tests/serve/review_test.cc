@@ -123,6 +123,8 @@ TEST_F(Reviews, WhatTheTasksReaderRefusesIsNotTaken) {
   EXPECT_THAT(refused({{"line", 2}, {"text", "{\"defaults\": {}}"}}), HasSubstr("expected an example"));
   EXPECT_THAT(refused({{"line", 2}, {"text", "{'id': 1}"}}), HasSubstr("expected \\\""));
   EXPECT_THAT(refused({{"line", 2}, {"text", "  "}}), HasSubstr("expected an example"));
+  const Json deep = Changes(2, {Removal(Json(std::vector<int>(100'000, 0)))});
+  EXPECT_THAT(refused(deep), HasSubstr("names and places"));
   EXPECT_EQ(review.unsaved(), 0u);
   for (const Json& asked : {Json::object(), Json{{"line", 0}}, Json{{"line", 99}}, Json{{"line", -1}},
                             Json{{"line", "2"}}, Json{{"line", 1}}, Changes(2, {Change("expect", "1")["changes"][0]}),

@@ -24,6 +24,7 @@ namespace assay {
 namespace {
 
 constexpr size_t kMostUndo = 1000;
+constexpr size_t kMostSteps = 512;  // of a path: as deep as JSON is read
 
 std::string IdOf(const Json& object, size_t line) {
   const Json* id = object.is_object() ? FindMember(object, "id") : nullptr;
@@ -367,9 +368,10 @@ std::string Review::Changed(size_t line, const Json& asked) const {
   const Json changes = asked.value("changes", Json::array());
   for (const Json& change : changes) {
     const Json* path = change.is_object() ? FindMember(change, "path") : nullptr;
-    if (!path || !path->is_array() || path->empty() ||
+    if (!path || !path->is_array() || path->empty() || path->size() > kMostSteps ||
         !std::all_of(path->begin(), path->end(), [](const Json& step) { return step.is_string() || PlaceIn(step); }))
-      Fail(ErrorKind::kInvalid, "changes: expected each with a \"path\" of names and places");
+      Fail(ErrorKind::kInvalid, "changes: expected each with a \"path\" of names and places, at most {} of them",
+           kMostSteps);
     if (change.value("remove", Json()) == true) {
       content = RemoveFromJson(content, *path);
       continue;
