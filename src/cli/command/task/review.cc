@@ -133,13 +133,12 @@ int Run(Options& o, const CommonFlags& flags) {
   Note(flags,
        fmt::format("open this address on this machine; Ctrl-C, or \"Save and end\" on the page, saves {} and ends",
                    review.task().string()));
-  std::thread opener;
-  if (o.open) opener = std::thread([&] { Open(server.url(), flags); });
+  std::jthread opener;  // waited for at the very end: a browser may stay as long as it is used
+  if (o.open) opener = std::jthread([&] { Open(server.url(), flags); });
   server.Serve([&] {
     const std::lock_guard lock(mutex);
     return done || progress->Cancelled();
   });
-  if (opener.joinable()) opener.join();
   try {
     review.Save();
   } catch (const Error& error) {
