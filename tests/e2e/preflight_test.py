@@ -130,7 +130,9 @@ class Preflight(unittest.TestCase):
     def test_dry_run(self):
         words = ("check", DEMO, "--task", TASK, "--to", "q8_0,fp8", "--text", TEXT, "--context", 64, "--chunks", 4, "--no-speed")
         before = sorted(self.path.rglob("*"))
-        shown = self.assay(*words, "--dry-run", "--keep", "kept/deep").stdout
+        first = self.assay(*words, "--dry-run", "--keep", "kept/deep", "--slow-displacement")
+        shown = first.stdout
+        self.assertIn("--slow-displacement is for servers", first.stderr)
         self.assertEqual(before, sorted(self.path.rglob("*")))
         for text in ("plan: 50 examples of task.jsonl, 3 models", "\n  demo ", "\n  q8_0 ", "kept/deep/demo-Q8_0.gguf", "an estimate, from ",
                      "writes assay-report.html, assay-report.json"):

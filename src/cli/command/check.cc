@@ -260,6 +260,9 @@ std::function<int()> AddCheck(CommandLine& command, CommonFlags& flags) {
              o->model.substr(0, o->model.find('@')));
       o->to = {"q8_0", "q4_k_m"};
     }
+    if (o->server.slow_displacement && !IsServer(o->model) &&
+        std::none_of(o->candidates.begin(), o->candidates.end(), [](const std::string& one) { return IsServer(one); }))
+      Note(flags, "--slow-displacement is for servers: files are led along whole answers without it");
     Checking checking(*o, flags);
     checking.Prepare();
     if (o->dry_run) {
